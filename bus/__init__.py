@@ -1,0 +1,44 @@
+"""The log and nothing of VESTEC: topics, partitions, keys, records, and who may write where.
+
+One contract (`Log`), several engines, one contract test suite (`tests/contract`) that each passes.
+What counts in a partition, and therefore every position in one, is decided in `bus.epochs`.
+"""
+
+from bus.clock import ClockAhead, HybridClock, Timestamp
+from bus.contract import (
+    Doubt,
+    Log,
+    LogError,
+    Membership,
+    PartitionsChanged,
+    Record,
+    RecordTooLarge,
+    Stored,
+    UnknownTopic,
+    partition_of,
+)
+from bus.epochs import START, LogReplaced, Position, Writer, counted, verify
+from bus.memory import MemoryLog
+
+__all__ = [
+    "START",
+    "ClockAhead",
+    "Doubt",
+    "HybridClock",
+    "Log",
+    "LogError",
+    "LogReplaced",
+    "Membership",
+    "MemoryLog",
+    "PartitionsChanged",
+    "Position",
+    "Record",
+    "RecordTooLarge",
+    "Stored",
+    "Timestamp",
+    "UnknownTopic",
+    "Writer",
+    "counted",
+    "partition_of",
+    "verify",
+]

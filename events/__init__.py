@@ -1,0 +1,1 @@
+"""The vocabulary: commands and events of every context, and the envelope they travel in."""

@@ -1,0 +1,55 @@
+"""Commands and events of data sets: what there is, where its bytes lie, what replaced it.
+
+Key: the incident's id.
+"""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from events.values import Blob, Command, Event, IncidentId, Name, ReplyTo, Value
+
+
+class DataSet(Value):
+    """A data set of an incident; its bytes are named by their digest."""
+
+    id: UUID
+    name: Name
+    type: str = Field(default="", max_length=255)
+    """What clients key on, such as `2D_FIRE`."""
+    media_type: str = "application/octet-stream"
+    blob: Blob
+    comment: str = ""
+    simulation: UUID | None = None
+    """That made it."""
+
+
+class RegisterDataSet(Command):
+    type: Literal["RegisterDataSet"] = "RegisterDataSet"
+    data_set: DataSet
+    supersedes: tuple[UUID, ...] = ()
+    reply_to: ReplyTo | None = None
+
+
+class ListDataSets(Command):
+    """Answered with the data sets of the incident, newest first, without superseded ones."""
+
+    type: Literal["ListDataSets"] = "ListDataSets"
+    reply_to: ReplyTo
+
+
+class DataSetRegistered(Event):
+    type: Literal["DataSetRegistered"] = "DataSetRegistered"
+    incident: IncidentId
+    data_set: DataSet
+
+
+class DataSetSuperseded(Event):
+    type: Literal["DataSetSuperseded"] = "DataSetSuperseded"
+    data_set: UUID
+    by: UUID
+
+
+DataSetCommand = Annotated[RegisterDataSet | ListDataSets, Field(discriminator="type")]
+DataSetEvent = Annotated[DataSetRegistered | DataSetSuperseded, Field(discriminator="type")]

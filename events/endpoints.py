@@ -1,0 +1,90 @@
+"""Commands and events of the places where data arrives: pushed to us, or pulled by us.
+
+Key: the incident's id. A pushed endpoint's *path* is what senders post to: `<name><incident>`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, HttpUrl
+
+from events.incidents import Arrival
+from events.values import Command, Event, Identifier, IncidentId, ReplyTo, Value
+
+
+class Endpoint(Value):
+    """Where data arrives for a stage of an incident."""
+
+    incident: IncidentId
+    name: Identifier
+    stage: Identifier
+    path: str | None = None
+    """Of a push; unique among all incidents."""
+    credential: str | None = None
+    """The name of a secret (kept outside the log) that senders must present."""
+    url: HttpUrl | None = None
+    """Of a pull."""
+    period: float | None = Field(default=None, ge=1.0)
+    """Seconds between two pulls."""
+    when_changed: bool = True
+
+
+class OpenEndpoint(Command):
+    type: Literal["OpenEndpoint"] = "OpenEndpoint"
+    endpoint: Endpoint
+    reply_to: ReplyTo | None = None
+
+
+class CloseEndpoint(Command):
+    type: Literal["CloseEndpoint"] = "CloseEndpoint"
+    name: Identifier
+    reply_to: ReplyTo | None = None
+
+
+class CloseAllEndpoints(Command):
+    """The incident ends."""
+
+    type: Literal["CloseAllEndpoints"] = "CloseAllEndpoints"
+
+
+class ReceivePush(Command):
+    type: Literal["ReceivePush"] = "ReceivePush"
+    arrival: Arrival
+
+
+class EndpointOpened(Event):
+    type: Literal["EndpointOpened"] = "EndpointOpened"
+    endpoint: Endpoint
+
+
+class EndpointClosed(Event):
+    type: Literal["EndpointClosed"] = "EndpointClosed"
+    name: Identifier
+
+
+class DataArrived(Event):
+    type: Literal["DataArrived"] = "DataArrived"
+    arrival: Arrival
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+class PullFailed(Event):
+    """The first of a row of failures, and every one with another reason."""
+
+    type: Literal["PullFailed"] = "PullFailed"
+    name: Identifier
+    reason: str
+
+
+class PullRecovered(Event):
+    type: Literal["PullRecovered"] = "PullRecovered"
+    name: Identifier
+
+
+EndpointCommand = Annotated[
+    OpenEndpoint | CloseEndpoint | CloseAllEndpoints | ReceivePush, Field(discriminator="type")
+]
+EndpointEvent = Annotated[
+    EndpointOpened | EndpointClosed | DataArrived | PullFailed | PullRecovered,
+    Field(discriminator="type"),
+]

@@ -1,0 +1,122 @@
+"""What is said about batch jobs by everyone who speaks of them: states, witnesses, requests.
+
+A job's *token* is its name on the machine and the key of every look-up: a letter and 13 base32
+characters (old PBS cuts names at 15, Grid Engine refuses a leading digit).
+"""
+
+import base64
+import hashlib
+from enum import StrEnum
+from typing import Annotated, NewType
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+Token = NewType("Token", str)
+JobId = NewType("JobId", str)
+
+
+def relative_path(name: str) -> str:
+    """`name` if it is a path that stays below the folder it is relative to."""
+    parts = name.split("/")
+    if not 1 <= len(name) <= 255 or not name.isprintable() or {"", ".", ".."} & {*parts}:
+        raise ValueError("a file's name is 1 to 255 printable characters and stays in its folder")
+    return name
+
+
+RelativePath = Annotated[str, AfterValidator(relative_path)]
+"""A file's name inside a job's folder; may have folders, never leaves it."""
+
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+"""What a shell can be told: anything but a zero byte."""
+
+VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+"""A name that a shell can export."""
+
+
+class JobState(StrEnum):
+    """Where a job is in its life; `LOST` until a witness says more."""
+
+    CREATED = "CREATED"
+    PENDING = "PENDING"
+    QUEUED = "QUEUED"
+    HELD = "HELD"
+    RUNNING = "RUNNING"
+    ENDING = "ENDING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    TIMEOUT = "TIMEOUT"
+    CANCELLED = "CANCELLED"
+    LOST = "LOST"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is expected of the job (a late witness may still revive `LOST`)."""
+        return self in ENDED
+
+
+ENDED = frozenset(
+    {
+        JobState.COMPLETED,
+        JobState.FAILED,
+        JobState.TIMEOUT,
+        JobState.CANCELLED,
+        JobState.LOST,
+    }
+)
+
+
+class Witness(StrEnum):
+    """Who said so."""
+
+    OURSELVES = "ourselves"
+    QUEUE = "queue"
+    ACCOUNTING = "accounting"
+    STATUS_FILE = "status file"
+
+
+class JobRequest(BaseModel):
+    """What is asked of a batch system, whatever its dialect."""
+
+    model_config = ConfigDict(frozen=True)
+
+    token: Token
+    executable: Text = Field(min_length=1, max_length=4096)
+    """A line for `/bin/sh`, run in the job's folder."""
+    walltime: int = Field(gt=0, le=366 * 86400)
+    """Seconds of running time after which the job is ended."""
+    nodes: int = Field(default=1, gt=0)
+    tasks: int = Field(default=1, gt=0)
+    cpus_per_task: int = Field(default=1, gt=0)
+    memory_mib: int | None = Field(default=None, gt=0)
+    environment: dict[VariableName, Text] = {}
+    comment: str = Field(default="", max_length=255)
+    """Shown by the batch system where it can; an exercise is carried here."""
+
+
+class JobReport(BaseModel):
+    """What one witness says of one job."""
+
+    model_config = ConfigDict(frozen=True)
+
+    token: Token
+    state: JobState
+    witness: Witness
+    job_id: JobId | None = None
+    attempt: int = 1
+    """Counts requeues: exit 0 of an older attempt completes nothing."""
+    exit_code: int | None = None
+    host: str | None = None
+    started: float | None = None
+    """Seconds since the epoch, by the machine's clock."""
+    ended: float | None = None
+    copies: int = 0
+    """Second copies of the job that exited before the user's program started."""
+    reason: str = ""
+    """Text for an operator: a scheduler's own word or the tail of stderr."""
+
+
+def token_of(simulation: UUID) -> Token:
+    """The token of a simulation's job: the same for ever, so that a second look finds it."""
+    digest = hashlib.sha256(simulation.bytes).digest()
+    return Token("v" + base64.b32encode(digest)[:13].decode().lower())

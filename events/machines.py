@@ -1,0 +1,155 @@
+"""Commands and events of the fleet of machines: which there are, how they fare, who runs where.
+
+Key: always `FLEET`, since whoever decides must see all machines.
+"""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from events.jobs import JobState
+from events.simulations import Resources
+from events.values import Command, Event, Identifier, IncidentId, Value
+
+FLEET = "fleet"
+
+
+class MachineSettings(Value):
+    """How a machine is reached and what it has."""
+
+    name: Identifier
+    connection: Identifier = "local"
+    dialect: Identifier = "processes"
+    base_directory: str = Field(min_length=1)
+    """Everything of ours on the machine lies below it."""
+    nodes: int = Field(default=1, gt=0)
+    cores_per_node: int = Field(default=1, gt=0)
+    slots: int = Field(default=1, gt=0)
+    """Jobs at once, where the dialect has no queue of its own (`processes`)."""
+    environment: dict[str, str] = {}
+    """Given to every job."""
+    test_mode: bool = False
+    """No real job: a seeded model of a batch system."""
+    seed: int = 0
+
+
+class MachineLoad(Value):
+    """What a machine says of itself; what cannot be seen is unknown (None), never 0."""
+
+    nodes: int | None = None
+    nodes_used: int | None = None
+    running: int | None = None
+    queued: int | None = None
+
+
+# Commands of people.
+
+
+class AddMachine(Command):
+    type: Literal["AddMachine"] = "AddMachine"
+    settings: MachineSettings
+
+
+class EnableMachine(Command):
+    type: Literal["EnableMachine"] = "EnableMachine"
+    name: Identifier
+
+
+class DisableMachine(Command):
+    """No new job goes there; those there are followed to their end."""
+
+    type: Literal["DisableMachine"] = "DisableMachine"
+    name: Identifier
+
+
+# Commands of other managers.
+
+
+class ChooseMachine(Command):
+    type: Literal["ChooseMachine"] = "ChooseMachine"
+    simulation: UUID
+    incident: IncidentId
+    resources: Resources
+    wanted: Identifier | None = None
+
+
+class LeaveMachine(Command):
+    """A simulation has ended and no longer counts as load."""
+
+    type: Literal["LeaveMachine"] = "LeaveMachine"
+    simulation: UUID
+    state: JobState
+
+
+class SeeMachine(Command):
+    """The Machine Interface's word on whether and how a machine answers."""
+
+    type: Literal["SeeMachine"] = "SeeMachine"
+    name: Identifier
+    reachable: bool
+    reason: str = ""
+    load: MachineLoad | None = None
+
+
+# Events.
+
+
+class MachineAdded(Event):
+    type: Literal["MachineAdded"] = "MachineAdded"
+    settings: MachineSettings
+
+
+class MachineEnabled(Event):
+    type: Literal["MachineEnabled"] = "MachineEnabled"
+    name: Identifier
+
+
+class MachineDisabled(Event):
+    type: Literal["MachineDisabled"] = "MachineDisabled"
+    name: Identifier
+
+
+class MachineSeen(Event):
+    type: Literal["MachineSeen"] = "MachineSeen"
+    name: Identifier
+    reachable: bool
+    reason: str = ""
+    load: MachineLoad | None = None
+
+
+class MachineChosen(Event):
+    type: Literal["MachineChosen"] = "MachineChosen"
+    simulation: UUID
+    incident: IncidentId
+    name: Identifier
+    explanation: str
+
+
+class NoMachineFound(Event):
+    type: Literal["NoMachineFound"] = "NoMachineFound"
+    simulation: UUID
+    incident: IncidentId
+    reason: str
+
+
+class MachineLeft(Event):
+    type: Literal["MachineLeft"] = "MachineLeft"
+    simulation: UUID
+    name: Identifier
+
+
+MachineCommand = Annotated[
+    AddMachine | EnableMachine | DisableMachine | ChooseMachine | LeaveMachine | SeeMachine,
+    Field(discriminator="type"),
+]
+MachineEvent = Annotated[
+    MachineAdded
+    | MachineEnabled
+    | MachineDisabled
+    | MachineSeen
+    | MachineChosen
+    | NoMachineFound
+    | MachineLeft,
+    Field(discriminator="type"),
+]

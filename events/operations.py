@@ -1,0 +1,165 @@
+"""Commands and events of what is done on machines: the audit trail of the Machine Interface.
+
+Every outside effect is announced by an event before it and concluded by one after it. A poll that
+changed nothing is a metric, not an event. Key: the machine's name.
+"""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
+from events.machines import MachineLoad, MachineSettings
+from events.values import Blob, Command, Event, IncidentId
+
+
+class ConfigureMachine(Command):
+    type: Literal["ConfigureMachine"] = "ConfigureMachine"
+    settings: MachineSettings
+
+
+class SubmitJob(Command):
+    type: Literal["SubmitJob"] = "SubmitJob"
+    incident: IncidentId
+    simulation: UUID
+    request: JobRequest
+    inputs: dict[RelativePath, Blob]
+
+
+class CancelJob(Command):
+    type: Literal["CancelJob"] = "CancelJob"
+    token: Token
+    reason: str = ""
+
+
+class CollectOutputs(Command):
+    type: Literal["CollectOutputs"] = "CollectOutputs"
+    token: Token
+    names: tuple[RelativePath, ...]
+
+
+class RefreshJob(Command):
+    type: Literal["RefreshJob"] = "RefreshJob"
+    token: Token
+
+
+class ReleaseJob(Command):
+    """Nobody will ask about this job again."""
+
+    type: Literal["ReleaseJob"] = "ReleaseJob"
+    token: Token
+
+
+class MachineConfigured(Event):
+    type: Literal["MachineConfigured"] = "MachineConfigured"
+    settings: MachineSettings
+
+
+class SubmissionIntended(Event):
+    type: Literal["SubmissionIntended"] = "SubmissionIntended"
+    incident: IncidentId
+    simulation: UUID
+    request: JobRequest
+    inputs: dict[RelativePath, Blob]
+
+
+class SubmissionConfirmed(Event):
+    type: Literal["SubmissionConfirmed"] = "SubmissionConfirmed"
+    token: Token
+    job_id: JobId
+
+
+class SubmissionRefused(Event):
+    type: Literal["SubmissionRefused"] = "SubmissionRefused"
+    token: Token
+    reason: str
+
+
+class SubmissionDoubted(Event):
+    """Nobody knows whether it got through: it is looked up before it is tried again."""
+
+    type: Literal["SubmissionDoubted"] = "SubmissionDoubted"
+    token: Token
+    reason: str
+
+
+class SubmissionRepeated(Event):
+    """Looked up long enough and not found: attempt n goes out."""
+
+    type: Literal["SubmissionRepeated"] = "SubmissionRepeated"
+    token: Token
+    attempt: int
+
+
+class JobReported(Event):
+    type: Literal["JobReported"] = "JobReported"
+    report: JobReport
+
+
+class CancelIntended(Event):
+    type: Literal["CancelIntended"] = "CancelIntended"
+    token: Token
+    reason: str
+
+
+class CancelSent(Event):
+    """The machine took the cancellation; that the job ended is another witness's word."""
+
+    type: Literal["CancelSent"] = "CancelSent"
+    token: Token
+
+
+class CollectionIntended(Event):
+    type: Literal["CollectionIntended"] = "CollectionIntended"
+    token: Token
+    names: tuple[RelativePath, ...]
+
+
+class OutputsCollected(Event):
+    type: Literal["OutputsCollected"] = "OutputsCollected"
+    token: Token
+    outputs: dict[str, Blob]
+    missing: tuple[str, ...] = ()
+
+
+class JobReleased(Event):
+    type: Literal["JobReleased"] = "JobReleased"
+    token: Token
+
+
+class RefreshRequested(Event):
+    type: Literal["RefreshRequested"] = "RefreshRequested"
+    token: Token
+
+
+class MachineAnswered(Event):
+    """Reachability changed, or its load did."""
+
+    type: Literal["MachineAnswered"] = "MachineAnswered"
+    reachable: bool
+    reason: str = ""
+    load: MachineLoad | None = None
+
+
+OperationCommand = Annotated[
+    ConfigureMachine | SubmitJob | CancelJob | CollectOutputs | RefreshJob | ReleaseJob,
+    Field(discriminator="type"),
+]
+OperationEvent = Annotated[
+    MachineConfigured
+    | SubmissionIntended
+    | SubmissionConfirmed
+    | SubmissionRefused
+    | SubmissionDoubted
+    | SubmissionRepeated
+    | JobReported
+    | CancelIntended
+    | CancelSent
+    | CollectionIntended
+    | OutputsCollected
+    | JobReleased
+    | RefreshRequested
+    | MachineAnswered,
+    Field(discriminator="type"),
+]

@@ -1,0 +1,258 @@
+"""Commands and events of simulations: from a request, through a machine's queue, to results.
+
+Key: the incident's id.
+"""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from events.jobs import JobId, JobReport, JobState, RelativePath, Witness
+from events.values import (
+    Blob,
+    Command,
+    Document,
+    Event,
+    Identifier,
+    IncidentId,
+    Name,
+    ReplyTo,
+    Value,
+)
+
+
+class Resources(Value):
+    """What a job needs of a machine."""
+
+    nodes: int = Field(default=1, gt=0)
+    tasks: int = Field(default=1, gt=0)
+    cpus_per_task: int = Field(default=1, gt=0)
+    memory_mib: int | None = Field(default=None, gt=0)
+    walltime: int = Field(gt=0, le=366 * 86400)
+    """Seconds."""
+
+
+class SimulationRequest(Value):
+    """A program to run, what it reads and what it must write."""
+
+    kind: Name
+    executable: str = Field(min_length=1, max_length=4096)
+    """A line for `/bin/sh`, run in the job's folder."""
+    resources: Resources
+    inputs: dict[RelativePath, Blob] = {}
+    outputs: tuple[RelativePath, ...] = ()
+    environment: dict[str, str] = {}
+    machine: Identifier | None = None
+    """Where it must run; the Machine Status Manager chooses if absent."""
+    comment: str = Field(default="", max_length=200)
+
+
+class SimulationResult(Value):
+    """What whoever waits for a simulation is told in the end."""
+
+    simulation: UUID
+    state: JobState
+    machine: str | None = None
+    job_id: JobId | None = None
+    seconds: float | None = None
+    """Of running, by the machine's clock."""
+    exit_code: int | None = None
+    reason: str = ""
+    outputs: dict[str, Blob] = {}
+    missing: tuple[str, ...] = ()
+    """Declared outputs that the program did not write."""
+
+
+# Commands of stages and people.
+
+
+class CreateSimulation(Command):
+    type: Literal["CreateSimulation"] = "CreateSimulation"
+    simulation: UUID
+    request: SimulationRequest
+    exercise: bool = False
+    reply_to: ReplyTo | None = None
+    """Answered when a machine was chosen."""
+
+
+class SubmitSimulation(Command):
+    type: Literal["SubmitSimulation"] = "SubmitSimulation"
+    simulation: UUID
+    callbacks: dict[JobState, Identifier] = {}
+    """Stages that get a message when the simulation reaches a state."""
+    context: Document = Document()
+    """Given back to them."""
+    reply_to: ReplyTo | None = None
+
+
+class AwaitSimulation(Command):
+    """Answered with a `SimulationResult` when the simulation has ended."""
+
+    type: Literal["AwaitSimulation"] = "AwaitSimulation"
+    simulation: UUID
+    reply_to: ReplyTo
+
+
+class CancelSimulation(Command):
+    type: Literal["CancelSimulation"] = "CancelSimulation"
+    simulation: UUID
+    reason: str = ""
+    reply_to: ReplyTo | None = None
+
+
+class CancelAllSimulations(Command):
+    """The incident ends."""
+
+    type: Literal["CancelAllSimulations"] = "CancelAllSimulations"
+    reason: str = ""
+
+
+class CancelSimulationsOf(Command):
+    """A stage was stopped; what it waits for is not wanted any more."""
+
+    type: Literal["CancelSimulationsOf"] = "CancelSimulationsOf"
+    run: UUID
+    reason: str = ""
+
+
+class RefreshSimulation(Command):
+    """Ask the machine now instead of at its next turn."""
+
+    type: Literal["RefreshSimulation"] = "RefreshSimulation"
+    simulation: UUID
+
+
+class GroupSimulations(Command):
+    """The first completion counts: only it calls back, the others are cancelled."""
+
+    type: Literal["GroupSimulations"] = "GroupSimulations"
+    group: UUID
+    simulations: tuple[UUID, ...] = Field(min_length=1)
+    reply_to: ReplyTo | None = None
+
+
+# Commands of other managers.
+
+
+class PlaceSimulation(Command):
+    type: Literal["PlaceSimulation"] = "PlaceSimulation"
+    simulation: UUID
+    machine: Identifier
+    explanation: str
+
+
+class RefusePlacement(Command):
+    type: Literal["RefusePlacement"] = "RefusePlacement"
+    simulation: UUID
+    reason: str
+
+
+class ReportJob(Command):
+    type: Literal["ReportJob"] = "ReportJob"
+    simulation: UUID
+    report: JobReport
+
+
+class KeepOutputs(Command):
+    type: Literal["KeepOutputs"] = "KeepOutputs"
+    simulation: UUID
+    outputs: dict[str, Blob]
+    missing: tuple[str, ...] = ()
+
+
+# Events.
+
+
+class SimulationCreated(Event):
+    type: Literal["SimulationCreated"] = "SimulationCreated"
+    simulation: UUID
+    incident: IncidentId
+    request: SimulationRequest
+    exercise: bool
+    reply_to: ReplyTo | None
+
+
+class SimulationPlaced(Event):
+    type: Literal["SimulationPlaced"] = "SimulationPlaced"
+    simulation: UUID
+    machine: Identifier
+    explanation: str
+
+
+class SimulationSubmitted(Event):
+    """Handed to the Machine Interface; `PENDING` until the machine has it."""
+
+    type: Literal["SimulationSubmitted"] = "SimulationSubmitted"
+    simulation: UUID
+    callbacks: dict[JobState, Identifier]
+    context: Document
+
+
+class SimulationAwaited(Event):
+    type: Literal["SimulationAwaited"] = "SimulationAwaited"
+    simulation: UUID
+    reply_to: ReplyTo
+
+
+class SimulationStateChanged(Event):
+    type: Literal["SimulationStateChanged"] = "SimulationStateChanged"
+    simulation: UUID
+    state: JobState
+    witness: Witness
+    job_id: JobId | None = None
+    attempt: int = 1
+    exit_code: int | None = None
+    host: str | None = None
+    started: float | None = None
+    ended: float | None = None
+    reason: str = ""
+
+
+class CancellationRequested(Event):
+    """A wish until a witness confirms it."""
+
+    type: Literal["CancellationRequested"] = "CancellationRequested"
+    simulation: UUID
+    reason: str
+
+
+class OutputsKept(Event):
+    type: Literal["OutputsKept"] = "OutputsKept"
+    simulation: UUID
+    outputs: dict[str, Blob]
+    missing: tuple[str, ...] = ()
+
+
+class SimulationsGrouped(Event):
+    type: Literal["SimulationsGrouped"] = "SimulationsGrouped"
+    group: UUID
+    simulations: tuple[UUID, ...]
+
+
+SimulationCommand = Annotated[
+    CreateSimulation
+    | SubmitSimulation
+    | AwaitSimulation
+    | CancelSimulation
+    | CancelAllSimulations
+    | CancelSimulationsOf
+    | RefreshSimulation
+    | GroupSimulations
+    | PlaceSimulation
+    | RefusePlacement
+    | ReportJob
+    | KeepOutputs,
+    Field(discriminator="type"),
+]
+SimulationEvent = Annotated[
+    SimulationCreated
+    | SimulationPlaced
+    | SimulationSubmitted
+    | SimulationAwaited
+    | SimulationStateChanged
+    | CancellationRequested
+    | OutputsKept
+    | SimulationsGrouped,
+    Field(discriminator="type"),
+]

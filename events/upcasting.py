@@ -1,0 +1,27 @@
+"""Old events are never rewritten: they are brought up to date when read.
+
+An upcaster is named after the event and the version it starts from and turns that version's JSON
+object into the next one's. Golden logs in the tests prove every one of them.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+JsonObject = dict[str, Any]
+
+UPCASTERS: dict[tuple[str, int], Callable[[JsonObject], JsonObject]] = {}
+"""By (type, version); there is none yet, every event is at its first version."""
+
+
+def upcast(value: bytes) -> JsonObject:
+    """A commit's JSON with all of its events at their newest version."""
+    commit: JsonObject = json.loads(value)
+    commit["events"] = [_newest(event) for event in commit.get("events", [])]
+    return commit
+
+
+def _newest(event: JsonObject) -> JsonObject:
+    while upcaster := UPCASTERS.get((event["type"], event.get("version", 1))):
+        event = upcaster(event)
+    return event

@@ -1,0 +1,94 @@
+"""Small values that commands and events of several contexts are made of."""
+
+from enum import StrEnum
+from typing import Annotated, Literal, NewType
+from uuid import UUID
+
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+
+IncidentId = NewType("IncidentId", str)
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+INLINE_BYTES = 64 * 1024
+"""What is larger goes to the blob store and leaves its digest."""
+
+
+class Value(BaseModel):
+    """Immutable; compared by value; unknown fields are an error only where people type them."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Command(Value):
+    """What somebody wants; refused or turned into events by a manager's `decide`."""
+
+
+class Event(Value):
+    """What happened; never rewritten. `version` grows with its fields, upcasters bridge."""
+
+    version: int = 1
+
+
+class Context(StrEnum):
+    """One manager each, with its own pair of topics."""
+
+    INCIDENTS = "incidents"
+    SIMULATIONS = "simulations"
+    DATASETS = "datasets"
+    ENDPOINTS = "endpoints"
+    MACHINES = "machines"
+    OPERATIONS = "operations"
+    USERS = "users"
+
+    @property
+    def keyed_by_incident(self) -> bool:
+        """Whether the key of a commit is the incident's id."""
+        return self not in (Context.MACHINES, Context.OPERATIONS, Context.USERS)
+
+
+class Blob(Value):
+    """Bytes in the blob store."""
+
+    sha256: Sha256
+    size: int = Field(ge=0)
+
+
+class Document(Value):
+    """A JSON value, in the blob store when large."""
+
+    json_value: JsonValue = None
+    blob: Blob | None = None
+
+
+class Content(Value):
+    """Bytes with their type, in the blob store when large."""
+
+    media_type: str = "application/octet-stream"
+    size: int = Field(ge=0)
+    inline: Base64Bytes | None = None
+    blob: Blob | None = None
+
+
+class ReplyTo(Value):
+    """The call of a stage's run that waits for an answer."""
+
+    incident: IncidentId
+    run: UUID
+    call: str
+
+
+class Target(Value):
+    """The manager a message is for, and the key it is about."""
+
+    context: Context
+    key: str
+
+
+class Note(Value):
+    """Something an operator should read in the incident's log."""
+
+    level: Literal["info", "warning", "error"] = "info"
+    text: str

@@ -1,0 +1,63 @@
+"""The Workflow Manager as the runtime takes it."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from events.values import Context
+from managers.incidents.catalogue import Catalogue
+from managers.incidents.decide import decider
+from managers.incidents.inputs import LookAtClock, ResumeRun
+from managers.incidents.state import Incident, Run, evolve
+from managers.runtime import Assignment, Manager, Work
+from managers.runtime.manager import Input
+
+
+def incident_manager(
+    catalogue: Catalogue, run_stage: Callable[[Assignment[Incident, Run]], Work[Run]]
+) -> Manager[Incident, Run]:
+    """The manager of incidents; `run_stage` runs the code of a stage."""
+    return Manager(
+        context=Context.INCIDENTS,
+        sources=(Context.ENDPOINTS, Context.SIMULATIONS, Context.DATASETS),
+        state=Incident,
+        fold=1,
+        decide=decider(catalogue),
+        evolve=evolve,
+        under_way=_under_way,
+        due=_due,
+        resume=_resume,
+        begin=run_stage,
+        clock=LookAtClock(),
+    )
+
+
+def _under_way(incident: Incident) -> Mapping[str, Run]:
+    """Runs by id and attempt: a new attempt is new work."""
+    return {
+        f"{run.id}:{run.attempt}": run for run in incident.runs.values() if run.retry_at is None
+    }
+
+
+def _due(incident: Incident) -> float | None:
+    return min(_moments(incident), default=None)
+
+
+def _moments(incident: Incident) -> Iterator[float]:
+    busy = incident.busy_lanes
+    for message in incident.waiting.values():
+        if message.due is not None and message.lane not in busy:
+            yield message.due
+    for run in incident.runs.values():
+        if run.retry_at is not None:
+            yield run.retry_at
+        for call in run.calls.values():
+            if call.due is not None and not call.answered:
+                yield call.due
+
+
+def _resume(incident: Incident) -> Iterable[Input]:
+    """Nobody is blamed for the end of a process while it waited for somebody else."""
+    return [
+        ResumeRun(run.id)
+        for run in incident.runs.values()
+        if run.retry_at is None and not run.waits
+    ]

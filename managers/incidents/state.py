@@ -1,0 +1,244 @@
+"""The state of one incident: nothing but the fold of its events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+from uuid import UUID
+
+from pydantic import JsonValue
+
+from events import incidents as e
+from events.incidents import Arrival, Ending, IncidentStatus
+from events.values import Document, Event
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A message that waits for its stage; the run that it becomes has its id."""
+
+    id: UUID
+    stage: str
+    lane: str | None
+    body: Document
+    arrivals: tuple[Arrival, ...]
+    due: float | None
+    opened: float | None = None
+    """When its first arrival came (seconds since the epoch)."""
+    attempts: int = 0
+    """Made before an operator asked for another one."""
+    calls: Mapping[str, "Call"] = field(default_factory=dict)
+    """Answers that those attempts got."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a run asked for, and the answer once there is one."""
+
+    name: str
+    answered: bool = False
+    value: Document = Document()
+    error: str | None = None
+    due: float | None = None
+    otherwise: Document = Document()
+    question: str | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stage at work on a message, with the incident's state as it was when it started."""
+
+    message: Waiting
+    attempt: int
+    at: float
+    state: Mapping[str, JsonValue]
+    versions: Mapping[str, int]
+    calls: Mapping[str, Call] = field(default_factory=dict)
+    starts: int = 1
+    """Without an end or any progress."""
+    retry_at: float | None = None
+    error: str | None = None
+
+    @property
+    def id(self) -> UUID:
+        return self.message.id
+
+    @property
+    def waits(self) -> bool:
+        """Whether somebody else has to answer before it goes on."""
+        return any(not call.answered for call in self.calls.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """An incident while anything can still happen to it; what is over leaves only its status."""
+
+    id: str
+    kind: str
+    name: str
+    status: IncidentStatus = IncidentStatus.PENDING
+    exercise: bool = False
+    parameters: Mapping[str, JsonValue] = field(default_factory=dict)
+    state: Mapping[str, JsonValue] = field(default_factory=dict)
+    versions: Mapping[str, int] = field(default_factory=dict)
+    """How often each field of the state was set."""
+    waiting: Mapping[UUID, Waiting] = field(default_factory=dict)
+    runs: Mapping[UUID, Run] = field(default_factory=dict)
+    failed: Mapping[UUID, Run] = field(default_factory=dict)
+    ending: Ending | None = None
+
+    @property
+    def closed(self) -> bool:
+        return self.status in CLOSED
+
+    @property
+    def busy_lanes(self) -> set[str]:
+        return {run.message.lane for run in self.runs.values() if run.message.lane}
+
+
+CLOSED = (IncidentStatus.COMPLETE, IncidentStatus.CANCELLED, IncidentStatus.ARCHIVED)
+
+
+def evolve(incident: Incident | None, event: Event) -> Incident | None:
+    """The incident after an event."""
+    if isinstance(event, e.IncidentCreated):
+        return Incident(
+            event.incident,
+            event.kind,
+            event.name,
+            exercise=event.exercise,
+            parameters=event.parameters,
+        )
+    if incident is None:
+        raise ValueError("nothing happens to an incident before it is created")
+    return _evolve(incident, event)
+
+
+def _evolve(was: Incident, event: Event) -> Incident:
+    match event:
+        case e.StageCompleted():
+            versions = {name: was.versions.get(name, 0) + 1 for name in event.state}
+            return replace(
+                was,
+                state={**was.state, **event.state} if event.state else was.state,
+                versions={**was.versions, **versions} if versions else was.versions,
+                runs=_without(was.runs, event.run),
+            )
+        case e.MessageQueued():
+            return _with_waiting(was, _waiting(event))
+        case e.StageStarted():
+            return _started(was, event)
+        case e.CallRequested():
+            call = Call(
+                event.name,
+                due=event.due,
+                otherwise=event.otherwise,
+                question=event.question,
+                choices=tuple(event.choices),
+            )
+            return _with_call(was, event.run, event.call, call)
+        case e.CallAnswered():
+            answer = Call(event.name, True, event.value, event.error)
+            return _with_call(was, event.run, event.call, answer)
+        case e.MessageExtended():
+            return _with_waiting(was, _extended(was.waiting[event.message], event))
+        case e.MessageDropped():
+            return replace(was, waiting=_without(was.waiting, event.message))
+        case e.StageResumed():
+            return _with_run(was, replace(was.runs[event.run], starts=event.starts))
+        case e.StageStopped():
+            return replace(
+                was,
+                runs=_without(was.runs, event.run),
+                failed=_without(was.failed, event.run),
+            )
+        case e.StageAttemptFailed():
+            return _with_run(was, replace(was.runs[event.run], retry_at=event.retry_at))
+        case e.StageFailed():
+            return _failed(was, event)
+        case e.StageRetried():
+            return _retried(was, event)
+        case e.IncidentActivated():
+            return replace(was, status=IncidentStatus.ACTIVE)
+        case e.IncidentEnding():
+            return replace(was, ending=event.ending)
+        case e.IncidentEnded():
+            return _remains(was, event.ending.outcome)
+        case e.IncidentArchived():
+            return _remains(was, IncidentStatus.ARCHIVED)
+        case _:
+            return was
+
+
+def _waiting(event: e.MessageQueued) -> Waiting:
+    opened = event.arrivals[0].received if event.arrivals else None
+    return Waiting(
+        event.message, event.stage, event.lane, event.body, event.arrivals, event.due, opened
+    )
+
+
+def _extended(was: Waiting, event: e.MessageExtended) -> Waiting:
+    return replace(was, arrivals=(*was.arrivals, event.arrival), due=event.due)
+
+
+def _started(was: Incident, event: e.StageStarted) -> Incident:
+    before = was.runs.get(event.run)
+    if before is None:
+        message = was.waiting[event.run]
+        run = Run(message, event.attempt, event.at, was.state, was.versions, message.calls)
+        waiting = _without(was.waiting, event.run)
+        return replace(was, waiting=waiting, runs={**was.runs, event.run: run})
+    run = Run(
+        before.message, event.attempt, event.at, was.state, was.versions, _successes(before.calls)
+    )
+    return _with_run(was, run)
+
+
+def _failed(was: Incident, event: e.StageFailed) -> Incident:
+    run = replace(was.runs[event.run], retry_at=None, error=event.error)
+    return replace(
+        was,
+        runs=_without(was.runs, event.run),
+        failed={**was.failed, event.run: run},
+        status=IncidentStatus.ERROR,
+    )
+
+
+def _retried(was: Incident, event: e.StageRetried) -> Incident:
+    run, failed = was.failed[event.run], _without(was.failed, event.run)
+    message = replace(run.message, due=None, attempts=run.attempt, calls=_successes(run.calls))
+    return replace(
+        was,
+        failed=failed,
+        waiting={message.id: message, **was.waiting},
+        status=was.status if failed else IncidentStatus.ACTIVE,
+    )
+
+
+def _remains(was: Incident, status: IncidentStatus) -> Incident:
+    return Incident(was.id, was.kind, was.name, status, was.exercise)
+
+
+def _successes(calls: Mapping[str, Call]) -> Mapping[str, Call]:
+    """What a retry need not ask again."""
+    return {key: call for key, call in calls.items() if call.error is None}
+
+
+def _with_waiting(was: Incident, message: Waiting) -> Incident:
+    return replace(was, waiting={**was.waiting, message.id: message})
+
+
+def _with_run(was: Incident, run: Run) -> Incident:
+    return replace(was, runs={**was.runs, run.id: run})
+
+
+def _with_call(was: Incident, run: UUID, key: str, call: Call) -> Incident:
+    before = was.runs[run]
+    starts = 1 if call.answered else before.starts
+    return _with_run(was, replace(before, calls={**before.calls, key: call}, starts=starts))
+
+
+def _without(mapping: Mapping[UUID, V], key: UUID) -> Mapping[UUID, V]:
+    return {there: value for there, value in mapping.items() if there != key}

@@ -1,0 +1,45 @@
+"""The shell around every manager: take over, fold, pull, decide, append, act. Written once."""
+
+from managers.runtime.crashpoints import crash_point
+from managers.runtime.folding import PartitionBroken
+from managers.runtime.manager import (
+    Assignment,
+    Effect,
+    Given,
+    Manager,
+    Rejected,
+    Send,
+    Tell,
+    Work,
+    nothing_due,
+    nothing_to_resume,
+    nothing_under_way,
+)
+from managers.runtime.owner import Owner
+from managers.runtime.service import Service
+from managers.runtime.snapshots import NoSnapshots, Snapshot, Snapshots
+from managers.runtime.surroundings import Surroundings
+from managers.runtime.work import TaskWork
+
+__all__ = [
+    "Assignment",
+    "Effect",
+    "Given",
+    "Manager",
+    "NoSnapshots",
+    "Owner",
+    "PartitionBroken",
+    "Rejected",
+    "Send",
+    "Service",
+    "Snapshot",
+    "Snapshots",
+    "Surroundings",
+    "TaskWork",
+    "Tell",
+    "Work",
+    "crash_point",
+    "nothing_due",
+    "nothing_to_resume",
+    "nothing_under_way",
+]

@@ -1,0 +1,105 @@
+"""A partition's state: the fold of every commit that counts, from a snapshot if one fits."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import structlog
+from pydantic import TypeAdapter, ValidationError
+
+from bus import START, Doubt, LogError, Position, Writer, verify
+from events.envelope import Commit, Cursor, decode, events_topic
+from managers.runtime.manager import Manager
+from managers.runtime.snapshots import Snapshot
+from managers.runtime.surroundings import Surroundings
+
+S = TypeVar("S")
+W = TypeVar("W")
+
+_log = structlog.get_logger()
+
+
+class PartitionBroken(Exception):
+    """`evolve` failed on a recorded event: the code does not fit the log; nothing goes on here."""
+
+
+@dataclass
+class PartitionState(Generic[S]):
+    """States by key, how far each source was read, and the position all this is at."""
+
+    keys: dict[str, S]
+    cursors: dict[str, Cursor]
+    position: Position = START
+
+    def put(self, key: str, state: S | None) -> None:
+        if state is None:
+            self.keys.pop(key, None)
+        else:
+            self.keys[key] = state
+
+    def fold(self, manager: Manager[S, W], commit: Commit) -> None:
+        """Take in a commit that counts."""
+        state = self.keys.get(commit.key)
+        for event in commit.events:
+            try:
+                state = manager.evolve(state, event)
+            except Exception as error:
+                raise PartitionBroken(
+                    f"{manager.context}: cannot fold {type(event).__name__} of {commit.key}:"
+                    f" {type(error).__name__}: {error}"
+                ) from error
+        self.put(commit.key, state)
+        if commit.cursor:
+            self.cursors[commit.cursor.source] = commit.cursor
+
+
+async def fold_until(
+    manager: Manager[S, W], partition: int, around: Surroundings, writer: Writer
+) -> PartitionState[S]:
+    """The state as it was when `writer` took over; raises `Doubt` if somebody else has since."""
+    topic = events_topic(manager.context)
+    state = await _from_snapshot(manager, partition, around) or PartitionState({}, {})
+    while state.position.offset < writer.position.offset:
+        records = await around.log.read(topic, partition, state.position.offset)
+        if not records:
+            raise LogError(f"{topic}/{partition} ends before {writer.position.offset}")
+        for stored in records:
+            if stored.offset >= writer.position.offset:
+                break
+            state.position, counts = state.position.after(stored)
+            if counts:
+                commit = decode(stored.record)
+                around.clock.seen(commit.time)
+                state.fold(manager, commit)
+    if state.position != writer.position:
+        raise Doubt(f"{topic}/{partition} was read to {state.position}, not {writer.position}")
+    return state
+
+
+async def keep_snapshot(
+    manager: Manager[S, W], partition: int, around: Surroundings, state: PartitionState[S]
+) -> None:
+    """Store the counted state; at worst the next takeover takes longer."""
+    kept = Snapshot(state.position, manager.fold, _adapter(manager).dump_json(state))
+    try:
+        await around.snapshots.store(manager.context, partition, kept)
+    except Exception as error:
+        _log.warning("snapshot not stored", context=manager.context, error=str(error))
+
+
+async def _from_snapshot(
+    manager: Manager[S, W], partition: int, around: Surroundings
+) -> PartitionState[S] | None:
+    try:
+        kept = await around.snapshots.load(manager.context, partition)
+        if kept is None or kept.fold != manager.fold:
+            return None
+        state = _adapter(manager).validate_json(kept.states)
+    except (ValidationError, OSError, TimeoutError) as error:
+        _log.warning("snapshot ignored", context=manager.context, error=str(error))
+        return None
+    await verify(around.log, events_topic(manager.context), partition, kept.position)
+    return state
+
+
+def _adapter(manager: Manager[S, W]) -> TypeAdapter[PartitionState[S]]:
+    return TypeAdapter(PartitionState[manager.state])  # type: ignore[name-defined]

@@ -1,0 +1,220 @@
+"""One partition while it is ours: take over, fold, then decide, append and act, until doubt.
+
+The one rule that keeps it safe: state may run ahead of the log only between `decide` and the
+acknowledgement of that append, and nothing is acted on in between. Any exception means doubt, and
+doubt means that this object is thrown away and a new one takes over.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Generic, NoReturn, TypeVar
+
+import structlog
+
+from bus import Record, RecordTooLarge, Writer
+from bus.contract import check_sizes
+from events.envelope import (
+    Commit,
+    Cursor,
+    Message,
+    Rejection,
+    commands_topic,
+    encode,
+    events_topic,
+)
+from events.values import Event, IncidentId
+from managers.runtime.crashpoints import crash_point
+from managers.runtime.folding import PartitionState, fold_until, keep_snapshot
+from managers.runtime.inbox import Inbox, Item, Reply
+from managers.runtime.manager import Given, Input, Manager, Rejected, Send
+from managers.runtime.sources import COMMANDS, pull_commands, pull_messages, source_name
+from managers.runtime.surroundings import Surroundings
+from managers.runtime.timers import Timers
+from managers.runtime.workforce import Workforce
+
+S = TypeVar("S")
+W = TypeVar("W")
+
+_log = structlog.get_logger()
+
+_TRIM_EVERY = 1000
+"""Commands between two trims of the commands topic."""
+
+
+class Owner(Generic[S, W]):
+    """The writer of one partition of one manager's events."""
+
+    def __init__(self, manager: Manager[S, W], partition: int, around: Surroundings) -> None:
+        self._manager, self._partition, self._around = manager, partition, around
+        self._inbox = Inbox()
+        self._deciding: Sequence[Item] = ()
+        self._state: PartitionState[S] = PartitionState({}, {})
+        self._workforce = Workforce(manager, self._tell)
+        self._timers = Timers(around.wall, self._look_at_clock)
+        self._since_snapshot = 0
+        self._trimmed = 0
+
+    async def run(self) -> NoReturn:
+        """Own the partition until doubt, which is raised as whatever caused it."""
+        try:
+            writer = await self._take_over()
+            async with asyncio.TaskGroup() as group:
+                await self._go_on(writer, self._resumed())
+                self._act(list(self._state.keys))
+                group.create_task(self._timers.run())
+                await self._pull(group)
+                while True:
+                    items = await self._inbox.take(self._around.batch)
+                    await self._go_on(writer, items)
+                    self._act(dict.fromkeys(item.key for item in items))
+                    crash_point("after effect")
+                    await self._tidy()
+        finally:
+            self._workforce.disband()
+            for item in (*self._deciding, *self._inbox.take_now(len(self._inbox))):
+                item.abandon()
+
+    async def _take_over(self) -> Writer:
+        topic = events_topic(self._manager.context)
+        nonce = f"{self._around.chance.getrandbits(64):016x}"
+        async with asyncio.timeout(self._around.append_deadline):
+            writer = await Writer.take_over(self._around.log, topic, self._partition, nonce)
+        self._state = await fold_until(self._manager, self._partition, self._around, writer)
+        _log.info(
+            "partition taken over",
+            context=str(self._manager.context),
+            partition=self._partition,
+            epoch=writer.position.epoch,
+            keys=len(self._state.keys),
+        )
+        return writer
+
+    def _resumed(self) -> list[Item]:
+        return [
+            self._own(key, input)
+            for key, state in self._state.keys.items()
+            for input in self._manager.resume(state)
+        ]
+
+    async def _pull(self, group: asyncio.TaskGroup) -> None:
+        around, target = self._around, (self._manager.context, self._partition)
+        start = self._cursor(COMMANDS)
+        group.create_task(pull_commands(around, *target, start, self._inbox))
+        for context in self._manager.sources:
+            for partition in range(await around.log.partitions(events_topic(context))):
+                source = (context, partition)
+                start = self._cursor(source_name(*source))
+                group.create_task(pull_messages(around, source, target, start, self._inbox))
+
+    def _cursor(self, source: str) -> Cursor:
+        return self._state.cursors.get(source, Cursor(source=source, offset=0))
+
+    async def _go_on(self, writer: Writer, items: Sequence[Item]) -> None:
+        """Decide, append, and once it is known to count, say so."""
+        if not items:
+            return
+        self._deciding = items
+        decided = [self._decide(item) for item in items]
+        crash_point("before append")
+        async with asyncio.timeout(self._around.append_deadline):
+            self._state.position = await writer.append([record for _, record in decided])
+        crash_point("after append")
+        self._deciding = ()
+        for item, (commit, _) in zip(items, decided, strict=True):
+            item.settle(commit.rejection)
+        self._since_snapshot += len(decided)
+
+    def _decide(self, item: Item) -> tuple[Commit, Record]:
+        """The commit of one item, already folded into the tentative state."""
+        before = self._state.keys.get(item.key)
+        try:
+            commit, after = self._apply(item, before)
+            record = encode(commit)
+            check_sizes([record])
+        except Exception as error:
+            commit, after = self._refuse(item, error), before
+            record = encode(commit)
+        self._state.put(item.key, after)
+        if item.cursor:
+            self._state.cursors[item.cursor.source] = item.cursor
+        return commit, record
+
+    def _apply(self, item: Item, state: S | None) -> tuple[Commit, S | None]:
+        if isinstance(item.input, Exception):
+            raise item.input
+        given = Given(item.id, self._around.wall(), item.actor, item.cause)
+        events: list[Event] = []
+        messages: list[Message] = []
+        for effect in self._manager.decide(state, item.input, given):
+            if isinstance(effect, Send):
+                messages.append(
+                    Message(context=effect.context, key=effect.key, command=effect.command)
+                )
+            else:
+                events.append(effect)
+                state = self._manager.evolve(state, effect)
+        return self._commit(item, events, messages), state
+
+    def _refuse(self, item: Item, error: Exception) -> Commit:
+        name = type(item.input).__name__
+        if isinstance(error, Rejected | RecordTooLarge):
+            reason = str(error)
+        else:
+            _log.exception(
+                "decision failed", context=str(self._manager.context), key=item.key, input=name
+            )
+            reason = f"{type(error).__name__}: {error}"
+        return self._commit(item, rejection=Rejection(command=name, reason=reason))
+
+    def _commit(
+        self,
+        item: Item,
+        events: Sequence[Event] = (),
+        messages: Sequence[Message] = (),
+        rejection: Rejection | None = None,
+    ) -> Commit:
+        incident = IncidentId(item.key) if self._manager.context.keyed_by_incident else None
+        return Commit.model_construct(
+            id=item.id,
+            time=self._around.clock.now(),
+            key=item.key,
+            incident=incident or item.incident,
+            cause=item.cause,
+            correlation=item.correlation,
+            actor=item.actor,
+            cursor=item.cursor,
+            events=tuple(events),  # type: ignore[arg-type]  # each one of a known kind
+            messages=tuple(messages),
+            rejection=rejection,
+        )
+
+    def _act(self, keys: Iterable[str]) -> None:
+        """Bring work and timers into line with the counted state of these keys."""
+        for key in keys:
+            state = self._state.keys.get(key)
+            self._workforce.employ(key, state)
+            self._timers.set(key, None if state is None else self._manager.due(state))
+
+    def _own(self, key: str, input: Input, reply: Reply | None = None) -> Item:
+        id = self._around.new_id()
+        cause = f"{self._manager.context}.work"
+        return Item(key, input, id, cause, id, "system", reply=reply)
+
+    def _look_at_clock(self, key: str) -> None:
+        self._inbox.put(self._own(key, self._manager.clock))
+
+    def _tell(self, key: str, input: Input) -> Reply:
+        reply: Reply = asyncio.get_running_loop().create_future()
+        self._inbox.put(self._own(key, input, reply))
+        return reply
+
+    async def _tidy(self) -> None:
+        """Trim and snapshot now and then."""
+        commands = self._cursor(COMMANDS).offset
+        if commands - self._trimmed >= _TRIM_EVERY:
+            self._trimmed = commands
+            topic = commands_topic(self._manager.context)
+            await self._around.log.trim(topic, self._partition, commands)
+        if self._since_snapshot >= self._around.snapshot_every:
+            self._since_snapshot = 0
+            await keep_snapshot(self._manager, self._partition, self._around, self._state)

@@ -1,0 +1,126 @@
+"""How a partition pulls: commands from outside, and messages out of other managers' events."""
+
+from typing import NoReturn
+from uuid import UUID, uuid5
+
+import structlog
+from pydantic import ValidationError
+
+from bus import Position, Stored, partition_of
+from events.envelope import (
+    Cursor,
+    commands_topic,
+    decode,
+    decode_issued,
+    events_topic,
+    targets,
+)
+from events.values import Context
+from managers.runtime.inbox import Inbox, Item
+from managers.runtime.surroundings import Surroundings
+
+COMMANDS = "commands"
+"""The name of the source that is the partition's own commands topic."""
+
+_NAMES = UUID("6f1c9c5e-44b4-5f5b-9d0e-2d3c3f1f4a10")
+_log = structlog.get_logger()
+
+
+def source_name(context: Context, partition: int) -> str:
+    return f"{context}/{partition}"
+
+
+async def pull_commands(
+    around: Surroundings, context: Context, partition: int, start: Cursor, inbox: Inbox
+) -> NoReturn:
+    """Put every command issued to this partition from `start` on into the inbox."""
+    topic, offset = commands_topic(context), start.offset
+    while True:
+        records = await around.log.read(topic, partition, offset)
+        for stored in records:
+            offset = stored.offset + 1
+            await inbox.room()
+            inbox.put(_issued(around, context, partition, stored))
+        if not records:
+            await around.log.wait(topic, partition, offset)
+
+
+def _issued(around: Surroundings, context: Context, partition: int, stored: Stored) -> Item:
+    cursor = Cursor(source=COMMANDS, offset=stored.offset + 1)
+    cause = f"{context}.{COMMANDS}/{partition}/{stored.offset}"
+    key = stored.record.key
+    try:
+        issued = decode_issued(stored.record)
+    except ValidationError as error:
+        _log.error("command is malformed", cause=cause, error=str(error))
+        nobody = uuid5(_NAMES, cause)
+        return Item(key, error, nobody, cause, nobody, "unknown", cursor=cursor)
+    around.clock.seen(issued.time)
+    return Item(
+        key, issued.command, issued.id, cause, issued.correlation, issued.actor, cursor=cursor
+    )
+
+
+async def pull_messages(
+    around: Surroundings,
+    source: tuple[Context, int],
+    target: tuple[Context, int],
+    start: Cursor,
+    inbox: Inbox,
+) -> NoReturn:
+    """Put what `source` sent to `target` from `start` on into the inbox."""
+    topic, position = events_topic(source[0]), start.position
+    partitions = await around.log.partitions(events_topic(target[0]))
+    while True:
+        records = await around.log.read(topic, source[1], position.offset)
+        for stored in records:
+            before = position
+            position, counts = before.after(stored)
+            if counts and _addressed(stored, target, partitions):
+                taken = start.taken if stored.offset == start.offset else 0
+                for item in _messages(around, source, target, partitions, stored, before)[taken:]:
+                    await inbox.room()
+                    inbox.put(item)
+        if not records:
+            await around.log.wait(topic, source[1], position.offset)
+
+
+def _addressed(stored: Stored, target: tuple[Context, int], partitions: int) -> bool:
+    return any(
+        context == target[0] and partition_of(key, partitions) == target[1]
+        for context, key in targets(stored.record)
+    )
+
+
+def _messages(
+    around: Surroundings,
+    source: tuple[Context, int],
+    target: tuple[Context, int],
+    partitions: int,
+    stored: Stored,
+    before: Position,
+) -> list[Item]:
+    """One item each; the cursor moves behind the record with the last of them."""
+    commit = decode(stored.record)
+    around.clock.seen(commit.time)
+    cause = f"{source_name(*source)}/{stored.offset}"
+    mine = [
+        message
+        for message in commit.messages
+        if message.context == target[0] and partition_of(message.key, partitions) == target[1]
+    ]
+    after, _ = before.after(stored)
+    name = source_name(*source)
+    return [
+        Item(
+            message.key,
+            message.command,
+            uuid5(_NAMES, f"{cause}/{target[0]}/{target[1]}/{index}"),
+            cause,
+            commit.correlation,
+            commit.actor,
+            commit.incident,
+            Cursor.at(name, before, taken=index) if index < len(mine) else Cursor.at(name, after),
+        )
+        for index, message in enumerate(mine, start=1)
+    ]
