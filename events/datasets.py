@@ -27,6 +27,7 @@ class DataSet(Value):
 
 class RegisterDataSet(Command):
     type: Literal["RegisterDataSet"] = "RegisterDataSet"
+    incident: IncidentId
     data_set: DataSet
     supersedes: tuple[UUID, ...] = ()
     reply_to: ReplyTo | None = None

@@ -127,16 +127,27 @@ class MachineChosen(Event):
 
 
 class NoMachineFound(Event):
+    """No machine will ever do."""
+
     type: Literal["NoMachineFound"] = "NoMachineFound"
     simulation: UUID
     incident: IncidentId
     reason: str
 
 
+class ChoicePostponed(Event):
+    """Machines would do, but none is enabled and reachable now."""
+
+    type: Literal["ChoicePostponed"] = "ChoicePostponed"
+    wanted: ChooseMachine
+    reason: str
+
+
 class MachineLeft(Event):
     type: Literal["MachineLeft"] = "MachineLeft"
     simulation: UUID
-    name: Identifier
+    name: Identifier | None
+    """None if it still waited for a machine."""
 
 
 MachineCommand = Annotated[
@@ -150,6 +161,7 @@ MachineEvent = Annotated[
     | MachineSeen
     | MachineChosen
     | NoMachineFound
+    | ChoicePostponed
     | MachineLeft,
     Field(discriminator="type"),
 ]

@@ -70,6 +70,7 @@ class SimulationResult(Value):
 class CreateSimulation(Command):
     type: Literal["CreateSimulation"] = "CreateSimulation"
     simulation: UUID
+    incident: IncidentId
     request: SimulationRequest
     exercise: bool = False
     reply_to: ReplyTo | None = None

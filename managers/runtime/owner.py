@@ -6,7 +6,7 @@ doubt means that this object is thrown away and a new one takes over.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Generic, NoReturn, TypeVar
 
 import structlog
@@ -22,7 +22,8 @@ from events.envelope import (
     encode,
     events_topic,
 )
-from events.values import Event, IncidentId
+from events.incidents import AnswerCall
+from events.values import Context, Event, IncidentId, ReplyTo
 from managers.runtime.crashpoints import crash_point
 from managers.runtime.folding import PartitionState, fold_until, keep_snapshot
 from managers.runtime.inbox import Inbox, Item, Reply
@@ -164,7 +165,8 @@ class Owner(Generic[S, W]):
                 "decision failed", context=str(self._manager.context), key=item.key, input=name
             )
             reason = f"{type(error).__name__}: {error}"
-        return self._commit(item, rejection=Rejection(command=name, reason=reason))
+        messages = [*_refusal(item.input, reason)]
+        return self._commit(item, (), messages, Rejection(command=name, reason=reason))
 
     def _commit(
         self,
@@ -218,3 +220,11 @@ class Owner(Generic[S, W]):
         if self._since_snapshot >= self._around.snapshot_every:
             self._since_snapshot = 0
             await keep_snapshot(self._manager, self._partition, self._around, self._state)
+
+
+def _refusal(input: Input, reason: str) -> Iterator[Message]:
+    """Whoever waits for an answer to a refused command gets the reason as one."""
+    reply_to = getattr(input, "reply_to", None)
+    if isinstance(reply_to, ReplyTo):
+        answer = AnswerCall(run=reply_to.run, call=reply_to.call, error=reason)
+        yield Message(context=Context.INCIDENTS, key=reply_to.incident, command=answer)

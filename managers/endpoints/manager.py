@@ -1,0 +1,174 @@
+"""State, decisions and runtime form of the External Data Interface."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from events import endpoints as e
+from events.endpoints import Endpoint
+from events.incidents import Arrival, DeliverArrival
+from events.values import Context, Event
+from managers.answers import answer
+from managers.runtime import (
+    Assignment,
+    Effect,
+    Given,
+    Manager,
+    Rejected,
+    Send,
+    Work,
+    nothing_due,
+    nothing_to_resume,
+)
+from managers.runtime.manager import Input
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointState:
+    """An endpoint, and for a pull what its source said last."""
+
+    endpoint: Endpoint
+    etag: str | None = None
+    last_modified: str | None = None
+    failing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """The open endpoints of one incident, by name."""
+
+    by_name: Mapping[str, EndpointState] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PullBrought:
+    """A pull got an answer; no arrival: the source has nothing new."""
+
+    name: str
+    arrival: Arrival | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PullBroke:
+    """A pull failed."""
+
+    name: str
+    reason: str
+
+
+Hands = Callable[[Assignment[Endpoints, EndpointState]], Work[EndpointState]]
+
+
+def endpoint_manager(hands: Hands) -> Manager[Endpoints, EndpointState]:
+    """The manager of endpoints; its hands pull."""
+    return Manager(
+        context=Context.ENDPOINTS,
+        sources=(Context.INCIDENTS,),
+        state=Endpoints,
+        fold=1,
+        decide=decide,
+        evolve=evolve,
+        under_way=_pulls,
+        due=nothing_due,
+        resume=nothing_to_resume,
+        begin=hands,
+    )
+
+
+def _pulls(endpoints: Endpoints) -> Mapping[str, EndpointState]:
+    return {
+        name: state for name, state in endpoints.by_name.items() if state.endpoint.url is not None
+    }
+
+
+def evolve(was: Endpoints | None, event: Event) -> Endpoints | None:
+    """The endpoints after an event; None when the last one is closed."""
+    was = was or Endpoints()
+    match event:
+        case e.EndpointOpened():
+            return _with(was, EndpointState(event.endpoint))
+        case e.EndpointClosed():
+            left = {name: state for name, state in was.by_name.items() if name != event.name}
+            return Endpoints(left) if left else None
+        case e.DataArrived():
+            state = was.by_name[event.arrival.endpoint]
+            return _with(was, replace(state, etag=event.etag, last_modified=event.last_modified))
+        case e.PullFailed():
+            return _with(was, replace(was.by_name[event.name], failing=event.reason))
+        case e.PullRecovered():
+            return _with(was, replace(was.by_name[event.name], failing=None))
+    return was
+
+
+def decide(was: Endpoints | None, input: Input, given: Given) -> Iterable[Effect]:
+    """The effects of one command, or of a pull, on an incident's endpoints."""
+    was = was or Endpoints()
+    match input:
+        case e.ReceivePush():
+            return _receive(_find(was, input.arrival.endpoint), input.arrival)
+        case PullBrought():
+            return _brought(was, input)
+        case PullBroke():
+            return _broke(was, input)
+        case e.OpenEndpoint():
+            return _open(was, input)
+        case e.CloseEndpoint():
+            return _close(was, input)
+        case e.CloseAllEndpoints():
+            return [e.EndpointClosed(name=name) for name in was.by_name]
+    raise Rejected(f"endpoints do not take {type(input).__name__}")
+
+
+def _find(was: Endpoints, name: str) -> EndpointState:
+    if name not in was.by_name:
+        raise Rejected(f"there is no endpoint {name} (any more)")
+    return was.by_name[name]
+
+
+def _open(was: Endpoints, wanted: e.OpenEndpoint) -> Iterator[Effect]:
+    endpoint = wanted.endpoint
+    if (endpoint.url is None) == (endpoint.path is None):
+        raise Rejected("an endpoint is either pushed to a path or pulled from a URL")
+    if endpoint.url is not None and endpoint.period is None:
+        raise Rejected("a pull needs a period")
+    known = was.by_name.get(endpoint.name)
+    if known is not None and known.endpoint != endpoint:
+        raise Rejected(f"there is an endpoint {endpoint.name} already, close it first")
+    if known is None:
+        yield e.EndpointOpened(endpoint=endpoint)
+    yield from answer(wanted.reply_to, {"path": endpoint.path})
+
+
+def _close(was: Endpoints, wanted: e.CloseEndpoint) -> Iterator[Effect]:
+    if wanted.name in was.by_name:
+        yield e.EndpointClosed(name=wanted.name)
+    yield from answer(wanted.reply_to)
+
+
+def _receive(
+    state: EndpointState,
+    arrival: Arrival,
+    etag: str | None = None,
+    last_modified: str | None = None,
+) -> Iterator[Effect]:
+    yield e.DataArrived(arrival=arrival, etag=etag, last_modified=last_modified)
+    deliver = DeliverArrival(stage=state.endpoint.stage, arrival=arrival)
+    yield Send(Context.INCIDENTS, state.endpoint.incident, deliver)
+
+
+def _brought(was: Endpoints, input: PullBrought) -> Iterator[Effect]:
+    state = _find(was, input.name)
+    if state.failing is not None:
+        yield e.PullRecovered(name=input.name)
+    if input.arrival is not None:
+        yield from _receive(state, input.arrival, input.etag, input.last_modified)
+
+
+def _broke(was: Endpoints, input: PullBroke) -> Iterator[Effect]:
+    if _find(was, input.name).failing != input.reason:
+        yield e.PullFailed(name=input.name, reason=input.reason)
+
+
+def _with(was: Endpoints, state: EndpointState) -> Endpoints:
+    return replace(was, by_name={**was.by_name, state.endpoint.name: state})

@@ -1,0 +1,6 @@
+"""The Machine Status Manager: which machines there are, how they fare, where a job runs best."""
+
+from managers.machines.manager import machine_manager
+from managers.machines.state import Fleet, Machine
+
+__all__ = ["Fleet", "Machine", "machine_manager"]

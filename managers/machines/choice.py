@@ -1,0 +1,79 @@
+"""Where a job runs: among enabled, reachable, large enough machines, the least loaded first."""
+
+from dataclasses import dataclass
+
+from events.machines import ChooseMachine
+from managers.machines.state import Fleet, Machine
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A machine, and why this one."""
+
+    name: str
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """No machine; `final`: none would do even if all were enabled and reachable."""
+
+    reason: str
+    final: bool
+
+
+def choose(fleet: Fleet, wanted: ChooseMachine) -> Chosen | NotFound:
+    """The machine for a request, with an explanation that an operator can read."""
+    machines = fleet.machines
+    if wanted.wanted is not None and wanted.wanted not in machines:
+        return NotFound(f"there is no machine {wanted.wanted}", final=True)
+    asked = [machines[wanted.wanted]] if wanted.wanted else list(machines.values())
+    too_small = {m.settings.name: reason for m in asked if (reason := _too_small(m, wanted))}
+    large = [m for m in asked if m.settings.name not in too_small]
+    away = {m.settings.name: reason for m in large if (reason := _away(m))}
+    ready = sorted(
+        (m for m in large if m.settings.name not in away),
+        key=lambda m: (m.reachable is None, _load(fleet, m), m.settings.name),
+    )
+    passed_over = [f"{name}: {reason}" for name, reason in {**too_small, **away}.items()]
+    if not ready:
+        return NotFound("; ".join(passed_over) or "there is no machine yet", final=not large)
+    return Chosen(ready[0].settings.name, _explain(fleet, ready, passed_over))
+
+
+def _too_small(machine: Machine, wanted: ChooseMachine) -> str:
+    has, needs = machine.settings, wanted.resources
+    if needs.nodes > has.nodes:
+        return f"{needs.nodes} nodes are wanted, it has {has.nodes}"
+    cores, all_cores = needs.tasks * needs.cpus_per_task, needs.nodes * has.cores_per_node
+    if cores > all_cores:
+        return f"{cores} cores are wanted, {needs.nodes} of its nodes have {all_cores}"
+    return ""
+
+
+def _away(machine: Machine) -> str:
+    if not machine.enabled:
+        return "disabled"
+    return f"unreachable ({machine.reason})" if machine.reachable is False else ""
+
+
+def _load(fleet: Fleet, machine: Machine) -> float:
+    """Jobs there, ours and as far as they can be seen others', over the jobs it runs at once."""
+    ours = sum(name == machine.settings.name for name in fleet.places.values())
+    seen = machine.load and [machine.load.running, machine.load.queued]
+    all_jobs = sum(count for count in seen if count is not None) if seen else 0
+    return max(ours, all_jobs) / max(machine.settings.slots, machine.settings.nodes)
+
+
+def _explain(fleet: Fleet, ready: list[Machine], passed_over: list[str]) -> str:
+    loads = [f"{m.settings.name}: {_describe(fleet, m)}" for m in ready]
+    return "least loaded of " + "; ".join([*loads, *passed_over])
+
+
+def _describe(fleet: Fleet, machine: Machine) -> str:
+    ours = sum(name == machine.settings.name for name in fleet.places.values())
+    load = machine.load
+    if load is None or load.running is None:
+        return f"{ours} of our jobs, its load is unknown"
+    queued = "unknown" if load.queued is None else load.queued
+    return f"{ours} of our jobs, {load.running} running and {queued} queued in all"

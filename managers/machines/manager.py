@@ -1,0 +1,21 @@
+"""The Machine Status Manager as the runtime takes it."""
+
+from events.values import Context
+from managers.machines.decide import decide
+from managers.machines.state import Fleet, evolve
+from managers.runtime import Manager, nothing_due, nothing_to_resume, nothing_under_way
+
+
+def machine_manager() -> Manager[Fleet, object]:
+    """The manager of the fleet; it has no hands, the Machine Interface reports to it."""
+    return Manager(
+        context=Context.MACHINES,
+        sources=(Context.SIMULATIONS, Context.OPERATIONS),
+        state=Fleet,
+        fold=1,
+        decide=decide,
+        evolve=evolve,
+        under_way=nothing_under_way,
+        due=nothing_due,
+        resume=nothing_to_resume,
+    )

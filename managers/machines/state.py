@@ -1,0 +1,78 @@
+"""The state of the fleet: nothing but the fold of its events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from events import machines as e
+from events.machines import ChooseMachine, MachineLoad, MachineSettings
+from events.values import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine, and what its interface last said of it; None: nothing yet."""
+
+    settings: MachineSettings
+    enabled: bool = False
+    reachable: bool | None = None
+    reason: str = ""
+    load: MachineLoad | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All machines, which simulation is where, and which still wait for a place."""
+
+    machines: Mapping[str, Machine] = field(default_factory=dict)
+    places: Mapping[UUID, str] = field(default_factory=dict)
+    postponed: Mapping[UUID, ChooseMachine] = field(default_factory=dict)
+
+
+def evolve(was: Fleet | None, event: Event) -> Fleet | None:
+    """The fleet after an event."""
+    was = was or Fleet()
+    match event:
+        case e.MachineAdded():
+            return _with(was, Machine(event.settings))
+        case e.MachineEnabled():
+            return _with(was, replace(was.machines[event.name], enabled=True))
+        case e.MachineDisabled():
+            return _with(was, replace(was.machines[event.name], enabled=False))
+        case e.MachineSeen():
+            return _with(
+                was,
+                replace(
+                    was.machines[event.name],
+                    reachable=event.reachable,
+                    reason=event.reason,
+                    load=event.load,
+                ),
+            )
+        case e.MachineChosen():
+            return replace(
+                was,
+                places={**was.places, event.simulation: event.name},
+                postponed=_without(was.postponed, event.simulation),
+            )
+        case e.NoMachineFound():
+            return replace(was, postponed=_without(was.postponed, event.simulation))
+        case e.ChoicePostponed():
+            wanted = event.wanted
+            return replace(was, postponed={**was.postponed, wanted.simulation: wanted})
+        case e.MachineLeft():
+            places = {
+                there: name for there, name in was.places.items() if there != event.simulation
+            }
+            return replace(was, places=places, postponed=_without(was.postponed, event.simulation))
+    return was
+
+
+def _with(was: Fleet, machine: Machine) -> Fleet:
+    return replace(was, machines={**was.machines, machine.settings.name: machine})
+
+
+def _without(
+    postponed: Mapping[UUID, ChooseMachine], simulation: UUID
+) -> Mapping[UUID, ChooseMachine]:
+    return {there: wanted for there, wanted in postponed.items() if there != simulation}

@@ -1,0 +1,32 @@
+"""The Machine Interface's own log: what is being done on each machine, and was.
+
+Announce, act, conclude: the acting is done by hands in `interfaces.machines`.
+"""
+
+from managers.operations.inputs import (
+    CancelTaken,
+    JobsSeen,
+    MachineLooked,
+    OutputsStored,
+    SubmissionAbsent,
+    SubmissionAnswered,
+    SubmissionInDoubt,
+    SubmissionTurnedDown,
+)
+from managers.operations.manager import operations_manager
+from managers.operations.state import Job, MachineJobs, Task
+
+__all__ = [
+    "CancelTaken",
+    "Job",
+    "JobsSeen",
+    "MachineJobs",
+    "MachineLooked",
+    "OutputsStored",
+    "SubmissionAbsent",
+    "SubmissionAnswered",
+    "SubmissionInDoubt",
+    "SubmissionTurnedDown",
+    "Task",
+    "operations_manager",
+]

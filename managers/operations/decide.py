@@ -1,0 +1,145 @@
+"""What the Machine Interface makes of commands and of what its hands saw: pure."""
+
+from collections.abc import Iterable, Iterator
+
+from events import operations as e
+from events.jobs import JobReport, JobState, Token, Witness
+from events.machines import FLEET, SeeMachine
+from events.simulations import KeepOutputs, ReportJob
+from events.values import Context
+from managers.operations import inputs as i
+from managers.operations.state import Job, MachineJobs
+from managers.runtime import Effect, Given, Rejected, Send
+from managers.runtime.manager import Input
+
+
+def decide(was: MachineJobs | None, input: Input, given: Given) -> Iterable[Effect]:
+    """The effects of one command, or of what was seen, on one machine's jobs."""
+    was = was or MachineJobs()
+    match input:
+        case e.ConfigureMachine():
+            return [e.MachineConfigured(settings=input.settings)]
+        case i.MachineLooked():
+            return _looked(was, input)
+        case e.SubmitJob():
+            return _submit(was, input)
+        case i.JobsSeen():
+            return _seen(was, input)
+    return _of_one(was, input)
+
+
+def _of_one(was: MachineJobs, input: Input) -> Iterable[Effect]:
+    """What is about one job; nobody asks any more about a job that is not there."""
+    token: Token | None = getattr(input, "token", None)
+    if token is None:
+        raise Rejected(f"operations do not take {type(input).__name__}")
+    job = was.jobs.get(token)
+    if job is None:
+        return []
+    match input:
+        case i.SubmissionAnswered():
+            return _answered(job, input)
+        case i.SubmissionTurnedDown():
+            return _turned_down(job, input)
+        case i.SubmissionInDoubt():
+            return _if_current(
+                job, input.attempt, e.SubmissionDoubted(token=token, reason=input.reason)
+            )
+        case i.SubmissionAbsent():
+            repeated = e.SubmissionRepeated(token=token, attempt=job.attempt + 1)
+            return _if_current(job, input.attempt, repeated)
+        case e.CancelJob():
+            return [e.CancelIntended(token=token, reason=input.reason)]
+        case i.CancelTaken():
+            return [e.CancelSent(token=token)] if job.cancelling else []
+        case e.CollectOutputs():
+            return [e.CollectionIntended(token=token, names=input.names)]
+        case i.OutputsStored():
+            return _stored(job, input)
+        case e.RefreshJob():
+            return [e.RefreshRequested(token=token)]
+        case e.ReleaseJob():
+            return [e.JobReleased(token=token)]
+    raise Rejected(f"operations do not take {type(input).__name__}")
+
+
+def _looked(was: MachineJobs, input: i.MachineLooked) -> Iterator[Effect]:
+    if was.settings is None:
+        return
+    if (input.reachable, input.reason, input.load) == (was.reachable, was.reason, was.load):
+        return
+    yield e.MachineAnswered(reachable=input.reachable, reason=input.reason, load=input.load)
+    see = SeeMachine(
+        name=was.settings.name, reachable=input.reachable, reason=input.reason, load=input.load
+    )
+    yield Send(Context.MACHINES, FLEET, see)
+
+
+def _submit(was: MachineJobs, wanted: e.SubmitJob) -> Iterator[Effect]:
+    if wanted.request.token not in was.jobs:
+        yield e.SubmissionIntended(
+            incident=wanted.incident,
+            simulation=wanted.simulation,
+            request=wanted.request,
+            inputs=wanted.inputs,
+        )
+
+
+def _if_current(job: Job, attempt: int, event: Effect) -> Iterator[Effect]:
+    if job.submitting and job.attempt == attempt:
+        yield event
+
+
+def _answered(job: Job, input: i.SubmissionAnswered) -> Iterator[Effect]:
+    if not job.submitting or job.attempt != input.attempt:
+        return
+    yield e.SubmissionConfirmed(token=input.token, job_id=input.job_id)
+    queued = JobReport(
+        token=input.token, state=JobState.QUEUED, witness=Witness.QUEUE, job_id=input.job_id
+    )
+    yield from _report(job, queued)
+
+
+def _turned_down(job: Job, input: i.SubmissionTurnedDown) -> Iterator[Effect]:
+    if not job.submitting or job.attempt != input.attempt:
+        return
+    yield e.SubmissionRefused(token=input.token, reason=input.reason)
+    failed = JobReport(
+        token=input.token,
+        state=JobState.FAILED,
+        witness=Witness.QUEUE,
+        reason=f"the machine refused the job: {input.reason}",
+    )
+    yield from _report(job, failed)
+
+
+def _seen(was: MachineJobs, input: i.JobsSeen) -> Iterator[Effect]:
+    for report in input.reports:
+        job = was.jobs.get(report.token)
+        if job is not None and is_news(job, report):
+            yield from _report(job, report)
+
+
+def is_news(job: Job, report: JobReport) -> bool:
+    """Whether a report says more than the last one did."""
+    last = job.report
+    if last is None:
+        return True
+    if report.attempt < last.attempt or (last.state.ended and last.state != JobState.LOST):
+        return False
+    return (report.state, report.attempt) != (last.state, last.attempt)
+
+
+def _report(job: Job, report: JobReport) -> Iterator[Effect]:
+    yield e.JobReported(report=report)
+    told = ReportJob(simulation=job.simulation, report=report)
+    yield Send(Context.SIMULATIONS, job.incident, told)
+
+
+def _stored(job: Job, input: i.OutputsStored) -> Iterator[Effect]:
+    if not job.collecting:
+        return
+    outputs, missing = dict(input.outputs), tuple(input.missing)
+    yield e.OutputsCollected(token=input.token, outputs=outputs, missing=missing)
+    keep = KeepOutputs(simulation=job.simulation, outputs=outputs, missing=missing)
+    yield Send(Context.SIMULATIONS, job.incident, keep)

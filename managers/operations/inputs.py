@@ -1,0 +1,75 @@
+"""What the hands on a machine tell of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from events.jobs import JobId, JobReport, Token
+from events.machines import MachineLoad
+from events.values import Blob
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionAnswered:
+    """The batch system has the job."""
+
+    token: Token
+    attempt: int
+    job_id: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionTurnedDown:
+    """The batch system will never take the job."""
+
+    token: Token
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionInDoubt:
+    """Nobody knows whether the batch system has it; it is being looked up."""
+
+    token: Token
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionAbsent:
+    """Looked up for long enough: the attempt did not get through."""
+
+    token: Token
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobsSeen:
+    """What witnesses say of jobs; repetitions change nothing."""
+
+    reports: Sequence[JobReport]
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTaken:
+    """The machine took the wish to end a job."""
+
+    token: Token
+
+
+@dataclass(frozen=True, slots=True)
+class OutputsStored:
+    """A job's results lie in the blob store; `missing` were never written."""
+
+    token: Token
+    outputs: Mapping[str, Blob]
+    missing: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class MachineLooked:
+    """Whether the machine answers, and how busy it is."""
+
+    reachable: bool
+    reason: str = ""
+    load: MachineLoad | None = None

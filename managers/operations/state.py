@@ -1,0 +1,114 @@
+"""What is being done on one machine: nothing but the fold of its events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from uuid import UUID
+
+from events import operations as e
+from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
+from events.machines import MachineLoad, MachineSettings
+from events.values import Blob, Event
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job, from the intent to submit it until nobody asks about it any more."""
+
+    incident: str
+    simulation: UUID
+    request: JobRequest
+    inputs: Mapping[RelativePath, Blob]
+    attempt: int = 1
+    job_id: JobId | None = None
+    submitting: bool = True
+    report: JobReport | None = None
+    cancelling: bool = False
+    collecting: tuple[RelativePath, ...] = ()
+    refresh: int = 0
+    """How often somebody asked to look now."""
+
+
+class Task(StrEnum):
+    """What there is to do on a machine."""
+
+    WATCH = "watch"
+    SUBMIT = "submit"
+    CANCEL = "cancel"
+    COLLECT = "collect"
+
+
+@dataclass(frozen=True, slots=True)
+class MachineJobs:
+    """A machine and the jobs that somebody still cares about."""
+
+    settings: MachineSettings | None = None
+    jobs: Mapping[Token, Job] = field(default_factory=dict)
+    reachable: bool | None = None
+    reason: str = ""
+    load: MachineLoad | None = None
+
+
+def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
+    """The machine's jobs after an event."""
+    was = was or MachineJobs()
+    match event:
+        case e.MachineConfigured():
+            return replace(was, settings=event.settings)
+        case e.MachineAnswered():
+            return replace(was, reachable=event.reachable, reason=event.reason, load=event.load)
+        case e.SubmissionIntended():
+            job = Job(event.incident, event.simulation, event.request, event.inputs)
+            return _with(was, job)
+        case e.JobReported():
+            return _reported(was, was.jobs[event.report.token], event.report)
+        case e.JobReleased():
+            jobs = {token: job for token, job in was.jobs.items() if token != event.token}
+            return replace(was, jobs=jobs)
+        case e.SubmissionDoubted():
+            return was
+    if isinstance(event, _OfOne):
+        return _with(was, _changed(was.jobs[event.token], event))
+    return was
+
+
+_OfOne = (
+    e.SubmissionConfirmed
+    | e.SubmissionRefused
+    | e.SubmissionRepeated
+    | e.CancelIntended
+    | e.CancelSent
+    | e.CollectionIntended
+    | e.OutputsCollected
+    | e.RefreshRequested
+)
+
+
+def _changed(was: Job, event: _OfOne) -> Job:
+    match event:
+        case e.SubmissionConfirmed():
+            return replace(was, submitting=False, job_id=event.job_id)
+        case e.SubmissionRefused():
+            return replace(was, submitting=False)
+        case e.SubmissionRepeated():
+            return replace(was, attempt=event.attempt)
+        case e.CancelIntended():
+            return replace(was, cancelling=True)
+        case e.CancelSent():
+            return replace(was, cancelling=False)
+        case e.CollectionIntended():
+            return replace(was, collecting=event.names)
+        case e.OutputsCollected():
+            return replace(was, collecting=())
+        case e.RefreshRequested():
+            return replace(was, refresh=was.refresh + 1)
+
+
+def _reported(was: MachineJobs, job: Job, report: JobReport) -> MachineJobs:
+    """A witness who has seen the job also settles whether its submission got through."""
+    job_id = report.job_id or job.job_id
+    return _with(was, replace(job, report=report, submitting=False, job_id=job_id))
+
+
+def _with(was: MachineJobs, job: Job) -> MachineJobs:
+    return replace(was, jobs={**was.jobs, job.request.token: job})

@@ -1,0 +1,136 @@
+"""The simulations of one incident: nothing but the fold of their events."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from events import simulations as e
+from events.jobs import JobId, JobState, Token, token_of
+from events.simulations import SimulationRequest, SimulationResult
+from events.values import Blob, Document, Event, ReplyTo
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """One simulation, from its creation to the end of everybody's interest in it."""
+
+    id: UUID
+    request: SimulationRequest
+    exercise: bool
+    created_by: ReplyTo | None
+    state: JobState = JobState.CREATED
+    machine: str | None = None
+    submitted: bool = False
+    callbacks: Mapping[JobState, str] = field(default_factory=dict)
+    context: Document = Document()
+    waiting: tuple[ReplyTo, ...] = ()
+    job_id: JobId | None = None
+    attempt: int = 1
+    exit_code: int | None = None
+    started: float | None = None
+    ended: float | None = None
+    reason: str = ""
+    outputs: Mapping[str, Blob] | None = None
+    """Known once they were fetched."""
+    missing: tuple[str, ...] = ()
+    cancelling: bool = False
+    group: UUID | None = None
+
+    @property
+    def token(self) -> Token:
+        return token_of(self.id)
+
+    @property
+    def settled(self) -> bool:
+        """Ended, with its results in our hands if there are any."""
+        if self.state == JobState.COMPLETED and self.request.outputs:
+            return self.outputs is not None
+        return self.state.ended
+
+    @property
+    def result(self) -> SimulationResult:
+        timed = self.started is not None and self.ended is not None
+        return SimulationResult(
+            simulation=self.id,
+            state=self.state,
+            machine=self.machine,
+            job_id=self.job_id,
+            seconds=self.ended - self.started if timed else None,  # type: ignore[operator]
+            exit_code=self.exit_code,
+            reason=self.reason,
+            outputs=dict(self.outputs or {}),
+            missing=self.missing,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Simulations:
+    """All simulations of an incident that anybody may still ask about."""
+
+    incident: str
+    by_id: Mapping[UUID, Simulation] = field(default_factory=dict)
+
+    def of_group(self, group: UUID | None) -> Iterator[Simulation]:
+        return (s for s in self.by_id.values() if group is not None and s.group == group)
+
+
+def evolve(was: Simulations | None, event: Event) -> Simulations | None:
+    """The simulations after an event."""
+    if isinstance(event, e.SimulationCreated):
+        was = was or Simulations(event.incident)
+        made = Simulation(event.simulation, event.request, event.exercise, event.reply_to)
+        return _with(was, made)
+    if was is None:
+        raise ValueError("nothing happens to simulations before one is created")
+    if isinstance(event, e.SimulationsGrouped):
+        for id in event.simulations:
+            was = _with(was, replace(was.by_id[id], group=event.group))
+        return was
+    if isinstance(event, _OfOne):
+        return _with(was, _changed(was.by_id[event.simulation], event))
+    return was
+
+
+_OfOne = (
+    e.SimulationPlaced
+    | e.SimulationSubmitted
+    | e.SimulationAwaited
+    | e.SimulationStateChanged
+    | e.CancellationRequested
+    | e.OutputsKept
+)
+
+
+def _changed(was: Simulation, event: _OfOne) -> Simulation:
+    match event:
+        case e.SimulationPlaced():
+            return replace(was, machine=event.machine)
+        case e.SimulationSubmitted():
+            return replace(
+                was,
+                submitted=True,
+                state=JobState.PENDING,
+                callbacks=event.callbacks,
+                context=event.context,
+            )
+        case e.SimulationAwaited():
+            return replace(was, waiting=(*was.waiting, event.reply_to))
+        case e.SimulationStateChanged():
+            return replace(
+                was,
+                state=event.state,
+                job_id=event.job_id or was.job_id,
+                attempt=event.attempt,
+                exit_code=event.exit_code,
+                started=event.started or was.started,
+                ended=event.ended,
+                reason=event.reason,
+            )
+        case e.CancellationRequested():
+            return replace(was, cancelling=True)
+        case e.OutputsKept():
+            return replace(was, outputs=event.outputs, missing=event.missing)
+
+
+def _with(was: Simulations, simulation: Simulation) -> Simulations:
+    return replace(was, by_id={**was.by_id, simulation.id: simulation})
