@@ -25,8 +25,12 @@ class LogError(Exception):
     """The log refused; nothing was written."""
 
 
+class LogUnavailable(LogError):
+    """The engine cannot be reached now; try again later."""
+
+
 class UnknownTopic(LogError):
-    """The topic was never declared."""
+    """The topic was never declared, or has no such partition."""
 
 
 class PartitionsChanged(LogError):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, HttpUrl
 
 from events.incidents import Arrival
-from events.values import Command, Event, Identifier, IncidentId, ReplyTo, Value
+from events.values import Command, Event, Identifier, IncidentId, ReplyTo, Sha256, Value
 
 
 class Endpoint(Value):
@@ -66,6 +66,8 @@ class DataArrived(Event):
     arrival: Arrival
     etag: str | None = None
     last_modified: str | None = None
+    sha256: Sha256 | None = None
+    """Of what a pull brought."""
 
 
 class PullFailed(Event):

@@ -239,7 +239,8 @@ class CallAnswered(Event):
 class StageCompleted(Event):
     type: Literal["StageCompleted"] = "StageCompleted"
     run: UUID
-    state: dict[str, JsonValue] = {}
+    state: dict[str, Document] = {}
+    """The fields it set."""
 
 
 class StageConflicted(Event):
@@ -255,6 +256,8 @@ class StageAttemptFailed(Event):
     run: UUID
     error: str
     traceback: str = ""
+    forget: tuple[str, ...] = ()
+    """Calls whose answers are not kept for the next attempt."""
     retry_at: float
 
 
@@ -265,6 +268,7 @@ class StageFailed(Event):
     run: UUID
     error: str
     traceback: str = ""
+    forget: tuple[str, ...] = ()
 
 
 class StageRetried(Event):

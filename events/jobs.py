@@ -81,6 +81,8 @@ class JobRequest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     token: Token
+    kind: str = Field(default="", max_length=255)
+    """What it computes, in a word or two."""
     executable: Text = Field(min_length=1, max_length=4096)
     """A line for `/bin/sh`, run in the job's folder."""
     walltime: int = Field(gt=0, le=366 * 86400)

@@ -1,16 +1,33 @@
 """Small values that commands and events of several contexts are made of."""
 
+import hashlib
+from base64 import b64decode, b64encode
 from enum import StrEnum
 from typing import Annotated, Literal, NewType
 from uuid import UUID
 
-from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainSerializer,
+    StringConstraints,
+)
 
 IncidentId = NewType("IncidentId", str)
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+Bytes = Annotated[
+    bytes,
+    BeforeValidator(lambda value: b64decode(value) if isinstance(value, str) else value),
+    PlainSerializer(lambda value: b64encode(value).decode(), when_used="json"),
+]
+"""Bytes, as base64 in JSON."""
 
 INLINE_BYTES = 64 * 1024
 """What is larger goes to the blob store and leaves its digest."""
@@ -55,6 +72,10 @@ class Blob(Value):
     sha256: Sha256
     size: int = Field(ge=0)
 
+    @classmethod
+    def of(cls, data: bytes) -> "Blob":
+        return cls(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+
 
 class Document(Value):
     """A JSON value, in the blob store when large."""
@@ -68,7 +89,7 @@ class Content(Value):
 
     media_type: str = "application/octet-stream"
     size: int = Field(ge=0)
-    inline: Base64Bytes | None = None
+    inline: Bytes | None = None
     blob: Blob | None = None
 
 

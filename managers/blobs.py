@@ -28,7 +28,7 @@ class BlobStore:
 
     async def put(self, data: bytes) -> Blob:
         """Store bytes; durable when it returns."""
-        blob = Blob(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+        blob = Blob.of(data)
         if not await self.has(blob):
             await self._store.put_async(_path(blob), data)
         return blob
@@ -64,6 +64,13 @@ class BlobStore:
         except FileNotFoundError:
             raise BlobMissing(f"blob {blob.sha256} is not in the blob store") from None
         return bytes(await result.bytes_async())
+
+    def get_now(self, blob: Blob) -> bytes:
+        """All of it, for threads that may block; raises `BlobMissing`."""
+        try:
+            return bytes(self._store.get(_path(blob)).bytes())
+        except FileNotFoundError:
+            raise BlobMissing(f"blob {blob.sha256} is not in the blob store") from None
 
     async def stream(
         self, blob: Blob, start: int = 0, end: int | None = None

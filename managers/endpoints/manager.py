@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from uuid import UUID
 
 from events import endpoints as e
 from events.endpoints import Endpoint
@@ -21,6 +22,8 @@ from managers.runtime import (
 )
 from managers.runtime.manager import Input
 
+_REMEMBERED = 256
+
 
 @dataclass(frozen=True, slots=True)
 class EndpointState:
@@ -29,7 +32,10 @@ class EndpointState:
     endpoint: Endpoint
     etag: str | None = None
     last_modified: str | None = None
+    sha256: str | None = None
     failing: str | None = None
+    recent: tuple[UUID, ...] = ()
+    """The newest arrivals: one that is sent twice arrives once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,7 @@ class PullBrought:
     arrival: Arrival | None = None
     etag: str | None = None
     last_modified: str | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,17 @@ def evolve(was: Endpoints | None, event: Event) -> Endpoints | None:
     return was
 
 
+def _arrived(was: EndpointState, event: e.DataArrived) -> EndpointState:
+    recent = (event.arrival.id, *was.recent)[:_REMEMBERED]
+    return replace(
+        was,
+        etag=event.etag,
+        last_modified=event.last_modified,
+        sha256=event.sha256,
+        recent=recent,
+    )
+
+
 def decide(was: Endpoints | None, input: Input, given: Given) -> Iterable[Effect]:
     """The effects of one command, or of a pull, on an incident's endpoints."""
     was = was or Endpoints()
@@ -147,12 +165,16 @@ def _close(was: Endpoints, wanted: e.CloseEndpoint) -> Iterator[Effect]:
 
 
 def _receive(
-    state: EndpointState,
-    arrival: Arrival,
-    etag: str | None = None,
-    last_modified: str | None = None,
+    state: EndpointState, arrival: Arrival, pulled: PullBrought | None = None
 ) -> Iterator[Effect]:
-    yield e.DataArrived(arrival=arrival, etag=etag, last_modified=last_modified)
+    if arrival.id in state.recent:
+        return
+    yield e.DataArrived(
+        arrival=arrival,
+        etag=pulled.etag if pulled else None,
+        last_modified=pulled.last_modified if pulled else None,
+        sha256=pulled.sha256 if pulled else None,
+    )
     deliver = DeliverArrival(stage=state.endpoint.stage, arrival=arrival)
     yield Send(Context.INCIDENTS, state.endpoint.incident, deliver)
 
@@ -162,7 +184,7 @@ def _brought(was: Endpoints, input: PullBrought) -> Iterator[Effect]:
     if state.failing is not None:
         yield e.PullRecovered(name=input.name)
     if input.arrival is not None:
-        yield from _receive(state, input.arrival, input.etag, input.last_modified)
+        yield from _receive(state, input.arrival, input)
 
 
 def _broke(was: Endpoints, input: PullBroke) -> Iterator[Effect]:

@@ -262,11 +262,14 @@ def _fail(draft: Draft, input: i.FailRun) -> None:
                 run=run.id,
                 error=input.error,
                 traceback=input.traceback,
+                forget=input.forget,
                 retry_at=draft.given.now + delay,
             )
         )
         return
-    draft.add(e.StageFailed(run=run.id, error=input.error, traceback=input.traceback))
+    draft.add(
+        e.StageFailed(run=run.id, error=input.error, traceback=input.traceback, forget=input.forget)
+    )
     _cancel_simulations(draft, run, f"stage {run.message.stage} failed")
     if draft.incident.ending:
         draft.add(e.IncidentEnded(ending=draft.incident.ending))
@@ -301,7 +304,7 @@ def _request(draft: Draft, input: i.RequestCall) -> None:
             run=run.id,
             call=input.call,
             name=input.name,
-            due=input.due,
+            due=None if input.after is None else draft.given.now + input.after,
             otherwise=input.otherwise,
             question=input.question,
             choices=list(input.choices),

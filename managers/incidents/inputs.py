@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from pydantic import JsonValue
-
 from events.incidents import Delivery, Ending
 from events.values import Command, Document, Note, Target
 
@@ -28,8 +26,8 @@ class RequestCall:
     target: Target | None = None
     command: Command | None = None
     """Sent to the target, which answers the call."""
-    due: float | None = None
-    """When the clock answers it with `otherwise` (seconds since the epoch)."""
+    after: float | None = None
+    """Seconds until the clock answers it with `otherwise`."""
     otherwise: Document = Document()
     question: str | None = None
     choices: Sequence[str] = ()
@@ -61,7 +59,7 @@ class FinishRun:
     run: UUID
     attempt: int
     deliveries: Sequence[Delivery] = ()
-    state: Mapping[str, JsonValue] = field(default_factory=dict)
+    state: Mapping[str, Document] = field(default_factory=dict)
     """The fields it set."""
     notes: Sequence[Note] = ()
     rejected: Sequence[RejectedArrival] = ()
@@ -76,6 +74,8 @@ class FailRun:
     attempt: int
     error: str
     traceback: str = ""
+    forget: tuple[str, ...] = ()
+    """Calls that are part of the failure; their answers are not kept for the next attempt."""
     final: bool = False
 
 

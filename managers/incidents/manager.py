@@ -10,10 +10,10 @@ from managers.incidents.state import Incident, Run, evolve
 from managers.runtime import Assignment, Manager, Work
 from managers.runtime.manager import Input
 
+Hands = Callable[[Assignment[Incident, Run]], Work[Run]]
 
-def incident_manager(
-    catalogue: Catalogue, run_stage: Callable[[Assignment[Incident, Run]], Work[Run]]
-) -> Manager[Incident, Run]:
+
+def incident_manager(catalogue: Catalogue, run_stage: Hands) -> Manager[Incident, Run]:
     """The manager of incidents; `run_stage` runs the code of a stage."""
     return Manager(
         context=Context.INCIDENTS,

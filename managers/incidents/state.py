@@ -53,7 +53,7 @@ class Run:
     message: Waiting
     attempt: int
     at: float
-    state: Mapping[str, JsonValue]
+    state: Mapping[str, Document]
     versions: Mapping[str, int]
     calls: Mapping[str, Call] = field(default_factory=dict)
     starts: int = 1
@@ -81,7 +81,7 @@ class Incident:
     status: IncidentStatus = IncidentStatus.PENDING
     exercise: bool = False
     parameters: Mapping[str, JsonValue] = field(default_factory=dict)
-    state: Mapping[str, JsonValue] = field(default_factory=dict)
+    state: Mapping[str, Document] = field(default_factory=dict)
     versions: Mapping[str, int] = field(default_factory=dict)
     """How often each field of the state was set."""
     waiting: Mapping[UUID, Waiting] = field(default_factory=dict)
@@ -155,7 +155,8 @@ def _evolve(was: Incident, event: Event) -> Incident:
                 failed=_without(was.failed, event.run),
             )
         case e.StageAttemptFailed():
-            return _with_run(was, replace(was.runs[event.run], retry_at=event.retry_at))
+            run = _forgetting(was.runs[event.run], event.forget)
+            return _with_run(was, replace(run, retry_at=event.retry_at))
         case e.StageFailed():
             return _failed(was, event)
         case e.StageRetried():
@@ -190,14 +191,13 @@ def _started(was: Incident, event: e.StageStarted) -> Incident:
         run = Run(message, event.attempt, event.at, was.state, was.versions, message.calls)
         waiting = _without(was.waiting, event.run)
         return replace(was, waiting=waiting, runs={**was.runs, event.run: run})
-    run = Run(
-        before.message, event.attempt, event.at, was.state, was.versions, _successes(before.calls)
-    )
+    run = Run(before.message, event.attempt, event.at, was.state, was.versions, before.calls)
     return _with_run(was, run)
 
 
 def _failed(was: Incident, event: e.StageFailed) -> Incident:
-    run = replace(was.runs[event.run], retry_at=None, error=event.error)
+    run = _forgetting(was.runs[event.run], event.forget)
+    run = replace(run, retry_at=None, error=event.error)
     return replace(
         was,
         runs=_without(was.runs, event.run),
@@ -208,7 +208,7 @@ def _failed(was: Incident, event: e.StageFailed) -> Incident:
 
 def _retried(was: Incident, event: e.StageRetried) -> Incident:
     run, failed = was.failed[event.run], _without(was.failed, event.run)
-    message = replace(run.message, due=None, attempts=run.attempt, calls=_successes(run.calls))
+    message = replace(run.message, due=None, attempts=run.attempt, calls=run.calls)
     return replace(
         was,
         failed=failed,
@@ -221,9 +221,14 @@ def _remains(was: Incident, status: IncidentStatus) -> Incident:
     return Incident(was.id, was.kind, was.name, status, was.exercise)
 
 
-def _successes(calls: Mapping[str, Call]) -> Mapping[str, Call]:
-    """What a retry need not ask again."""
-    return {key: call for key, call in calls.items() if call.error is None}
+def _forgetting(run: Run, forget: tuple[str, ...]) -> Run:
+    """The run with what a retry need not ask again: its successes."""
+    successes = {
+        key: call
+        for key, call in run.calls.items()
+        if call.answered and call.error is None and key not in forget
+    }
+    return replace(run, calls=successes)
 
 
 def _with_waiting(was: Incident, message: Waiting) -> Incident:

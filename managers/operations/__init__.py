@@ -3,6 +3,7 @@
 Announce, act, conclude: the acting is done by hands in `interfaces.machines`.
 """
 
+from managers.operations.decide import is_news
 from managers.operations.inputs import (
     CancelTaken,
     JobsSeen,
@@ -28,5 +29,6 @@ __all__ = [
     "SubmissionInDoubt",
     "SubmissionTurnedDown",
     "Task",
+    "is_news",
     "operations_manager",
 ]

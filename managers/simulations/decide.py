@@ -83,7 +83,8 @@ def _place(simulation: Simulation, input: e.PlaceSimulation) -> Iterator[Effect]
     yield e.SimulationPlaced(
         simulation=simulation.id, machine=input.machine, explanation=input.explanation
     )
-    yield from answer(simulation.created_by, {"machine": input.machine})
+    placed: JsonValue = {"simulation": str(simulation.id), "machine": input.machine}
+    yield from answer(simulation.created_by, placed)
 
 
 def _refuse(simulation: Simulation, input: e.RefusePlacement) -> Iterator[Effect]:
@@ -109,6 +110,7 @@ def _submit(
     request, resources = simulation.request, simulation.request.resources
     job = JobRequest(
         token=simulation.token,
+        kind=request.kind,
         executable=request.executable,
         walltime=resources.walltime,
         nodes=resources.nodes,

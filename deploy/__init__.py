@@ -1,0 +1,1 @@
+"""How the system is put together and run: settings, the embedded server, images, services."""

@@ -1,0 +1,1 @@
+"""Machines and their batch systems: connections, dialects, and the port that drives both."""

@@ -1,0 +1,103 @@
+"""The port that drives one machine's batch system, whatever its dialect, connection or reality."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
+from interfaces.machines.dialect import MachineLoad, Refused, Submitted
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """A file in a job's folder, its size in bytes."""
+
+    name: RelativePath
+    size: int
+
+
+class BatchSystem(Protocol):
+    """Jobs on one machine, each known by its token; a context manager, open while in use.
+
+    Every method raises `Unreachable` when the machine cannot be asked, which says nothing about its
+    jobs, and other `MachineError`s when it does not answer as it should.
+    """
+
+    @property
+    def lag(self) -> float:
+        """Seconds for which `find` may be behind the truth."""
+        ...
+
+    async def prepare(
+        self,
+        token: Token,
+        inputs: Mapping[RelativePath, AsyncIterable[bytes]],
+        template: str | None = None,
+    ) -> None:
+        """Make the job's folder from a template folder of the machine, and put its inputs there.
+
+        May be repeated; once a submission was tried it changes nothing any more.
+        """
+        ...
+
+    async def submit(self, request: JobRequest, attempt: int) -> Submitted | Refused:
+        """Submit a prepared job.
+
+        The same attempt never goes out twice: repeated, it gives the recorded answer. Raises
+        `Doubt`; when its `wait` is over and `find` knows nothing, attempt n+1 may go out, and bars
+        all before it.
+        """
+        ...
+
+    async def find(
+        self, tokens: Collection[Token], since: float = 0.0
+    ) -> Mapping[Token, JobReport]:
+        """Ask every witness: folder, queue, accounts (of jobs since `since`, epoch seconds).
+
+        A token that is absent was not found now; it is proof of absence only after `lag` seconds.
+        `ENDING` with the witness `QUEUE` is a job that is gone without a word of its end.
+        """
+        ...
+
+    async def observe(
+        self, tokens: Collection[Token], *, ask_scheduler: bool = False
+    ) -> list[JobReport]:
+        """What the wrappers' marks say, cheaply; with `ask_scheduler` as much as `find`.
+
+        `ENDING` with an exit code is a program that was told to stop: the scheduler knows why.
+        """
+        ...
+
+    async def cancel(self, token: Token, job_id: JobId | None = None) -> None:
+        """Wish the job's end. A copy of it that appears later does not start its program."""
+        ...
+
+    async def outputs(self, token: Token) -> list[OutputFile]:
+        """The files in the job's folder, by name; empty when there is no folder."""
+        ...
+
+    def fetch(self, token: Token, name: RelativePath) -> AsyncIterator[bytes]:
+        """Read one of them; raises `FileMissing`."""
+        ...
+
+    async def stderr_tail(self, token: Token) -> str:
+        """The last 4 KiB of what the program wrote to its standard error."""
+        ...
+
+    async def load(self) -> MachineLoad:
+        """How busy the machine is."""
+        ...
+
+    async def check(self) -> None:
+        """Raise a `MachineError` that says what keeps jobs from running here."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...

@@ -1,0 +1,85 @@
+"""The port to a machine's shell and files, whatever carries it (`local`, `ssh`, `openssh`).
+
+A connection knows nothing of batch systems. It runs scripts and moves files, and it is exact about
+what it knows: a command that was cut is *unknown*, never "failed".
+"""
+
+from collections.abc import AsyncIterable, AsyncIterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from types import TracebackType
+from typing import Protocol, Self
+
+MIB = 1 << 20
+
+
+class MachineError(Exception):
+    """A machine did not do what it was asked; the text says what an operator can do."""
+
+
+class Unreachable(MachineError):
+    """No way to the machine: what was asked has certainly not begun."""
+
+
+class LoginNeeded(Unreachable):
+    """The machine wants a person to log in; trying again by itself would only lock the account."""
+
+
+class CommandCut(MachineError):
+    """The command was cut before its end was seen: nobody knows whether it took effect."""
+
+
+class OutputTooLarge(CommandCut):
+    """The command wrote more than was allowed, and was cut for it."""
+
+
+class CommandFailed(MachineError):
+    """A command ran to its end, and its answer says that it failed."""
+
+
+class FileMissing(MachineError):
+    """The machine has no such file."""
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a script that ran to its end answered."""
+
+    exit_status: int
+    stdout: str
+    stderr: str
+
+    def checked(self) -> str:
+        """The standard output; raises `CommandFailed` unless the exit status is 0."""
+        if self.exit_status:
+            raise CommandFailed(f"exit status {self.exit_status}: {self.stderr.strip()[-1000:]}")
+        return self.stdout
+
+
+class Connection(Protocol):
+    """One account on one machine; a context manager, open while in use."""
+
+    async def run(self, script: str, *, deadline: float, output_limit: int = MIB) -> Completed:
+        """Run `script` with `/bin/sh -s`, `LC_ALL=C` and an empty standard input.
+
+        `deadline` is in seconds from now, `output_limit` in bytes for each of stdout and stderr.
+        Raises `Unreachable` when it has not begun, `CommandCut` when its end was not seen.
+        """
+        ...
+
+    async def put(self, path: PurePosixPath, chunks: AsyncIterable[bytes]) -> None:
+        """Write a file, with its folders: beside its place, synchronized, then renamed."""
+        ...
+
+    def get(self, path: PurePosixPath) -> AsyncIterator[bytes]:
+        """Read a file; raises `FileMissing` where there is none."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...

@@ -1,0 +1,165 @@
+"""Questions and wishes about job folders, the same for every dialect."""
+
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import TypeAdapter, ValidationError
+
+from events.jobs import JobId, JobReport, RelativePath, Token, Witness
+from interfaces.machines.batch import OutputFile
+from interfaces.machines.connection import Completed
+from interfaces.machines.layout import OURS, Layout, quoted
+from interfaces.machines.status import parse_status
+
+log = logging.getLogger(__name__)
+
+_CLAIM = "CLAIM"
+_SPOOL_DAYS = 30
+_name = TypeAdapter(RelativePath)
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Make a job's folder from a template; the answer is whether inputs may still be put there."""
+
+    layout: Layout
+    token: Token
+    template: str | None
+
+    def script(self) -> str:
+        folder, ours = self.layout.folder(self.token), self.layout.ours(self.token)
+        copy = f"cp -Rp -- {quoted(self.template)}/. {quoted(folder)}" if self.template else ":"
+        return f"""
+mkdir -p {quoted(ours)} {quoted(self.layout.spool)} || exit
+for tried in {quoted(ours)}/submission-*; do test -e "$tried" && echo tried && exit; done
+{copy}
+"""
+
+    def parse(self, completed: Completed) -> bool:
+        return completed.checked() == ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the folders of jobs hold: who claimed them, and their wrappers' newest words."""
+
+    claims: Mapping[Token, JobId] = field(default_factory=dict)
+    statuses: Mapping[Token, JobReport] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Read:
+    """Read claims and status files, in two processes however many jobs there are."""
+
+    layout: Layout
+    tokens: Collection[Token]
+
+    def script(self) -> str:
+        folders = " ".join(f"{token}/{OURS}" for token in self.tokens)
+        return f"""
+cd {quoted(self.layout.base / "jobs")} 2>/dev/null || exit 0
+set -- {folders}
+find "$@" -maxdepth 1 -name claim -printf '{_CLAIM}\\t%h\\t%l\\n' 2>/dev/null
+find "$@" -maxdepth 1 '(' -name 'status-*' -o -name 'copy-*' ')' ! -name '*.part-*' \\
+    -exec cat {{}} + 2>/dev/null
+exit 0
+"""
+
+    def parse(self, completed: Completed) -> Found:
+        lines = completed.checked().splitlines()
+        claims = [line.split("\t") for line in lines if line.startswith(f"{_CLAIM}\t")]
+        statuses = "\n".join(line for line in lines if not line.startswith(f"{_CLAIM}\t"))
+        return Found(
+            {Token(folder.split("/")[0]): JobId(job_id) for _, folder, job_id in claims},
+            parse_status(statuses, Witness.STATUS_FILE),
+        )
+
+
+@dataclass(frozen=True)
+class Spool:
+    """Read the newest marks: one listing, then only the marks that are ours."""
+
+    layout: Layout
+    tokens: Collection[Token]
+
+    def script(self) -> str:
+        wanted = " ".join(f"-e {token}" for token in self.tokens)
+        return f"""
+cd {quoted(self.layout.spool)} 2>/dev/null || exit 0
+ls | grep -F {wanted} | grep -v -F .part- | xargs -r cat 2>/dev/null
+exit 0
+"""
+
+    def parse(self, completed: Completed) -> list[JobReport]:
+        return list(parse_status(completed.checked(), Witness.STATUS_FILE).values())
+
+
+@dataclass(frozen=True)
+class Forbid:
+    """Leave word in a job's folder that its program must not start any more."""
+
+    layout: Layout
+    token: Token
+
+    def script(self) -> str:
+        ours = quoted(self.layout.ours(self.token))
+        return f"mkdir -p {ours} && touch {ours}/cancel"
+
+    def parse(self, completed: Completed) -> None:
+        completed.checked()
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """List the files of a job; names that nobody could ask for again are logged and left out."""
+
+    layout: Layout
+    token: Token
+
+    def script(self) -> str:
+        return f"""
+cd {quoted(self.layout.folder(self.token))} 2>/dev/null || exit 0
+find . -path ./{OURS} -prune -o -type f -printf '%s %P\\0'
+"""
+
+    def parse(self, completed: Completed) -> list[OutputFile]:
+        files = []
+        for entry in completed.checked().split("\0")[:-1]:
+            size, _, name = entry.partition(" ")
+            try:
+                files.append(OutputFile(_name.validate_python(name), int(size)))
+            except ValidationError:
+                log.warning("job %s left a file that cannot be named: %r", self.token, name)
+        return sorted(files, key=lambda file: file.name)
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The end of a job's stderr."""
+
+    layout: Layout
+    token: Token
+
+    def script(self) -> str:
+        return f"tail -c 4096 {quoted(self.layout.folder(self.token) / 'stderr')} 2>/dev/null; :"
+
+    def parse(self, completed: Completed) -> str:
+        return completed.checked()
+
+
+@dataclass(frozen=True)
+class Base:
+    """Make the base directory, try to write there, and drop marks that nobody needs any more."""
+
+    layout: Layout
+
+    def script(self) -> str:
+        spool = quoted(self.layout.spool)
+        return f"""
+mkdir -p {spool} && : >{spool}/.writable && rm {spool}/.writable || exit
+find {spool} -type f -mtime +{_SPOOL_DAYS} -exec rm -f {{}} +
+"""
+
+    def parse(self, completed: Completed) -> None:
+        completed.checked()

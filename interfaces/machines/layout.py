@@ -1,0 +1,58 @@
+"""Where things lie on a machine, below the base directory of its account.
+
+jobs/<token>/                   the program's folder: inputs, outputs, `stdout`, `stderr`
+jobs/<token>/.vestec/           ours
+    submission-<n>/             script, wrapper, stdout, stderr and (last) `exit` of attempt n
+    claim -> <job id>           whose run it is
+    status-<n>, copy-<job id>   what the wrapper saw: run n; a second copy that it turned away
+    cancel                      if it is there, the program does not start any more
+spool/<token>[.copy-<job id>]   the newest status of each job, for all to see in one look
+"""
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from events.jobs import RelativePath, Token, relative_path
+
+_TOKEN = re.compile(r"[a-z][a-z0-9]{1,63}")
+OURS = ".vestec"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths of one base directory, which must be absolute."""
+
+    base: PurePosixPath
+
+    def __post_init__(self) -> None:
+        if not self.base.is_absolute() or "\0" in str(self.base):
+            raise ValueError(f"the base directory {str(self.base)!r} is not an absolute path")
+
+    @property
+    def spool(self) -> PurePosixPath:
+        return self.base / "spool"
+
+    def folder(self, token: Token) -> PurePosixPath:
+        """The program's folder; raises `ValueError` for what cannot be a token."""
+        if not _TOKEN.fullmatch(token):
+            raise ValueError(f"{token!r} is not a token")
+        return self.base / "jobs" / token
+
+    def file(self, token: Token, name: RelativePath) -> PurePosixPath:
+        """A file of the program; raises `ValueError` for a name that leaves its folder."""
+        if name.split("/")[0] == OURS:
+            raise ValueError(f"{name!r} lies in the folder {OURS}, which is not the program's")
+        return self.folder(token) / relative_path(name)
+
+    def ours(self, token: Token) -> PurePosixPath:
+        return self.folder(token) / OURS
+
+    def submission(self, token: Token, attempt: int) -> PurePosixPath:
+        return self.ours(token) / f"submission-{attempt}"
+
+
+def quoted(word: object) -> str:
+    """One word of a shell's command line, whatever it holds."""
+    return shlex.quote(str(word))

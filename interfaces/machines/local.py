@@ -1,0 +1,140 @@
+"""The connection `local`: this very computer, through real shells.
+
+Each shell is a session of its own, so neither Ctrl-C nor a signal to our process group reaches what
+it started. It is given a login's environment, not ours: ours may hold secrets.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterable, AsyncIterator
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import IO, Self
+
+from interfaces.machines.connection import (
+    MIB,
+    CommandCut,
+    Completed,
+    FileMissing,
+    MachineError,
+    Unreachable,
+)
+from interfaces.machines.framing import Frame
+
+_LOGIN = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "USER")
+_GRACE = 1.0
+
+
+class LocalConnection:
+    """Runs scripts on this computer, at most `sessions` at once."""
+
+    def __init__(self, sessions: int = 8) -> None:
+        self._sessions = asyncio.Semaphore(sessions)
+        self._environment = {name: os.environ[name] for name in _LOGIN if name in os.environ}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        return None
+
+    async def run(self, script: str, *, deadline: float, output_limit: int = MIB) -> Completed:
+        """As `Connection.run`; a cut script is killed, what it had detached lives on."""
+        async with self._sessions:
+            shell = await self._shell()
+            grace = 0.0
+            try:
+                async with asyncio.timeout(deadline):
+                    answer = await _converse(shell, Frame(script), output_limit)
+                grace = _GRACE
+                return answer
+            except TimeoutError:
+                raise CommandCut(f"a command had not ended after {deadline:g} s") from None
+            finally:
+                await _end(shell, grace)
+
+    async def put(self, path: PurePosixPath, chunks: AsyncIterable[bytes]) -> None:
+        """As `Connection.put`."""
+        place = Path(path)
+        part = place.with_name(f".part-{secrets.token_hex(8)}")
+        try:
+            file = await asyncio.to_thread(_create, part)
+            with file:
+                async for chunk in chunks:
+                    await asyncio.to_thread(file.write, chunk)
+                await asyncio.to_thread(_synchronize, file)
+            await asyncio.to_thread(_rename, part, place)
+        except OSError as error:
+            raise MachineError(f"cannot write {place}: {error.strerror}") from error
+        finally:
+            part.unlink(missing_ok=True)
+
+    async def get(self, path: PurePosixPath) -> AsyncIterator[bytes]:
+        """As `Connection.get`."""
+        try:
+            file = await asyncio.to_thread(Path(path).open, "rb")
+        except OSError as error:
+            raise FileMissing(f"cannot read {path}: {error.strerror}") from error
+        with file:
+            while chunk := await asyncio.to_thread(file.read, MIB):
+                yield chunk
+
+    async def _shell(self) -> Process:
+        try:
+            return await asyncio.create_subprocess_exec(
+                "/bin/sh", "-s",
+                stdin=PIPE, stdout=PIPE, stderr=PIPE,
+                cwd="/", env=self._environment, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise Unreachable(f"cannot start /bin/sh here: {error.strerror}") from error
+
+
+async def _converse(shell: Process, frame: Frame, output_limit: int) -> Completed:
+    assert shell.stdin
+    assert shell.stdout
+    assert shell.stderr
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        shell.stdin.write(frame.encode())
+        await shell.stdin.drain()
+        shell.stdin.close()
+    return await frame.decode(shell.stdout, shell.stderr, output_limit)
+
+
+async def _end(shell: Process, grace: float) -> None:
+    """Let a shell exit by itself for `grace` seconds, then kill it with its children."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(grace):
+            await shell.wait()
+    if shell.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(shell.pid, signal.SIGKILL)
+        await shell.wait()
+
+
+def _create(part: Path) -> IO[bytes]:
+    part.parent.mkdir(parents=True, exist_ok=True)
+    return part.open("xb")
+
+
+def _synchronize(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _rename(part: Path, place: Path) -> None:
+    part.rename(place)
+    folder = os.open(place.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

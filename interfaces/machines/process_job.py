@@ -1,0 +1,75 @@
+"""A job of the dialect `processes`: it waits its turn, runs the wrapper, writes the account of it.
+
+It inherits its own lock as file descriptor 9 and its place in the queue as 8, and takes its slot as
+7. No child may keep them, or a dead job would seem alive. If it is killed itself, `setpriv` sees to
+it that its program ends as well.
+"""
+
+from events.jobs import JobId, JobRequest, Token
+from interfaces.machines.layout import Layout, quoted
+from interfaces.machines.status import WRITE_STATUS
+
+
+def job_id_of(token: Token, attempt: int) -> JobId:
+    """The job's id: a process id would be reused, an attempt is made once."""
+    return JobId(f"{token}.{attempt}")
+
+
+def job_script(
+    request: JobRequest, attempt: int, layout: Layout, slots: int, kill_after: float
+) -> str:
+    """The job's text for `sh`; its argument is the number of its place in the queue."""
+    token, walltime = request.token, request.walltime
+    return f"""
+token={token} job_id={job_id_of(token, attempt)} host=$(uname -n) attempt=1 started=
+place=$1 base={quoted(layout.base)} submission=submission-{attempt}
+{WRITE_STATUS}
+cd {quoted(layout.ours(token))} || exit
+told= runner= code= word= state=
+trap 'told=yes; test -z "$runner" || kill -TERM "$runner" 2>/dev/null' TERM
+printf '%s %s\\n' "$job_id" $$ >&9
+cancelled() {{ test -n "$told" || test -e cancel; }}
+locked() {{ flock "$@" 8>&- 9>&-; }}
+
+for ahead in $(ls "$base/queue" | sort -rn); do
+    if test "$ahead" -lt "$place" && ! cancelled; then
+        locked -s 6 6<"$base/queue/$ahead" && rm -f "$base/queue/$ahead"
+    fi
+done
+slot=
+until cancelled || test -n "$slot"; do
+    for number in {" ".join(map(str, range(1, slots + 1)))}; do
+        exec 7>>"$base/slots/$number"
+        locked -n 7 && slot=$number && break
+    done
+    test -n "$slot" || sleep {max(0.1, 0.02 * slots)} 7>&- 8>&- 9>&-
+done
+rm -f "$base/queue/$place"
+exec 8>&-
+
+uptime() {{ read -r seconds rest </proc/uptime; echo "${{seconds%.*}}"; }}
+if ! cancelled; then
+    started=$(now) began=$(uptime)
+    setpriv --pdeathsig TERM timeout -k {kill_after} {walltime} \\
+        sh "$submission/wrapper.sh" 7>&- 9>&- &
+    runner=$!
+    cancelled && kill -TERM "$runner"
+    wait "$runner"; code=$?
+    while test "$code" -gt 128 && kill -0 "$runner" 2>/dev/null; do wait "$runner"; code=$?; done
+    kill -KILL "-$runner" 2>/dev/null
+    case $(readlink claim) in
+        "$job_id") read -r word rest <"status-$attempt" ;;
+        ?*) word=CANCELLED ;;
+    esac
+    case $code in
+        124 | 137) test $(($(uptime) - began)) -ge {walltime} && state=TIMEOUT ;;
+    esac
+fi
+cancelled && state=CANCELLED
+case $word in COMPLETED | FAILED | CANCELLED) state=$word ;; esac
+ended=$(now)
+status "$submission/account" ${{state:-FAILED}} "$ended" "$code"
+case $(readlink claim) in
+    "$job_id" | '') status "$base/spool/$token" ${{state:-FAILED}} "$ended" "$code" ;;
+esac
+"""

@@ -1,0 +1,214 @@
+"""The dialect `processes`: batch jobs without a batch system, as detached processes of a machine.
+
+There is no daemon. The queue is made of file locks (`flock`), which the kernel frees when their
+holder dies, however it dies:
+
+    jobs/<token>/.vestec/lock     held as long as the job lives, queued or running
+    queue/<number>                held while the job waits; each waits for those before it
+    slots/<n>                     held while the job runs
+
+So a free lock without an account of the end is a job that was killed. The first two locks are taken
+by the submission and inherited by the job: there is no moment in which a job exists unseen.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from events.jobs import JobId, JobReport, JobRequest, Token, Witness
+from interfaces.machines.connection import CommandFailed, Completed
+from interfaces.machines.dialect import Doubt, MachineLoad, Refused, Submitted
+from interfaces.machines.layout import Layout, quoted
+from interfaces.machines.process_job import job_id_of, job_script
+from interfaces.machines.status import parse_status
+from interfaces.machines.wrapper import wrapper
+
+_TOOLS = "date find flock grep ln readlink setpriv setsid timeout xargs"
+_REFUSAL = "this machine cannot: "
+_GONE = "its processes are gone and left no account of an end: killed, or the machine was restarted"
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Runs at most `slots` jobs at once, in the order of their submission."""
+
+    layout: Layout
+    slots: int = 1
+    kill_after: float = 5.0
+    """Seconds between TERM and KILL, for a job that overruns or is cancelled."""
+    lag: float = 0.0
+
+    def check(self) -> "Check":
+        return Check()
+
+    def wrapper(self, request: JobRequest, attempt: int) -> str:
+        return wrapper(request, self.layout, quoted(job_id_of(request.token, attempt)))
+
+    def submit(self, request: JobRequest, attempt: int) -> "Submit":
+        return Submit(self.layout, self.slots, self.kill_after, request, attempt)
+
+    def jobs(self, tokens: Collection[Token]) -> "Jobs":
+        return Jobs(self.layout, tuple(tokens))
+
+    def history(self, tokens: Collection[Token], since: float) -> "History":
+        return History(self.layout, tuple(tokens))
+
+    def cancel(self, token: Token, job_id: JobId | None) -> "Cancel":
+        return Cancel(self.layout, token)
+
+    def load(self) -> "Load":
+        return Load(self.layout, self.slots)
+
+
+@dataclass(frozen=True)
+class Check:
+    """Whether the machine has the commands that jobs and submissions need."""
+
+    def script(self) -> str:
+        return f"for tool in {_TOOLS}; do command -v $tool >/dev/null || echo $tool; done"
+
+    def parse(self, completed: Completed) -> None:
+        if missing := completed.checked().split():
+            raise CommandFailed(
+                f"the machine lacks {', '.join(missing)}: install util-linux and coreutils"
+            )
+
+
+@dataclass(frozen=True)
+class Submit:
+    """Start the job, detached, with its lock and its place in the queue."""
+
+    layout: Layout
+    slots: int
+    kill_after: float
+    request: JobRequest
+    attempt: int
+
+    def script(self) -> str:
+        if self.request.nodes > 1:
+            return f"echo {quoted(_REFUSAL)}'it has one node' >&2; exit 1"
+        queue, slots = self.layout.base / "queue", self.layout.base / "slots"
+        return f"""
+mkdir -p {quoted(queue)} {quoted(slots)} || exit
+exec 9>>{quoted(self.layout.ours(self.request.token) / "lock")}
+flock -w 2 9 || {{ echo 'a job of this token is alive' >&2; exit 1; }}
+printf %s {quoted(self._job)} >job.sh || exit
+exec 5>>{quoted(queue / ".lock")}
+flock -w 30 5 || exit
+place=$(($(ls {quoted(queue)} | sort -n | tail -n 1) + 1))
+exec 8>{quoted(queue)}/$place
+flock -n 8 || exit
+exec 5>&-
+unset LC_ALL
+setsid sh job.sh $place </dev/null >job.log 2>&1 &
+echo {job_id_of(self.request.token, self.attempt)}
+"""
+
+    def parse(self, completed: Completed) -> Submitted | Refused:
+        if completed.exit_status == 0:
+            return Submitted(JobId(completed.stdout.strip()))
+        if completed.stderr.startswith(_REFUSAL):
+            return Refused(completed.stderr.strip(), permanent=True)
+        raise Doubt(f"the submission ended with {completed.stderr.strip()!r}", wait=0)
+
+    @property
+    def _job(self) -> str:
+        return job_script(self.request, self.attempt, self.layout, self.slots, self.kill_after)
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """The jobs whose lock is held."""
+
+    layout: Layout
+    tokens: tuple[Token, ...]
+
+    def script(self) -> str:
+        return f"""
+cd {quoted(self.layout.base / "jobs")} 2>/dev/null || exit 0
+for token in {" ".join(self.tokens)}; do
+    lock=$token/.vestec/lock
+    test -e $lock && ! flock -n -s $lock true || continue
+    state=QUEUED
+    test -L $token/.vestec/claim && state=RUNNING
+    job=$(tail -n 1 $lock)
+    printf '%s\\t%s\\t1\\t%s\\n' $state $token "${{job% *}}"
+done
+"""
+
+    def parse(self, completed: Completed) -> list[JobReport]:
+        return list(parse_status(completed.checked(), Witness.QUEUE).values())
+
+
+@dataclass(frozen=True)
+class History:
+    """The accounts of ended jobs; `LOST` for those that are gone without one."""
+
+    layout: Layout
+    tokens: tuple[Token, ...]
+
+    def script(self) -> str:
+        return f"""
+cd {quoted(self.layout.base / "jobs")} 2>/dev/null || exit 0
+for token in {" ".join(self.tokens)}; do
+    cd $token/.vestec 2>/dev/null || continue
+    if test -e lock && flock -n -s lock true; then
+        job=$(readlink claim || ls -d submission-*/exit 2>/dev/null | sort -t- -k2n | tail -n 1)
+        number=${{job##*[.-]}}; number=${{number%%/*}}
+        cat submission-$number/account 2>/dev/null ||
+            {{ ! test -L claim && test "$(cat submission-$number/exit 2>/dev/null)" != 0; }} ||
+            printf 'LOST\\t%s\\t1\\t%s.%s\\n' $token $token "$number"
+    fi
+    cd ../..
+done
+"""
+
+    def parse(self, completed: Completed) -> list[JobReport]:
+        reports = parse_status(completed.checked(), Witness.ACCOUNTING).values()
+        return [
+            report if report.state.name != "LOST" else report.model_copy(update={"reason": _GONE})
+            for report in reports
+        ]
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """TERM to the process that holds the job's lock, and to no other."""
+
+    layout: Layout
+    token: Token
+
+    def script(self) -> str:
+        return f"""
+cd {quoted(self.layout.ours(self.token))} 2>/dev/null || exit 0
+job=$(tail -n 1 lock 2>/dev/null)
+process=${{job##* }}
+test -n "$process" && test /proc/$process/fd/9 -ef lock && kill -TERM "-$process"
+exit 0
+"""
+
+    def parse(self, completed: Completed) -> None:
+        completed.checked()
+
+
+@dataclass(frozen=True)
+class Load:
+    """Slots taken and places waiting, by their locks."""
+
+    layout: Layout
+    slots: int
+
+    def script(self) -> str:
+        return f"""
+held() {{
+    for lock in $1/[0-9]*; do test -e $lock && ! flock -n -s $lock true && echo $lock; done
+}}
+cd {quoted(self.layout.base)} || exit
+held slots | wc -l
+held queue | wc -l
+"""
+
+    def parse(self, completed: Completed) -> MachineLoad:
+        used, queued = map(int, completed.checked().split())
+        return MachineLoad(
+            nodes_total=1, slots_total=self.slots, slots_used=used, running=used, queued=queued
+        )

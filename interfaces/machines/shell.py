@@ -1,0 +1,133 @@
+"""The batch system of a machine that has a shell: any dialect over any connection."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self, TypeVar
+
+from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
+from interfaces.machines import folders
+from interfaces.machines.batch import OutputFile
+from interfaces.machines.connection import MIB, CommandCut, Connection
+from interfaces.machines.dialect import Command, Dialect, Doubt, MachineLoad, Refused, Submitted
+from interfaces.machines.layout import Layout
+from interfaces.machines.submission import DEADLINE, Submission
+from interfaces.machines.witnesses import judge, of_claimant, settled
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one question may cost: seconds, and bytes of its answer."""
+
+    deadline: float = 30.0
+    output: int = 16 * MIB
+
+
+class ShellBatchSystem:
+    """`BatchSystem` by scripts; it keeps no state, so any process can go on where another died."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        dialect: Dialect,
+        layout: Layout,
+        *,
+        environment: Mapping[str, str] | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self._connection = connection
+        self._dialect = dialect
+        self._layout = layout
+        self._environment = environment or {}
+        self._limits = limits or Limits()
+
+    @property
+    def lag(self) -> float:
+        return self._dialect.lag
+
+    async def __aenter__(self) -> Self:
+        await self._connection.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._connection.__aexit__(kind, error, traceback)
+
+    async def prepare(
+        self,
+        token: Token,
+        inputs: Mapping[RelativePath, AsyncIterable[bytes]],
+        template: str | None = None,
+    ) -> None:
+        places = {name: self._layout.file(token, name) for name in inputs}
+        if await self._ask(folders.Prepare(self._layout, token, template)):
+            for name, chunks in inputs.items():
+                await self._connection.put(places[name], chunks)
+
+    async def submit(self, request: JobRequest, attempt: int) -> Submitted | Refused:
+        environment = {**self._environment, **request.environment}
+        complete = request.model_copy(update={"environment": environment})
+        submission = Submission(complete, attempt, self._layout, self._dialect)
+        try:
+            return await self._ask(submission, DEADLINE)
+        except CommandCut as cut:
+            raise Doubt(f"the submission is unknown: {cut}", DEADLINE + self.lag) from cut
+
+    async def find(
+        self, tokens: Collection[Token], since: float = 0.0
+    ) -> Mapping[Token, JobReport]:
+        if not tokens:
+            return {}
+        found = await self._ask(folders.Read(self._layout, tokens))
+        queue = _rows(await self._ask(self._dialect.jobs(tokens)), found.claims)
+        gone = [t for t in tokens if t not in queue and not settled(found.statuses.get(t))]
+        history: Mapping[Token, JobReport] = {}
+        if gone:
+            history = _rows(await self._ask(self._dialect.history(gone, since)), found.claims)
+        reports = (judge(found.statuses.get(t), queue.get(t), history.get(t)) for t in tokens)
+        return {report.token: report for report in reports if report}
+
+    async def observe(
+        self, tokens: Collection[Token], *, ask_scheduler: bool = False
+    ) -> list[JobReport]:
+        if ask_scheduler:
+            return list((await self.find(tokens)).values())
+        return await self._ask(folders.Spool(self._layout, tokens)) if tokens else []
+
+    async def cancel(self, token: Token, job_id: JobId | None = None) -> None:
+        await self._ask(folders.Forbid(self._layout, token))
+        await self._ask(self._dialect.cancel(token, job_id))
+
+    async def outputs(self, token: Token) -> list[OutputFile]:
+        return await self._ask(folders.Outputs(self._layout, token))
+
+    def fetch(self, token: Token, name: RelativePath) -> AsyncIterator[bytes]:
+        return self._connection.get(self._layout.file(token, name))
+
+    async def stderr_tail(self, token: Token) -> str:
+        return await self._ask(folders.Tail(self._layout, token))
+
+    async def load(self) -> MachineLoad:
+        return await self._ask(self._dialect.load())
+
+    async def check(self) -> None:
+        await self._ask(folders.Base(self._layout))
+        await self._ask(self._dialect.check())
+
+    async def _ask(self, command: Command[Answer], deadline: float | None = None) -> Answer:
+        completed = await self._connection.run(
+            command.script(),
+            deadline=deadline or self._limits.deadline,
+            output_limit=self._limits.output,
+        )
+        return command.parse(completed)
+
+
+def _rows(reports: Iterable[JobReport], claims: Mapping[Token, JobId]) -> Mapping[Token, JobReport]:
+    return {r.token: r for r in reports if of_claimant(r, claims.get(r.token))}

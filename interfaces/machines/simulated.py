@@ -1,0 +1,196 @@
+"""A batch system without any process: the same port on a model and on a clock that may jump.
+
+For rehearsals, and for tests of everything above it. The model is advanced whenever somebody looks,
+so the same seed and the same times give the same history. With a folder it survives its process.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Protocol, Self
+
+from pydantic import Base64Bytes, TypeAdapter
+
+from events.jobs import JobId, JobReport, JobRequest, JobState, RelativePath, Token
+from interfaces.machines.batch import OutputFile
+from interfaces.machines.cluster import Cluster
+from interfaces.machines.connection import FileMissing, Unreachable
+from interfaces.machines.dialect import Doubt, MachineLoad, Refused, Submitted
+from interfaces.machines.fates import Oracle, Results, Seeded, declared
+from interfaces.machines.layout import Layout
+
+_inputs = TypeAdapter(dict[RelativePath, Base64Bytes])
+
+
+class Clock(Protocol):
+    """Time, in seconds since the epoch."""
+
+    def now(self) -> float: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class WallClock:
+    """The computer's own."""
+
+    def now(self) -> float:
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class SimulatedBatchSystem:
+    """`BatchSystem` on a `Cluster`; `starts` counts how often each token's program was started."""
+
+    lag = 0.0
+
+    def __init__(
+        self,
+        oracle: Oracle | None = None,
+        *,
+        clock: Clock | None = None,
+        slots: int = 4,
+        results: Results | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self._oracle = oracle or Seeded(seed=0)
+        self._clock = clock or WallClock()
+        self._results = results or declared({})
+        self._folder = folder
+        self._file = folder / "cluster.json" if folder else None
+        self._cluster = self._load_cluster(slots)
+        self._inputs: dict[Token, dict[RelativePath, bytes]] = {}
+
+    @property
+    def starts(self) -> Mapping[Token, int]:
+        """How often the program of each token was started; more than once would be a defect."""
+        return self._now().starts
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        return None
+
+    async def prepare(
+        self,
+        token: Token,
+        inputs: Mapping[RelativePath, AsyncIterable[bytes]],
+        template: str | None = None,
+    ) -> None:
+        cluster = self._reached()
+        contents = {name: await _whole(chunks) for name, chunks in inputs.items()}
+        if not cluster.submitted(token):
+            self._inputs[token] = contents
+            self._write(self._inputs_file(token), _inputs.dump_json(contents))
+
+    async def submit(self, request: JobRequest, attempt: int) -> Submitted | Refused:
+        cluster = self._reached()
+        fate = self._oracle.fate(request)
+        if fate.refused:
+            return Refused(fate.refused, permanent=True)
+        before = {job.attempt: job.job_id for job in cluster.submitted(request.token)}
+        if attempt in before:
+            return Submitted(before[attempt])
+        if before and attempt < max(before):
+            raise Doubt("a later attempt took this one's place", self.lag)
+        job = cluster.accept(request, attempt, fate)
+        self._save()
+        await self._clock.sleep(fate.answer_after)
+        if fate.answer_lost:
+            raise Doubt("the answer to the submission was lost", self.lag)
+        return Submitted(job.job_id)
+
+    async def find(
+        self, tokens: Collection[Token], since: float = 0.0
+    ) -> Mapping[Token, JobReport]:
+        cluster = self._reached()
+        jobs = [job for token in tokens if (job := cluster.the_job(token))]
+        return {job.token: job.report(cluster.copies[job.token]) for job in jobs}
+
+    async def observe(
+        self, tokens: Collection[Token], *, ask_scheduler: bool = False
+    ) -> list[JobReport]:
+        reports = (await self.find(tokens)).values()
+        return [r for r in reports if ask_scheduler or (r.host and r.state is not JobState.LOST)]
+
+    async def cancel(self, token: Token, job_id: JobId | None = None) -> None:
+        self._reached().cancel(token)
+        self._save()
+
+    async def outputs(self, token: Token) -> list[OutputFile]:
+        files = self._files(token)
+        return [OutputFile(name, len(content)) for name, content in sorted(files.items())]
+
+    async def fetch(self, token: Token, name: RelativePath) -> AsyncIterator[bytes]:
+        files = self._files(token)
+        if name not in files:
+            raise FileMissing(f"job {token} has no file {name}")
+        yield files[name]
+
+    async def stderr_tail(self, token: Token) -> str:
+        return self._files(token).get("stderr", b"").decode()
+
+    async def load(self) -> MachineLoad:
+        return self._reached().load()
+
+    async def check(self) -> None:
+        self._reached()
+
+    def _files(self, token: Token) -> Mapping[RelativePath, bytes]:
+        cluster = self._reached()
+        inputs = self._inputs_of(token)
+        job = cluster.the_job(token)
+        if job is None or job.started is None:
+            return inputs
+        left = {"stdout": b"", "stderr": b""}
+        if job.state is JobState.COMPLETED:
+            return {**inputs, **left, **self._results(job.request, inputs)}
+        return {**inputs, **left, "stderr": f"simulated: {job.state.lower()}\n".encode()}
+
+    def _reached(self) -> Cluster:
+        if self._oracle.unreachable(self._clock.now()):
+            raise Unreachable("the simulated machine cannot be reached now")
+        return self._now()
+
+    def _now(self) -> Cluster:
+        self._cluster.advance(self._clock.now())
+        return self._cluster
+
+    def _inputs_of(self, token: Token) -> Mapping[RelativePath, bytes]:
+        file = self._inputs_file(token)
+        if token not in self._inputs and file and file.exists():
+            self._inputs[token] = _inputs.validate_json(file.read_bytes())
+        return self._inputs.get(token, {})
+
+    def _inputs_file(self, token: Token) -> Path | None:
+        layout = Layout(PurePosixPath(self._folder or "/"))
+        return Path(layout.folder(token), "inputs.json") if self._folder else None
+
+    def _load_cluster(self, slots: int) -> Cluster:
+        if self._file and self._file.exists():
+            return Cluster.model_validate_json(self._file.read_bytes())
+        return Cluster(slots=slots)
+
+    def _save(self) -> None:
+        self._write(self._file, self._cluster.model_dump_json().encode())
+
+    def _write(self, file: Path | None, content: bytes) -> None:
+        """Written beside its place and renamed."""
+        if file:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            part = file.with_suffix(".part")
+            part.write_bytes(content)
+            part.replace(file)
+
+
+async def _whole(chunks: AsyncIterable[bytes]) -> bytes:
+    return b"".join([chunk async for chunk in chunks])

@@ -1,0 +1,58 @@
+"""The one line in which a wrapper says where a job is, and how it is written and read.
+
+The same line is a status file, a mark in the spool and an account of the dialect `processes`; its
+fields are separated by tabs, its first word is a `JobState` or `COPY`.
+"""
+
+import logging
+from collections import Counter
+
+from pydantic import ValidationError
+
+from events.jobs import JobReport, JobState, Token, Witness
+
+log = logging.getLogger(__name__)
+
+COPY = "COPY"
+_FIELDS = ("state", "token", "attempt", "job_id", "host", "started", "ended", "exit_code")
+
+WRITE_STATUS = r"""
+now() { date +%s.%N; }
+status() {  # FILE STATE ENDED EXIT_CODE: beside its place, then renamed; a full disk keeps the old
+    printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' \
+        "$2" "$token" "$attempt" "$job_id" "$host" "$started" "$3" "$4" >"$1.part-$$" &&
+        mv -f "$1.part-$$" "$1"
+}
+"""
+"""Shell functions; they use `token`, `attempt`, `job_id`, `host` and `started`."""
+
+
+def parse_status(text: str, witness: Witness) -> dict[Token, JobReport]:
+    """The newest report of each token; a line that is no status is logged and left out."""
+    newest: dict[Token, JobReport] = {}
+    copies: Counter[Token] = Counter()
+    for line in text.splitlines():
+        values = dict(zip(_FIELDS, line.split("\t"), strict=False))
+        if values["state"] == COPY:
+            copies[Token(values.get("token", ""))] += 1
+        elif report := _report(values, witness):
+            older = newest.get(report.token)
+            if older is None or _age(older) <= _age(report):
+                newest[report.token] = report
+    return {
+        token: report.model_copy(update={"copies": copies[token]})
+        for token, report in newest.items()
+    }
+
+
+def _report(values: dict[str, str], witness: Witness) -> JobReport | None:
+    known = {name: value for name, value in values.items() if value}
+    try:
+        return JobReport.model_validate({**known, "witness": witness})
+    except ValidationError as error:
+        log.warning("left out a line that is no status: %r (%s)", values, error)
+        return None
+
+
+def _age(report: JobReport) -> tuple[int, bool]:
+    return report.attempt, report.state.ended or report.state is JobState.ENDING

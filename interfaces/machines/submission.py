@@ -1,0 +1,77 @@
+"""The submission of one attempt: a script that runs at most once and whose answer is kept.
+
+Everything happens under a lock in the job's folder. The attempt's own folder is made by one system
+call and belongs to whoever made it; `exit` is written last, so a repeated submission either finds
+the whole answer or knows that it was cut. An attempt first makes the folders of all before it: a
+stopped process that wakes up with an older attempt finds its place taken. On a file system without
+`flock` the folders alone still hold.
+"""
+
+from dataclasses import dataclass
+
+from events.jobs import JobRequest
+from interfaces.machines.connection import Completed
+from interfaces.machines.dialect import Command, Dialect, Doubt, Refused, Submitted
+from interfaces.machines.layout import Layout, quoted
+
+REMOTE_LIMIT = 60
+"""Seconds that the batch system's submit command may take."""
+DEADLINE = 2 * REMOTE_LIMIT + 30.0
+"""Seconds that the whole may take: it may wait for another one to end."""
+
+_CUT, _BUSY, _NO_ROOM = 75, 76, 77
+_SIGN = "vestec: "
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A `Command` around the dialect's own."""
+
+    request: JobRequest
+    attempt: int
+    layout: Layout
+    dialect: Dialect
+
+    def script(self) -> str:
+        wrapper = self.dialect.wrapper(self.request, self.attempt)
+        fences = " ".join(f"submission-{n}" for n in range(1, self.attempt))
+        return f"""
+answer() {{ echo "{_SIGN}$2" >&2; exit $1; }}
+cd {quoted(self.layout.ours(self.request.token))} || answer {_NO_ROOM} 'the job was not prepared'
+exec 9>>submitting
+flock -w {REMOTE_LIMIT + 10} 9
+test $? = 1 && answer {_BUSY} 'another submission of this job is under way'
+mine=submission-{self.attempt}
+for fence in {fences}; do mkdir -p $fence || answer {_NO_ROOM} "cannot make $fence"; done
+if mkdir $mine 2>/dev/null; then
+    cd $mine
+    if printf %s {quoted(wrapper)} >wrapper.sh &&
+        printf %s {quoted(self._submit.script())} >submit.sh
+    then
+        timeout -k 5 {REMOTE_LIMIT} sh submit.sh </dev/null >stdout 2>stderr 9>&-
+        echo $? >exit.part && mv exit.part exit
+    else
+        cd .. && rm -r $mine
+        answer {_NO_ROOM} 'cannot write into the folder of the job: is a quota or the disk full?'
+    fi
+else
+    cd $mine || answer {_NO_ROOM} "cannot make $mine"
+fi
+test -e exit || answer {_CUT} 'the submission was cut'
+cat stdout; cat stderr >&2; exit "$(cat exit)"
+"""
+
+    def parse(self, completed: Completed) -> Submitted | Refused:
+        text = completed.stderr.removeprefix(_SIGN).strip()
+        ours = completed.stderr.startswith(_SIGN)
+        if ours and completed.exit_status == _NO_ROOM:
+            return Refused(text, permanent=False)
+        if ours and completed.exit_status == _CUT:
+            raise Doubt(text, self.dialect.lag)
+        if ours and completed.exit_status == _BUSY:
+            raise Doubt(text, REMOTE_LIMIT + self.dialect.lag)
+        return self._submit.parse(completed)
+
+    @property
+    def _submit(self) -> Command[Submitted | Refused]:
+        return self.dialect.submit(self.request, self.attempt)

@@ -1,0 +1,55 @@
+"""What to believe when the witnesses of a job differ.
+
+The wrapper's own word of an end is the best, then the queue's, then the accounts'. A job that was
+seen and now is in neither is `ENDING`, not `LOST`: both may be late.
+"""
+
+from events.jobs import JobId, JobReport, JobState, Witness
+
+_GONE = "gone from the queue; neither its status file nor the accounts tell of its end yet"
+_WAITING = frozenset({JobState.PENDING, JobState.QUEUED, JobState.HELD})
+
+
+def settled(status: JobReport | None) -> bool:
+    """Whether the wrapper's status alone tells how the job ended."""
+    return status is not None and status.state.ended
+
+
+def judge(
+    status: JobReport | None, queue: JobReport | None, history: JobReport | None
+) -> JobReport | None:
+    """One report from what the wrapper, the queue and the accounts say; None if all are silent."""
+    if queue and not (settled(status) and _same_run(status, queue)):
+        return _known_besides(queue, status)
+    if status and settled(status):
+        return status
+    if history:
+        return _known_besides(history, status)
+    if status:
+        return status.model_copy(
+            update={"state": JobState.ENDING, "witness": Witness.QUEUE, "reason": _GONE}
+        )
+    return None
+
+
+def of_claimant(report: JobReport, claimant: JobId | None) -> bool:
+    """Whether a scheduler's row is about the job itself, and not about a second copy of it."""
+    return claimant is None or report.job_id in (None, claimant)
+
+
+def _same_run(status: JobReport | None, queue: JobReport) -> bool:
+    """A queue that still shows an ended run is late, unless the job waits again: a requeue."""
+    return status is not None and queue.state not in _WAITING and queue.attempt <= status.attempt
+
+
+def _known_besides(report: JobReport, status: JobReport | None) -> JobReport:
+    """The scheduler's row, with what only the wrapper knows."""
+    if status is None:
+        return report
+    attempt = max(report.attempt, status.attempt + (report.state in _WAITING))
+    missing = {
+        name: getattr(status, name)
+        for name in ("job_id", "host", "started", "exit_code")
+        if getattr(report, name) is None and attempt == status.attempt
+    }
+    return report.model_copy(update={**missing, "attempt": attempt, "copies": status.copies})

@@ -1,0 +1,108 @@
+"""Batches: the tails of all source partitions, decoded once, folded in one transaction each."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from bus import Log, Position, Stored, verify
+from events.envelope import Commit, decode, events_topic
+from projections import positions
+from projections.database import Connection, at
+from projections.positions import Mark, Source
+from projections.projection import Fact, Projection
+
+_CHUNK = 500
+"""Records read in one go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Consecutive records of a partition."""
+
+    source: Source
+    records: Sequence[Stored]
+
+
+@dataclass
+class Tails:
+    """The records of all partitions behind where they were read to, as they come."""
+
+    log: Log
+    chunks: asyncio.Queue[Chunk] = field(default_factory=lambda: asyncio.Queue(maxsize=8))
+
+    async def follow(self, source: Source, position: Position) -> NoReturn:
+        """Put what lies behind `position` into the queue; raises `LogReplaced`, `LogError`."""
+        topic, offset = events_topic(source[0]), position.offset
+        await verify(self.log, topic, source[1], position)
+        while True:
+            records = await self.log.read(topic, source[1], offset, _CHUNK)
+            if records:
+                offset = records[-1].offset + 1
+                await self.chunks.put(Chunk(source, records))
+            else:
+                await self.log.wait(topic, source[1], offset)
+
+    async def take(self, limit: int = 2000) -> list[Chunk]:
+        """At least one chunk; more if they are there, up to about `limit` records."""
+        taken = [await self.chunks.get()]
+        while not self.chunks.empty() and sum(len(chunk.records) for chunk in taken) < limit:
+            taken.append(self.chunks.get_nowait())
+        return taken
+
+
+class Decoder:
+    """Decodes each commit once for all projections that run side by side."""
+
+    def __init__(self, capacity: int = 5000) -> None:
+        self._commits: OrderedDict[tuple[Source, int], Commit] = OrderedDict()
+        self._capacity = capacity
+
+    def commit(self, source: Source, stored: Stored) -> Commit:
+        """The commit in a record of that partition."""
+        place = (source, stored.offset)
+        if (known := self._commits.get(place)) is not None:
+            return known
+        commit = self._commits[place] = decode(stored.record)
+        if len(self._commits) > self._capacity:
+            self._commits.popitem(last=False)
+        return commit
+
+
+async def take_in(
+    connection: Connection,
+    projection: Projection,
+    build: int,
+    chunks: Sequence[Chunk],
+    before: Mapping[Source, Mark],
+    decoder: Decoder,
+) -> dict[Source, Mark]:
+    """Fold a batch into the tables, whole or not at all; return the marks that it moved.
+
+    Raises `AnotherRunner` or `Rebuilt` when the tables are not where `before` says.
+    """
+    facts, after = _counted(decoder, chunks, before)
+    async with connection.transaction():
+        await positions.claim(connection, projection, build)
+        await positions.move(connection, projection.name, before, after)
+        await projection.apply(connection, facts)
+    return after
+
+
+def _counted(
+    decoder: Decoder, chunks: Sequence[Chunk], before: Mapping[Source, Mark]
+) -> tuple[list[Fact], dict[Source, Mark]]:
+    """The commits that count, and the marks behind all these records."""
+    facts: list[Fact] = []
+    after: dict[Source, Mark] = {}
+    for chunk in chunks:
+        mark = after.get(chunk.source) or before[chunk.source]
+        for stored in chunk.records:
+            position, counts = mark.position.after(stored)
+            if counts:
+                commit = decoder.commit(chunk.source, stored)
+                facts.append(Fact(*chunk.source, stored.offset, position.epoch, commit))
+            mark = Mark(position, at(facts[-1].time) if counts else mark.as_of)
+        after[chunk.source] = mark
+    return facts, after

@@ -1,0 +1,55 @@
+"""All projections there are."""
+
+from projections import (
+    commands,
+    data_sets,
+    endpoints,
+    incidents,
+    journal,
+    machines,
+    positions,
+    simulations,
+    timeline,
+    users,
+)
+from projections.database import Pool
+from projections.people import prepare_people
+from projections.projection import Projection
+from projections.snapshots import prepare_snapshots
+
+PROJECTIONS: tuple[Projection, ...] = (
+    commands.PROJECTION,
+    incidents.PROJECTION,
+    simulations.PROJECTION,
+    data_sets.PROJECTION,
+    endpoints.PROJECTION,
+    machines.PROJECTION,
+    users.PROJECTION,
+    journal.PROJECTION,
+    timeline.PROJECTION,
+)
+
+
+async def prepare(pool: Pool) -> None:
+    """Create all tables that are missing or older than this program; before anything else runs."""
+    async with pool.acquire() as connection:
+        await positions.prepare(connection)
+        await prepare_snapshots(connection)
+        await prepare_people(connection)
+        for projection in PROJECTIONS:
+            await positions.ensure(connection, projection)
+
+
+class UnknownProjection(Exception):
+    """There is no projection of that name."""
+
+
+async def rebuild(pool: Pool, name: str) -> None:
+    """Have a projection folded anew by whoever runs it. Raises `UnknownProjection`."""
+    found = next((projection for projection in PROJECTIONS if projection.name == name), None)
+    if found is None:
+        known = ", ".join(projection.name for projection in PROJECTIONS)
+        raise UnknownProjection(f"there is no projection {name!r}; there are: {known}")
+    async with pool.acquire() as connection:
+        await positions.prepare(connection)
+        await positions.rebuild(connection, found)

@@ -1,0 +1,101 @@
+"""PostgreSQL as read models use it: jsonb goes in as JSON text and comes out as values.
+
+asyncpg has no types of its own; the protocols here are what we use of it.
+"""
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import asyncpg
+from pydantic import JsonValue
+
+from bus import Timestamp
+from bus.clock import moment
+
+Row = Any
+"""A record of asyncpg: indexed by column name, turned into a dict by `dict`."""
+
+UNAVAILABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What is raised while PostgreSQL is away, starting or stopping: wait and try again."""
+
+
+class Queries(Protocol):
+    """A pool or a connection, for statements that need no transaction of their own."""
+
+    async def execute(self, query: str, *arguments: object) -> str: ...
+    async def fetch(self, query: str, *arguments: object) -> Sequence[Row]: ...
+    async def fetchrow(self, query: str, *arguments: object) -> Row | None: ...
+    async def fetchval(self, query: str, *arguments: object) -> Any: ...
+
+
+class Connection(Queries, Protocol):
+    """One connection."""
+
+    def transaction(self) -> AbstractAsyncContextManager[object]: ...
+    async def executemany(self, query: str, arguments: Iterable[Sequence[object]]) -> None: ...
+    async def copy_records_to_table(
+        self, table_name: str, *, records: Sequence[Sequence[object]], columns: Sequence[str],
+        schema_name: str,
+    ) -> str: ...  # fmt: skip
+    async def add_listener(self, channel: str, callback: Any) -> None: ...
+    async def remove_listener(self, channel: str, callback: Any) -> None: ...
+
+
+class Pool(Queries, Protocol):
+    """A bounded number of connections."""
+
+    def acquire(self) -> AbstractAsyncContextManager[Connection]: ...
+
+
+@asynccontextmanager
+async def open_pool(url: str, size: int = 16) -> AsyncIterator[Pool]:
+    """At most `size` connections; every statement has 60 s."""
+    async with asyncpg.create_pool(
+        url, min_size=1, max_size=size, command_timeout=60, init=_prepare
+    ) as pool:
+        yield pool
+
+
+async def _prepare(connection: asyncpg.Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", encoder=_encode, decoder=_decode, format="binary"
+    )
+
+
+def _encode(text: str) -> bytes:
+    return b"\x01" + text.encode()
+
+
+def _decode(data: bytes) -> JsonValue:
+    value: JsonValue = json.loads(data[1:])
+    return value
+
+
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+def storable_json(text: str) -> str:
+    """JSON without NUL characters, which PostgreSQL cannot hold; they become U+FFFD."""
+    return _NUL.sub(r"\1\\ufffd", text) if "\\u0000" in text else text
+
+
+def storable(text: str) -> str:
+    """The same for plain text."""
+    return text.replace("\0", "\ufffd")
+
+
+def when(seconds: float | None) -> datetime | None:
+    """Seconds since the epoch, by somebody's clock, as a moment; None if it cannot be one."""
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def at(time: Timestamp) -> datetime:
+    """The moment of a logical timestamp, in UTC."""
+    return moment(time)

@@ -1,0 +1,96 @@
+"""Machines: their settings, whether they answer, how loaded they are, what was sent there."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from events import machines as e
+from events.envelope import Recorded
+from events.machines import MachineLoad, MachineSettings
+from events.values import Context
+from projections.database import Connection, Queries, at
+from projections.projection import Fact, Projection
+from projections.rows import Table
+
+
+class Machine(BaseModel):
+    """One machine; what was never seen of it is unknown (None)."""
+
+    name: str
+    settings: MachineSettings
+    enabled: bool = False
+    reachable: bool | None = None
+    reason: str = ""
+    """Why it cannot be reached."""
+    load: MachineLoad | None = None
+    seen: datetime | None = None
+    """When reachability or load last changed."""
+    simulations: list[UUID] = []
+    """Ours that were sent there and have not ended."""
+    explanation: str = ""
+    """Why the newest of them was."""
+
+
+def _evolve(was: Machine | None, it: Recorded) -> Machine | None:
+    if isinstance(it.event, e.MachineAdded):
+        return Machine(name=it.event.settings.name, settings=it.event.settings)
+    return was and was.model_copy(update=_changes(was, it))
+
+
+def _changes(was: Machine, it: Recorded) -> dict[str, object]:
+    match it.event:
+        case e.MachineEnabled():
+            return {"enabled": True}
+        case e.MachineDisabled():
+            return {"enabled": False}
+        case e.MachineSeen(reachable=reachable, reason=reason, load=load):
+            return {"reachable": reachable, "reason": reason, "load": load, "seen": at(it.time)}
+        case e.MachineChosen(simulation=simulation, explanation=explanation):
+            return {"simulations": [*was.simulations, simulation], "explanation": explanation}
+        case e.MachineLeft(simulation=simulation):
+            return {"simulations": [other for other in was.simulations if other != simulation]}
+        case _:
+            return {}
+
+
+def _key(it: Recorded) -> str | None:
+    if isinstance(it.event, e.MachineAdded):
+        return it.event.settings.name
+    return getattr(it.event, "name", None)
+
+
+TABLE = Table("machines", Machine, "name", _key, _evolve)
+
+
+async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
+    await TABLE.fold(connection, [it for fact in batch for it in fact.events()])
+
+
+PROJECTION = Projection(
+    name="machines",
+    version=1,
+    contexts=(Context.MACHINES,),
+    tables=("machines",),
+    ddl="""
+        create table vestec_read.machines (
+            name text primary key,
+            settings jsonb not null,
+            enabled boolean not null,
+            reachable boolean,
+            reason text not null,
+            load jsonb,
+            seen timestamptz,
+            simulations uuid[] not null,
+            explanation text not null
+        )
+        """,
+    apply=_apply,
+)
+
+
+async def list_machines(database: Queries) -> list[Machine]:
+    """All machines, by name."""
+    found = await database.fetch("select * from vestec_read.machines order by name")
+    return [TABLE.parse(record) for record in found]

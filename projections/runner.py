@@ -1,0 +1,132 @@
+"""Keeps read models up to date: one task each, one transaction a batch."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import NoReturn
+
+import structlog
+
+from bus import Log, LogReplaced
+from events.envelope import events_topic
+from projections import positions
+from projections.batches import Decoder, Tails, take_in
+from projections.database import UNAVAILABLE, Pool
+from projections.positions import AnotherRunner, Mark, NewerVersion, Rebuilt, Source
+from projections.projection import Projection
+
+_log = structlog.get_logger()
+
+LOOK_EVERY = 2.0
+"""Seconds between two looks at whether a projection was rebuilt, or its runner has gone."""
+_WAIT_AT_MOST = 30.0
+
+
+class Runner:
+    """Runs projections until cancelled; any number of processes may, each batch is taken once."""
+
+    def __init__(
+        self,
+        log: Log,
+        pool: Pool,
+        projections: Sequence[Projection],
+        look_every: float = LOOK_EVERY,
+    ) -> None:
+        self._log, self._pool, self._projections = log, pool, projections
+        self._look_every = look_every
+        self._decoder = Decoder()
+        self.broken: dict[str, str] = {}
+        """Projections that make no progress now, and why."""
+
+    async def run(self) -> NoReturn:
+        """Take part until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for projection in self._projections:
+                group.create_task(self._keep(projection), name=f"projection {projection.name}")
+        raise AssertionError("projections are kept until they are cancelled")
+
+    async def _keep(self, projection: Projection) -> NoReturn:
+        """Fold again and again, whatever happens."""
+        wait = 0.1
+        while True:
+            try:
+                await self._fold(projection)
+            except* Rebuilt as errors:
+                _log.info("projection begins again", name=projection.name, reason=_reason(errors))
+            except* AnotherRunner as errors:
+                _log.info("projection steps back", name=projection.name, reason=_reason(errors))
+                await self._stand_by(projection)
+            except* Exception as errors:
+                self._complain(projection, errors)
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, _WAIT_AT_MOST)
+
+    def _complain(self, projection: Projection, errors: ExceptionGroup[Exception]) -> None:
+        self.broken[projection.name] = reason = _reason(errors)
+        expected = errors.subgroup((*UNAVAILABLE, LogReplaced, NewerVersion))
+        _log.error(
+            "projection stopped for a while",
+            name=projection.name,
+            reason=reason,
+            exc_info=None if expected else errors,
+        )
+
+    async def _fold(self, projection: Projection) -> NoReturn:
+        """Fold what comes, from where the tables are, until an error."""
+        async with self._pool.acquire() as connection:
+            await positions.prepare(connection)
+            build = await positions.ensure(connection, projection)
+            sources = await self._sources(projection)
+            await positions.begin(connection, projection.name, sources)
+            marks = await positions.load(connection, projection.name)
+        tails = Tails(self._log)
+        async with asyncio.TaskGroup() as group:
+            for source in sources:
+                group.create_task(tails.follow(source, marks[source].position))
+            self.broken.pop(projection.name, None)
+            while True:
+                await self._batch(projection, build, tails, marks)
+        raise AssertionError("tails are followed until there is an error")
+
+    async def _sources(self, projection: Projection) -> list[Source]:
+        return [
+            (context, partition)
+            for context in projection.contexts
+            for partition in range(await self._log.partitions(events_topic(context)))
+        ]
+
+    async def _batch(
+        self, projection: Projection, build: int, tails: Tails, marks: dict[Source, Mark]
+    ) -> None:
+        try:
+            async with asyncio.timeout(self._look_every):
+                chunks = await tails.take()
+        except TimeoutError:
+            if build != await positions.current_build(self._pool, projection.name):
+                raise Rebuilt(f"projection {projection.name} was rebuilt") from None
+            return
+        async with self._pool.acquire() as connection:
+            marks |= await take_in(connection, projection, build, chunks, marks, self._decoder)
+
+    async def _stand_by(self, projection: Projection) -> None:
+        """Until there is something to take in, and nobody does."""
+        while True:
+            before = await positions.load(self._pool, projection.name)
+            await asyncio.sleep(self._look_every)
+            after = await positions.load(self._pool, projection.name)
+            if before == after and await self._lags(before):
+                return
+
+    async def _lags(self, marks: dict[Source, Mark]) -> bool:
+        for (context, partition), mark in marks.items():
+            _, end = await self._log.bounds(events_topic(context), partition)
+            if end > mark.position.offset:
+                return True
+        return not marks
+
+
+def _reason(errors: BaseExceptionGroup[BaseException]) -> str:
+    """The sentence of the first of the errors."""
+    first: BaseException = errors
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return f"{type(first).__name__}: {first}"

@@ -1,0 +1,67 @@
+"""Managers' snapshots in a table beside the projections; losing them costs time, never truth."""
+
+from dataclasses import astuple
+
+from bus import Position
+from events.values import Context
+from managers.runtime import Snapshot
+from projections.database import Connection, Pool
+
+_DDL = """
+create table if not exists vestec_read.snapshots (
+    context text not null,
+    partition integer not null,
+    "offset" bigint not null,
+    epoch bigint not null,
+    sequence bigint not null,
+    nonce text not null,
+    fold integer not null,
+    states bytea not null,
+    primary key (context, partition)
+)
+"""
+
+
+async def prepare_snapshots(connection: Connection) -> None:
+    """Create the table if it is missing."""
+    await connection.execute(_DDL)
+
+
+class TableSnapshots:
+    """The newest snapshot of every partition; implements `managers.runtime.Snapshots`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def load(self, context: Context, partition: int) -> Snapshot | None:
+        found = await self._pool.fetchrow(
+            """
+            select fold, states, "offset", epoch, sequence, nonce from vestec_read.snapshots
+            where context = $1 and partition = $2
+            """,
+            context.value,
+            partition,
+        )
+        if found is None:
+            return None
+        fold, states, *position = found
+        return Snapshot(Position(*position), fold, states)
+
+    async def store(self, context: Context, partition: int, snapshot: Snapshot) -> None:
+        """A newer one stays: who lost the partition may be late."""
+        await self._pool.execute(
+            """
+            insert into vestec_read.snapshots as s
+                (context, partition, fold, states, "offset", epoch, sequence, nonce)
+            values ($1, $2, $3, $4, $5, $6, $7, $8)
+            on conflict (context, partition) do update set
+                fold = excluded.fold, states = excluded.states, "offset" = excluded."offset",
+                epoch = excluded.epoch, sequence = excluded.sequence, nonce = excluded.nonce
+            where (s.epoch, s."offset") <= (excluded.epoch, excluded."offset")
+            """,
+            context.value,
+            partition,
+            snapshot.fold,
+            snapshot.states,
+            *astuple(snapshot.position),
+        )

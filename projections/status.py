@@ -1,0 +1,82 @@
+"""How far each projection is behind the log, for operators, health checks and metrics."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from pydantic import BaseModel, ValidationError
+
+from bus import Log, Position, Timestamp
+from bus.clock import seconds
+from events.envelope import events_topic
+from events.values import Context
+from projections import positions
+from projections.database import Pool
+from projections.positions import Mark, Source
+
+
+class PartitionStatus(BaseModel):
+    """How far one projection has read one partition."""
+
+    projection: str
+    context: Context
+    partition: int
+    offset: int
+    """The next that it will read."""
+    epoch: int
+    sequence: int
+    end: int
+    """The next that the log will give."""
+    lag_records: int
+    lag_seconds: float
+    """Since the oldest commit that was not taken in was decided."""
+    as_of: datetime | None
+    """The time of the newest commit that was taken in."""
+
+
+async def status(pool: Pool, log: Log, wall: Callable[[], float]) -> list[PartitionStatus]:
+    """The status of all projections, by name, context and partition; `wall` is in seconds."""
+    async with pool.acquire() as connection:
+        await positions.prepare(connection)
+        marks = await positions.load_all(connection)
+    return [
+        await _status(log, wall, name, source, mark)
+        for name in sorted(marks)
+        for source, mark in sorted(marks[name].items())
+    ]
+
+
+async def _status(
+    log: Log, wall: Callable[[], float], projection: str, source: Source, mark: Mark
+) -> PartitionStatus:
+    position = mark.position
+    _, end = await log.bounds(events_topic(source[0]), source[1])
+    behind = max(end - position.offset, 0)
+    return PartitionStatus(
+        projection=projection,
+        context=source[0],
+        partition=source[1],
+        offset=position.offset,
+        epoch=position.epoch,
+        sequence=position.sequence,
+        end=end,
+        lag_records=behind,
+        lag_seconds=await _age_of_next(log, wall, source, position) if behind else 0.0,
+        as_of=mark.as_of,
+    )
+
+
+class _Dated(BaseModel):
+    time: int
+
+
+async def _age_of_next(
+    log: Log, wall: Callable[[], float], source: Source, position: Position
+) -> float:
+    """Seconds since the next commit was decided; a takeover has no time."""
+    for stored in await log.read(events_topic(source[0]), source[1], position.offset, 10):
+        try:
+            time = Timestamp(_Dated.model_validate_json(stored.record.value).time)
+        except ValidationError:
+            continue
+        return max(wall() - seconds(time), 0.0)
+    return 0.0

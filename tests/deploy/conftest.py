@@ -1,0 +1,56 @@
+"""Data folders for the embedded server's tests: short-lived, and with no server left in them."""
+
+import asyncio
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from deploy.embedded.cluster import Cluster
+from deploy.embedded.server import EmbeddedServer
+from deploy.embedded.settings import OPTIONS
+
+# Some forty clusters of 40 MB are made one after the other: in memory, where there is enough.
+MEMORY = Path("/dev/shm")
+ROOM = MEMORY if MEMORY.exists() and shutil.disk_usage(MEMORY).free > 2**30 else Path("/tmp")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A data folder that is still to be made, below one of mode 0700."""
+    with TemporaryDirectory(prefix="v", dir=ROOM, ignore_cleanup_errors=True) as parent:
+        yield Path(parent, "data")
+        if Path(parent, "data", "postgresql").exists():
+            asyncio.run(_end_server(Path(parent, "data", "postgresql")))
+
+
+@pytest.fixture
+def cluster(folder: Path) -> Cluster:
+    """What lies in `folder`, or will."""
+    return Cluster(folder / "postgresql", OPTIONS)
+
+
+async def _end_server(home: Path) -> None:
+    async with asyncio.timeout(30):
+        await Cluster(home, OPTIONS).stop()
+
+
+@pytest.fixture(scope="session")
+def pattern() -> Iterator[Path]:
+    async def make(folder: Path) -> None:
+        async with EmbeddedServer.open(folder):
+            pass
+
+    with TemporaryDirectory(prefix="v", dir=ROOM) as parent:
+        asyncio.run(make(Path(parent, "data")))
+        yield Path(parent, "data")
+
+
+@pytest.fixture
+def made(folder: Path, pattern: Path) -> Path:
+    """A data folder with a database in it and no server: a copy, since `initdb` takes a second."""
+    subprocess.run([shutil.which("cp") or "cp", "-a", pattern, folder], check=True)
+    return folder

@@ -1,0 +1,181 @@
+"""Machines to test on: real processes in a temporary folder, and the simulated model.
+
+Both understand the same few programs, so that one suite holds both to the same contract.
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+import pytest
+
+from events.jobs import JobReport, JobRequest, JobState, Token, token_of
+from interfaces.machines.batch import BatchSystem
+from interfaces.machines.fates import Fate, Planned
+from interfaces.machines.layout import Layout
+from interfaces.machines.local import LocalConnection
+from interfaces.machines.processes import Processes
+from interfaces.machines.shell import ShellBatchSystem
+from interfaces.machines.simulated import SimulatedBatchSystem
+
+T = TypeVar("T")
+
+WITNESS = "echo started >>witness; "
+
+
+def new_token() -> Token:
+    return token_of(uuid.uuid4())
+
+
+class Bench:
+    """A batch system under test, and how to let its time pass."""
+
+    system: BatchSystem
+    succeed = WITNESS + "cat input >result"
+    fail = WITNESS + "echo trouble >&2; exit 3"
+    long = WITNESS + "exec sleep 60"
+    refused = "not for this machine"
+
+    def request(self, executable: str, walltime: int = 100, nodes: int = 1) -> JobRequest:
+        return JobRequest(token=new_token(), executable=executable, walltime=walltime, nodes=nodes)
+
+    async def submitted(self, executable: str, walltime: int = 100) -> Token:
+        """Prepare and submit a job."""
+        request = self.request(executable, walltime)
+        await self.system.prepare(request.token, {"input": chunks(b"some ", b"input")})
+        await self.system.submit(request, 1)
+        return request.token
+
+    async def report(self, token: Token, *states: JobState) -> JobReport:
+        """Wait until every witness together says that the job is in one of `states`."""
+
+        async def found() -> JobReport | None:
+            report = (await self.system.find([token])).get(token)
+            return report if report and report.state in states else None
+
+        return await self.until(found)
+
+    async def until(self, condition: Callable[[], Awaitable[T | None]], within: float = 20) -> T:
+        async with asyncio.timeout(within):
+            while (value := await condition()) is None:
+                await self.pass_time()
+        return value
+
+    async def pass_time(self) -> None:
+        raise NotImplementedError
+
+    async def starts(self, token: Token) -> int:
+        """How often the program itself says it was started."""
+        raise NotImplementedError
+
+    def restart(self) -> None:
+        """Forget everything but what is on the machine."""
+        raise NotImplementedError
+
+
+class ShellBench(Bench):
+    def __init__(self, base: Path, slots: int) -> None:
+        self.layout = Layout(PurePosixPath(base))
+        self.slots = slots
+        self.restart()
+
+    def restart(self) -> None:
+        dialect = Processes(self.layout, self.slots, kill_after=1)
+        self.system = ShellBatchSystem(LocalConnection(), dialect, self.layout)
+
+    async def pass_time(self) -> None:
+        await asyncio.sleep(0.02)
+
+    async def starts(self, token: Token) -> int:
+        witness = self.folder(token) / "witness"
+        return len(witness.read_text().splitlines()) if witness.exists() else 0
+
+    def folder(self, token: Token) -> Path:
+        return Path(self.layout.folder(token))
+
+    def process(self, token: Token) -> int:
+        """The process that holds the job's lock."""
+        return int(Path(self.layout.ours(token), "lock").read_text().split()[-1])
+
+
+class VirtualClock:
+    def __init__(self) -> None:
+        self.time = 1_000_000.0
+
+    def now(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+class SimulatedBench(Bench):
+    def __init__(self, folder: Path, slots: int) -> None:
+        self.folder = folder
+        self.slots = slots
+        self.clock = VirtualClock()
+        self.restart()
+
+    def restart(self) -> None:
+        self.simulated = SimulatedBatchSystem(
+            Planned(
+                {
+                    self.succeed: Fate(run=1),
+                    self.fail: Fate(exit_code=3),
+                    self.long: Fate(run=60),
+                    self.refused: Fate(refused="no such account"),
+                }
+            ),
+            clock=self.clock,
+            slots=self.slots,
+            results=lambda request, inputs: {"result": inputs.get("input", b"")},
+            folder=self.folder,
+        )
+        self.system = self.simulated
+
+    async def pass_time(self) -> None:
+        self.clock.time += 0.1
+        await asyncio.sleep(0)
+
+    async def starts(self, token: Token) -> int:
+        return self.simulated.starts[token]
+
+
+async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+@pytest.fixture(params=[ShellBench, SimulatedBench])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    """Each batch system, with one slot."""
+    yield from _bench(request.param, tmp_path)
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[ShellBench]:
+    """Real processes, with two slots, in a folder whose name tries to break out."""
+    for bench in _bench(ShellBench, tmp_path / "it's a $(base)\n`dir` é", slots=2):
+        assert isinstance(bench, ShellBench)
+        yield bench
+
+
+def _bench(kind: Callable[[Path, int], Bench], base: Path, slots: int = 1) -> Iterator[Bench]:
+    bench = kind(base, slots)
+    yield bench
+    if isinstance(bench, ShellBench):
+        _end_jobs(base)
+
+
+def _end_jobs(base: Path) -> None:
+    """Cancel what a test left running."""
+    system = ShellBench(base, 1).system
+    tokens = [Token(folder.name) for folder in base.glob("jobs/*")]
+
+    async def cancel() -> None:
+        for token in tokens:
+            await system.cancel(token)
+
+    asyncio.run(cancel())

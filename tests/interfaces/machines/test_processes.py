@@ -1,0 +1,214 @@
+"""Real processes: slots, order, walltime, deaths. What cannot be simulated."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from events.jobs import JobRequest, JobState, Token, Witness
+from interfaces.machines.dialect import Doubt, Submitted
+
+if TYPE_CHECKING:
+    from tests.interfaces.machines.conftest import ShellBench
+
+ROOT = Path(__file__).parents[3]
+TIMES = "date +%s%N >begin; sleep 0.2; date +%s%N >end"
+
+
+async def test_no_more_jobs_run_than_there_are_slots(shell: ShellBench) -> None:
+    tokens = [await shell.submitted(TIMES) for _ in range(7)]
+    for token in tokens:
+        await shell.report(token, JobState.COMPLETED)
+    begins = sorted(when(shell, token, "begin") for token in tokens)
+    ends = sorted(when(shell, token, "end") for token in tokens)
+    running = [sum(b <= at for b in begins) - sum(e < at for e in ends) for at in begins]
+    assert max(running) == shell.slots
+
+
+async def test_a_killed_waiter_does_not_hold_up_those_behind_it(shell: ShellBench) -> None:
+    running = [await shell.submitted(shell.long) for _ in range(shell.slots)]
+    for token in running:
+        await shell.report(token, JobState.RUNNING)
+    waiting = [await shell.submitted(shell.succeed) for _ in range(3)]
+    await started_waiting(shell, waiting[0])
+    os.killpg(shell.process(waiting[0]), signal.SIGKILL)
+    report = await shell.report(waiting[0], JobState.LOST)
+    assert "killed" in report.reason
+    await shell.system.cancel(running[0])
+    for token in waiting[1:]:
+        await shell.report(token, JobState.COMPLETED)
+    assert await shell.starts(waiting[0]) == 0
+
+
+async def test_a_program_that_ignores_term_is_killed(shell: ShellBench) -> None:
+    deaf = "trap '' TERM; echo $$ >pid; while :; do sleep 1; done"
+    token = await shell.submitted(deaf, walltime=1)
+    report = await shell.report(token, JobState.TIMEOUT)
+    assert report.exit_code == 137
+    assert report.started is not None
+    assert report.ended is not None
+    assert 2 <= report.ended - report.started < 4
+    await ended(shell, token)
+
+
+async def test_a_program_that_ends_well_when_told_to_stop_still_timed_out(
+    shell: ShellBench,
+) -> None:
+    token = await shell.submitted("trap 'exit 0' TERM; while :; do sleep 0.1; done", walltime=1)
+    assert (await shell.report(token, JobState.TIMEOUT)).witness == Witness.ACCOUNTING
+
+
+@pytest.mark.parametrize("code", [124, 137, 143, 75, 73])
+async def test_a_programs_own_exit_code_is_not_mistaken(shell: ShellBench, code: int) -> None:
+    token = await shell.submitted(f"exit {code}")
+    assert (await shell.report(token, JobState.FAILED)).exit_code == code
+    assert [r.exit_code for r in await shell.system.observe([token])] == [code]
+
+
+async def test_children_that_a_program_leaves_end_with_it(shell: ShellBench) -> None:
+    token = await shell.submitted("sleep 60 & echo $! >pid")
+    await shell.report(token, JobState.COMPLETED)
+    await ended(shell, token)
+    assert (await shell.system.load()).slots_used == 0
+
+
+async def test_a_job_whose_processes_are_killed_is_lost_and_its_program_ends(
+    shell: ShellBench,
+) -> None:
+    token = await shell.submitted("echo $$ >pid; exec sleep 60")
+    await has_pid(shell, token)
+    os.killpg(shell.process(token), signal.SIGKILL)
+    report = await shell.report(token, JobState.LOST)
+    assert report.reason
+    assert report.host
+    await ended(shell, token)
+    next_one = await shell.submitted(shell.succeed)
+    await shell.report(next_one, JobState.COMPLETED)
+
+
+async def test_a_killed_wrapper_is_seen_by_the_account(shell: ShellBench) -> None:
+    token = await shell.submitted("echo $$ >pid; kill -9 $PPID; sleep 60")
+    report = await shell.report(token, JobState.FAILED)
+    assert (report.exit_code, report.witness) == (137, Witness.ACCOUNTING)
+    await ended(shell, token)
+
+
+async def test_jobs_survive_the_death_of_everybody_who_submitted_them(shell: ShellBench) -> None:
+    request = shell.request("sleep 0.5; echo started >>witness")
+    await shell.system.prepare(request.token, {})
+    child = submitting(shell, request)
+    assert child.stdout
+    assert await asyncio.to_thread(child.stdout.readline) == b"prepared\n"
+    assert await asyncio.to_thread(child.stdout.readline) == b"submitted\n"
+    os.killpg(child.pid, signal.SIGKILL)
+    child.communicate()
+    await shell.report(request.token, JobState.COMPLETED)
+    assert await shell.starts(request.token) == 1
+
+
+async def test_an_interrupt_from_the_keyboard_does_not_reach_jobs(shell: ShellBench) -> None:
+    token = await shell.submitted("echo $$ >pid; exec sleep 60")
+    pid = await has_pid(shell, token)
+    assert os.getsid(pid) != os.getsid(0)
+    assert os.getpgid(pid) != os.getpgid(0)
+
+
+async def test_a_job_sees_neither_our_secrets_nor_our_descriptors(
+    shell: ShellBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VESTEC_PASSWORD", "secret")
+    shell.restart()
+    token = await shell.submitted("env; ls /proc/self/fd")
+    await shell.report(token, JobState.COMPLETED)
+    lines = (shell.folder(token) / "stdout").read_text().splitlines()
+    assert not [line for line in lines if "secret" in line or line.startswith("LC_ALL")]
+    assert lines[-4:-1] == ["0", "1", "2"]
+
+
+async def test_a_template_folder_is_where_a_job_begins(shell: ShellBench) -> None:
+    template = Path(shell.layout.base).parent / "-template '"
+    (template / "deep").mkdir(parents=True)
+    (template / "deep" / "terrain").write_text("hills")
+    request = shell.request("cat deep/terrain")
+    await shell.system.prepare(request.token, {}, str(template))
+    await shell.system.submit(request, 1)
+    await shell.report(request.token, JobState.COMPLETED)
+    assert (shell.folder(request.token) / "stdout").read_text() == "hills"
+
+
+async def test_many_jobs_are_one_question(shell: ShellBench) -> None:
+    tokens = [await shell.submitted("true") for _ in range(20)]
+    for token in tokens:
+        await shell.report(token, JobState.COMPLETED)
+    assert set(await shell.system.find(tokens)) == set(tokens)
+    assert {r.token for r in await shell.system.observe(tokens)} == set(tokens)
+
+
+async def test_a_second_submission_while_the_job_lives_is_in_doubt(shell: ShellBench) -> None:
+    request = shell.request(shell.long)
+    await shell.system.prepare(request.token, {})
+    first = await shell.system.submit(request, 1)
+    await shell.report(request.token, JobState.RUNNING)
+    with pytest.raises(Doubt, match="alive"):
+        await shell.system.submit(request, 2)
+    report = await shell.report(request.token, JobState.RUNNING)
+    assert isinstance(first, Submitted)
+    assert report.job_id == first.job_id
+
+
+def submitting(shell: ShellBench, request: JobRequest) -> subprocess.Popen[bytes]:
+    """A process group of its own that submits and then waits to be killed."""
+    return subprocess.Popen(
+        [
+            sys.executable,
+            Path(__file__).with_name("submitter.py"),
+            str(shell.layout.base),
+            request.model_dump_json(),
+        ],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+async def started_waiting(shell: ShellBench, token: Token) -> None:
+    lock = Path(shell.layout.ours(token), "lock")
+
+    async def waiting() -> bool | None:
+        return bool(read(lock)) or None
+
+    await shell.until(waiting)
+
+
+async def has_pid(shell: ShellBench, token: Token) -> int:
+    async def pid() -> int | None:
+        text = read(shell.folder(token) / "pid")
+        return int(text) if text.endswith("\n") else None
+
+    return await shell.until(pid)
+
+
+async def ended(shell: ShellBench, token: Token) -> None:
+    """The process whose id the program left in `pid` is gone."""
+    pid = await has_pid(shell, token)
+
+    async def gone() -> bool | None:
+        stat = read(Path(f"/proc/{pid}/stat"))
+        return not stat or stat.split(") ")[1][0] == "Z" or None
+
+    await shell.until(gone)
+
+
+def read(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
+
+
+def when(shell: ShellBench, token: Token, file: str) -> int:
+    return int(read(shell.folder(token) / file))

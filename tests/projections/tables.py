@@ -1,0 +1,55 @@
+"""What lies in the read models, to be compared."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from events.values import Context
+from projections import PROJECTIONS, Pool, Reader, Runner, open_reader
+from tests.projections.story import Place, Story
+
+_NOT_COMPARED = {"timeline": ("id",)}
+
+
+async def contents(pool: Pool) -> dict[str, list[tuple[object, ...]]]:
+    """The rows of every projection's tables, without the ids that its own reading order gives."""
+    tables = [table for projection in PROJECTIONS for table in projection.tables]
+    return {table: await _rows(pool, table) for table in tables}
+
+
+async def _rows(pool: Pool, table: str) -> list[tuple[object, ...]]:
+    rows = [dict(record) for record in await pool.fetch(f"select * from vestec_read.{table}")]
+    hidden = _NOT_COMPARED.get(table, ())
+    return sorted(
+        (tuple((k, repr(v)) for k, v in row.items() if k not in hidden) for row in rows), key=repr
+    )
+
+
+@asynccontextmanager
+async def running(story: Story, pool: Pool) -> AsyncIterator[Reader]:
+    """All projections, kept up to date while the context lasts."""
+    runner = Runner(story.log, pool, PROJECTIONS, look_every=0.1)
+    task = asyncio.create_task(runner.run())
+    try:
+        async with open_reader(Reader(pool)) as reader:
+            yield reader
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def caught_up(reader: Reader, place: Place) -> None:
+    """Wait until every projection has taken in that commit."""
+    for projection in PROJECTIONS:
+        if place.context in projection.contexts:
+            name = projection.name
+            assert await reader.wait_for(name, place.context, place.partition, place.offset, 10.0)
+
+
+async def all_caught_up(reader: Reader, story: Story) -> None:
+    """Wait until every projection has taken in everything."""
+    for context in Context:
+        for partition in range(story.partitions):
+            _, end = await story.log.bounds(f"vestec.{context}.events", partition)
+            if end:
+                await caught_up(reader, Place(context, partition, end - 1, story.id()))

@@ -1,0 +1,165 @@
+"""Runners over a log that grows: catching up, rebuilding, taking over from each other."""
+
+import asyncio
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from bus import MemoryLog
+from events import incidents as e
+from events.incidents import IncidentStatus
+from events.values import Context
+from projections import PROJECTIONS, Pool, Reader, Runner, UnknownProjection, prepare, rebuild, status
+from projections.incidents import find_incident
+from projections.timeline import read_timeline
+from tests.projections.random_stories import Teller
+from tests.projections.story import Story
+from tests.projections.tables import all_caught_up, caught_up, contents, running
+
+
+def created(id: str = "one") -> e.IncidentCreated:
+    return e.IncidentCreated(
+        incident=id,
+        kind="simple",
+        workflow_version=1,
+        name="A fire",
+        parameters={},
+        exercise=False,
+        owner="somebody",
+    )
+
+
+async def test_tables_follow_the_log_and_say_how_far(pool: Pool) -> None:
+    await prepare(pool)
+    story = await Story().begin()
+    async with running(story, pool) as reader:
+        await story.commit(Context.INCIDENTS, "one", created())
+        await caught_up(reader, await story.commit(Context.INCIDENTS, "one", e.IncidentActivated()))
+        found = await find_incident(pool, "one")
+        assert found is not None
+        assert found.status == IncidentStatus.ACTIVE
+        assert found.activated == reader.as_of("incidents")
+        lags = [row.lag_records for row in await status(pool, story.log, lambda: story.now)]
+        assert sum(lags) == 0
+
+
+async def test_a_commit_of_a_deposed_writer_is_not_applied(pool: Pool) -> None:
+    await prepare(pool)
+    story = await Story().begin()
+    async with running(story, pool) as reader:
+        await story.commit(Context.INCIDENTS, "one", created())
+        await story.ghost(Context.INCIDENTS, "one", e.IncidentActivated())
+        await caught_up(reader, await story.commit(Context.INCIDENTS, "two", created("two")))
+        await all_caught_up(reader, story)
+        found = await find_incident(pool, "one")
+        assert found is not None
+        assert found.status == IncidentStatus.PENDING
+        assert [row.type for row in await read_timeline(pool, 0, ["one"])] == ["IncidentCreated"]
+
+
+async def test_runners_at_once_double_nothing_and_one_goes_on_alone(pool: Pool) -> None:
+    await prepare(pool)
+    story = await Story().begin()
+    teller = Teller(story, Random(2))
+    async with running(story, pool) as reader:
+        async with running(story, pool):
+            await teller.tell(150)
+            await all_caught_up(reader, story)
+        await teller.tell(20)
+        await all_caught_up(reader, story)
+    parallel = await contents(pool)
+    for projection in PROJECTIONS:
+        await rebuild(pool, projection.name)
+    async with running(story, pool) as reader:
+        await all_caught_up(reader, story)
+    assert await contents(pool) == parallel
+
+
+async def test_a_rebuild_is_noticed_while_nothing_else_happens(pool: Pool) -> None:
+    await prepare(pool)
+    story = await Story().begin()
+    async with running(story, pool) as reader:
+        place = await story.commit(Context.INCIDENTS, "one", created())
+        await caught_up(reader, place)
+        before = await contents(pool)
+        emptied = reader.move("incidents")
+        await rebuild(pool, "incidents")
+        async with asyncio.timeout(10):
+            await emptied.wait()
+        await caught_up(reader, place)
+        assert await contents(pool) == before
+
+
+async def test_ids_of_the_timeline_are_never_used_again(pool: Pool) -> None:
+    await prepare(pool)
+    story = await Story().begin()
+    async with running(story, pool) as reader:
+        place = await story.commit(Context.INCIDENTS, "one", created())
+        await caught_up(reader, place)
+        (before,) = await read_timeline(pool, 0)
+    await rebuild(pool, "timeline")
+    async with running(story, pool) as reader:
+        await caught_up(reader, place)
+        (after,) = await read_timeline(pool, 0)
+    assert after.id > before.id
+    assert after == before.model_copy(update={"id": after.id})
+
+
+async def test_a_grown_version_is_rebuilt_and_a_smaller_one_refused(pool: Pool) -> None:
+    await prepare(pool)
+    story = await Story().begin()
+    async with running(story, pool) as reader:
+        await caught_up(reader, await story.commit(Context.INCIDENTS, "one", created()))
+    await pool.execute("update vestec_read.projections set version = 0 where name = 'incidents'")
+    await pool.execute("update vestec_read.projections set version = 99 where name = 'machines'")
+    runner = Runner(story.log, pool, PROJECTIONS)
+    task = asyncio.create_task(runner.run())
+    async with asyncio.timeout(10):
+        while "machines" not in runner.broken or not await find_incident(pool, "one"):
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert "newer program" in runner.broken["machines"]
+    version = await pool.fetchval("select version from vestec_read.projections where name = 'incidents'")
+    assert version == next(p.version for p in PROJECTIONS if p.name == "incidents")
+
+
+async def test_another_log_stops_a_projection_loudly(pool: Pool) -> None:
+    await prepare(pool)
+    story = await Story().begin()
+    async with running(story, pool) as reader:
+        await caught_up(reader, await story.commit(Context.INCIDENTS, "one", created()))
+    other = await replace(story, log=MemoryLog(), writers={}, chance=Random(9)).begin()
+    await other.commit(Context.INCIDENTS, "one", created())
+    runner = Runner(other.log, pool, PROJECTIONS)
+    task = asyncio.create_task(runner.run())
+    async with asyncio.timeout(10):
+        while "incidents" not in runner.broken:
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert "the log was replaced" in runner.broken["incidents"]
+
+
+async def test_lag_is_in_records_and_in_seconds(pool: Pool) -> None:
+    await prepare(pool)
+    story = await Story(partitions=1).begin()
+    async with running(story, pool) as reader:
+        await caught_up(reader, await story.commit(Context.INCIDENTS, "one", created()))
+    await story.commit(Context.INCIDENTS, "one", e.IncidentActivated())
+    await story.commit(Context.INCIDENTS, "two", created("two"))
+    rows = await status(pool, story.log, lambda: story.now + 9.0)
+    (row,) = [r for r in rows if r.projection == "incidents" and r.context == Context.INCIDENTS]
+    assert (row.offset, row.end, row.lag_records) == (2, 4, 2)
+    assert row.lag_seconds == pytest.approx(10.0)
+
+
+async def test_waiting_ends_at_the_deadline(pool: Pool) -> None:
+    reader = Reader(pool)
+    assert not await reader.wait_for("incidents", Context.INCIDENTS, 0, 0, 0.01)
+
+
+async def test_there_is_nothing_to_rebuild_under_an_unknown_name(pool: Pool) -> None:
+    with pytest.raises(UnknownProjection, match="there are: commands, incidents"):
+        await rebuild(pool, "moon")

@@ -1,0 +1,275 @@
+"""Two managers that do everything a manager can, on events that tell what they were decided on.
+
+An *order* from outside carries a token and a plan; each letter of the plan is one thing to do:
+`w` long work, `t` a timer, `m` a message to the other manager, `2` and `3` that many messages in
+one commit, `a` a call that the other one refuses, `h` somebody else's work is over early, `r` a
+refusal. An event's text begins with the digest of the state that it was decided on.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+from typing import NoReturn, Protocol
+from uuid import NAMESPACE_OID, uuid5
+from zlib import crc32
+
+from events.envelope import Rejection
+from events.incidents import AnswerCall, Noted, TakeNote
+from events.simulations import CancelSimulation
+from events.values import Context, Event, IncidentId, Note, ReplyTo
+from managers.runtime import Assignment, Effect, Given, Manager, Rejected, Send, TaskWork, Tell, Work
+
+OTHER = {Context.INCIDENTS: Context.SIMULATIONS, Context.SIMULATIONS: Context.INCIDENTS}
+KEYS = ("Ana", "Bo", "Cy")
+
+
+@dataclass(frozen=True, slots=True)
+class Labour:
+    """Work under way: what comes after it, and how often it said that it gets on."""
+
+    rest: str
+    steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The state of one key."""
+
+    digest: int = 0
+    """Of all events ever folded, in order."""
+    known: tuple[str, ...] = ()
+    labours: dict[str, Labour] = field(default_factory=dict)
+    alarms: dict[str, tuple[float, str]] = field(default_factory=dict)
+    """When, and what comes after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class GotOn:
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtClock:
+    """Some alarm is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookAround:
+    """After a takeover."""
+
+
+class Watch(Protocol):
+    """Who is told what the hands do, at the moment they do it."""
+
+    def begun(self, context: Context, key: str, token: str, steps: int) -> None:
+        """Work was begun, or told that it got on."""
+
+    def told(
+        self, context: Context, key: str, verb: str, token: str, rejection: Rejection | None
+    ) -> None:
+        """Work was told that what it said counts."""
+
+    def at_work(self) -> AbstractContextManager[None]:
+        """Work goes on inside."""
+
+
+def order(token: str, plan: str) -> TakeNote:
+    """What the outside sends."""
+    return TakeNote(note=Note(text=f"order {token} {plan}"))
+
+
+def digested(digest: int, text: str) -> int:
+    """The digest of a state after another event."""
+    return crc32(text.encode(), digest)
+
+
+def evolve(state: Desk | None, event: Event) -> Desk:
+    assert isinstance(event, Noted)
+    state = state or Desk()
+    text = event.note.text
+    _, verb, token, rest, *more = text.split(" ")
+    known, labours, alarms = state.known, state.labours, state.alarms
+    match verb:
+        case "order":
+            known = (*known, token)
+        case "work":
+            labours = {**labours, token: Labour(rest)}
+        case "step":
+            labours = {**labours, token: Labour(rest, labours[token].steps + 1)}
+        case "done":
+            labours = {name: item for name, item in labours.items() if name != token}
+        case "wait":
+            alarms = {**alarms, token: (float(more[0]), rest)}
+        case "rang":
+            alarms = {name: alarm for name, alarm in alarms.items() if name != token}
+    return Desk(digested(state.digest, text), known, labours, alarms)
+
+
+def decide(context: Context, state: Desk | None, input: object, given: Given) -> list[Effect]:
+    draft = _Draft(context, state or Desk(), given)
+    match input:
+        case TakeNote():
+            draft.take(*input.note.text.split(" "))
+        case CancelSimulation():
+            draft.refuse("asked", input.reason)
+        case AnswerCall():
+            token, rest = input.call.split(" ")
+            draft.say("answered", token, rest)
+            draft.follow(token, rest)
+        case GotOn(token):
+            draft.say("step", token, draft.labour(token).rest)
+        case Finished(token):
+            draft.finish(token)
+        case LookAtClock():
+            draft.ring()
+        case LookAround():
+            draft.say("looked", "-", "-")
+    return draft.effects
+
+
+class _Draft:
+    """One decision, on a state that goes along with it."""
+
+    def __init__(self, context: Context, state: Desk, given: Given) -> None:
+        self._context, self._state, self._given = context, state, given
+        self._seen = f"{state.digest:08x}"
+        self.effects: list[Effect] = []
+
+    def say(self, *words: object) -> None:
+        event = Noted(note=Note(text=" ".join(map(str, (self._seen, *words)))))
+        self.effects.append(event)
+        self._state = evolve(self._state, event)
+
+    def refuse(self, *words: str) -> NoReturn:
+        raise Rejected(" ".join((self._seen, *words)))
+
+    def take(self, kind: str, token: str, plan: str) -> None:
+        if kind == "order" and token in self._state.known:
+            self.refuse("repeated", token)
+        if plan.startswith("r"):
+            self.refuse("refused", token)
+        self.say(kind, token, plan)
+        self.follow(token, plan)
+
+    def labour(self, token: str) -> Labour:
+        if token not in self._state.labours:
+            self.refuse("over", token)
+        return self._state.labours[token]
+
+    def finish(self, token: str) -> None:
+        rest = self.labour(token).rest
+        self.say("done", token, rest)
+        self.follow(token, rest)
+
+    def ring(self) -> None:
+        for token, (due, rest) in self._state.alarms.items():
+            if due <= self._given.now:
+                self.say("rang", token, rest, due, self._given.now)
+                self.follow(token, rest)
+
+    def follow(self, token: str, plan: str) -> None:
+        first, rest = plan[0], plan[1:]
+        match first:
+            case ".":
+                self.say("end", token, rest)
+            case "w":
+                self.say("work", token, rest)
+            case "t":
+                self.say("wait", token, rest, self._given.now + _number(token) % 100 / 50)
+            case "h":
+                for other in list(self._state.labours)[:1]:
+                    self.finish(other)
+                self.follow(token, rest)
+            case "a":
+                self._ask(token, rest)
+            case "m":
+                self._write(token, rest, _number(token))
+            case "2" | "3":
+                for branch in "abc"[: int(first)]:
+                    self._write(token + branch, rest, _number(token) + (branch == "c"))
+
+    def _write(self, token: str, rest: str, key: int) -> None:
+        letter = TakeNote(note=Note(text=f"letter {token} {rest}"))
+        self.effects.append(Send(OTHER[self._context], KEYS[key % len(KEYS)], letter))
+
+    def _ask(self, token: str, rest: str) -> None:
+        key, run = KEYS[_number(token) % len(KEYS)], uuid5(NAMESPACE_OID, token)
+        reply_to = ReplyTo(incident=IncidentId(key), run=run, call=f"{token} {rest}")
+        question = CancelSimulation(simulation=run, reason=token, reply_to=reply_to)
+        self.effects.append(Send(OTHER[self._context], key, question))
+
+
+def _number(token: str) -> int:
+    return crc32(token.encode())
+
+
+class Hands:
+    """What the managers of one process do besides deciding."""
+
+    def __init__(self, chance: Random, watch: Watch) -> None:
+        self._chance, self._watch = chance, watch
+
+    def begin(self, context: Context, assignment: Assignment[Desk, Labour]) -> Work[Labour]:
+        return _Labourer(self, context, assignment)
+
+    def took(self, context: Context, key: str, token: str, labour: Labour) -> None:
+        self._watch.begun(context, key, token, labour.steps)
+
+    async def labour(self, context: Context, key: str, token: str, tell: Tell) -> None:
+        with self._watch.at_work():
+            if self._chance.random() < 0.3:
+                await asyncio.sleep(self._chance.expovariate(4))
+                self._watch.told(context, key, "step", token, await tell(GotOn(token)))
+            await asyncio.sleep(self._chance.expovariate(4))
+            self._watch.told(context, key, "done", token, await tell(Finished(token)))
+
+
+class _Labourer(TaskWork[Labour]):
+    def __init__(
+        self, hands: Hands, context: Context, assignment: Assignment[Desk, Labour]
+    ) -> None:
+        what = (context, assignment.key, assignment.name)
+        self._took = partial(hands.took, *what)
+        self._took(assignment.item)
+        super().__init__(hands.labour(*what, assignment.tell), "/".join(what))
+
+    def update(self, item: Labour) -> None:
+        self._took(item)
+
+
+def manager(context: Context, hands: Hands) -> Manager[Desk, Labour]:
+    """One of the pair."""
+    return Manager(
+        context=context,
+        sources=(OTHER[context],),
+        state=Desk,
+        fold=1,
+        decide=partial(decide, context),
+        evolve=evolve,
+        under_way=lambda state: state.labours,
+        due=lambda state: min((due for due, _ in state.alarms.values()), default=None),
+        resume=lambda state: [LookAround()] if state.labours else [],
+        begin=partial(hands.begin, context),
+        clock=LookAtClock(),
+    )
+
+
+def ends(token: str, plan: str) -> Iterator[tuple[str, str]]:
+    """How each branch of a plan must end: (verb, token)."""
+    for index, letter in enumerate(plan):
+        if letter in "23":
+            for branch in "abc"[: int(letter)]:
+                yield from ends(token + branch, plan[index + 1 :])
+            return
+        if letter == "r":
+            yield "refused", token
+            return
+    yield "end", token

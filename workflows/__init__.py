@@ -1,0 +1,31 @@
+"""What workflow authors write with, and the use cases that come with VESTEC.
+
+A workflow is a `Workflow` with stages; a stage talks to the system through its `Incident`. Found by
+entry point (`vestec.workflows`), so a use case can live in a package of its own.
+"""
+
+from workflows.arrivals import Arrival
+from workflows.durations import days, hours, minutes, seconds
+from workflows.errors import CallFailed, Reject, SimulationFailed, StageError
+from workflows.incident import Incident
+from workflows.simulations import Simulation
+from workflows.workflow import NoParameters, NoState, Retry, Stage, Workflow
+
+__all__ = [
+    "Arrival",
+    "CallFailed",
+    "Incident",
+    "NoParameters",
+    "NoState",
+    "Reject",
+    "Retry",
+    "Simulation",
+    "SimulationFailed",
+    "Stage",
+    "StageError",
+    "Workflow",
+    "days",
+    "hours",
+    "minutes",
+    "seconds",
+]

@@ -1,0 +1,122 @@
+"""One run of a stage's code, from its message to what it leaves behind."""
+
+import inspect
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from events.values import Document
+from managers.blobs import keep_document, open_document
+from managers.incidents import FailRun, FinishRun, Run
+from managers.incidents import Incident as IncidentRecord
+from managers.incidents.inputs import RejectedArrival
+from workflows.arrivals import Arrival
+from workflows.conversation import Conversation
+from workflows.errors import CodeChanged, Reject, SimulationFailed
+from workflows.incident import Incident
+from workflows.workflow import Stage, Workflow
+
+_TRACEBACK_CHARACTERS = 8000
+
+Ended = FinishRun | FailRun
+
+
+class StageGone(Exception):
+    """The code that a message is for is not installed (any more)."""
+
+
+async def execute(
+    workflows: Mapping[str, Workflow[Any, Any]], record: IncidentRecord, talk: Conversation
+) -> Ended:
+    """Run the stage that the run is about; whatever it raises becomes a `FailRun`."""
+    run = talk.run
+    try:
+        workflow, stage = _find(workflows, record, run)
+        return await _execute(workflow, stage, record, talk)
+    except Reject as refusal:
+        rejected = [RejectedArrival(arrival.id, str(refusal)) for arrival in run.message.arrivals]
+        whole = rejected or [RejectedArrival(None, str(refusal))]
+        return FinishRun(run.id, run.attempt, rejected=whole)
+    except Exception as error:
+        return failure(run, error)
+
+
+def failure(run: Run, error: Exception) -> FailRun:
+    """What an exception means for the run."""
+    leaves = list(_leaves(error))
+    forget = {call for leaf in leaves if isinstance(leaf, SimulationFailed) for call in leaf.calls}
+    final = any(isinstance(leaf, CodeChanged | StageGone | ValidationError) for leaf in leaves)
+    return FailRun(
+        run.id,
+        run.attempt,
+        "; ".join(f"{type(leaf).__name__}: {leaf}" for leaf in leaves),
+        "".join(traceback.format_exception(error))[-_TRACEBACK_CHARACTERS:],
+        tuple(sorted(forget)),
+        final,
+    )
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for part in error.exceptions for leaf in _leaves(part)]
+    return [error]
+
+
+def _find(
+    workflows: Mapping[str, Workflow[Any, Any]], record: IncidentRecord, run: Run
+) -> tuple[Workflow[Any, Any], Stage[Any, Any, Any]]:
+    workflow = workflows.get(record.kind)
+    if workflow is None:
+        raise StageGone(f"the workflow {record.kind} is not installed here")
+    stage = workflow.stages.get(run.message.stage)
+    if stage is None:
+        raise StageGone(
+            f"workflow {workflow.kind} version {workflow.version} has no stage"
+            f" {run.message.stage}: give the stage that replaces it this name as an alias"
+        )
+    return workflow, stage
+
+
+async def _execute(
+    workflow: Workflow[Any, Any],
+    stage: Stage[Any, Any, Any],
+    record: IncidentRecord,
+    talk: Conversation,
+) -> Ended:
+    stored = {name: await open_document(talk.blobs, d) for name, d in talk.run.state.items()}
+    state: BaseModel = workflow.state.model_validate(stored)
+    before = state.model_dump(mode="json")
+    parameters = workflow.parameters.model_validate(record.parameters)
+    incident: Incident[Any, Any] = Incident(record, parameters, state, talk)
+    message = await _message(stage, talk)
+    talk.stopwatch.start()
+    if inspect.iscoroutinefunction(stage.function):
+        await stage.function(incident, *message)
+    else:
+        await talk.work(stage.function, incident, *message)
+    talk.stopwatch.stop()
+    return await incident.outcome(await _changed(talk, before, state))
+
+
+async def _message(stage: Stage[Any, Any, Any], talk: Conversation) -> tuple[Any, ...]:
+    """The stage's second argument, if it takes one."""
+    if stage.message is None:
+        return ()
+    waiting = talk.run.message
+    if not waiting.arrivals:
+        return (stage.message.validate_python(await open_document(talk.blobs, waiting.body)),)
+    arrivals = [Arrival.of(arrival, talk.blobs) for arrival in waiting.arrivals]
+    return (arrivals if stage.takes_list else arrivals[-1],)
+
+
+async def _changed(
+    talk: Conversation, before: Mapping[str, JsonValue], state: BaseModel
+) -> dict[str, Document]:
+    after = state.model_dump(mode="json")
+    return {
+        name: await keep_document(talk.blobs, value)
+        for name, value in after.items()
+        if value != before.get(name)
+    }

@@ -1,0 +1,197 @@
+"""Runs the stages' code for the Workflow Manager: its hands.
+
+A loop that a stage keeps busy is left to that stage: all others start again in another one, from
+their recorded answers.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, NoReturn
+
+import structlog
+
+from events.envelope import Rejection
+from managers.blobs import BlobStore
+from managers.incidents import Call, FailRun, FinishRun, RecordStep, RequestCall, Run
+from managers.incidents import Incident as IncidentRecord
+from managers.runtime import Assignment, Work
+from managers.runtime.manager import Input
+from workflows.conversation import Conversation, Worker
+from workflows.execution import execute
+from workflows.loops import LoopThread, Mailbox, Place
+from workflows.stopwatch import Stopwatch
+from workflows.workflow import Workflow
+
+_log = structlog.get_logger()
+
+_WORKERS = 32
+"""Steps at once."""
+_BEAT = 0.5
+"""Seconds between two looks at the loops; one that does not answer until the next is busy."""
+
+
+class StageHost:
+    """Where the stages of all incidents of this process run."""
+
+    def __init__(
+        self,
+        workflows: Mapping[str, Workflow[Any, Any]],
+        blobs: BlobStore,
+        new_place: Callable[[], Place],
+        work: Worker,
+    ) -> None:
+        self.workflows, self.blobs, self.work = workflows, blobs, work
+        self._new_place = new_place
+        self.place = new_place()
+        self.runs: set[StageRun] = set()
+
+    @classmethod
+    def threaded(cls, workflows: Mapping[str, Workflow[Any, Any]], blobs: BlobStore) -> "StageHost":
+        """A host whose stages run in threads of their own."""
+        executor = ThreadPoolExecutor(_WORKERS, thread_name_prefix="step")
+        return cls(workflows, blobs, partial(LoopThread, executor), asyncio.to_thread)
+
+    def begin(self, assignment: Assignment[IncidentRecord, Run]) -> Work[Run]:
+        """Start a run."""
+        return StageRun(assignment, self)
+
+    async def watch(self) -> NoReturn:
+        """Leave a loop that does not answer to the stage that keeps it busy."""
+        while True:
+            answered = asyncio.Event()
+            home = Mailbox(asyncio.get_running_loop())
+            self.place.call(home.call, answered.set)
+            await asyncio.sleep(_BEAT)
+            if not answered.is_set() and (culprit := self.place.busy_with()):
+                self._move_away_from(culprit)
+
+    def close(self) -> None:
+        self.place.close()
+
+    def _move_away_from(self, culprit: str) -> None:
+        busy, self.place = self.place, self._new_place()
+        moved = [run for run in self.runs if run.place is busy and run.name != culprit]
+        _log.warning("a stage keeps its loop busy", run=culprit, others_moved=len(moved))
+        for run in moved:
+            run.move(self.place)
+
+
+class StageRun:
+    """A run: its code in a place of the host, its manager in the loop it was made in."""
+
+    def __init__(self, assignment: Assignment[IncidentRecord, Run], host: StageHost) -> None:
+        self.name = assignment.name
+        self.place = host.place
+        self._assignment, self._host, self._run = assignment, host, assignment.item
+        self._home = Mailbox(asyncio.get_running_loop())
+        self._execution: Execution | None = None
+        host.runs.add(self)
+        self._start()
+
+    def update(self, item: Run) -> None:
+        """Tell the stage what was answered."""
+        new = {
+            key: call
+            for key, call in item.calls.items()
+            if call.answered and call is not self._run.calls.get(key)
+        }
+        self._run = item
+        if new and self._execution:
+            self.place.call(self._execution.told, new)
+
+    def stop(self) -> None:
+        self._host.runs.discard(self)
+        if self._execution:
+            self.place.call(self._execution.cancel)
+            self._execution = None
+
+    def move(self, place: Place) -> None:
+        """Start again elsewhere; what the old execution still says is not heard."""
+        if self._execution:
+            self.place.call(self._execution.cancel)
+        self.place = place
+        self._start()
+
+    def _start(self) -> None:
+        self._execution = Execution(self._host, self._assignment.state, self._run, self._post)
+        self.place.call(self._execution.start, self.name)
+
+    def _post(self, execution: "Execution", input: Input) -> None:
+        """Called in the place; goes on at home."""
+        self._home.call(self._tell, execution, input)
+
+    def _tell(self, execution: "Execution", input: Input) -> None:
+        if execution is self._execution:
+            reply = self._assignment.tell(input)
+            reply.add_done_callback(partial(self._decided, execution, input))
+
+    def _decided(
+        self, execution: "Execution", input: Input, reply: asyncio.Future[Rejection | None]
+    ) -> None:
+        if reply.cancelled() or execution is not self._execution:
+            return
+        if (rejection := reply.result()) is None:
+            return
+        match input:
+            case RequestCall() | RecordStep():
+                refused = Call(input.name, answered=True, error=rejection.reason)
+                self.place.call(execution.told, {input.call: refused})
+            case FinishRun():
+                reason = f"what the stage left was refused: {rejection.reason}"
+                self._tell(execution, FailRun(input.run, input.attempt, reason, final=True))
+
+
+class Execution:
+    """A stage's code at work; but for the making, all of it happens in its place."""
+
+    def __init__(
+        self,
+        host: StageHost,
+        record: IncidentRecord,
+        run: Run,
+        post: Callable[["Execution", Input], None],
+    ) -> None:
+        self._host, self._record, self._run = host, record, run
+        self._post = partial(post, self)
+        self.patient = False
+        """See `Conversation.patient`."""
+        self._talk: Conversation | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def asked(self) -> set[str]:
+        """The calls that the stage has made so far."""
+        return self._talk.asked if self._talk else set()
+
+    def start(self, name: str) -> None:
+        loop = asyncio.get_running_loop()
+        stopwatch = Stopwatch(self._timeout(), self._overran)
+        self._talk = Conversation(
+            self._run, self._host.blobs, self._post, stopwatch, self._host.work
+        )
+        self._talk.patient = self.patient
+        self._task = loop.create_task(self._execute(self._talk), name=name)
+
+    def told(self, answers: Mapping[str, Call]) -> None:
+        if self._talk:
+            for key, call in answers.items():
+                self._talk.told(key, call)
+
+    def cancel(self) -> None:
+        if self._task:
+            self._task.cancel()
+
+    async def _execute(self, talk: Conversation) -> None:
+        self._post(await execute(self._host.workflows, self._record, talk))
+
+    def _timeout(self) -> float | None:
+        workflow = self._host.workflows.get(self._record.kind)
+        stage = workflow and workflow.stages.get(self._run.message.stage)
+        return stage.timeout.total_seconds() if stage and stage.timeout else None
+
+    def _overran(self) -> None:
+        error = f"the stage ran longer than its {self._timeout():g} s"
+        self._post(FailRun(self._run.id, self._run.attempt, error))
+        self.cancel()

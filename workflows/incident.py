@@ -1,0 +1,217 @@
+"""An incident as its stages see it: everything a stage can do goes through here.
+
+What is awaited is recorded and asked once; what is sent, set, noted or decided leaves with the
+stage's completion, or not at all.
+"""
+
+import asyncio
+import inspect
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
+from uuid import UUID, uuid5
+
+from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
+
+from events.incidents import Delivery, Ending, IncidentStatus
+from events.values import Document, Note
+from managers.blobs import keep_document
+from managers.incidents import FinishRun, RecordStep, RequestCall
+from managers.incidents import Incident as IncidentRecord
+from managers.incidents.inputs import RejectedArrival
+from workflows.arrivals import Arrival
+from workflows.conversation import Conversation, Worker
+from workflows.data import Data
+from workflows.endpoints import Endpoints
+from workflows.errors import CodeChanged
+from workflows.simulations import Simulations
+
+if TYPE_CHECKING:
+    from workflows.workflow import Stage
+
+P = TypeVar("P", bound=BaseModel)
+S = TypeVar("S", bound=BaseModel)
+M = TypeVar("M")
+R = TypeVar("R")
+Args = ParamSpec("Args")
+
+
+class Incident(Generic[P, S]):
+    """What a stage gets as its first argument. `P`: its parameters, `S`: its state."""
+
+    def __init__(
+        self, record: IncidentRecord, parameters: P, state: S, conversation: Conversation
+    ) -> None:
+        self.id, self.name, self.kind = record.id, record.name, record.kind
+        self.exercise = record.exercise
+        self.parameters, self.state = parameters, state
+        self.simulations = Simulations(self.id, self.exercise, conversation)
+        self.data = Data(self.id, conversation)
+        self.endpoints = Endpoints(self.id, conversation)
+        self.random = random.Random(conversation.run.id.int)
+        """The same numbers when the stage runs again."""
+        self._conversation = conversation
+        self._deliveries: list[tuple[str, JsonValue, float]] = []
+        self._notes: list[Note] = []
+        self._rejected: list[RejectedArrival] = []
+        self._ending: Ending | None = None
+        self._named = 0
+
+    # Recorded: asked once, however often the stage runs.
+
+    async def step(
+        self,
+        function: Callable[Args, R] | Callable[Args, Awaitable[R]],
+        *args: Args.args,
+        **kwargs: Args.kwargs,
+    ) -> R:
+        """The result of a function, recorded: it is not run again. Plain ones run in a worker.
+
+        Arguments and result must be JSON, pydantic models or dataclasses; the function's return
+        annotation says what a recorded result is made into.
+        """
+        name = f"step {getattr(function, '__name__', 'function')}"
+        talk = self._conversation
+        key = talk.key(name, args, kwargs)
+        adapter: TypeAdapter[R] = _result_type(function)
+        if call := talk.recorded(key):
+            return _fitting(adapter, name, await talk.value(call))
+        with talk.stopwatch.working():
+            result = await _run(function, talk.work, args, kwargs)
+        value = adapter.dump_python(result, mode="json")
+        document = await keep_document(talk.blobs, value)
+        await talk.record(RecordStep(talk.run.id, talk.run.attempt, key, name, document))
+        return _fitting(adapter, name, value)
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Wait; a crash does not make it longer."""
+        await self._by_clock("sleep", duration)
+
+    async def ask(
+        self,
+        question: str,
+        choices: Sequence[str],
+        within: timedelta,
+        otherwise: str,
+    ) -> str:
+        """A person's choice, or `otherwise` if nobody answered within the time."""
+        answer = await self._by_clock("ask", within, question, tuple(choices), otherwise)
+        return str(answer)
+
+    async def gather(self, *calls: Awaitable[R], at_most: int | None = None) -> list[R]:
+        """All results, in the order of the calls; at most so many at once."""
+        room = asyncio.Semaphore(at_most or max(len(calls), 1))
+
+        async def one(call: Awaitable[R]) -> R:
+            async with room:
+                return await call
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(call)) for call in calls]
+        return [task.result() for task in tasks]
+
+    # The same again when the stage runs again.
+
+    def now(self) -> datetime:
+        """When this run started."""
+        return datetime.fromtimestamp(self._conversation.run.at, UTC)
+
+    def uuid(self) -> UUID:
+        """A new id."""
+        self._named += 1
+        return uuid5(self._conversation.run.id, f"uuid {self._named}")
+
+    # Leaves with the completion of the stage.
+
+    @overload
+    def send(
+        self, stage: "Stage[P, S, None]", message: None = None, after: timedelta | None = None
+    ) -> None: ...
+
+    @overload
+    def send(self, stage: "Stage[P, S, M]", message: M, after: timedelta | None = None) -> None: ...
+
+    def send(
+        self, stage: "Stage[P, S, Any]", message: Any = None, after: timedelta | None = None
+    ) -> None:
+        """Give a stage of this workflow a message, now or after a while."""
+        value = None if stage.message is None else stage.message.dump_python(message, mode="json")
+        wait = after.total_seconds() if after else 0.0
+        self._deliveries.append((stage.name, value, wait))
+
+    def note(self, text: str, level: Literal["info", "warning", "error"] = "info") -> None:
+        """Write a line into the incident's log, for its operators."""
+        self._notes.append(Note(level=level, text=text))
+
+    def reject(self, arrival: Arrival | None, reason: str) -> None:
+        """Refuse an arrival, or a part of one (say which row), and go on."""
+        self._rejected.append(RejectedArrival(arrival.id if arrival else None, reason))
+
+    def complete(self, why: str = "") -> None:
+        """The incident is over: it ends `COMPLETE` after this stage."""
+        self._ending = Ending(outcome=IncidentStatus.COMPLETE, reason=why)
+
+    def cancel(self, reason: str = "") -> None:
+        """The incident ends `CANCELLED` after this stage."""
+        self._ending = Ending(outcome=IncidentStatus.CANCELLED, reason=reason)
+
+    async def _by_clock(
+        self,
+        name: str,
+        duration: timedelta,
+        question: str | None = None,
+        choices: tuple[str, ...] = (),
+        otherwise: str | None = None,
+    ) -> JsonValue:
+        talk, seconds = self._conversation, duration.total_seconds()
+        key = talk.key(name, seconds, question, choices)
+        request = RequestCall(
+            talk.run.id,
+            talk.run.attempt,
+            key,
+            name,
+            after=seconds,
+            otherwise=Document(json_value=otherwise),
+            question=question,
+            choices=choices,
+        )
+        return await talk.ask(key, lambda: request)
+
+    async def outcome(self, state: Mapping[str, Document]) -> FinishRun:
+        """What leaves with the completion; for whoever runs the stage."""
+        talk = self._conversation
+        deliveries = [
+            Delivery(stage=stage, message=await keep_document(talk.blobs, message), after=after)
+            for stage, message, after in self._deliveries
+        ]
+        return FinishRun(
+            talk.run.id,
+            talk.run.attempt,
+            deliveries,
+            state,
+            self._notes,
+            self._rejected,
+            self._ending,
+        )
+
+
+async def _run(function: Callable[..., Any], work: Worker, args: Any, kwargs: Any) -> Any:
+    if inspect.iscoroutinefunction(function):
+        return await function(*args, **kwargs)
+    return await work(function, *args, **kwargs)
+
+
+def _result_type(function: Callable[..., Any]) -> TypeAdapter[Any]:
+    try:
+        hint = inspect.get_annotations(inspect.unwrap(function), eval_str=True).get("return", Any)
+    except (NameError, TypeError):
+        hint = Any
+    return TypeAdapter(hint)
+
+
+def _fitting(adapter: TypeAdapter[R], name: str, value: JsonValue) -> R:
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        raise CodeChanged(f"the recorded result of {name} fits no longer: {error}") from error

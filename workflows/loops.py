@@ -1,0 +1,83 @@
+"""The threads in which workflow code runs, each with a loop of its own.
+
+Workflow code never runs in the runtime's loop: a busy stage must not delay heartbeats, takeovers
+or other stages. In tests everything may run in one loop.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any, Protocol
+
+
+class Place(Protocol):
+    """Where stages run; `call` may be used from any thread."""
+
+    def call(self, function: Callable[..., None], *args: Any) -> None:
+        """Run a function in the loop of this place, soon, in the order of the calls."""
+
+    def busy_with(self) -> str | None:
+        """The name of the task that runs at this very moment."""
+
+    def close(self) -> None:
+        """No more calls."""
+
+
+class Mailbox:
+    """Calls into a loop from another thread, woken once for many."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._calls: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        self._lock = threading.Lock()
+        self._woken = False
+
+    def call(self, function: Callable[..., None], *args: Any) -> None:
+        with self._lock:
+            self._calls.append((function, args))
+            woken, self._woken = self._woken, True
+        if not woken:
+            try:
+                self._loop.call_soon_threadsafe(self._deliver)
+            except RuntimeError:  # the loop is closed: whoever takes over goes on
+                self._calls.clear()
+
+    def _deliver(self) -> None:
+        with self._lock:
+            calls, self._calls = self._calls, deque()
+            self._woken = False
+        for function, args in calls:
+            function(*args)
+
+
+class SameLoop:
+    """The loop that everything else runs in: for tests on a clock that jumps."""
+
+    def call(self, function: Callable[..., None], *args: Any) -> None:
+        asyncio.get_running_loop().call_soon(function, *args)
+
+    def busy_with(self) -> str | None:
+        return None
+
+    def close(self) -> None:
+        """The loop is not ours."""
+
+
+class LoopThread:
+    """A thread with a loop."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(executor)
+        self._mailbox = Mailbox(self._loop)
+        self.call = self._mailbox.call
+        threading.Thread(target=self._loop.run_forever, name="workflows", daemon=True).start()
+
+    def busy_with(self) -> str | None:
+        task = asyncio.current_task(self._loop)
+        return task.get_name() if task else None
+
+    def close(self) -> None:
+        self.call(self._loop.stop)

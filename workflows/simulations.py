@@ -1,0 +1,207 @@
+"""Simulations, as stages ask for them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid5
+
+from pydantic import BaseModel, JsonValue
+
+from events import simulations as e
+from events.datasets import DataSet
+from events.jobs import JobState
+from events.simulations import Resources, SimulationRequest, SimulationResult
+from events.values import Blob, Context, Document, ReplyTo
+from managers.blobs import keep_document, open_document
+from workflows.asking import Asking
+from workflows.conversation import Conversation
+from workflows.errors import SimulationFailed
+
+if TYPE_CHECKING:
+    from workflows.workflow import Stage
+
+Input = bytes | str | BaseModel | Path | Blob | DataSet
+"""What a job can read: bytes, text, a model as JSON, a file of ours, or what is stored already."""
+
+
+class Simulation(BaseModel):
+    """A simulation that was created, and the machine that was chosen for it."""
+
+    simulation: UUID
+    machine: str
+
+
+class SimulationCallback(BaseModel):
+    """The message that a stage gets when a simulation reaches a state it was to be called for."""
+
+    simulation: SimulationResult
+    context: Document
+
+
+class Simulations(Asking):
+    """Create, submit, group and cancel simulations; `run` does all of it and waits."""
+
+    _context = Context.SIMULATIONS
+
+    def __init__(self, incident: str, exercise: bool, conversation: Conversation) -> None:
+        super().__init__(incident, conversation)
+        self._exercise = exercise
+
+    async def run(
+        self,
+        kind: str,
+        executable: str,
+        *,
+        inputs: Mapping[str, Input] | None = None,
+        outputs: Sequence[str] = (),
+        walltime: timedelta,
+        attempts: int = 2,
+        **more: Any,
+    ) -> SimulationResult:
+        """Create, submit and wait; the result names the outputs in the blob store.
+
+        A job that was lost with its machine is tried again as a new simulation, `attempts` in all.
+        Raises `SimulationFailed` for every other end, and when an output is missing. `more` is as
+        for `create`.
+        """
+        request = await self._requested(kind, executable, inputs, outputs, walltime, more)
+        while True:
+            created, simulation = await self._create(request)
+            submitted = await self._submit(simulation, {}, Document())
+            waited, result = await self._wait(simulation)
+            if result.state == JobState.COMPLETED and not result.missing:
+                return result
+            attempts -= 1
+            if result.state != JobState.LOST or attempts < 1:
+                raise SimulationFailed(kind, result, (created, submitted, waited))
+
+    async def create(
+        self,
+        kind: str,
+        executable: str,
+        *,
+        inputs: Mapping[str, Input] | None = None,
+        outputs: Sequence[str] = (),
+        walltime: timedelta,
+        **more: Any,
+    ) -> Simulation:
+        """A simulation on the machine that was chosen for it, not submitted yet.
+
+        `executable` is a line for `/bin/sh`, run in the job's folder with the inputs in it. `more`:
+        `nodes`, `tasks`, `cpus_per_task`, `memory_mib`, `machine`, `environment`, `comment`.
+        """
+        request = await self._requested(kind, executable, inputs, outputs, walltime, more)
+        return (await self._create(request))[1]
+
+    async def submit(
+        self,
+        simulation: Simulation,
+        on: "Mapping[JobState, Stage[Any, Any, SimulationCallback]] | None" = None,
+        context: JsonValue = None,
+    ) -> None:
+        """Submit it; each state in `on` gives its stage a message with the context."""
+        callbacks = {state: stage.name for state, stage in (on or {}).items()}
+        await self._submit(simulation, callbacks, await keep_document(self._talk.blobs, context))
+
+    async def wait(self, simulation: Simulation) -> SimulationResult:
+        """What came of a submitted simulation when it is over, whatever it was."""
+        return (await self._wait(simulation))[1]
+
+    async def cancel(self, simulation: Simulation, reason: str = "") -> None:
+        """Wish its end."""
+
+        def command(reply_to: ReplyTo) -> e.CancelSimulation:
+            return e.CancelSimulation(
+                simulation=simulation.simulation, reason=reason, reply_to=reply_to
+            )
+
+        await self._ask("simulations.cancel", command, simulation.simulation)
+
+    async def group(self, simulations: Sequence[Simulation]) -> UUID:
+        """The first completion among them counts, the others are cancelled then."""
+        ids = tuple(simulation.simulation for simulation in simulations)
+        group = uuid5(self._talk.run.id, f"group {ids}")
+
+        def command(reply_to: ReplyTo) -> e.GroupSimulations:
+            return e.GroupSimulations(group=group, simulations=ids, reply_to=reply_to)
+
+        await self._ask("simulations.group", command, ids)
+        return group
+
+    async def context(self, callback: SimulationCallback) -> JsonValue:
+        """The context that was given when the simulation was submitted."""
+        return await open_document(self._talk.blobs, callback.context)
+
+    async def _requested(
+        self,
+        kind: str,
+        executable: str,
+        inputs: Mapping[str, Input] | None,
+        outputs: Sequence[str],
+        walltime: timedelta,
+        more: Mapping[str, Any],
+    ) -> SimulationRequest:
+        needs = {name: value for name, value in more.items() if name in Resources.model_fields}
+        rest = {name: value for name, value in more.items() if name not in needs}
+        return SimulationRequest.model_validate(
+            {
+                "kind": kind,
+                "executable": executable,
+                "resources": {"walltime": int(walltime.total_seconds()), **needs},
+                "inputs": {name: await self._blob(given) for name, given in (inputs or {}).items()},
+                "outputs": tuple(outputs),
+                **rest,
+            }
+        )
+
+    async def _create(self, request: SimulationRequest) -> tuple[str, Simulation]:
+        run = self._talk.run
+
+        def command(reply_to: ReplyTo) -> e.CreateSimulation:
+            return e.CreateSimulation(
+                simulation=uuid5(run.id, f"{reply_to.call} {run.attempt}"),
+                incident=self._incident,
+                request=request,
+                exercise=self._exercise,
+                reply_to=reply_to,
+            )
+
+        key, placed = await self._ask("simulations.create", command, request)
+        return key, Simulation.model_validate(placed)
+
+    async def _submit(
+        self, simulation: Simulation, callbacks: Mapping[JobState, str], context: Document
+    ) -> str:
+        def command(reply_to: ReplyTo) -> e.SubmitSimulation:
+            return e.SubmitSimulation(
+                simulation=simulation.simulation,
+                callbacks=dict(callbacks),
+                context=context,
+                reply_to=reply_to,
+            )
+
+        return (await self._ask("simulations.submit", command, simulation.simulation))[0]
+
+    async def _wait(self, simulation: Simulation) -> tuple[str, SimulationResult]:
+        def command(reply_to: ReplyTo) -> e.AwaitSimulation:
+            return e.AwaitSimulation(simulation=simulation.simulation, reply_to=reply_to)
+
+        key, value = await self._ask("simulations.wait", command, simulation.simulation)
+        return key, SimulationResult.model_validate(value)
+
+    async def _blob(self, given: Input) -> Blob:
+        match given:
+            case Blob():
+                return given
+            case DataSet():
+                return given.blob
+            case BaseModel():
+                data = given.model_dump_json().encode()
+            case Path():
+                data = given.read_bytes()
+            case str():
+                data = given.encode()
+            case bytes():
+                data = given
+        return await self._talk.blobs.put(data)

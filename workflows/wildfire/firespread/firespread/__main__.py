@@ -1,0 +1,63 @@
+"""The command line: `python -m firespread forecast` and `python -m firespread verify`, in a job's
+folder."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import InputError
+from .forecast import forecast, record_start
+from .verify import verify
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 when done, 2 when the input is wrong."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "forecast":
+            record_start(options.folder)
+            forecast(options.folder, options.processes)
+        else:
+            verify(options.folder)
+    except InputError as error:
+        print(f"firespread: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="firespread",
+        description="An ensemble forecast of wildfire spread, and its score against the next pass.",
+        epilog="README.md describes the files. Exit code 2: wrong input, stderr says what to do.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser(
+        "forecast",
+        help="burn the ensemble of request.json, landscape.tif and weather.csv",
+    )
+    run.add_argument(
+        "--processes",
+        type=_count,
+        default=2,
+        help="processes to use (default 2); changes no result",
+    )
+    check = commands.add_parser(
+        "verify", help="score a forecast against detections.json, into scores.json"
+    )
+    for command in (run, check):
+        command.add_argument(
+            "--folder", type=Path, default=Path(), help="the job's folder (default: here)"
+        )
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("a number above zero is needed")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
