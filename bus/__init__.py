@@ -4,6 +4,7 @@ One contract (`Log`), several engines, one contract test suite (`tests/contract`
 What counts in a partition, and therefore every position in one, is decided in `bus.epochs`.
 """
 
+from bus.cache import CachedLog
 from bus.clock import ClockAhead, HybridClock, Timestamp
 from bus.contract import (
     Doubt,
@@ -23,6 +24,7 @@ from bus.memory import MemoryLog
 
 __all__ = [
     "START",
+    "CachedLog",
     "ClockAhead",
     "Doubt",
     "HybridClock",

@@ -13,6 +13,7 @@ from bus.contract import (
     UnknownTopic,
     check_sizes,
 )
+from bus.waiting import Waiting
 
 
 class MemoryLog(Log):
@@ -34,22 +35,22 @@ class MemoryLog(Log):
 
     async def append(self, topic: str, partition: int, records: Sequence[Record]) -> int:
         check_sizes(records)
-        return self._topic(topic)[partition].append(records)
+        return self._partition(topic, partition).append(records)
 
     async def read(
         self, topic: str, partition: int, offset: int, limit: int = 1000
     ) -> Sequence[Stored]:
-        return self._topic(topic)[partition].read(offset, limit)
+        return self._partition(topic, partition).read(offset, limit)
 
     async def wait(self, topic: str, partition: int, offset: int) -> None:
-        await self._topic(topic)[partition].wait(offset)
+        await self._partition(topic, partition).wait(offset)
 
     async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
-        there = self._topic(topic)[partition]
+        there = self._partition(topic, partition)
         return there.first, there.end
 
     async def trim(self, topic: str, partition: int, below: int) -> None:
-        self._topic(topic)[partition].trim(below)
+        self._partition(topic, partition).trim(below)
 
     @asynccontextmanager
     async def membership(self, group: str, topic: str) -> AsyncIterator["_Member"]:
@@ -70,12 +71,18 @@ class MemoryLog(Log):
         except KeyError:
             raise UnknownTopic(f"topic {topic} was never declared") from None
 
+    def _partition(self, topic: str, partition: int) -> "_Partition":
+        there = self._topic(topic)
+        if not 0 <= partition < len(there):
+            raise UnknownTopic(f"topic {topic} has {len(there)} partitions, none is {partition}")
+        return there[partition]
+
 
 class _Partition:
     def __init__(self) -> None:
         self.first = 0
         self._records: list[Record] = []
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._waiting = Waiting()
 
     @property
     def end(self) -> int:
@@ -84,12 +91,7 @@ class _Partition:
     def append(self, records: Sequence[Record]) -> int:
         offset = self.end
         self._records.extend(records)
-        waiting, self._waiting = self._waiting, []
-        for wanted, future in waiting:
-            if wanted >= self.end:
-                self._waiting.append((wanted, future))
-            elif not future.done():
-                future.set_result(None)
+        self._waiting.reaches(self.end)
         return offset
 
     def read(self, offset: int, limit: int) -> list[Stored]:
@@ -99,9 +101,7 @@ class _Partition:
 
     async def wait(self, offset: int) -> None:
         if offset >= self.end:
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append((offset, future))
-            await future
+            await self._waiting.until_beyond(offset)
 
     def trim(self, below: int) -> None:
         gone = max(0, min(below, self.end) - self.first)

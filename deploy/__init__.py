@@ -1,1 +1,1 @@
-"""How the system is put together and run: settings, the embedded server, images, services."""
+"""The composition root: settings, storage, and the parts put together. It knows all the others."""

@@ -33,6 +33,12 @@ class BlobStore:
             await self._store.put_async(_path(blob), data)
         return blob
 
+    def put_now(self, data: bytes) -> Blob:
+        """The same, for threads that may block."""
+        blob = Blob.of(data)
+        self._store.put(_path(blob), data)
+        return blob
+
     async def put_stream(self, chunks: AsyncIterable[bytes]) -> Blob:
         """Store a stream, never held whole in memory."""
         digest, size = hashlib.sha256(), 0
@@ -100,6 +106,19 @@ async def open_document(blobs: BlobStore, document: Document) -> JsonValue:
         return document.json_value
     value: JsonValue = json.loads(await blobs.get(document.blob))
     return value
+
+
+async def keep_content(
+    blobs: BlobStore, data: bytes, media_type: str = "application/octet-stream"
+) -> Content:
+    """Bytes as a content, in the blob store when large."""
+    small = len(data) <= INLINE_BYTES
+    return Content(
+        media_type=media_type,
+        size=len(data),
+        inline=data if small else None,
+        blob=None if small else await blobs.put(data),
+    )
 
 
 async def open_content(blobs: BlobStore, content: Content) -> bytes:

@@ -1,6 +1,7 @@
 """The readers' side: how far projections are, woken when one has taken something in."""
 
 import asyncio
+import itertools
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -12,6 +13,7 @@ import structlog
 from events.values import Context
 from projections import positions
 from projections.database import UNAVAILABLE, Connection, Pool
+from projections.endpoints import CHANGES
 from projections.positions import MOVED, Mark, Source
 
 _log = structlog.get_logger()
@@ -32,11 +34,11 @@ class Reader:
         self._moves: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._stale: set[str] = set()
         self._woken = asyncio.Event()
-        self._subscribers: dict[str, Changed] = {MOVED: self._moved}
+        self._subscribers: dict[str, list[Changed]] = {MOVED: [self._moved], CHANGES: []}
 
-    def subscribe(self, channel: str, changed: Changed) -> None:
-        """Have `changed` called; to be done before the reader is opened."""
-        self._subscribers[channel] = changed
+    def on_endpoints_changed(self, changed: Changed) -> None:
+        """Have `changed` called with the id of every incident whose endpoints open or close."""
+        self._subscribers[CHANGES].append(changed)
 
     def offset(self, projection: str, context: Context, partition: int) -> int:
         """The first offset that the projection may not have taken in."""
@@ -70,6 +72,7 @@ class Reader:
                     await self._look(connection)
             except UNAVAILABLE as error:
                 _log.warning("positions cannot be read", reason=str(error))
+                self._tell_all()
                 await asyncio.sleep(0.5)
 
     @asynccontextmanager
@@ -84,7 +87,13 @@ class Reader:
                     await connection.remove_listener(channel, self._heard)
 
     def _heard(self, _connection: object, _process: int, channel: str, payload: str) -> None:
-        self._subscribers[channel](payload)
+        for changed in self._subscribers[channel]:
+            changed(payload)
+
+    def _tell_all(self) -> None:
+        """Notifications may have been lost."""
+        for changed in itertools.chain(*self._subscribers.values()):
+            changed(None)
 
     def _moved(self, projection: str | None) -> None:
         if projection is not None:
@@ -92,8 +101,7 @@ class Reader:
             self._woken.set()
 
     async def _look(self, connection: Connection) -> NoReturn:
-        for changed in self._subscribers.values():
-            changed(None)
+        self._tell_all()
         names: list[str] | None = None
         while True:
             self._take(names, await positions.load_all(connection, names))

@@ -38,18 +38,19 @@ async def status(pool: Pool, log: Log, wall: Callable[[], float]) -> list[Partit
     async with pool.acquire() as connection:
         await positions.prepare(connection)
         marks = await positions.load_all(connection)
+    sources = {source for of_one in marks.values() for source in of_one}
+    ends = {source: (await log.bounds(events_topic(source[0]), source[1]))[1] for source in sources}
     return [
-        await _status(log, wall, name, source, mark)
+        await _status(log, wall, name, source, mark, ends[source])
         for name in sorted(marks)
         for source, mark in sorted(marks[name].items())
     ]
 
 
 async def _status(
-    log: Log, wall: Callable[[], float], projection: str, source: Source, mark: Mark
+    log: Log, wall: Callable[[], float], projection: str, source: Source, mark: Mark, end: int
 ) -> PartitionStatus:
     position = mark.position
-    _, end = await log.bounds(events_topic(source[0]), source[1])
     behind = max(end - position.offset, 0)
     return PartitionStatus(
         projection=projection,

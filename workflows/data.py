@@ -65,3 +65,11 @@ class Data(Asking):
     async def get(self, data: DataSet | Blob) -> bytes:
         """The bytes; not recorded, since a digest names them."""
         return await self._talk.blobs.get(data.blob if isinstance(data, DataSet) else data)
+
+    def get_now(self, blob: Blob) -> bytes:
+        """The bytes, in a step that runs in a worker: this blocks."""
+        return self._talk.blobs.get_now(blob)
+
+    def put_now(self, data: bytes) -> Blob:
+        """Store bytes that are not a data set, in a step that runs in a worker: this blocks."""
+        return self._talk.blobs.put_now(data)

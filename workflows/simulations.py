@@ -149,7 +149,9 @@ class Simulations(Asking):
                 "kind": kind,
                 "executable": executable,
                 "resources": {"walltime": int(walltime.total_seconds()), **needs},
-                "inputs": {name: await self._blob(given) for name, given in (inputs or {}).items()},
+                "inputs": {
+                    name: await self.stored(given) for name, given in (inputs or {}).items()
+                },
                 "outputs": tuple(outputs),
                 **rest,
             }
@@ -190,7 +192,8 @@ class Simulations(Asking):
         key, value = await self._ask("simulations.wait", command, simulation.simulation)
         return key, SimulationResult.model_validate(value)
 
-    async def _blob(self, given: Input) -> Blob:
+    async def stored(self, given: Input) -> Blob:
+        """What a job can read, in the blob store."""
         match given:
             case Blob():
                 return given

@@ -1,8 +1,8 @@
 """Wakes readers when a partition has grown, in this process directly and in others by NOTIFY.
 
 Never within an append: a transaction that notifies commits under one lock for the whole database,
-and appends would wait for each other. So bells are rung behind the appends and collected for a
-moment, only while other processes listen; one may get lost, and all look by themselves every second.
+and appends would wait for each other. So bells are rung behind the appends, collected for a moment,
+and only while other processes listen; one may get lost, and all look by themselves every second.
 """
 
 import asyncio

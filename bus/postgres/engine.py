@@ -17,10 +17,10 @@ from bus.contract import (
     UnknownTopic,
     check_sizes,
 )
+from bus.postgres.batches import pack, unpack
 from bus.postgres.bell import Bell
 from bus.postgres.connections import FAILURES, Connection, Connections, refused
 from bus.postgres.leases import Lease
-from bus.postgres.batches import pack, unpack
 from bus.postgres.schema import make_schema
 from bus.postgres.statements import (
     APPEND,
@@ -135,7 +135,7 @@ class PostgresLog(Log):
     async def _check(self, topic: str, partition: int) -> None:
         there = await self.partitions(topic)
         if not 0 <= partition < there:
-            raise UnknownTopic(f"topic {topic} has {there} partitions, none is number {partition}")
+            raise UnknownTopic(f"topic {topic} has {there} partitions, none is {partition}")
 
 
 async def _append(

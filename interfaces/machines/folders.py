@@ -1,9 +1,9 @@
 """Questions and wishes about job folders, the same for every dialect."""
 
-import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from events.jobs import JobId, JobReport, RelativePath, Token, Witness
@@ -12,7 +12,7 @@ from interfaces.machines.connection import Completed
 from interfaces.machines.layout import OURS, Layout, quoted
 from interfaces.machines.status import parse_status
 
-log = logging.getLogger(__name__)
+_log = structlog.get_logger()
 
 _CLAIM = "CLAIM"
 _SPOOL_DAYS = 30
@@ -130,7 +130,7 @@ find . -path ./{OURS} -prune -o -type f -printf '%s %P\\0'
             try:
                 files.append(OutputFile(_name.validate_python(name), int(size)))
             except ValidationError:
-                log.warning("job %s left a file that cannot be named: %r", self.token, name)
+                _log.warning("a job left a file that cannot be named", job=self.token, file=name)
         return sorted(files, key=lambda file: file.name)
 
 

@@ -76,7 +76,8 @@ class LocalConnection:
         except OSError as error:
             raise MachineError(f"cannot write {place}: {error.strerror}") from error
         finally:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                part.unlink()
 
     async def get(self, path: PurePosixPath) -> AsyncIterator[bytes]:
         """As `Connection.get`."""

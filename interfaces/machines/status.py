@@ -4,14 +4,14 @@ The same line is a status file, a mark in the spool and an account of the dialec
 fields are separated by tabs, its first word is a `JobState` or `COPY`.
 """
 
-import logging
 from collections import Counter
 
+import structlog
 from pydantic import ValidationError
 
 from events.jobs import JobReport, JobState, Token, Witness
 
-log = logging.getLogger(__name__)
+_log = structlog.get_logger()
 
 COPY = "COPY"
 _FIELDS = ("state", "token", "attempt", "job_id", "host", "started", "ended", "exit_code")
@@ -50,7 +50,7 @@ def _report(values: dict[str, str], witness: Witness) -> JobReport | None:
     try:
         return JobReport.model_validate({**known, "witness": witness})
     except ValidationError as error:
-        log.warning("left out a line that is no status: %r (%s)", values, error)
+        _log.warning("left out a line that is no status", line=values, error=str(error))
         return None
 
 

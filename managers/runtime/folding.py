@@ -1,12 +1,13 @@
 """A partition's state: the fold of every commit that counts, from a snapshot if one fits."""
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from functools import cache
+from typing import Any, Generic, TypeVar
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from bus import START, Doubt, LogError, Position, Writer, verify
+from bus import START, Doubt, LogError, Position, Timestamp, Writer, verify
 from events.envelope import Commit, Cursor, decode, events_topic
 from managers.runtime.manager import Manager
 from managers.runtime.snapshots import Snapshot
@@ -29,6 +30,8 @@ class PartitionState(Generic[S]):
     keys: dict[str, S]
     cursors: dict[str, Cursor]
     position: Position = START
+    time: Timestamp = Timestamp(0)
+    """When it was kept as a snapshot: after every commit in it."""
 
     def put(self, key: str, state: S | None) -> None:
         if state is None:
@@ -79,7 +82,8 @@ async def keep_snapshot(
     manager: Manager[S, W], partition: int, around: Surroundings, state: PartitionState[S]
 ) -> None:
     """Store the counted state; at worst the next takeover takes longer."""
-    kept = Snapshot(state.position, manager.fold, _adapter(manager).dump_json(state))
+    state.time = around.clock.now()
+    kept = Snapshot(state.position, manager.fold, _adapter(manager.state).dump_json(state))
     try:
         await around.snapshots.store(manager.context, partition, kept)
     except Exception as error:
@@ -93,13 +97,16 @@ async def _from_snapshot(
         kept = await around.snapshots.load(manager.context, partition)
         if kept is None or kept.fold != manager.fold:
             return None
-        state = _adapter(manager).validate_json(kept.states)
+        state: PartitionState[S] = _adapter(manager.state).validate_json(kept.states)
     except (ValidationError, OSError, TimeoutError) as error:
         _log.warning("snapshot ignored", context=manager.context, error=str(error))
         return None
     await verify(around.log, events_topic(manager.context), partition, kept.position)
+    around.clock.seen(state.time)
     return state
 
 
-def _adapter(manager: Manager[S, W]) -> TypeAdapter[PartitionState[S]]:
-    return TypeAdapter(PartitionState[manager.state])  # type: ignore[name-defined]
+@cache
+def _adapter(state: type[object]) -> TypeAdapter[Any]:
+    """Of a `PartitionState` of `state`; it takes milliseconds to make."""
+    return TypeAdapter(PartitionState[state])  # type: ignore[valid-type]

@@ -72,8 +72,16 @@ class Service(Generic[S, W]):
                     partition=partition,
                     reason=f"{type(cause).__name__}: {cause}",
                 )
+            _end_if_cancelled()
             wait = shortest if self._around.wall() - started > longest else min(2 * wait, longest)
             await asyncio.sleep(wait * self._around.chance.uniform(0.5, 1.0))
+
+
+def _end_if_cancelled() -> None:
+    """Before Python 3.13 a task group that fails while it is cancelled forgets the latter."""
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _first(error: Exception) -> Exception:

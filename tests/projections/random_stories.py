@@ -1,4 +1,4 @@
-"""Logs that tell random but possible stories of several incidents, with writers deposed now and then."""
+"""Logs that tell random stories of several incidents, with writers deposed now and then."""
 
 from collections.abc import Awaitable, Callable
 from random import Random
@@ -106,7 +106,11 @@ class Teller:
                 Context.SIMULATIONS,
                 key,
                 simulations.SimulationStateChanged(
-                    simulation=id, state=state, witness=Witness.QUEUE, started=1e300, exit_code=10**25
+                    simulation=id,
+                    state=state,
+                    witness=Witness.QUEUE,
+                    started=1e300,
+                    exit_code=10**25,
                 ),
             )
 

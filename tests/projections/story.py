@@ -61,7 +61,9 @@ class Story:
         record = self.record(context, key, events, id or self.id(), actor, cause, command, refused)
         writer = self.writers.get((context, partition)) or await self.take_over(context, partition)
         position = await writer.append([record])
-        return Place(context, partition, position.offset - 1, Commit.model_validate_json(record.value).id)
+        return Place(
+            context, partition, position.offset - 1, Commit.model_validate_json(record.value).id
+        )
 
     def record(
         self, context: Context, key: str, events: tuple[Event, ...], id: UUID, actor: str,
@@ -78,8 +80,8 @@ class Story:
                 correlation=id,
                 actor=actor,
                 cursor=None if command is None else Cursor(source="commands", offset=command + 1),
-                events=events,  # type: ignore[arg-type]
-                rejection=refused and Rejection(command="Test", reason=refused),  # type: ignore[arg-type]
+                events=events,
+                rejection=refused and Rejection(command="Test", reason=refused),
             )
         )
 

@@ -1,7 +1,7 @@
 """What lies in the read models, to be compared."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from events.values import Context
@@ -42,8 +42,19 @@ async def caught_up(reader: Reader, place: Place) -> None:
     """Wait until every projection has taken in that commit."""
     for projection in PROJECTIONS:
         if place.context in projection.contexts:
-            name = projection.name
-            assert await reader.wait_for(name, place.context, place.partition, place.offset, 10.0)
+            await one_caught_up(reader, projection.name, place)
+
+
+async def one_caught_up(reader: Reader, name: str, place: Place) -> None:
+    """Wait until one projection has taken in that commit."""
+    assert await reader.wait_for(name, place.context, place.partition, place.offset, 10.0)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until something holds."""
+    async with asyncio.timeout(10.0):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def all_caught_up(reader: Reader, story: Story) -> None:

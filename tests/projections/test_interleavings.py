@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bus import START
 from events.envelope import events_topic
 from events.values import Context
-from projections import PROJECTIONS, Pool, positions, prepare, rebuild
+from projections import PROJECTIONS, Pool, positions, rebuild
 from projections.batches import Chunk, Decoder, take_in
 from projections.positions import AnotherRunner, Mark, Rebuilt, Source
 from projections.projection import Projection
@@ -54,7 +54,7 @@ async def _fold_all(pool: Pool, story: Story, seed: int) -> None:
 
 
 @settings(
-    max_examples=15,
+    max_examples=10,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -63,7 +63,6 @@ async def _fold_all(pool: Pool, story: Story, seed: int) -> None:
 async def test_any_order_of_reading_gives_the_same(
     pool: Pool, told: int, one: int, other: int
 ) -> None:
-    await prepare(pool)
     story = await _told(told)
     await _fold_all(pool, story, one)
     first = await contents(pool)
@@ -74,7 +73,6 @@ async def test_any_order_of_reading_gives_the_same(
 
 
 async def _at_start(pool: Pool, projection: Projection, sources: Sequence[Source]) -> int:
-    await prepare(pool)
     async with pool.acquire() as connection:
         await positions.begin(connection, projection.name, sources)
         return await positions.ensure(connection, projection)
@@ -104,6 +102,11 @@ async def test_nothing_is_folded_into_tables_that_were_made_anew(pool: Pool) -> 
     async with pool.acquire() as connection:
         with pytest.raises(Rebuilt):
             await take_in(
-                connection, timeline, build, [await _chunk(story, marks, source, 20)], marks, Decoder()
+                connection,
+                timeline,
+                build,
+                [await _chunk(story, marks, source, 20)],
+                marks,
+                Decoder(),
             )
     assert not (await contents(pool))["timeline"]

@@ -10,12 +10,28 @@ from bus import MemoryLog
 from events import incidents as e
 from events.incidents import IncidentStatus
 from events.values import Context
-from projections import PROJECTIONS, Pool, Reader, Runner, UnknownProjection, prepare, rebuild, status
+from projections import (
+    PROJECTIONS,
+    Pool,
+    Reader,
+    Runner,
+    UnknownProjection,
+    open_reader,
+    rebuild,
+    status,
+)
 from projections.incidents import find_incident
 from projections.timeline import read_timeline
 from tests.projections.random_stories import Teller
 from tests.projections.story import Story
-from tests.projections.tables import all_caught_up, caught_up, contents, running
+from tests.projections.tables import (
+    all_caught_up,
+    caught_up,
+    contents,
+    one_caught_up,
+    running,
+    until,
+)
 
 
 def created(id: str = "one") -> e.IncidentCreated:
@@ -31,7 +47,6 @@ def created(id: str = "one") -> e.IncidentCreated:
 
 
 async def test_tables_follow_the_log_and_say_how_far(pool: Pool) -> None:
-    await prepare(pool)
     story = await Story().begin()
     async with running(story, pool) as reader:
         await story.commit(Context.INCIDENTS, "one", created())
@@ -45,7 +60,6 @@ async def test_tables_follow_the_log_and_say_how_far(pool: Pool) -> None:
 
 
 async def test_a_commit_of_a_deposed_writer_is_not_applied(pool: Pool) -> None:
-    await prepare(pool)
     story = await Story().begin()
     async with running(story, pool) as reader:
         await story.commit(Context.INCIDENTS, "one", created())
@@ -59,7 +73,6 @@ async def test_a_commit_of_a_deposed_writer_is_not_applied(pool: Pool) -> None:
 
 
 async def test_runners_at_once_double_nothing_and_one_goes_on_alone(pool: Pool) -> None:
-    await prepare(pool)
     story = await Story().begin()
     teller = Teller(story, Random(2))
     async with running(story, pool) as reader:
@@ -77,7 +90,6 @@ async def test_runners_at_once_double_nothing_and_one_goes_on_alone(pool: Pool) 
 
 
 async def test_a_rebuild_is_noticed_while_nothing_else_happens(pool: Pool) -> None:
-    await prepare(pool)
     story = await Story().begin()
     async with running(story, pool) as reader:
         place = await story.commit(Context.INCIDENTS, "one", created())
@@ -92,7 +104,6 @@ async def test_a_rebuild_is_noticed_while_nothing_else_happens(pool: Pool) -> No
 
 
 async def test_ids_of_the_timeline_are_never_used_again(pool: Pool) -> None:
-    await prepare(pool)
     story = await Story().begin()
     async with running(story, pool) as reader:
         place = await story.commit(Context.INCIDENTS, "one", created())
@@ -107,26 +118,28 @@ async def test_ids_of_the_timeline_are_never_used_again(pool: Pool) -> None:
 
 
 async def test_a_grown_version_is_rebuilt_and_a_smaller_one_refused(pool: Pool) -> None:
-    await prepare(pool)
     story = await Story().begin()
     async with running(story, pool) as reader:
-        await caught_up(reader, await story.commit(Context.INCIDENTS, "one", created()))
+        place = await story.commit(Context.INCIDENTS, "one", created())
+        await caught_up(reader, place)
     await pool.execute("update vestec_read.projections set version = 0 where name = 'incidents'")
+    await pool.execute("delete from vestec_read.positions where projection = 'incidents'")
     await pool.execute("update vestec_read.projections set version = 99 where name = 'machines'")
     runner = Runner(story.log, pool, PROJECTIONS)
     task = asyncio.create_task(runner.run())
-    async with asyncio.timeout(10):
-        while "machines" not in runner.broken or not await find_incident(pool, "one"):
-            await asyncio.sleep(0.01)
+    await until(lambda: "machines" in runner.broken)
+    async with open_reader(Reader(pool)) as reader:
+        await one_caught_up(reader, "incidents", place)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert "newer program" in runner.broken["machines"]
-    version = await pool.fetchval("select version from vestec_read.projections where name = 'incidents'")
+    version = await pool.fetchval(
+        "select version from vestec_read.projections where name = 'incidents'"
+    )
     assert version == next(p.version for p in PROJECTIONS if p.name == "incidents")
 
 
 async def test_another_log_stops_a_projection_loudly(pool: Pool) -> None:
-    await prepare(pool)
     story = await Story().begin()
     async with running(story, pool) as reader:
         await caught_up(reader, await story.commit(Context.INCIDENTS, "one", created()))
@@ -134,16 +147,13 @@ async def test_another_log_stops_a_projection_loudly(pool: Pool) -> None:
     await other.commit(Context.INCIDENTS, "one", created())
     runner = Runner(other.log, pool, PROJECTIONS)
     task = asyncio.create_task(runner.run())
-    async with asyncio.timeout(10):
-        while "incidents" not in runner.broken:
-            await asyncio.sleep(0.01)
+    await until(lambda: "incidents" in runner.broken)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert "the log was replaced" in runner.broken["incidents"]
 
 
 async def test_lag_is_in_records_and_in_seconds(pool: Pool) -> None:
-    await prepare(pool)
     story = await Story(partitions=1).begin()
     async with running(story, pool) as reader:
         await caught_up(reader, await story.commit(Context.INCIDENTS, "one", created()))

@@ -6,7 +6,7 @@ it at that very moment; `Violation` says what went wrong.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +18,7 @@ from events.values import Context
 from tests.simulation.faults import at_once
 from tests.simulation.toys import OTHER, digested
 
-Place = tuple[str, int]
+Place = tuple[Context, int]
 """A context and a partition of it."""
 
 
@@ -77,13 +77,13 @@ class Ledger:
 
     # What hands do, held against the log at that moment.
 
-    def begun(self, context: Context, key: str, token: str, steps: int) -> None:
-        self._check_said_now(context, key, "step" if steps else "work", token)
+    def begun(self, context: Context, key: str, name: str, steps: int) -> None:
+        self._check_said_now(context, key, "step" if steps else "work", name)
 
     def told(
-        self, context: Context, key: str, verb: str, token: str, rejection: Rejection | None
+        self, context: Context, key: str, verb: str, name: str, rejection: Rejection | None
     ) -> None:
-        self._check_said_now(context, key, "over" if rejection else verb, token)
+        self._check_said_now(context, key, "over" if rejection else verb, name)
 
     def _check_said_now(self, *said: str) -> None:
         try:
@@ -113,7 +113,7 @@ class Ledger:
             self._check(book, commit)
 
     def _news(self, book: _Book) -> Iterator[tuple[Stored, dict[str, Any], tuple[int, int, str]]]:
-        topic, partition = events_topic(Context(book.place[0])), book.place[1]
+        topic, partition = events_topic(book.place[0]), book.place[1]
         for stored in at_once(self._log.read(topic, partition, book.offset, 1_000_000)):
             before = (book.epoch, book.sequence, book.nonce)
             headers = stored.record.headers
@@ -173,7 +173,7 @@ class Ledger:
         if source.endswith(".commands"):
             self._check_command(book, commit)
         elif source in OTHER:
-            self._check_letter(book, commit, (source, int(rest.partition("/")[0])))
+            self._check_letter(book, commit, (Context(source), int(rest.partition("/")[0])))
         elif commit["cursor"]:
             raise Violation(f"{book.place}: nothing was taken, but the cursor moved at {commit}")
 
@@ -214,7 +214,7 @@ class Ledger:
 
     def check_restarts(self, place: Place) -> None:
         """A reader that stops and starts again at any place sees what one sees that never did."""
-        records = at_once(self._log.read(events_topic(Context(place[0])), place[1], 0, 1_000_000))
+        records = at_once(self._log.read(events_topic(place[0]), place[1], 0, 1_000_000))
         whole = [*counted(START, records)]
         for stored, position, _ in whole:
             again = [*counted(_stored(position), records[stored.offset + 1 :])]
@@ -224,7 +224,7 @@ class Ledger:
     def check_trimmed(self) -> None:
         """No command is forgotten before it was decided."""
         for (context, partition), book in self._books.items():
-            first, _ = at_once(self._log.bounds(commands_topic(Context(context)), partition))
+            first, _ = at_once(self._log.bounds(commands_topic(context), partition))
             if first > book.commands:
                 raise Violation(f"{context}/{partition}: undecided commands were trimmed")
 

@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 from bus import Doubt, Log, LogError, MemoryLog, Record, Stored
 from managers.runtime import Snapshot
-from tests.simulation.virtual import VirtualLoop
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ refusal. An event's text begins with the digest of the state that it was decided
 import asyncio
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 from typing import NoReturn, Protocol
@@ -20,7 +20,17 @@ from events.envelope import Rejection
 from events.incidents import AnswerCall, Noted, TakeNote
 from events.simulations import CancelSimulation
 from events.values import Context, Event, IncidentId, Note, ReplyTo
-from managers.runtime import Assignment, Effect, Given, Manager, Rejected, Send, TaskWork, Tell, Work
+from managers.runtime import (
+    Assignment,
+    Effect,
+    Given,
+    Manager,
+    Rejected,
+    Send,
+    TaskWork,
+    Tell,
+    Work,
+)
 
 OTHER = {Context.INCIDENTS: Context.SIMULATIONS, Context.SIMULATIONS: Context.INCIDENTS}
 KEYS = ("Ana", "Bo", "Cy")
@@ -28,8 +38,9 @@ KEYS = ("Ana", "Bo", "Cy")
 
 @dataclass(frozen=True, slots=True)
 class Labour:
-    """Work under way: what comes after it, and how often it said that it gets on."""
+    """Work under way: whose, what comes after it, and how often it said that it gets on."""
 
+    token: str
     rest: str
     steps: int = 0
 
@@ -48,12 +59,12 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class GotOn:
-    token: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    token: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +80,11 @@ class LookAround:
 class Watch(Protocol):
     """Who is told what the hands do, at the moment they do it."""
 
-    def begun(self, context: Context, key: str, token: str, steps: int) -> None:
+    def begun(self, context: Context, key: str, name: str, steps: int) -> None:
         """Work was begun, or told that it got on."""
 
     def told(
-        self, context: Context, key: str, verb: str, token: str, rejection: Rejection | None
+        self, context: Context, key: str, verb: str, name: str, rejection: Rejection | None
     ) -> None:
         """Work was told that what it said counts."""
 
@@ -101,9 +112,9 @@ def evolve(state: Desk | None, event: Event) -> Desk:
         case "order":
             known = (*known, token)
         case "work":
-            labours = {**labours, token: Labour(rest)}
+            labours = {**labours, token: Labour(rest, more[0])}
         case "step":
-            labours = {**labours, token: Labour(rest, labours[token].steps + 1)}
+            labours = {**labours, token: replace(labours[token], steps=labours[token].steps + 1)}
         case "done":
             labours = {name: item for name, item in labours.items() if name != token}
         case "wait":
@@ -124,10 +135,10 @@ def decide(context: Context, state: Desk | None, input: object, given: Given) ->
             token, rest = input.call.split(" ")
             draft.say("answered", token, rest)
             draft.follow(token, rest)
-        case GotOn(token):
-            draft.say("step", token, draft.labour(token).rest)
-        case Finished(token):
-            draft.finish(token)
+        case GotOn(name):
+            draft.say("step", name, draft.labour(name).rest)
+        case Finished(name):
+            draft.finish(name)
         case LookAtClock():
             draft.ring()
         case LookAround():
@@ -159,15 +170,15 @@ class _Draft:
         self.say(kind, token, plan)
         self.follow(token, plan)
 
-    def labour(self, token: str) -> Labour:
-        if token not in self._state.labours:
-            self.refuse("over", token)
-        return self._state.labours[token]
+    def labour(self, name: str) -> Labour:
+        if name not in self._state.labours:
+            self.refuse("over", name)
+        return self._state.labours[name]
 
-    def finish(self, token: str) -> None:
-        rest = self.labour(token).rest
-        self.say("done", token, rest)
-        self.follow(token, rest)
+    def finish(self, name: str) -> None:
+        labour = self.labour(name)
+        self.say("done", name, labour.rest)
+        self.follow(labour.token, labour.rest)
 
     def ring(self) -> None:
         for token, (due, rest) in self._state.alarms.items():
@@ -181,7 +192,7 @@ class _Draft:
             case ".":
                 self.say("end", token, rest)
             case "w":
-                self.say("work", token, rest)
+                self.say("work", f"{token}:{rest}", token, rest)
             case "t":
                 self.say("wait", token, rest, self._given.now + _number(token) % 100 / 50)
             case "h":
@@ -220,16 +231,16 @@ class Hands:
     def begin(self, context: Context, assignment: Assignment[Desk, Labour]) -> Work[Labour]:
         return _Labourer(self, context, assignment)
 
-    def took(self, context: Context, key: str, token: str, labour: Labour) -> None:
-        self._watch.begun(context, key, token, labour.steps)
+    def took(self, context: Context, key: str, name: str, labour: Labour) -> None:
+        self._watch.begun(context, key, name, labour.steps)
 
-    async def labour(self, context: Context, key: str, token: str, tell: Tell) -> None:
+    async def labour(self, context: Context, key: str, name: str, tell: Tell) -> None:
         with self._watch.at_work():
             if self._chance.random() < 0.3:
                 await asyncio.sleep(self._chance.expovariate(4))
-                self._watch.told(context, key, "step", token, await tell(GotOn(token)))
+                self._watch.told(context, key, "step", name, await tell(GotOn(name)))
             await asyncio.sleep(self._chance.expovariate(4))
-            self._watch.told(context, key, "done", token, await tell(Finished(token)))
+            self._watch.told(context, key, "done", name, await tell(Finished(name)))
 
 
 class _Labourer(TaskWork[Labour]):

@@ -13,7 +13,7 @@ from obstore.store import MemoryStore
 from pydantic import JsonValue
 
 from bus import HybridClock, MemoryLog, partition_of
-from bus.epochs import START, counted
+from bus.epochs import START, Position, counted
 from events import datasets as d
 from events import endpoints as n
 from events import incidents as i
@@ -21,11 +21,11 @@ from events.datasets import DataSet
 from events.envelope import Issued, Recorded, commands_topic, encode_issued, events_topic, recorded
 from events.jobs import JobRequest, RelativePath
 from events.machines import FLEET, AddMachine, EnableMachine, MachineSettings
-from events.values import Blob, Command, Content, Context, IncidentId
+from events.values import Blob, Command, Context, IncidentId
 from interfaces.machines.fates import Fate, Planned
 from interfaces.machines.hands import MachineHands
 from interfaces.machines.simulated import SimulatedBatchSystem
-from managers.blobs import BlobStore
+from managers.blobs import BlobStore, keep_content
 from managers.endpoints import Endpoints, EndpointState
 from managers.everyone import all_managers, declare_topics
 from managers.incidents import Incident
@@ -61,6 +61,9 @@ class Kit:
         self._host.differences = []
         self._stack = AsyncExitStack()
         self._arrivals = 0
+        self._positions: dict[Context, Position] = {}
+        self._events: list[Recorded] = []
+        self._incidents: dict[str, Incident] = {}
 
     async def start(self, parameters: Mapping[str, JsonValue] | None = None) -> IncidentId:
         """Create and activate an incident, and see it settle."""
@@ -87,7 +90,7 @@ class Kit:
             id=UUID(int=self._arrivals),
             endpoint=endpoint,
             received=_wall(),
-            content=Content(size=len(data), inline=data),
+            content=await keep_content(self.blobs, data),
             source="test",
         )
         await self.issue(Context.ENDPOINTS, incident, n.ReceivePush(arrival=arrival))
@@ -119,27 +122,40 @@ class Kit:
 
     async def incident(self, incident: IncidentId) -> Incident:
         """The incident's state, as its events tell it."""
-        state: Incident | None = None
-        for event in await self.events(incident, Context.INCIDENTS):
-            state = evolve(state, event.event)
-        if state is None:
+        await self._read()
+        if incident not in self._incidents:
             raise LookupError(f"there is no incident {incident}")
-        return state
+        return self._incidents[incident]
 
     async def events(self, incident: IncidentId, *contexts: Context) -> list[Recorded]:
         """Everything that happened to the incident, in order of time."""
-        found: list[Recorded] = []
-        for context in contexts or tuple(Context):
-            topic = events_topic(context)
-            for partition in range(await self._log.partitions(topic)):
-                records = await self._log.read(topic, partition, 0, limit=1_000_000)
-                for stored, position, counts in counted(START, records):
-                    if counts:
-                        found.extend(recorded(context, partition, position.epoch, stored))
+        await self._read()
         return sorted(
-            (event for event in found if event.commit.incident == incident),
+            (
+                event
+                for event in self._events
+                if event.commit.incident == incident and event.context in (contexts or Context)
+            ),
             key=lambda event: (event.time, event.offset, event.index),
         )
+
+    async def _read(self) -> None:
+        """Take in what is new in the log."""
+        for context in Context:
+            topic, position = events_topic(context), self._positions.get(context, START)
+            records = await self._log.read(topic, 0, position.offset, limit=1_000_000)
+            for stored, position, counts in counted(position, records):
+                self._positions[context] = position
+                for event in recorded(context, 0, position.epoch, stored) if counts else ():
+                    self._take(event)
+
+    def _take(self, event: Recorded) -> None:
+        self._events.append(event)
+        if event.context == Context.INCIDENTS:
+            key = event.commit.key
+            after = evolve(self._incidents.get(key), event.event)
+            if after is not None:
+                self._incidents[key] = after
 
     async def data_sets(self, incident: IncidentId) -> dict[str, DataSet]:
         """The incident's valid data sets by name; of several of a name the newest."""
@@ -251,6 +267,9 @@ class _MemoryBlobs(BlobStore):
         self._bytes: dict[str, bytes] = {}
 
     async def put(self, data: bytes) -> Blob:
+        return self.put_now(data)
+
+    def put_now(self, data: bytes) -> Blob:
         blob = Blob.of(data)
         self._bytes[blob.sha256] = data
         return blob

@@ -143,6 +143,11 @@ class SimulatedBench(Bench):
         return self.simulated.starts[token]
 
 
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
 async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
     for part in parts:
         yield part

@@ -1,4 +1,5 @@
-"""The fire model is a program of its own: its tests put its folder on the path and need its packages (numpy, tifffile).
+"""The fire model is a program of its own: its tests put its folder on the path and need its
+packages (numpy, tifffile).
 
 Worlds here are small: a plain of 90 m cells on a Lambert grid of the Tubbs landscape's kind.
 """
@@ -37,7 +38,9 @@ SPHERE = (35.5, -122.7, 35.5, 41.5, 0.0, 0.0, 6371200.0, 6371200.0)
 MIDDLE = {"latitude": 38.5, "longitude": -122.7}
 
 
-def write_landscape(path: Path, bands: dict[str, Any], size: int, corner: tuple[float, float]) -> None:
+def write_landscape(
+    path: Path, bands: dict[str, Any], size: int, corner: tuple[float, float]
+) -> None:
     """A landscape of size x size cells whose upper left corner lies at `corner` (m)."""
     given = BANDS | bands
     stack = np.stack([np.broadcast_to(np.int16(value), (size, size)) for value in given.values()])
@@ -95,8 +98,8 @@ def job(tmp_path: Path) -> Callable[..., Path]:
     ) -> Path:  # fmt: skip
         folder = tmp_path / name
         folder.mkdir()
-        centre = 333_500.0  # northing of latitude 38.5 at the central meridian, m
-        corner = (-45.0 * size, centre + 45.0 * size)
+        centre = 333_291.9  # northing of latitude 38.5 at the central meridian, m
+        corner = (-45.0 * size - 45, centre + 45.0 * size + 45)  # MIDDLE is a cell's middle
         write_landscape(folder / "landscape.tif", bands or {}, size, corner)
         write_weather(folder / "weather.csv", wind_mph, wind_from)
         (folder / "request.json").write_text(json.dumps(small_request(**(request or {}))))

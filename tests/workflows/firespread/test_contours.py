@@ -31,7 +31,8 @@ def test_polygons_hold_the_cells_of_the_mask_and_no_others(mask: np.ndarray) -> 
     found = polygons(mask)
     for row, column in np.ndindex(mask.shape):
         inside = [
-            holds(polygon[0], row, column) and not any(holds(hole, row, column) for hole in polygon[1:])
+            holds(polygon[0], row, column)
+            and not any(holds(hole, row, column) for hole in polygon[1:])
             for polygon in found
         ]
         assert sum(inside) == mask[row, column]
@@ -51,7 +52,9 @@ def test_rings_are_simple_closed_and_wound_by_the_rule(mask: np.ndarray) -> None
 @settings(max_examples=100, deadline=None)
 @given(masks)
 def test_a_geometry_library_finds_them_valid(mask: np.ndarray) -> None:
-    geometry = pytest.importorskip("shapely.geometry", reason="shapely is needed for this test only")
+    geometry = pytest.importorskip(
+        "shapely.geometry", reason="shapely is needed for this test only"
+    )
     shapes = [geometry.Polygon(shell, holes) for shell, *holes in polygons(mask)]
     assert geometry.MultiPolygon(shapes).is_valid
 

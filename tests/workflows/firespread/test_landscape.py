@@ -47,9 +47,15 @@ def test_spring_lake_is_water(tubbs: Path) -> None:
     assert terrain.fuel[lake] == 98
 
 
-def test_the_corners_of_the_tubbs_terrain(tubbs: Path) -> None:
-    west, south, east, north = landscape.read(tubbs / "landscape.tif").grid.box()
-    assert (west, south, east, north) == pytest.approx((-122.8274, 38.3838, -122.5853, 38.6273), abs=2e-4)
+def test_the_corners_of_the_tubbs_terrain_lie_where_proj_puts_them(tubbs: Path) -> None:
+    grid = landscape.read(tubbs / "landscape.tif").grid
+    assert grid.shape == (300, 233)
+    longitude, latitude = grid.coordinates(
+        np.array([0, 0, 300, 300.0]), np.array([0, 233, 233, 0.0])
+    )
+    proj = [-122.82743023, -122.58536056, -122.58574708, -122.82700058]
+    assert longitude == pytest.approx(proj, abs=1e-7)
+    assert latitude == pytest.approx([38.62724305, 38.6272562, 38.38411408, 38.38410098], abs=1e-7)
 
 
 def test_bands_become_plain_units(job: Callable[..., Path]) -> None:

@@ -15,7 +15,8 @@ def cells(*values: int) -> np.ndarray:
 
 
 def test_kappa_of_a_known_table() -> None:
-    """Both yes 20, both no 15, only the first 5, only the second 10: 0.70 agreed, 0.50 by chance."""
+    """Both yes 20, both no 15, only the first 5, only the second 10: 0.70 agreed, 0.50 by
+    chance."""
     first = np.repeat(cells(1, 0, 1, 0), (20, 15, 5, 10))
     second = np.repeat(cells(1, 0, 0, 1), (20, 15, 5, 10))
     assert kappa(first, second) == pytest.approx(0.4)

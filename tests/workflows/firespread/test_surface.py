@@ -79,8 +79,8 @@ def test_curing_moves_load_and_loses_none() -> None:
         cured = STANDARD.cured(moisture)
         assert cured.sum(axis=1) == pytest.approx(total)
     grass = row_of(102)
-    assert STANDARD.cured(0.30)[grass, 4] == 0
-    assert STANDARD.cured(1.20)[grass, 3] == pytest.approx(0, abs=1e-4)
+    assert STANDARD.cured(0.30)[grass, 4] == pytest.approx(0, abs=1e-12)
+    assert STANDARD.cured(1.20)[grass, 3] == 0
     assert STANDARD.cured(0.30)[row_of(144), 3] == 0  # SH4 is static
 
 

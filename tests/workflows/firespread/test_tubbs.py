@@ -1,4 +1,5 @@
-"""The Tubbs fire once, as a user runs it: from the report, on two processes, scored against the first pass."""
+"""The Tubbs fire once, as a user runs it: from the report, on two processes, scored against the
+first pass."""
 
 import json
 import os
@@ -55,7 +56,8 @@ def test_the_first_pass_saw_9107_hectares(scores: dict[str, Any]) -> None:
 
 
 def test_the_forecast_from_the_report_is_useful(scores: dict[str, Any]) -> None:
-    """The overlap was 0.50 to 0.65 over the seeds tried; a model that got worse or was broken falls out."""
+    """The overlap was 0.50 to 0.65 over the seeds tried; a model that got worse or was broken
+    falls out."""
     assert 0.45 < scores["forecast"]["iou"] < 0.75
     assert scores["forecast"]["new_detections_inside_p10"] > 0.8
     assert scores["best"] == "forecast"

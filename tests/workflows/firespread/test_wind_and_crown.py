@@ -7,7 +7,7 @@ from firespread import crown, wind
 NONE = np.zeros(1)
 
 
-# The unsheltered factors that Andrews (2012), RMRS-GTR-266, and Baughman and Albini (1980) list by depth of fuel.
+# Unsheltered factors by depth of fuel: Andrews (2012), RMRS-GTR-266; Baughman and Albini (1980).
 @pytest.mark.parametrize(
     ("depth_ft", "factor"),
     [(0.2, 0.28), (1.0, 0.36), (2.0, 0.42), (2.5, 0.44), (3.0, 0.46), (6.0, 0.55)],

@@ -9,7 +9,6 @@ import numpy as np
 from .arrays import Floats, Integers, Words
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
-_MOST = 1000
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
@@ -34,18 +33,13 @@ def normal(keys: Words) -> Floats:
 
 
 def poisson(keys: Words, mean: Floats) -> Integers:
-    """Poisson counts by inversion; right for means up to some hundreds."""
-    chance, count = uniform(keys), np.zeros(mean.shape, dtype=np.int64)
-    term = np.exp(-mean)
-    below = term.copy()
-    for number in range(1, _MOST):
-        waiting = below < chance
-        if not waiting.any():
-            break
-        count[waiting] = number
-        term = term * mean / number
-        below = below + term
-    return count
+    """Poisson counts by inversion, for means above zero and up to some hundreds."""
+    most = float(mean.max(initial=0))
+    counts = np.arange(int(most + 10 * np.sqrt(most) + 10))
+    factorials = np.cumsum(np.log(np.maximum(counts, 1)))
+    terms = np.exp(np.log(mean)[:, None] * counts - mean[:, None] - factorials)
+    below = np.cumsum(terms, axis=1) < uniform(keys)[:, None]
+    return np.asarray(np.count_nonzero(below, axis=1))
 
 
 def _mix(words: Words) -> Words:

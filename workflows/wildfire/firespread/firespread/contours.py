@@ -15,20 +15,18 @@ from .landscape import Grid
 Corner = tuple[int, int]
 Ring = list[Corner]
 Polygon = list[Ring]
+_CELL = 2  # the area of a cell, in half cells: it holds no hole
 _LEFT = {(0, -1): (1, 0), (1, 0): (0, 1), (0, 1): (-1, 0), (-1, 0): (0, -1)}
 
 
 def polygons(mask: Booleans) -> list[Polygon]:
-    """Polygons (shell, then holes) around the true cells of a mask, as corners (row, column);
-    rings are closed."""
-    rings = [ring for loop in _loops(mask) for ring in _simple(loop)]
-    areas = [_area(ring) for ring in rings]
-    shells = [(area, ring) for area, ring in zip(areas, rings, strict=True) if area > 0]
-    found: list[Polygon] = [[shell] for _, shell in sorted(shells)]
-    boxes = np.array([(*np.min(shell, axis=0), *np.max(shell, axis=0)) for [shell] in found])
-    for area, hole in zip(areas, rings, strict=True):
-        if area < 0:
-            _owner(found, boxes, hole).append(hole)
+    """Polygons (shell, then holes) around the true cells, as corners (row, column), rings
+    closed."""
+    rings = sorted((ring for loop in _loops(mask) for ring in _simple(loop)), key=_area)
+    holes = [ring for ring in rings if _area(ring) < 0]
+    found: list[Polygon] = [[shell] for shell in reversed(rings[len(holes) :])]
+    for hole, owner in zip(holes, _owners(found, holes), strict=True):
+        found[owner].append(hole)
     return found
 
 
@@ -111,19 +109,21 @@ def _area(ring: Ring) -> int:
     return sum(r0 * c1 - r1 * c0 for (r0, c0), (r1, c1) in pairwise(ring))
 
 
-def _owner(found: list[Polygon], boxes: Integers, hole: Ring) -> Polygon:
-    """The smallest polygon (they are in order of size) whose shell lies around a hole."""
-    row, column = min(hole)
-    around = (boxes[:, :2] <= (row, column)) & (boxes[:, 2:] > (row, column))
-    candidates = (found[index] for index in np.flatnonzero(around.all(axis=1)))
-    return next(polygon for polygon in candidates if _contains(polygon[0], row, column))
+def _owners(found: list[Polygon], holes: list[Ring]) -> list[int]:
+    """Index of the smallest polygon around each hole; polygons come from the largest on."""
+    owners = np.zeros(len(holes), dtype=np.int64)
+    corners = np.array([min(hole) for hole in holes]).reshape(-1, 2)
+    for index, polygon in enumerate(found):
+        if _area(polygon[0]) > _CELL:
+            owners[_inside(polygon[0], corners)] = index
+    return [int(owner) for owner in owners]
 
 
-def _contains(shell: Ring, row: int, column: int) -> bool:
-    """Whether a cell lies in a shell: a ray to the west crosses its edges an odd number of
+def _inside(shell: Ring, cells: Integers) -> Booleans:
+    """Which cells (n, 2) lie in a shell: a ray to the west crosses its walls an odd number of
     times."""
-    crossed = [
-        start[1] <= column and min(start[0], end[0]) <= row < max(start[0], end[0])
-        for start, end in pairwise(shell)
-    ]
-    return sum(crossed) % 2 == 1
+    walls = [(a[1], min(a[0], b[0]), max(a[0], b[0])) for a, b in pairwise(shell) if a[1] == b[1]]
+    column, first, after = np.array(walls).T
+    row = cells[:, :1]
+    crossed = (column <= cells[:, 1:]) & (first <= row) & (row < after)
+    return np.asarray(np.count_nonzero(crossed, axis=1) % 2 == 1)

@@ -86,13 +86,9 @@ class Fuels:
 
     def cured(self, live_herbaceous_moisture: float) -> Floats:
         """Loads (models, 6) after the transfer of herbaceous load to dead at this moisture (a
-        fraction).
-
-        All is cured below 0.30, none above 1.20 (GTR-153, p. 8; Burgan 1979).
+        fraction): all below 0.30, none above 1.20 (GTR-153, p. 8; Burgan 1979).
         """
-        share = np.clip(1.33 - 1.11 * live_herbaceous_moisture, 0, 1)
-        if live_herbaceous_moisture <= 0.30:
-            share = np.float64(1.0)
+        share = np.clip((1.20 - live_herbaceous_moisture) / 0.90, 0, 1)
         moved = self.loads[:, 4] * self.dynamic * share
         loads = self.loads.copy()
         loads[:, 3] = moved

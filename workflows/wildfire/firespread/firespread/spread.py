@@ -21,7 +21,7 @@ from .landscape import Grid
 _Number = TypeVar("_Number", np.float64, np.float32)
 
 MARGIN = 3
-_STEP = 0.5  # min
+_STEP = 1.0  # min
 _PATH = 4  # most cells that a straight line to a neighbour runs through
 _BARRIER = np.float32(1e9)  # min/m: ground that does not carry fire
 

@@ -1,0 +1,55 @@
+"""Everything that can be set, typed and explained; `vestec settings` prints this list.
+
+From the command line, else the environment (`VESTEC_…`), else these defaults.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, UrlConstraints
+from pydantic_core import Url
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LogUrl = Annotated[Url, UrlConstraints(allowed_schemes=["postgresql", "memory"])]
+
+
+class Settings(BaseSettings):
+    """How a VESTEC is run."""
+
+    model_config = SettingsConfigDict(env_prefix="VESTEC_", frozen=True, extra="ignore")
+
+    data: Path = Field(
+        Path(".vestec"), description="Folder of the embedded database, blobs and local jobs."
+    )
+    log: LogUrl | None = Field(
+        None, description="URL of the log; the embedded PostgreSQL of the data folder if unset."
+    )
+    database: LogUrl | None = Field(
+        None, description="URL of the PostgreSQL of the read models; that of the log if unset."
+    )
+    blobs: str | None = Field(
+        None, description="URL of an object store for blobs; a folder below the data if unset."
+    )
+    host: str = Field("127.0.0.1", description="Address on which the gateway listens.")
+    port: int = Field(8450, ge=0, le=65535, description="Its port; 0: any free one.")
+    partitions: int = Field(
+        4, ge=1, le=1024, description="Partitions of each topic; fixed when they are created."
+    )
+    lease: float = Field(
+        6.0, ge=1.0, description="Seconds after which a silent process is replaced."
+    )
+    append_deadline: float = Field(
+        10.0, gt=0, description="Seconds after which an append is in doubt."
+    )
+    push_limit: int = Field(
+        256 * 1024 * 1024, gt=0, description="Largest push to an endpoint, in bytes."
+    )
+    pull_deadline: float = Field(30.0, gt=0, description="Seconds that one pull may take.")
+    token_hours: float = Field(12.0, gt=0, description="Hours after which a login ends.")
+    look: float = Field(
+        2.0, gt=0, description="Seconds between two looks at the jobs of a machine."
+    )
+    ask: float = Field(
+        60.0, gt=0, description="Seconds between two questions to a machine's scheduler."
+    )
+    log_level: str = Field("info", description="debug, info, warning or error.")

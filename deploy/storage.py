@@ -1,0 +1,67 @@
+"""What is kept: the log, the read models' database and the blobs, opened together."""
+
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from obstore.store import LocalStore, from_url
+
+from bus import HybridClock, Log
+from bus.cache import CachedLog
+from bus.postgres import PostgresLog
+from deploy.embedded import EmbeddedServer
+from deploy.settings import Settings
+from managers.blobs import BlobStore
+from managers.everyone import declare_topics
+from managers.runtime import Surroundings
+from projections import Pool, TableSnapshots, open_pool, prepare
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Everything that outlives a process."""
+
+    log: Log
+    pool: Pool
+    blobs: BlobStore
+    clock: HybridClock
+    settings: Settings
+
+    def surroundings(self) -> Surroundings:
+        """What managers need."""
+        return Surroundings(
+            log=self.log,
+            clock=self.clock,
+            wall=time.time,
+            chance=random.SystemRandom(),
+            snapshots=TableSnapshots(self.pool),
+            append_deadline=self.settings.append_deadline,
+        )
+
+
+@asynccontextmanager
+async def open_storage(settings: Settings, *, make: bool = True) -> AsyncIterator[Storage]:
+    """Open what is kept; with `make` it is made where there is none.
+
+    Raises `EmbeddedServerError`, `bus.LogError`.
+    """
+    async with AsyncExitStack() as stack:
+        url = str(settings.log or settings.database or "")
+        if not url:
+            opening = EmbeddedServer.open if make else EmbeddedServer.connect_or_start
+            url = (await stack.enter_async_context(opening(settings.data))).url
+        log = CachedLog(await PostgresLog.connect(url, lease=settings.lease))
+        stack.push_async_callback(log.close)
+        await declare_topics(log, settings.partitions)
+        pool = await stack.enter_async_context(open_pool(str(settings.database or url)))
+        await prepare(pool)
+        yield Storage(log, pool, _blobs(settings), HybridClock(time.time), settings)
+
+
+def _blobs(settings: Settings) -> BlobStore:
+    if settings.blobs is not None:
+        return BlobStore(from_url(settings.blobs))
+    return BlobStore(LocalStore(str(Path(settings.data, "blobs").absolute()), mkdir=True))

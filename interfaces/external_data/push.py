@@ -1,0 +1,162 @@
+"""Data that is pushed to us by HTTP: `POST /EDI/<path>`, any bytes, by whoever knows the path.
+
+The answer comes once the arrival is durable in the log. Small bodies travel in the log itself, large
+ones go to the blob store as they come in, and are never whole in memory.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+from aiohttp import web
+from pydantic import BaseModel, Field
+
+from bus import Doubt, partition_of
+from events.endpoints import ReceivePush
+from events.envelope import Issued, commands_topic, encode_issued
+from events.incidents import Arrival
+from events.values import INLINE_BYTES, Content, Context
+from interfaces.external_data.endpoint_cache import EndpointCache
+from interfaces.gateway import Edge, Verifier
+from interfaces.gateway.exchange import answer, idempotency_key
+from interfaces.gateway.problems import Problem
+from interfaces.gateway.throttle import Throttle
+from projections.endpoints import OpenEndpoint
+from projections.people import find_credential
+
+ACTOR = "push"
+"""Who acts: senders are not users."""
+
+
+class PushSettings(BaseModel):
+    """How pushes are taken; times are in seconds."""
+
+    max_bytes: int = Field(default=256 * 2**20, gt=0)
+    """Of one body; a larger one is refused (413)."""
+    deadline: float = Field(default=10.0, gt=0)
+    """For the log to take an arrival."""
+    idle: float = Field(default=30.0, gt=0)
+    """A sender that sends nothing for so long is given up (408)."""
+
+
+class Received(BaseModel):
+    """The arrival is durable."""
+
+    msg: str = "Data received"
+    id: UUID
+
+
+def add_push(
+    app: web.Application,
+    edge: Edge,
+    settings: PushSettings | None = None,
+    verifier: Verifier | None = None,
+) -> None:
+    """Let an application take pushes; it must turn `Problem` into answers, as the gateway does."""
+    push = _Push(edge, settings or PushSettings(), verifier or Verifier())
+    app.router.add_post("/EDI/{path:.+}", push.receive)
+
+
+class _Push:
+    def __init__(self, edge: Edge, settings: PushSettings, verifier: Verifier) -> None:
+        self._edge, self._settings, self._verifier = edge, settings, verifier
+        self._endpoints = EndpointCache(edge.reader)
+        login = edge.settings
+        self._throttle = Throttle(login.login_failures, login.login_window, edge.wall)
+
+    async def receive(self, request: web.Request) -> web.StreamResponse:
+        endpoint = await self._endpoints.find(request.match_info["path"])
+        if endpoint is None:
+            raise Problem(404, "There is no such endpoint, or its incident is over.")
+        await self._check_secret(request, endpoint)
+        id = idempotency_key(request)
+        arrival = Arrival(
+            id=id,
+            endpoint=endpoint.name,
+            received=self._edge.wall(),
+            content=await self._content(request),
+            source="HTTP push",
+        )
+        await self._keep(endpoint.incident, arrival)
+        return answer(Received(id=id), status=202)
+
+    async def _check_secret(self, request: web.Request, endpoint: OpenEndpoint) -> None:
+        if endpoint.credential is None:
+            return
+        who = (endpoint.id, request.remote)
+        self._throttle.check(who)
+        hash = await find_credential(self._edge.pool, "endpoint", endpoint.credential)
+        if not await self._verifier.verify(hash, _secret(request)):
+            self._throttle.failed(who)
+            raise Problem(
+                401,
+                "This endpoint wants its secret, as a Bearer token or as ?key=….",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+
+    async def _content(self, request: web.Request) -> Content:
+        """The body, in the arrival itself or in the blob store. Raises `Problem`."""
+        if (request.content_length or 0) > self._settings.max_bytes:
+            raise self._too_large()
+        chunks, start = self._chunks(request), bytearray()
+        async for chunk in chunks:
+            start += chunk
+            if len(start) > INLINE_BYTES:
+                blob = await self._edge.blobs.put_stream(_chained(bytes(start), chunks))
+                return Content(media_type=_media_type(request), size=blob.size, blob=blob)
+        if not start:
+            raise Problem(400, "The body is empty: there is nothing to receive.")
+        return Content(media_type=_media_type(request), size=len(start), inline=bytes(start))
+
+    async def _chunks(self, request: web.Request) -> AsyncIterator[bytes]:
+        size = 0
+        while True:
+            try:
+                async with asyncio.timeout(self._settings.idle):
+                    chunk = await request.content.readany()
+            except TimeoutError:
+                raise Problem(408, "Nothing more of the body came; send it again.") from None
+            if not chunk:
+                return
+            size += len(chunk)
+            if size > self._settings.max_bytes:
+                raise self._too_large()
+            yield chunk
+
+    def _too_large(self) -> Problem:
+        return Problem(413, f"At most {self._settings.max_bytes} bytes are taken; send less.")
+
+    async def _keep(self, incident: str, arrival: Arrival) -> None:
+        """Make an arrival durable. Raises `Problem` if nobody knows whether it is."""
+        edge, topic = self._edge, commands_topic(Context.ENDPOINTS)
+        issued = Issued.model_construct(
+            id=arrival.id,
+            time=edge.clock.now(),
+            actor=ACTOR,
+            correlation=arrival.id,
+            command=ReceivePush(arrival=arrival),
+        )
+        try:
+            async with asyncio.timeout(self._settings.deadline):
+                partition = partition_of(incident, await edge.log.partitions(topic))
+                await edge.log.append(topic, partition, [encode_issued(incident, issued)])
+        except (Doubt, TimeoutError):
+            detail = "Nobody knows whether it was kept: send it again with this Idempotency-Key."
+            raise Problem(
+                503, detail, command=str(arrival.id), headers={"Retry-After": "5"}
+            ) from None
+
+
+async def _chained(start: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield start
+    async for chunk in rest:
+        yield chunk
+
+
+def _secret(request: web.Request) -> str:
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else request.query.get("key", "")
+
+
+def _media_type(request: web.Request) -> str:
+    return request.content_type[:255]

@@ -1,0 +1,11 @@
+"""The web gateway: REST, the live stream, health and metrics.
+
+Reads come from projections and say as of when; writes are commands whose outcome is waited for. No
+manager is ever called. Routes are in `routes`, errors in `problems`.
+"""
+
+from interfaces.gateway.application import gateway
+from interfaces.gateway.passwords import Verifier, hash_password
+from interfaces.gateway.surroundings import Edge, GatewaySettings, Part
+
+__all__ = ["Edge", "GatewaySettings", "Part", "Verifier", "gateway", "hash_password"]

@@ -1,0 +1,43 @@
+"""The gateway as one aiohttp application."""
+
+import asyncio
+import json
+from weakref import WeakSet
+
+from aiohttp import web
+
+from interfaces.gateway.auth import Doorkeeper, authenticated
+from interfaces.gateway.health import Metrics
+from interfaces.gateway.live import STREAMS, end_streams
+from interfaces.gateway.openapi import describe
+from interfaces.gateway.passwords import Verifier
+from interfaces.gateway.problems import Handler, problems
+from interfaces.gateway.routes import routes
+from interfaces.gateway.surroundings import EDGE, Edge
+
+
+def gateway(edge: Edge, verifier: Verifier | None = None) -> web.Application:
+    """The web edge; other edges may add their routes before it is served.
+
+    They share its errors, its metrics and (given to both) its `verifier` of secrets.
+    """
+    metrics = Metrics()
+    app = web.Application(middlewares=[metrics.measure, problems])
+    app[EDGE] = edge
+    app[STREAMS] = WeakSet[asyncio.Task[object]]()
+    app.on_shutdown.append(end_streams)
+    table = routes(Doorkeeper(edge, verifier or Verifier()), metrics)
+    for route in table:
+        handler = route.handler if route.anonymous else authenticated(route.handler)
+        app.router.add_route(route.method, route.path, handler)
+        if route.method == "GET":
+            app.router.add_route("HEAD", route.path, handler)
+    app.router.add_get("/api/v1/openapi.json", _described(json.dumps(describe(table))))
+    return app
+
+
+def _described(document: str) -> Handler:
+    async def openapi(_request: web.Request) -> web.StreamResponse:
+        return web.Response(text=document, content_type="application/json")
+
+    return openapi

@@ -1,0 +1,112 @@
+"""Who sends a request: login for a token, and the token on every request after it."""
+
+from datetime import UTC, datetime
+from functools import wraps
+from uuid import UUID
+
+from aiohttp import web
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+from pydantic import BaseModel, Field
+
+from events.users import login_digest
+from interfaces.gateway.exchange import answer, body_of
+from interfaces.gateway.passwords import Verifier
+from interfaces.gateway.problems import Handler, Problem
+from interfaces.gateway.surroundings import Edge, edge_of
+from interfaces.gateway.throttle import Throttle
+from projections.people import find_credential
+from projections.users import User, find_login, find_user
+
+USER = "user"
+EXPIRES = "expires"
+_ALGORITHM = "HS256"
+
+
+class Login(BaseModel):
+    """What a person knows."""
+
+    username: str = Field(min_length=1, max_length=255)
+    password: str = Field(min_length=1, max_length=1024)
+
+
+class Token(BaseModel):
+    """What goes into `Authorization: Bearer …`."""
+
+    token: str
+    token_type: str = "Bearer"
+    expires: datetime
+
+
+class Doorkeeper:
+    """Gives tokens to who proves to be a user."""
+
+    def __init__(self, edge: Edge, verifier: Verifier) -> None:
+        settings = edge.settings
+        self._verifier = verifier
+        self._throttle = Throttle(settings.login_failures, settings.login_window, edge.wall)
+
+    async def login(self, request: web.Request) -> web.StreamResponse:
+        edge, wanted = edge_of(request), await body_of(request, Login)
+        who = (login_digest(wanted.username), request.remote)
+        self._throttle.check(who)
+        user = await find_login(edge.pool, who[0])
+        hash = await find_credential(edge.pool, "user", str(user.id)) if user else None
+        if not await self._verifier.verify(hash, wanted.password) or not user or not user.enabled:
+            self._throttle.failed(who)
+            raise Problem(401, "The name or the password is wrong, or the user is disabled.")
+        return answer(_token(edge, user.id), {"Cache-Control": "no-store"})
+
+
+def _token(edge: Edge, user: UUID) -> Token:
+    now = int(edge.wall())
+    expires = now + int(edge.settings.token_lifetime)
+    claims = {"sub": str(user), "iat": now, "exp": expires}
+    token = jwt.encode({"alg": _ALGORITHM}, claims, _key(edge))
+    return Token(token=token, expires=datetime.fromtimestamp(expires, UTC))
+
+
+def _key(edge: Edge) -> OctKey:
+    return OctKey.import_key(edge.token_key)
+
+
+def authenticated(handler: Handler) -> Handler:
+    """Let only enabled users with a valid token through."""
+
+    @wraps(handler)
+    async def checked(request: web.Request) -> web.StreamResponse:
+        edge = edge_of(request)
+        id, request[EXPIRES] = _claims(edge, request.headers.get("Authorization", ""))
+        user = await find_user(edge.pool, id)
+        if user is None or not user.enabled:
+            raise _unauthorised("This user is disabled.")
+        request[USER] = user
+        return await handler(request)
+
+    return checked
+
+
+def _claims(edge: Edge, header: str) -> tuple[UUID, float]:
+    """The user's id and when the token expires (seconds since the epoch)."""
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise _unauthorised("Log in at /api/v1/login and send the token as a Bearer token.")
+    try:
+        claims = jwt.decode(token.strip(), _key(edge), algorithms=[_ALGORITHM]).claims
+        user, expires = UUID(claims["sub"]), float(claims["exp"])
+    except (JoseError, ValueError, KeyError, TypeError):
+        raise _unauthorised("The token is not one of ours.") from None
+    if expires <= edge.wall():
+        raise _unauthorised("The token has expired; log in again.")
+    return user, expires
+
+
+def _unauthorised(detail: str) -> Problem:
+    return Problem(401, detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def user_of(request: web.Request) -> User:
+    """Who sent the request."""
+    user: User = request[USER]
+    return user

@@ -1,0 +1,95 @@
+"""What handlers have in common: reading a request, answering with a model and its "as of"."""
+
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+from uuid import UUID
+
+from aiohttp import web
+from pydantic import BaseModel, Field, ValidationError
+
+from interfaces.gateway.problems import Problem, invalid
+from interfaces.gateway.surroundings import edge_of
+
+M = TypeVar("M", bound=BaseModel)
+
+AS_OF = "As-Of"
+"""The header with the time of the newest event that an answer takes into account."""
+
+
+class Page(BaseModel, Generic[M]):
+    """Some of a list, and how to get at the rest."""
+
+    items: list[M]
+    next: str | None = None
+    """The value of `after` that gives the next page; None: this is the last one."""
+
+
+class PageQuery(BaseModel):
+    """Which page of a list."""
+
+    after: str | None = None
+    limit: int = Field(default=50, ge=1, le=500)
+
+
+async def body_of(request: web.Request, model: type[M]) -> M:
+    """The request's JSON body; none is an empty object. Raises `Problem`."""
+    try:
+        return model.model_validate_json(await request.read() or b"{}")
+    except ValidationError as error:
+        raise invalid(error) from error
+
+
+def query_of(request: web.Request, model: type[M]) -> M:
+    """The request's query; a field that is a list may be repeated. Raises `Problem`."""
+    given = {
+        name: request.query.getall(name) if _is_list(model, name) else request.query[name]
+        for name in model.model_fields
+        if name in request.query
+    }
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise invalid(error, status=400) from error
+
+
+def _is_list(model: type[BaseModel], name: str) -> bool:
+    return isinstance(model.model_fields[name].get_default(call_default_factory=True), list)
+
+
+def id_of(request: web.Request) -> UUID:
+    """The id in the request's path. Raises `Problem`."""
+    return _uuid(request.match_info["id"], 404, "There is nothing of this id.")
+
+
+def idempotency_key(request: web.Request) -> UUID:
+    """The id that the sender gave to a write, or a new one. Raises `Problem`."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return edge_of(request).new_id()
+    return _uuid(key.strip('"'), 400, "The header Idempotency-Key must be a UUID.")
+
+
+def _uuid(text: str, status: int, sentence: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Problem(status, sentence) from None
+
+
+def as_of(request: web.Request, *projections: str) -> dict[str, str]:
+    """The header; to be made before the tables are read, so that it never promises too much."""
+    reader = edge_of(request).reader
+    moments = [moment for name in projections if (moment := reader.as_of(name))]
+    return {AS_OF: min(moments).isoformat()} if moments else {}
+
+
+def answer(
+    model: BaseModel, headers: Mapping[str, str] | None = None, status: int = 200
+) -> web.Response:
+    """A model as JSON."""
+    return web.Response(
+        body=model.model_dump_json().encode(),
+        status=status,
+        headers=headers,
+        content_type="application/json",
+    )

@@ -1,0 +1,196 @@
+"""Incidents: create, look at, and steer."""
+
+from datetime import UTC, datetime
+from typing import Literal
+from uuid import UUID
+
+from aiohttp import web
+from pydantic import BaseModel, Field, JsonValue
+
+from events.incidents import (
+    ActivateIncident,
+    ArchiveIncident,
+    CancelIncident,
+    CreateIncident,
+    IncidentStatus,
+    RetryStage,
+)
+from events.values import Command, Context, Identifier, IncidentId, Name
+from interfaces.gateway.auth import user_of
+from interfaces.gateway.exchange import (
+    Page,
+    PageQuery,
+    answer,
+    as_of,
+    body_of,
+    id_of,
+    idempotency_key,
+    query_of,
+)
+from interfaces.gateway.problems import Problem
+from interfaces.gateway.surroundings import edge_of
+from interfaces.gateway.writes import Write, not_known_yet, write
+from projections.graph import dot, draw
+from projections.incidents import Incident, find_incident, list_incidents
+from projections.journal import Entry, read_journal
+from projections.stages import list_stage_runs
+from projections.timeline import TimelineEvent, read_timeline
+
+
+class NewIncident(BaseModel):
+    """What a user gives to create an incident."""
+
+    id: UUID | None = None
+    """Chosen by the client, so that it can send the same again; made here if absent."""
+    kind: Identifier
+    name: Name
+    parameters: dict[str, JsonValue] = {}
+    exercise: bool = False
+
+
+class Cancellation(BaseModel):
+    """Why an incident is cancelled."""
+
+    reason: str = Field(default="", max_length=1000)
+
+
+class Retry(BaseModel):
+    """Which failed run to try again: all if absent."""
+
+    run: UUID | None = None
+
+
+class IncidentQuery(PageQuery):
+    """Which incidents."""
+
+    status: list[IncidentStatus] = []
+
+
+class GraphQuery(BaseModel):
+    """In which form the graph is wanted."""
+
+    format: Literal["json", "dot"] = "json"
+
+
+async def visible(request: web.Request, id: str) -> Incident:
+    """The incident, if the user may see it. Raises `Problem`."""
+    user, found = user_of(request), await find_incident(edge_of(request).pool, id)
+    if found is None or not (user.administrator or found.owner == str(user.id)):
+        raise Problem(404, "There is no such incident.")
+    return found
+
+
+async def create(request: web.Request) -> web.StreamResponse:
+    """Create an incident; the same id again gives the same incident."""
+    wanted, user = await body_of(request, NewIncident), user_of(request)
+    id = wanted.id or idempotency_key(request)
+    command = CreateIncident(
+        incident=IncidentId(str(id)),
+        kind=wanted.kind,
+        name=wanted.name,
+        parameters=wanted.parameters,
+        exercise=wanted.exercise,
+        owner=str(user.id),
+    )
+    creation = Write(id, Context.INCIDENTS, str(id), command, ("incidents",))
+    if await write(request, creation, refused=422) is None:
+        return not_known_yet(creation)
+    headers = as_of(request, "incidents") | {"Location": f"/api/v1/incidents/{id}"}
+    found = await find_incident(edge_of(request).pool, str(id))
+    if found is None or not _same(found, command):
+        raise Problem(409, "This id is that of another incident; choose a new one.")
+    return answer(found, headers, 201)
+
+
+def _same(found: Incident, wanted: CreateIncident) -> bool:
+    names = ("kind", "name", "exercise", "owner")
+    return all(getattr(found, name) == getattr(wanted, name) for name in names)
+
+
+async def list_all(request: web.Request) -> web.StreamResponse:
+    """The user's incidents, or all for administrators; newest first."""
+    wanted, user = query_of(request, IncidentQuery), user_of(request)
+    headers = as_of(request, "incidents")
+    found = await list_incidents(
+        edge_of(request).pool,
+        owner=None if user.administrator else str(user.id),
+        statuses=wanted.status,
+        after=wanted.after,
+        limit=wanted.limit,
+    )
+    more = found[-1].id if len(found) == wanted.limit else None
+    return answer(Page[Incident](items=found, next=more), headers)
+
+
+async def one(request: web.Request) -> web.StreamResponse:
+    """One incident."""
+    headers = as_of(request, "incidents")
+    return answer(await visible(request, str(id_of(request))), headers)
+
+
+async def activate(request: web.Request) -> web.StreamResponse:
+    """Start the incident's workflow."""
+    return await _steer(request, ActivateIncident())
+
+
+async def cancel(request: web.Request) -> web.StreamResponse:
+    """Stop the incident, its stages and its jobs."""
+    wanted = await body_of(request, Cancellation)
+    return await _steer(request, CancelIncident(reason=wanted.reason))
+
+
+async def retry(request: web.Request) -> web.StreamResponse:
+    """Run failed stages again."""
+    return await _steer(request, RetryStage(run=(await body_of(request, Retry)).run))
+
+
+async def archive(request: web.Request) -> web.StreamResponse:
+    """Put an incident that is over away."""
+    return await _steer(request, ArchiveIncident())
+
+
+async def _steer(request: web.Request, command: Command) -> web.StreamResponse:
+    incident = await visible(request, str(id_of(request)))
+    wanted = Write(
+        idempotency_key(request), Context.INCIDENTS, incident.id, command, ("incidents",)
+    )
+    if await write(request, wanted) is None:
+        return not_known_yet(wanted)
+    return await one(request)
+
+
+async def graph(request: web.Request) -> web.StreamResponse:
+    """The stages that ran, and who sent to whom; also in Graphviz' language."""
+    wanted, headers = query_of(request, GraphQuery), as_of(request, "incidents")
+    edge, incident = edge_of(request), await visible(request, str(id_of(request)))
+    now = datetime.fromtimestamp(edge.wall(), UTC)
+    drawn = draw(await list_stage_runs(edge.pool, incident.id), now)
+    if wanted.format == "json":
+        return answer(drawn, headers)
+    return web.Response(text=dot(drawn), content_type="text/vnd.graphviz", headers=headers)
+
+
+async def timeline(request: web.Request) -> web.StreamResponse:
+    """The incident's events of all contexts, in the order in which they became known here."""
+    wanted, headers = query_of(request, PageQuery), as_of(request, "timeline")
+    incident = await visible(request, str(id_of(request)))
+    after = serial(wanted.after)
+    found = await read_timeline(edge_of(request).pool, after, [incident.id], wanted.limit)
+    more = str(found[-1].id) if len(found) == wanted.limit else None
+    return answer(Page[TimelineEvent](items=found, next=more), headers)
+
+
+def serial(text: str | None) -> int:
+    """The id of an event of the timeline; none is before all. Raises `Problem`."""
+    if not text:
+        return 0
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise Problem(400, "An event's id is a number.")
+    return int(text)
+
+
+async def log(request: web.Request) -> web.StreamResponse:
+    """What an operator should read about the incident, newest first."""
+    headers, incident = as_of(request, "journal"), await visible(request, str(id_of(request)))
+    found = await read_journal(edge_of(request).pool, incident.id)
+    return answer(Page[Entry](items=found), headers)

@@ -1,0 +1,125 @@
+"""Errors as RFC 9457 problem details, in one place for the whole web edge."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+
+import structlog
+from aiohttp import web
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from bus import Doubt, LogError, RecordTooLarge
+from projections.database import UNAVAILABLE
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+STARTED = "response started"
+"""Set on a request whose answer is being streamed: it is too late for another one."""
+
+_log = structlog.get_logger()
+
+
+class ProblemDetails(BaseModel):
+    """What went wrong, for people and programs."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    """A sentence on what to do about it."""
+    instance: str
+    errors: JsonValue = None
+    """Of a body or query: where, and what is wrong there."""
+    command: str | None = None
+    """The id under which the same write may be sent again."""
+
+
+class Problem(Exception):
+    """An error that its sender can do something about."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        errors: JsonValue = None,
+        command: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.headers = status, detail, dict(headers or {})
+        self.errors, self.command = errors, command
+
+    def answer(self, request: web.Request) -> web.Response:
+        """The problem as a response."""
+        details = ProblemDetails(
+            title=HTTPStatus(self.status).phrase,
+            status=self.status,
+            detail=self.detail,
+            instance=request.path,
+            errors=self.errors,
+            command=self.command,
+        )
+        return web.Response(
+            status=self.status,
+            headers=self.headers,
+            body=details.model_dump_json(exclude_none=True).encode(),
+            content_type="application/problem+json",
+        )
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever a handler raises into a problem."""
+    try:
+        return await handler(request)
+    except Exception as error:
+        if request.get(STARTED):
+            raise
+        problem = _problem(request, error)
+        if problem is None:
+            raise
+        return problem.answer(request)
+
+
+def _problem(request: web.Request, error: Exception) -> Problem | None:
+    match error:
+        case Problem():
+            return error
+        case web.HTTPException() if error.status < 400:
+            return None
+        case web.HTTPException():
+            headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
+            return Problem(error.status, _sentence(error), headers=headers)
+        case RecordTooLarge():
+            return Problem(413, str(error))
+        case LogError() | Doubt():
+            return _away(error)
+        case _ if isinstance(error, UNAVAILABLE):
+            return _away(error)
+    _log.error("request failed", method=request.method, path=request.path, exc_info=error)
+    return Problem(500, "This is a defect; the operator finds it in the log of the server.")
+
+
+def _away(error: Exception) -> Problem:
+    _log.warning("storage is away", reason=f"{type(error).__name__}: {error}")
+    detail = "The storage cannot be reached now; try again in a few seconds."
+    return Problem(503, detail, headers={"Retry-After": "5"})
+
+
+def _sentence(error: web.HTTPException) -> str:
+    match error.status:
+        case 404:
+            return "There is nothing at this address."
+        case 405:
+            return "This address does not take this method."
+        case _:
+            return error.text or error.reason
+
+
+def invalid(error: ValidationError, status: int = 422) -> Problem:
+    """The problem of a body or query that does not fit its model."""
+    errors: list[JsonValue] = [
+        {"where": ".".join(map(str, found["loc"])), "what": found["msg"]}
+        for found in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    return Problem(status, "What was sent does not fit; see `errors`.", errors=errors)

@@ -1,0 +1,69 @@
+"""The table of everything that can be asked of the gateway; the API's description is made of it."""
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from interfaces.gateway import incidents, live, results, writes
+from interfaces.gateway.auth import Doorkeeper, Login, Token
+from interfaces.gateway.exchange import Page, PageQuery
+from interfaces.gateway.health import Health, Metrics, health
+from interfaces.gateway.problems import Handler
+from projections.commands import Outcome
+from projections.data_sets import DataSet
+from projections.graph import Graph
+from projections.incidents import Incident
+from projections.journal import Entry
+from projections.machines import Machine
+from projections.simulations import Simulation
+from projections.timeline import TimelineEvent
+
+
+@dataclass(frozen=True)
+class Route:
+    """One operation: where it is, what goes in and what comes out."""
+
+    method: str
+    path: str
+    handler: Handler
+    answer: type[BaseModel] | str
+    """A model, or the media type of what is not JSON."""
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    status: int = 200
+    anonymous: bool = False
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may be answered with "not known yet"."""
+        return self.method == "POST" and not self.anonymous
+
+    @property
+    def summary(self) -> str:
+        return (self.handler.__doc__ or "").strip().splitlines()[0]
+
+
+def routes(doorkeeper: Doorkeeper, metrics: Metrics) -> list[Route]:
+    """All operations."""
+    i, r, one = incidents, results, "/api/v1/incidents/{id}"
+    return [
+        Route("POST", "/api/v1/login", doorkeeper.login, Token, body=Login, anonymous=True),
+        Route("POST", "/api/v1/incidents", i.create, Incident, body=i.NewIncident, status=201),
+        Route("GET", "/api/v1/incidents", i.list_all, Page[Incident], query=i.IncidentQuery),
+        Route("GET", one, i.one, Incident),
+        Route("POST", f"{one}/activate", i.activate, Incident),
+        Route("POST", f"{one}/cancel", i.cancel, Incident, body=i.Cancellation),
+        Route("POST", f"{one}/retry", i.retry, Incident, body=i.Retry),
+        Route("POST", f"{one}/archive", i.archive, Incident),
+        Route("GET", f"{one}/simulations", r.simulations, Page[Simulation]),
+        Route("GET", f"{one}/data-sets", r.data_sets, Page[DataSet]),
+        Route("GET", f"{one}/graph", i.graph, Graph, query=i.GraphQuery),
+        Route("GET", f"{one}/timeline", i.timeline, Page[TimelineEvent], query=PageQuery),
+        Route("GET", f"{one}/log", i.log, Page[Entry]),
+        Route("GET", "/api/v1/data-sets/{id}/content", r.content, "application/octet-stream"),
+        Route("GET", "/api/v1/machines", r.machines, Page[Machine]),
+        Route("GET", "/api/v1/commands/{id}", writes.command, Outcome),
+        Route("GET", "/api/v1/events", live.live, "text/event-stream", query=live.LiveQuery),
+        Route("GET", "/health", health, Health, anonymous=True),
+        Route("GET", "/metrics", metrics.show, "text/plain", anonymous=True),
+    ]

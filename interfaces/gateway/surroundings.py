@@ -1,0 +1,64 @@
+"""What the composition root gives to the web edge."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from aiohttp import web
+from pydantic import BaseModel, Field
+
+from bus import HybridClock, Log
+from managers.blobs import BlobStore
+from projections import Pool, Reader
+
+
+class GatewaySettings(BaseModel):
+    """How the web edge behaves; times are in seconds."""
+
+    write_deadline: float = Field(default=10.0, gt=0)
+    """After which a write is answered with "accepted, not known yet"."""
+    token_lifetime: float = Field(default=12 * 3600.0, gt=0)
+    login_failures: int = Field(default=5, gt=0)
+    """Of one name from one address within `login_window`, before more are refused."""
+    login_window: float = Field(default=60.0, gt=0)
+    heartbeat: float = Field(default=15.0, gt=0)
+    """Between two signs of life on a live stream."""
+    stalled: float = Field(default=60.0, gt=0)
+    """A client that takes nothing off a live stream for so long is dropped."""
+
+
+class Part(BaseModel):
+    """A manager or runner in this process, as `/health` shows it."""
+
+    owns: list[str] = []
+    """Partitions that are written or followed here."""
+    broken: dict[str, str] = {}
+    """What of it makes no progress, and why."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Ports and values that handlers use; `wall` gives seconds since the epoch."""
+
+    log: Log
+    clock: HybridClock
+    wall: Callable[[], float]
+    new_id: Callable[[], UUID]
+    reader: Reader
+    blobs: BlobStore
+    token_key: bytes
+    """Signs tokens (HS256): at least 32 random bytes, the same in every process."""
+    settings: GatewaySettings = field(default_factory=GatewaySettings)
+    parts: Callable[[], Mapping[str, Part]] = dict
+
+    @property
+    def pool(self) -> Pool:
+        return self.reader.pool
+
+
+EDGE = web.AppKey("edge", Edge)
+
+
+def edge_of(request: web.Request) -> Edge:
+    """The surroundings of the application that serves a request."""
+    return request.config_dict[EDGE]

@@ -1,0 +1,9 @@
+"""Fixtures of the contract tests."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.contract.log_contract")
+
+from tests.servers import database_url, mortal_server, server_url  # noqa: E402
+
+__all__ = ["database_url", "mortal_server", "server_url"]

@@ -1,0 +1,169 @@
+"""The PostgreSQL log when its database is slow, gone, killed or wrong."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from bus import Doubt, Log, LogError, LogUnavailable, Record
+from bus.postgres import PostgresLog, bell
+from tests.contract.log_contract import numbered, read_all, until
+from tests.servers import MortalServer
+
+BACKENDS = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'vestec log %'"
+DEADLINE = 0.5
+
+
+@pytest.fixture
+async def log(database_url: str) -> AsyncIterator[PostgresLog]:
+    log = await PostgresLog.connect(database_url, deadline=DEADLINE)
+    await log.declare("t", 1)
+    yield log
+    await log.close()
+
+
+@pytest.fixture
+async def operator(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of somebody else."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+async def send(operator: asyncpg.Connection, number: signal.Signals) -> None:
+    for (pid,) in await operator.fetch(BACKENDS):
+        os.kill(pid, number)
+
+
+async def test_an_append_without_an_answer_is_in_doubt(
+    log: Log, operator: asyncpg.Connection
+) -> None:
+    await log.append("t", 0, numbered(1))
+    await send(operator, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(5):
+            with pytest.raises(Doubt, match="t/0"):
+                await log.append("t", 0, numbered(2))
+    finally:
+        await send(operator, signal.SIGCONT)
+    offset = await log.append("t", 0, numbered(3))
+    expected = numbered(1, 2, 3) if offset == 2 else numbered(1, 3)
+    assert [stored.record for stored in await read_all(log, "t", 0)] == expected
+
+
+async def test_an_append_under_way_when_the_log_is_closed_is_in_doubt(
+    log: Log, operator: asyncpg.Connection
+) -> None:
+    await operator.execute("BEGIN; SELECT FROM vestec_log.heads FOR UPDATE")
+    append = asyncio.create_task(log.append("t", 0, numbered(1)))
+
+    async def sent() -> bool:
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        return bool(await operator.fetch(waiting))
+
+    await until(sent)
+    await log.close()
+    with pytest.raises(Doubt):
+        await append
+    with pytest.raises(LogError, match="closed"):
+        await log.read("t", 0, 0)
+
+
+async def test_what_the_database_refuses_was_not_written(
+    log: Log, operator: asyncpg.Connection
+) -> None:
+    await log.append("t", 0, numbered(1))
+    with pytest.raises(LogError, match="not text"):
+        await log.append("t", 0, [Record("\udc80", b"")])
+    await operator.execute("ALTER TABLE vestec_log.batches ADD CHECK (stop < 3)")
+    with pytest.raises(LogError, match="refused"):
+        await log.append("t", 0, numbered(2, 3))
+    assert await log.append("t", 0, numbered(4)) == 1
+
+
+async def test_lost_connections_are_replaced(
+    log: Log, operator: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bell's as well: the other one rings where nobody would look by himself."""
+    await log.append("t", 0, numbered(1))
+    await operator.fetch(BACKENDS.replace("pid", "pg_terminate_backend(pid)"))
+    async with asyncio.timeout(10):
+        assert len(await log.read("t", 0, 0)) == 1
+        waiting = asyncio.create_task(log.wait("t", 0, 1))
+        await operator.execute("UPDATE vestec_log.heads SET next = 2")
+        await waiting
+
+
+async def test_a_lost_bell_is_made_up_for(log: Log, operator: asyncpg.Connection) -> None:
+    waiting = asyncio.create_task(log.wait("t", 0, 0))
+    async with asyncio.timeout(3 * bell.LOOK_EVERY):
+        await operator.execute("UPDATE vestec_log.heads SET next = 1")
+        await waiting
+
+
+async def test_many_open_an_empty_database_at_once(database_url: str) -> None:
+    async with asyncio.timeout(10):
+        logs = await asyncio.gather(*(PostgresLog.connect(database_url) for _ in range(6)))
+    await asyncio.gather(*(log.declare("t", 2) for log in logs))
+    assert await logs[0].append("t", 1, numbered(1)) == 0
+    for log in logs:
+        await log.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [("postgresql://u@/d?host=/nowhere&port=1", "cannot be reached"), ("http://x", "is wrong")],
+)
+async def test_a_log_that_is_not_there(url: str, reason: str) -> None:
+    with pytest.raises(LogError, match=reason):
+        await PostgresLog.connect(url, deadline=0.2)
+
+
+async def test_the_server_is_killed_while_writers_append(mortal_server: MortalServer) -> None:
+    """Acknowledged appends survive, doubtful ones are whole or absent, and all goes on."""
+    log = await PostgresLog.connect(mortal_server.url, deadline=DEADLINE)
+    await log.declare("t", 4)
+    kept: list[list[Record]] = [[] for _ in range(4)]
+    doubtful: list[list[Record]] = [[] for _ in range(4)]
+    under_way = asyncio.Semaphore(0)
+
+    async def write(partition: int) -> None:
+        for number in range(100_000):
+            records = [Record(f"{number}", b"%d" % n) for n in range(5)]
+            try:
+                assert await log.append("t", partition, records) == len(kept[partition])
+                kept[partition].extend(records)
+            except Doubt:
+                doubtful[partition] = records
+                return
+            if number == 20:
+                under_way.release()
+
+    async with asyncio.timeout(60), log.membership("g", "t") as member:
+        everything = await member.changed(frozenset())
+        async with asyncio.TaskGroup() as tasks:
+            for partition in range(4):
+                tasks.create_task(write(partition))
+            for _ in range(4):
+                await under_way.acquire()
+            mortal_server.kill()
+        with pytest.raises(LogUnavailable, match="cannot be reached"):
+            await log.append("t", 0, numbered(1))
+        with pytest.raises(LogUnavailable, match="cannot be reached"):
+            await log.read("t", 0, 0)
+        waiting = [asyncio.create_task(log.wait("t", n, len(kept[n]) + 5)) for n in range(4)]
+        await mortal_server.stop()
+        await mortal_server.start()
+        for partition in range(4):
+            found = [stored.record for stored in await read_all(log, "t", partition)]
+            acknowledged = [
+                record for offset in sorted(kept[partition]) for record in kept[partition][offset]
+            ]
+            assert found in (acknowledged, acknowledged + doubtful[partition])
+            await log.append("t", partition, numbered(*range(10)))
+        await asyncio.gather(*waiting)
+        assert await member.changed(frozenset()) == everything
+    await log.close()

@@ -1,0 +1,110 @@
+"""The gateway as clients meet it, over real tables, a log in memory and managers' work by hand."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid5
+
+from aiohttp.test_utils import TestClient, TestServer
+from aiohttp import web
+from obstore.store import MemoryStore
+
+from bus import HybridClock
+from events.envelope import commands_topic, decode_issued, events_topic
+from events.incidents import IncidentCreated
+from events.users import EVERYONE, UserAdded, login_digest
+from events.values import Context
+from interfaces.external_data.push import PushSettings, add_push
+from interfaces.gateway import Edge, GatewaySettings, Verifier, gateway, hash_password
+from managers.blobs import BlobStore
+from projections import Pool, Reader
+from projections.people import Person, keep_credential, keep_person
+from tests.projections.story import Story
+from tests.projections.tables import caught_up, running
+
+ANNA, BERT, ROOT = (uuid5(UUID(int=0), name) for name in ("anna", "bert", "root"))
+PASSWORD = "correct horse"
+_HASH = hash_password(PASSWORD)
+
+Client = TestClient[web.Request, web.Application]
+
+
+@dataclass
+class Site:
+    """A gateway with its log, its users and their tokens."""
+
+    story: Story
+    edge: Edge
+    client: Client
+    tokens: dict[UUID, str]
+
+    def as_user(self, user: UUID = ANNA) -> dict[str, str]:
+        """The headers of a user's requests."""
+        return {"Authorization": f"Bearer {self.tokens[user]}"}
+
+    async def get(self, path: str, user: UUID = ANNA, status: int = 200, **more: Any) -> Any:
+        """The JSON that is at a path."""
+        return await self._json("GET", path, user, status, **more)
+
+    async def post(self, path: str, user: UUID = ANNA, status: int = 200, **more: Any) -> Any:
+        """The JSON that is answered to a post."""
+        return await self._json("POST", path, user, status, **more)
+
+    async def _json(self, method: str, path: str, user: UUID, status: int, **more: Any) -> Any:
+        headers = self.as_user(user) | more.pop("headers", {})
+        async with self.client.request(method, path, headers=headers, **more) as response:
+            assert response.status == status, await response.text()
+            return await response.json()
+
+
+@asynccontextmanager
+async def open_site(
+    pool: Pool, settings: GatewaySettings | None = None, push: PushSettings | None = None
+) -> AsyncIterator[Site]:
+    """A gateway that is served while the context lasts; there are no managers behind it."""
+    story = await Story(partitions=1).begin()
+    async with running(story, pool) as reader:
+        edge = _edge(story, reader, settings or GatewaySettings())
+        verifier = Verifier()
+        app = gateway(edge, verifier)
+        add_push(app, edge, push, verifier)
+        async with TestClient(TestServer(app)) as client:
+            await _add_users(story, reader)
+            tokens = {user: await _token(client, name) for name, user in _USERS.items()}
+            yield Site(story, edge, client, tokens)
+
+
+_USERS = {"anna": ANNA, "bert": BERT, "root": ROOT}
+
+
+def _edge(story: Story, reader: Reader, settings: GatewaySettings) -> Edge:
+    return Edge(
+        log=story.log,
+        clock=HybridClock(lambda: story.now),
+        wall=lambda: story.now,
+        new_id=story.id,
+        reader=reader,
+        blobs=BlobStore(MemoryStore()),
+        token_key=random.Random(1).randbytes(32),
+        settings=settings,
+    )
+
+
+async def _add_users(story: Story, reader: Reader) -> None:
+    for name, user in _USERS.items():
+        await keep_person(reader.pool, Person(id=user, username=name, name=name, email=""))
+        await keep_credential(reader.pool, "user", str(user), _HASH)
+        added = UserAdded(user=user, login=login_digest(name), administrator=name == "root")
+        place = await story.commit(Context.USERS, EVERYONE, added)
+    await caught_up(reader, place)
+
+
+async def _token(client: Client, name: str) -> str:
+    login = {"username": name, "password": PASSWORD}
+    async with client.post("/api/v1/login", json=login) as response:
+        assert response.status == 200, await response.text()
+        token: str = (await response.json())["token"]
+        return token

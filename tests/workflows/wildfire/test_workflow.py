@@ -1,0 +1,76 @@
+"""The wildfire workflow, rehearsed on the Tubbs fire with canned results of the model."""
+
+from pathlib import Path
+
+import pytest
+
+import workflows.wildfire.workflow as under_test
+from events.incidents import IncidentStatus
+from events.values import Context
+from workflows.testing import Kit, rehearse
+from workflows.wildfire import wildfire
+from workflows.wildfire.model import FORECAST_OUTPUTS, VERIFY_OUTPUTS
+
+TUBBS = Path(under_test.__file__).parent / "data" / "tubbs_2017"
+PASSES = sorted((TUBBS / "passes").glob("*.csv"))
+RESULTS = {"fire-spread": {name: f"canned {name}".encode() for name in FORECAST_OUTPUTS}}
+
+
+@pytest.fixture(autouse=True)
+def canned_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        under_test,
+        "verify",
+        lambda files: {name: sorted(files)[0].encode() for name in VERIFY_OUTPUTS},
+    )
+
+
+async def begin(kit: Kit) -> str:
+    incident = await kit.start()
+    await kit.push(incident, "landscape", (TUBBS / "landscape.tif").read_bytes())
+    await kit.push(incident, "weather", (TUBBS / "weather.csv").read_bytes())
+    report = '{"latitude": 38.60895, "longitude": -122.62879, "time": "2017-10-09T04:45:00Z"}'
+    await kit.push(incident, "report", report)
+    return incident
+
+
+@rehearse(wildfire, results=RESULTS)
+async def test_the_tubbs_fire_from_report_to_all_clear(kit: Kit) -> None:
+    incident = await begin(kit)
+    await kit.push(incident, "hotspots", PASSES[0].read_bytes())
+    await kit.push(incident, "hotspots", PASSES[1].read_bytes(), settle=False)
+    for one in PASSES[2:]:
+        await kit.push(incident, "hotspots", one.read_bytes())
+    await kit.push(incident, "all-clear", "contained")
+    assert (await kit.incident(incident)).status == IncidentStatus.COMPLETE
+    created = [
+        event.event.request.comment
+        for event in await kit.events(incident, Context.SIMULATIONS)
+        if event.event.type == "SimulationCreated"
+    ]
+    assert created == [
+        "report of 04:45 UTC",
+        "satellite pass of 10:15 UTC",
+        "satellite pass of 19:56 and 21:36 UTC",
+    ]
+    names = set(await kit.data_sets(incident))
+    assert "probability_2017-10-09T2136Z.tif" in names
+    assert "probability_2017-10-09T1015Z.tif" not in names
+    assert {name for name in names if name.startswith("scores")} == {
+        "scores_2017-10-09T0445Z.json",
+        "scores_2017-10-09T1015Z.json",
+        "scores_2017-10-09T2136Z.json",
+    }
+    assert "no forecast: the weather ends 05:45 UTC" in await kit.notes(incident)
+
+
+@rehearse(wildfire, results=RESULTS)
+async def test_malformed_rows_are_refused_with_their_reason(kit: Kit) -> None:
+    incident = await begin(kit)
+    rows = PASSES[0].read_text().splitlines()
+    rows[3] = rows[3].replace("2017-10-09", "yesterday")
+    rows[5] = "38.6,-122.6"
+    await kit.push(incident, "hotspots", "\n".join(rows))
+    refused = [note for note in await kit.notes(incident) if note.startswith("row")]
+    assert [note.split(":")[0] for note in refused] == ["row 4", "row 6"]
+    assert len((await kit.incident(incident)).runs) == 0

@@ -1,0 +1,75 @@
+"""What a wildfire incident is told at its creation, and what its stages keep for each other."""
+
+from datetime import datetime
+from typing import Literal, Self
+
+from pydantic import BaseModel, Field, JsonValue, model_validator
+
+from events.datasets import DataSet
+from events.values import Blob
+from workflows.wildfire.detections import Area, Detection, Pass
+from workflows.wildfire.weather import Span
+
+
+class FireParameters(BaseModel):
+    """What a responder decides when a fire becomes an incident."""
+
+    area: Area | None = None
+    """Detections outside are not this fire's."""
+    hours: int = Field(default=6, ge=1, le=48)
+    """Length of a forecast."""
+    members: int = Field(default=20, ge=1, le=500)
+    """Runs of the ensemble; 20 is the least to speak of probability."""
+    timezone: str = "UTC"
+    """Of the people on the ground, as in `America/Los_Angeles`; times on pictures are theirs."""
+
+    @model_validator(mode="after")
+    def _corners_in_order(self) -> Self:
+        if self.area and not (
+            self.area.west < self.area.east and self.area.south < self.area.north
+        ):
+            raise ValueError("the area's west must be west of its east, its south south of north")
+        return self
+
+
+class Report(BaseModel):
+    """Somebody saw fire."""
+
+    latitude: float = Field(ge=-90, le=90)
+    longitude: float = Field(ge=-180, le=180)
+    time: datetime
+
+
+class Sources(BaseModel):
+    """What a forecast starts from."""
+
+    kind: Literal["report", "pass"]
+    name: str
+    start: datetime
+    ignition: list[dict[str, JsonValue]]
+    burned: list[Detection] = []
+
+
+class Forecast(BaseModel):
+    """A forecast that was made, with the files a later score needs."""
+
+    start: datetime
+    name: str
+    files: dict[str, Blob]
+    data_sets: list[DataSet]
+
+
+class FireState(BaseModel):
+    """What is known of the fire."""
+
+    landscape: Blob | None = None
+    weather: Blob | None = None
+    weather_span: Span | None = None
+    places: Blob | None = None
+    report: Report | None = None
+    passes: list[Pass] = []
+    observed: list[DataSet] = []
+    """The newest map of what was seen to burn."""
+    forecasts: list[Forecast] = []
+    scored: list[datetime] = []
+    """Starts of the forecasts that a pass has judged."""

@@ -1,0 +1,350 @@
+"""The stages of a wildfire: ground and weather, the report, satellite passes, forecasts, scores."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from events.datasets import DataSet
+from events.values import Blob
+from workflows import Arrival, Incident, Reject, Retry, Workflow, minutes, seconds
+from workflows.wildfire.detections import Area, Detection, Pass, Read, merge, read_feed
+from workflows.wildfire.model import FORECAST, FORECAST_OUTPUTS, as_json, verify
+from workflows.wildfire.observed import observed_map
+from workflows.wildfire.state import (
+    FireParameters,
+    FireState,
+    Forecast,
+    Report,
+    Sources,
+)
+from workflows.wildfire.weather import Span, read_weather
+
+Fire = Incident[FireParameters, FireState]
+
+wildfire = Workflow(
+    "wildfire", version=1, title="Wildfire", parameters=FireParameters, state=FireState
+)
+
+_TYPES = {"tif": "2D_FIRE", "geojson": "GEOJSON", "json": "SCORES", "png": "PICTURE"}
+_MEDIA = {
+    "tif": "image/tiff",
+    "geojson": "application/geo+json",
+    "json": "application/json",
+    "png": "image/png",
+}
+_REGISTERED = tuple(name for name in FORECAST_OUTPUTS if not name.endswith((".npz", ".json")))
+
+
+@wildfire.on_activate
+async def start(incident: Fire) -> None:
+    """Open an endpoint for everything that may arrive."""
+    await incident.gather(
+        incident.endpoints.push("landscape", to=landscape),
+        incident.endpoints.push("weather", to=weather),
+        incident.endpoints.push("places", to=places),
+        incident.endpoints.push("report", to=report),
+        incident.endpoints.push("hotspots", to=hotspots),
+        incident.endpoints.push("all-clear", to=all_clear),
+    )
+
+
+# The ground, the weather, and the report.
+
+
+@wildfire.stage(lane="ground")
+async def landscape(incident: Fire, arrival: Arrival) -> None:
+    """The terrain, as the model reads it (a GeoTIFF of eight bands)."""
+    content = arrival.bytes()
+    if content[:4] not in (b"II*\0", b"MM\0*"):
+        raise Reject("the landscape is not a TIFF file")
+    incident.state.landscape = await _keep(incident, "landscape.tif", content)
+    _forecast_from_report(incident)
+
+
+@wildfire.stage(lane="ground")
+async def weather(incident: Fire, arrival: Arrival) -> None:
+    """Hourly weather, as the model reads it."""
+    try:
+        span = read_weather(arrival.text())
+    except ValueError as error:
+        raise Reject(str(error)) from error
+    incident.state.weather = await _keep(incident, "weather.csv", arrival.bytes())
+    incident.state.weather_span = span
+    _forecast_from_report(incident)
+
+
+@wildfire.stage(lane="ground")
+async def places(incident: Fire, arrival: Arrival) -> None:
+    """Names for the pictures."""
+    incident.state.places = await _keep(incident, "places.json", arrival.bytes())
+
+
+@wildfire.stage(lane="ground")
+async def report(incident: Fire, arrival: Arrival) -> None:
+    """Somebody saw fire: JSON with `latitude`, `longitude` and `time`."""
+    try:
+        incident.state.report = Report.model_validate_json(arrival.bytes())
+    except ValidationError as error:
+        raise Reject(f"not a report: {_first(error)}") from error
+    if not (incident.state.landscape and incident.state.weather):
+        incident.note("the forecast waits for the landscape and the weather", "warning")
+    _forecast_from_report(incident)
+
+
+def _forecast_from_report(incident: Fire) -> None:
+    """As soon as report, landscape and weather are there, and no satellite has seen more."""
+    state = incident.state
+    seen = state.report
+    if seen is None or state.landscape is None or state.weather is None or state.passes:
+        return
+    if not _covered(incident, seen.time):
+        return
+    point: dict[str, JsonValue] = {"latitude": seen.latitude, "longitude": seen.longitude}
+    name = f"report of {seen.time:%H:%M} UTC"
+    incident.send(forecast, Sources(kind="report", name=name, start=seen.time, ignition=[point]))
+
+
+async def _keep(incident: Fire, name: str, content: bytes) -> Blob:
+    return (await incident.data.register(name, content, comment="input of the forecasts")).blob
+
+
+# Satellite passes.
+
+
+class Feed(BaseModel):
+    """What the files of a burst held; a file that is no feed has an error instead."""
+
+    read: Read | None = None
+    error: str = ""
+
+
+@wildfire.stage(lane="feed", debounce=(seconds(2), minutes(1)))
+async def hotspots(incident: Fire, arrivals: list[Arrival]) -> None:
+    """Merge what satellites saw; score what was forecast; forecast from what is new."""
+    feeds = await incident.step(read_arrivals, arrivals, incident.parameters.area)
+    _refuse(incident, arrivals, feeds)
+    known = incident.state.passes
+    new = [one for feed in feeds if feed.read for one in feed.read.passes]
+    passes = merge(known, new)
+    gained = [one for one in passes if one not in known]
+    if not gained:
+        return
+    incident.state.passes = passes
+    observed = await incident.data.register(
+        "observed.geojson",
+        as_json(observed_map(passes)),
+        type="GEOJSON",
+        media_type="application/geo+json",
+        comment=f"seen by {len(passes)} satellite passes",
+        supersedes=incident.state.observed,
+    )
+    incident.state.observed = [observed]
+    newest = max((one.time for one in known), default=None)
+    fresh = [one for one in gained if newest is None or one.time >= newest]
+    if fresh:
+        _forecast_from_passes(incident, passes, fresh)
+        incident.send(score, fresh)
+    else:
+        incident.note("late passes joined the burned area; no forecast starts from the past")
+
+
+def read_arrivals(arrivals: list[Arrival], area: Area | None) -> list[Feed]:
+    """Each arrival's detections, or why it is no feed."""
+    return [_read_one(arrival, area) for arrival in arrivals]
+
+
+def _read_one(arrival: Arrival, area: Area | None) -> Feed:
+    try:
+        return Feed(read=read_feed(arrival.text(), area))
+    except ValueError as error:
+        return Feed(error=str(error))
+
+
+def _refuse(incident: Fire, arrivals: list[Arrival], feeds: list[Feed]) -> None:
+    for arrival, feed in zip(arrivals, feeds, strict=True):
+        if feed.read is None:
+            incident.reject(arrival, feed.error)
+            continue
+        for refused in feed.read.refused:
+            incident.reject(arrival, f"row {refused.row}: {refused.reason}")
+        left = feed.read.not_credible, feed.read.outside
+        if any(left):
+            incident.note(f"left out: {left[0]} of low confidence, {left[1]} outside the area")
+
+
+def _forecast_from_passes(incident: Fire, passes: list[Pass], fresh: list[Pass]) -> None:
+    state, begin = incident.state, fresh[-1].time
+    if state.landscape is None:
+        incident.note("no forecast: there is no landscape", "warning")
+        return
+    if not _covered(incident, begin):
+        return
+    burning = [d for one in fresh for d in one.detections]
+    burned = [d for one in passes if one not in fresh for d in one.detections]
+    named = " and ".join(f"{one.time:%H:%M}" for one in fresh)
+    incident.send(
+        forecast,
+        Sources(
+            kind="pass",
+            name=f"satellite pass of {named} UTC",
+            start=begin,
+            ignition=[_point(d) for d in burning],
+            burned=burned,
+        ),
+    )
+
+
+def _covered(incident: Fire, begin: datetime) -> bool:
+    """Whether the weather reaches over the forecast; says so if it does not."""
+    span: Span | None = incident.state.weather_span
+    if span is None:
+        incident.note("no forecast: there is no weather", "warning")
+        return False
+    end = begin + timedelta(hours=incident.parameters.hours)
+    if begin < span.begins:
+        incident.note(f"no forecast: the weather begins {span.begins:%H:%M} UTC", "warning")
+    elif end > span.ends:
+        incident.note(f"no forecast: the weather ends {span.ends:%H:%M} UTC", "warning")
+    return span.begins <= begin and end <= span.ends
+
+
+# Forecasts and their scores.
+
+
+@wildfire.stage(lane="forecast", latest=True, retry=Retry(times=1, wait=5.0))
+async def forecast(incident: Fire, sources: Sources) -> None:
+    """One job: an ensemble on two processes, and its picture."""
+    state = incident.state
+    inputs = _inputs(incident, sources)
+    done = await incident.simulations.run(
+        "fire-spread",
+        FORECAST,
+        inputs=inputs,
+        outputs=FORECAST_OUTPUTS,
+        walltime=minutes(10),
+        cpus_per_task=2,
+        comment=sources.name,
+    )
+    older = state.forecasts[-1].data_sets if state.forecasts else []
+    made = [
+        await _register(incident, name, done.outputs[name], sources, done.simulation, older)
+        for name in _REGISTERED
+    ]
+    files = {name: await incident.simulations.stored(content) for name, content in inputs.items()}
+    forecast_made = Forecast(
+        start=sources.start, name=sources.name, files={**files, **done.outputs}, data_sets=made
+    )
+    state.forecasts = [*state.forecasts, forecast_made]
+    missed = [one for one in state.passes if one.time > sources.start]
+    if missed:
+        incident.send(score, missed)
+
+
+def _inputs(incident: Fire, sources: Sources) -> dict[str, bytes | Blob]:
+    state, parameters = incident.state, incident.parameters
+    if state.landscape is None or state.weather is None:
+        raise Reject("a forecast needs a landscape and weather")
+    request: JsonValue = {
+        "format": "firespread-request/1",
+        "incident": {"id": incident.id, "name": incident.name, "exercise": incident.exercise},
+        "source": {"kind": sources.kind, "name": sources.name},
+        "start": _utc(sources.start),
+        "hours": parameters.hours,
+        "members": parameters.members,
+        "ignition": list(sources.ignition),
+        "burned": [_point(d) for d in sources.burned],
+        "parameters": {},
+    }
+    inputs: dict[str, bytes | Blob] = {
+        "request.json": as_json(request),
+        "landscape.tif": state.landscape,
+        "weather.csv": state.weather,
+    }
+    if state.places:
+        inputs["places.json"] = state.places
+    return inputs
+
+
+async def _register(
+    incident: Fire,
+    name: str,
+    blob: Blob,
+    sources: Sources,
+    simulation: UUID,
+    older: list[DataSet],
+) -> DataSet:
+    stem, _, kind = name.rpartition(".")
+    full = f"{stem}_{sources.start:%Y-%m-%dT%H%MZ}.{kind}"
+    return await incident.data.register(
+        full,
+        blob,
+        type=_TYPES[kind],
+        media_type=_MEDIA[kind],
+        comment=f"forecast from the {sources.name}",
+        simulation=simulation,
+        supersedes=[one for one in older if one.name.startswith(f"{stem}_")],
+    )
+
+
+@wildfire.stage(lane="score")
+async def score(incident: Fire, passes: list[Pass]) -> None:
+    """Score every forecast that a pass is the first after, and draw both."""
+    for made in incident.state.forecasts:
+        observed = next((one for one in passes if one.time > made.start), None)
+        first = next((one for one in incident.state.passes if one.time > made.start), None)
+        if observed is not None and observed == first and made.start not in incident.state.scored:
+            await _score(incident, made, observed)
+            incident.state.scored = [*incident.state.scored, made.start]
+
+
+async def _score(incident: Fire, made: Forecast, observed: Pass) -> None:
+    def scored(forecast: Forecast, observed: Pass) -> dict[str, Blob]:
+        files = {name: incident.data.get_now(blob) for name, blob in forecast.files.items()}
+        files["detections.json"] = as_json(
+            {
+                "format": "firespread-detections/1",
+                "name": f"satellite pass of {observed.time:%H:%M} UTC",
+                "time": _utc(observed.time),
+                "detections": [_point(d) for d in observed.detections],
+            }
+        )
+        outputs = verify(files)
+        return {name: incident.data.put_now(content) for name, content in outputs.items()}
+
+    outputs = await incident.step(scored, made, observed)
+    for name, blob in outputs.items():
+        stem, _, kind = name.rpartition(".")
+        await incident.data.register(
+            f"{stem}_{made.start:%Y-%m-%dT%H%MZ}.{kind}",
+            blob,
+            type=_TYPES[kind],
+            media_type=_MEDIA[kind],
+            comment=f"forecast from the {made.name}, scored by the pass of {observed.time:%H:%M}",
+        )
+
+
+@wildfire.stage(lane="all-clear")
+async def all_clear(incident: Fire, arrival: Arrival) -> None:
+    """A responder says that it is over."""
+    incident.complete(arrival.text() or "all clear")
+
+
+def _point(detection: Detection) -> dict[str, JsonValue]:
+    return {
+        "latitude": detection.latitude,
+        "longitude": detection.longitude,
+        "scan_km": detection.scan_km,
+        "track_km": detection.track_km,
+        "time": _utc(detection.time),
+        "frp_mw": detection.frp_mw,
+    }
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
