@@ -40,7 +40,7 @@ class CachedLog(Log):
     ) -> Sequence[Stored]:
         tail = self._tails[topic, partition]
         if tail.end == offset:
-            await self._look_behind(topic, partition, tail)
+            await self._look_behind(topic, partition, tail, offset)
             if tail.end == offset:
                 return []
         if tail.start <= offset < tail.end:
@@ -70,15 +70,14 @@ class CachedLog(Log):
     async def close(self) -> None:
         await self._engine.close()
 
-    async def _look_behind(self, topic: str, partition: int, tail: "_Tail") -> None:
-        """Add what the engine has behind the tail, by a question asked after this call began."""
+    async def _look_behind(self, topic: str, partition: int, tail: "_Tail", end: int) -> None:
+        """Add what the engine has behind `end`, unless it was asked after this call began."""
         asked = tail.asked
         async with tail.turn:
-            if tail.answered <= asked:
+            if tail.end == end and tail.answered <= asked:
                 tail.asked += 1
-                number = tail.asked
-                tail.add(await self._engine.read(topic, partition, tail.end))
-                tail.answered = number
+                tail.add(await self._engine.read(topic, partition, end))
+                tail.answered = tail.asked
 
 
 class _Tail:

@@ -6,7 +6,7 @@ From the command line, else the environment (`VESTEC_…`), else these defaults.
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, UrlConstraints
+from pydantic import Field, SecretStr, UrlConstraints
 from pydantic_core import Url
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -45,6 +45,11 @@ class Settings(BaseSettings):
         256 * 1024 * 1024, gt=0, description="Largest push to an endpoint, in bytes."
     )
     pull_deadline: float = Field(30.0, gt=0, description="Seconds that one pull may take.")
+    token_key: SecretStr | None = Field(
+        None,
+        description="Signs logins: at least 32 characters, the same in every process."
+        " Made once and kept in the data folder if unset.",
+    )
     token_hours: float = Field(12.0, gt=0, description="Hours after which a login ends.")
     look: float = Field(
         2.0, gt=0, description="Seconds between two looks at the jobs of a machine."

@@ -1,6 +1,6 @@
 """Data that is pushed to us by HTTP: `POST /EDI/<path>`, any bytes, by whoever knows the path.
 
-The answer comes once the arrival is durable in the log. Small bodies travel in the log itself, large
+The answer comes once the arrival is durable. Small bodies travel in the log itself, large
 ones go to the blob store as they come in, and are never whole in memory.
 """
 

@@ -19,8 +19,8 @@ from interfaces.gateway.throttle import Throttle
 from projections.people import find_credential
 from projections.users import User, find_login, find_user
 
-USER = "user"
-EXPIRES = "expires"
+USER = web.RequestKey("user", User)
+EXPIRES = web.RequestKey("expires", float)
 _ALGORITHM = "HS256"
 
 
@@ -48,6 +48,7 @@ class Doorkeeper:
         self._throttle = Throttle(settings.login_failures, settings.login_window, edge.wall)
 
     async def login(self, request: web.Request) -> web.StreamResponse:
+        """Exchange a name and a password for a token."""
         edge, wanted = edge_of(request), await body_of(request, Login)
         who = (login_digest(wanted.username), request.remote)
         self._throttle.check(who)
@@ -108,5 +109,4 @@ def _unauthorised(detail: str) -> Problem:
 
 def user_of(request: web.Request) -> User:
     """Who sent the request."""
-    user: User = request[USER]
-    return user
+    return request[USER]

@@ -12,7 +12,7 @@ from projections.database import UNAVAILABLE
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-STARTED = "response started"
+STARTED = web.RequestKey("started", bool)
 """Set on a request whose answer is being streamed: it is too late for another one."""
 
 _log = structlog.get_logger()

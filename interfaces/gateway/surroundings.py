@@ -46,7 +46,7 @@ class Edge:
     new_id: Callable[[], UUID]
     reader: Reader
     blobs: BlobStore
-    token_key: bytes
+    token_key: bytes = field(repr=False)
     """Signs tokens (HS256): at least 32 random bytes, the same in every process."""
     settings: GatewaySettings = field(default_factory=GatewaySettings)
     parts: Callable[[], Mapping[str, Part]] = dict

@@ -9,7 +9,7 @@ import contextlib
 import os
 import secrets
 import signal
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process, SubprocessStreamProtocol
 from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -50,7 +50,7 @@ class LocalConnection:
     async def run(self, script: str, *, deadline: float, output_limit: int = MIB) -> Completed:
         """As `Connection.run`; a cut script is killed, what it had detached lives on."""
         async with self._sessions:
-            shell = await self._shell()
+            transport, shell = await self._shell()
             grace = 0.0
             try:
                 async with asyncio.timeout(deadline):
@@ -61,6 +61,7 @@ class LocalConnection:
                 raise CommandCut(f"a command had not ended after {deadline:g} s") from None
             finally:
                 await _end(shell, grace)
+                transport.close()
 
     async def put(self, path: PurePosixPath, chunks: AsyncIterable[bytes]) -> None:
         """As `Connection.put`."""
@@ -89,15 +90,21 @@ class LocalConnection:
             while chunk := await asyncio.to_thread(file.read, MIB):
                 yield chunk
 
-    async def _shell(self) -> Process:
+    async def _shell(self) -> tuple[asyncio.SubprocessTransport, Process]:
+        """The transport, too: its pipes may be held open by what the script has detached."""
+        loop = asyncio.get_running_loop()
         try:
-            return await asyncio.create_subprocess_exec(
-                "/bin/sh", "-s",
-                stdin=PIPE, stdout=PIPE, stderr=PIPE,
-                cwd="/", env=self._environment, start_new_session=True,
-            )  # fmt: skip
+            transport, protocol = await loop.subprocess_exec(
+                lambda: SubprocessStreamProtocol(limit=MIB, loop=loop),
+                "/bin/sh",
+                "-s",
+                cwd="/",
+                env=self._environment,
+                start_new_session=True,
+            )
         except OSError as error:
             raise Unreachable(f"cannot start /bin/sh here: {error.strerror}") from error
+        return transport, Process(transport, protocol, loop)
 
 
 async def _converse(shell: Process, frame: Frame, output_limit: int) -> Completed:

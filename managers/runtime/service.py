@@ -7,6 +7,7 @@ import structlog
 
 from bus import LogReplaced
 from events.envelope import events_topic
+from events.values import Context
 from managers.runtime.folding import PartitionBroken
 from managers.runtime.manager import Manager
 from managers.runtime.owner import Owner
@@ -29,6 +30,15 @@ class Service(Generic[S, W]):
         self._owners: dict[int, asyncio.Task[None]] = {}
         self.broken: dict[int, str] = {}
         """Partitions that were given up, and why."""
+
+    @property
+    def context(self) -> Context:
+        return self._manager.context
+
+    @property
+    def owned(self) -> frozenset[int]:
+        """The partitions that this process writes."""
+        return frozenset(self._owners)
 
     async def run(self) -> NoReturn:
         """Take part until cancelled; hands over its partitions on leaving."""

@@ -1,4 +1,7 @@
-"""The gateway as clients meet it, over real tables, a log in memory and managers' work by hand."""
+"""The gateway as clients meet it, over real tables and a log in memory.
+
+Incidents have their real manager, when asked for; what the others do is written by hand.
+"""
 
 import asyncio
 import random
@@ -8,18 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
-from aiohttp.test_utils import TestClient, TestServer
 from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from obstore.store import MemoryStore
 
 from bus import HybridClock
-from events.envelope import commands_topic, decode_issued, events_topic
-from events.incidents import IncidentCreated
 from events.users import EVERYONE, UserAdded, login_digest
 from events.values import Context
 from interfaces.external_data.push import PushSettings, add_push
 from interfaces.gateway import Edge, GatewaySettings, Verifier, gateway, hash_password
 from managers.blobs import BlobStore
+from managers.incidents import WorkflowPlan, incident_manager
+from managers.runtime import Assignment, Service, Surroundings, Work
 from projections import Pool, Reader
 from projections.people import Person, keep_credential, keep_person
 from tests.projections.story import Story
@@ -28,6 +31,8 @@ from tests.projections.tables import caught_up, running
 ANNA, BERT, ROOT = (uuid5(UUID(int=0), name) for name in ("anna", "bert", "root"))
 PASSWORD = "correct horse"
 _HASH = hash_password(PASSWORD)
+_VERIFIER = Verifier()
+"""Of all sites: it remembers what was right, which is slow to find out."""
 
 Client = TestClient[web.Request, web.Application]
 
@@ -64,13 +69,12 @@ class Site:
 async def open_site(
     pool: Pool, settings: GatewaySettings | None = None, push: PushSettings | None = None
 ) -> AsyncIterator[Site]:
-    """A gateway that is served while the context lasts; there are no managers behind it."""
+    """A gateway that is served while the context lasts."""
     story = await Story(partitions=1).begin()
     async with running(story, pool) as reader:
         edge = _edge(story, reader, settings or GatewaySettings())
-        verifier = Verifier()
-        app = gateway(edge, verifier)
-        add_push(app, edge, push, verifier)
+        app = gateway(edge, _VERIFIER)
+        add_push(app, edge, push, _VERIFIER)
         async with TestClient(TestServer(app)) as client:
             await _add_users(story, reader)
             tokens = {user: await _token(client, name) for name, user in _USERS.items()}
@@ -108,3 +112,28 @@ async def _token(client: Client, name: str) -> str:
         assert response.status == 200, await response.text()
         token: str = (await response.json())["token"]
         return token
+
+
+@asynccontextmanager
+async def incidents_managed(story: Story) -> AsyncIterator[None]:
+    """The Workflow Manager at work, with the one workflow `plain`, which has no stages."""
+
+    def no_stages(_assigned: Assignment[Any, Any]) -> Work[Any]:
+        raise AssertionError("there is no stage to run")
+
+    plan = WorkflowPlan("plain", 1, {}, check=_checked)
+    around = Surroundings(
+        story.log, HybridClock(lambda: story.now), lambda: story.now, story.chance
+    )
+    task = asyncio.create_task(Service(incident_manager({"plain": plan}, no_stages), around).run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _checked(parameters: dict[str, Any]) -> dict[str, Any]:
+    if "area" in parameters and not isinstance(parameters["area"], list):
+        raise ValueError("area must be a list of corners")
+    return parameters

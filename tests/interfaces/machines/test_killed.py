@@ -91,7 +91,7 @@ def test_a_killed_wrapper_has_claimed_for_good_or_not_at_all(
     trap.write_text(TRAP)
     claims = [claimed_when_killed(shell, trap, command) for command in COMMANDS]
     assert claims == sorted(claims)
-    assert 5 < sum(claims) < len(claims) - 5
+    assert 2 < claims.index(True) < 10
 
 
 def claimed_when_killed(shell: ShellBench, trap: Path, command: int) -> bool:

@@ -127,6 +127,9 @@ SENTENCES = {
     "place": ({"ignition": [{"latitude": 138.0, "longitude": 0}]}, "no place on earth"),
     "kind": ({"source": {"kind": "rumour", "name": ""}}, "'report' or 'pass'"),
     "rate": ({"parameters": {"ember_rate_per_kj": [0, 1]}}, "a range"),
+    "negative": ({"parameters": {"wind_factor_sd": -1}}, "below what it may be"),
+    "substitute": ({"parameters": {"fuel_substitutes": {"91": 98}}}, "98 does not burn"),
+    "no number": ({"parameters": {"foliar_moisture": float("nan")}}, "NaN is not a number"),
     "list": ({"ignition": 3}, "'ignition' is not a list"),
 }
 

@@ -6,7 +6,8 @@ import pytest
 
 import workflows.wildfire.workflow as under_test
 from events.incidents import IncidentStatus
-from events.values import Context
+from events.simulations import SimulationCreated
+from events.values import Context, IncidentId
 from workflows.testing import Kit, rehearse
 from workflows.wildfire import wildfire
 from workflows.wildfire.model import FORECAST_OUTPUTS, VERIFY_OUTPUTS
@@ -25,7 +26,7 @@ def canned_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-async def begin(kit: Kit) -> str:
+async def begin(kit: Kit) -> IncidentId:
     incident = await kit.start()
     await kit.push(incident, "landscape", (TUBBS / "landscape.tif").read_bytes())
     await kit.push(incident, "weather", (TUBBS / "weather.csv").read_bytes())
@@ -46,7 +47,7 @@ async def test_the_tubbs_fire_from_report_to_all_clear(kit: Kit) -> None:
     created = [
         event.event.request.comment
         for event in await kit.events(incident, Context.SIMULATIONS)
-        if event.event.type == "SimulationCreated"
+        if isinstance(event.event, SimulationCreated)
     ]
     assert created == [
         "report of 04:45 UTC",

@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     for command in (run, check):
         command.add_argument(
-            "--folder", type=Path, default=Path(), help="the job's folder (default: here)"
+            "--folder", type=_folder, default=Path(), help="the job's folder (default: here)"
         )
     return parser
 
@@ -57,6 +57,12 @@ def _count(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError("a number above zero is needed")
     return int(text)
+
+
+def _folder(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is not a folder")
+    return Path(text)
 
 
 if __name__ == "__main__":

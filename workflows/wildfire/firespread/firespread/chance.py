@@ -8,6 +8,7 @@ import numpy as np
 
 from .arrays import Floats, Integers, Words
 
+_TINY = np.finfo(float).tiny
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
@@ -33,11 +34,11 @@ def normal(keys: Words) -> Floats:
 
 
 def poisson(keys: Words, mean: Floats) -> Integers:
-    """Poisson counts by inversion, for means above zero and up to some hundreds."""
+    """Poisson counts by inversion, for means up to some hundreds."""
     most = float(mean.max(initial=0))
     counts = np.arange(int(most + 10 * np.sqrt(most) + 10))
     factorials = np.cumsum(np.log(np.maximum(counts, 1)))
-    terms = np.exp(np.log(mean)[:, None] * counts - mean[:, None] - factorials)
+    terms = np.exp(np.log(np.maximum(mean, _TINY))[:, None] * counts - mean[:, None] - factorials)
     below = np.cumsum(terms, axis=1) < uniform(keys)[:, None]
     return np.asarray(np.count_nonzero(below, axis=1))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .errors import InputError
+from .fuels import STANDARD
 
 _HOURS, _MEMBERS = 48, 500
 _Value = TypeVar("_Value")
@@ -70,6 +71,16 @@ class Parameters:
         low, high = self.ember_rate_per_kj
         if not 0 < low <= high:
             raise ValueError("ember_rate_per_kj is a range [low, high] above zero")
+        spreads = (self.wind_factor_sd, self.wind_direction_sd_deg, self.moisture_sd_pct)
+        levels = (
+            self.live_herbaceous_moisture, self.live_woody_moisture, self.foliar_moisture,
+            self.front_intensity_kw_m,
+        )  # fmt: skip
+        if min(spreads) < 0 or min(levels) <= 0 or self.front_intensity_factor_sd < 1:
+            raise ValueError("a parameter is below what it may be")
+        for fuel, instead in self.fuel_substitutes.items():
+            if not 0 <= fuel <= 999 or instead not in STANDARD.numbers:
+                raise ValueError(f"fuel_substitutes: {instead} does not burn, or {fuel} is no fuel")
 
 
 @dataclass(frozen=True)
@@ -90,11 +101,6 @@ class Request:
             raise ValueError(f"members is 1 to {_MEMBERS}")
         if not self.ignition:
             raise ValueError("ignition is empty: name at least one place that burns")
-
-    @property
-    def known(self) -> list[Place]:
-        """All ground seen burning or burned at the start."""
-        return self.ignition + self.burned
 
 
 @dataclass(frozen=True)
@@ -158,10 +164,14 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 def _object(path: Path, form: str) -> dict[str, Any]:
-    given = json.loads(path.read_text(encoding="utf-8"))
+    given = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     if not isinstance(given, dict) or given.pop("format", None) != form:
         raise ValueError(f'this is not an object with "format": "{form}"')
     return given
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is not a number")
 
 
 def _build(kind: type[_Value], given: object) -> _Value:

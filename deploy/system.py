@@ -1,0 +1,40 @@
+"""A whole system in one process: storage, managers, projections and the web edge."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from deploy.embedded import FolderLock
+from deploy.parts import managers, projection_runner, web_edge
+from deploy.settings import Settings
+from deploy.storage import Storage, open_storage
+
+
+@dataclass(frozen=True)
+class System:
+    """A running system and where it is reached."""
+
+    url: str
+    storage: Storage
+
+
+@asynccontextmanager
+async def running_system(settings: Settings) -> AsyncIterator[System]:
+    """Run everything as long as the context lasts; it is ready when this is entered.
+
+    Raises `FolderInUse` where a system runs in the data folder already. If a part of the system
+    breaks beyond repair, the body is cancelled and the error raised.
+    """
+    with FolderLock.acquire(settings.data) as lock:
+        async with open_storage(settings) as storage:
+            around = storage.surroundings()
+            runner = projection_runner(storage)
+            async with managers(storage, around) as services, asyncio.TaskGroup() as group:
+                running = [*(service.run() for service in services), runner.run()]
+                tasks = [group.create_task(part) for part in running]
+                async with web_edge(storage, around, services, runner) as url:
+                    lock.announce(url)
+                    yield System(url, storage)
+                for task in tasks:
+                    task.cancel()
