@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from bus import Log, Position, Stored, verify
 from events.envelope import Commit, decode, events_topic
-from projections import positions
+from projections import builds, positions
 from projections.database import Connection, at
 from projections.positions import Mark, Source
 from projections.projection import Fact, Projection
@@ -84,7 +84,7 @@ async def take_in(
     """
     facts, after = _counted(decoder, chunks, before)
     async with connection.transaction():
-        await positions.claim(connection, projection, build)
+        await builds.claim(connection, projection, build)
         await positions.move(connection, projection.name, before, after)
         await projection.apply(connection, facts)
     return after

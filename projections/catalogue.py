@@ -1,13 +1,13 @@
 """All projections there are."""
 
 from projections import (
+    builds,
     commands,
     data_sets,
     endpoints,
     incidents,
     journal,
     machines,
-    positions,
     simulations,
     timeline,
     users,
@@ -33,11 +33,11 @@ PROJECTIONS: tuple[Projection, ...] = (
 async def prepare(pool: Pool) -> None:
     """Create all tables that are missing or older than this program; before anything else runs."""
     async with pool.acquire() as connection:
-        await positions.prepare(connection)
+        await builds.prepare(connection)
         await prepare_snapshots(connection)
         await prepare_people(connection)
         for projection in PROJECTIONS:
-            await positions.ensure(connection, projection)
+            await builds.ensure(connection, projection)
 
 
 class UnknownProjection(Exception):
@@ -51,5 +51,5 @@ async def rebuild(pool: Pool, name: str) -> None:
         known = ", ".join(projection.name for projection in PROJECTIONS)
         raise UnknownProjection(f"there is no projection {name!r}; there are: {known}")
     async with pool.acquire() as connection:
-        await positions.prepare(connection)
-        await positions.rebuild(connection, found)
+        await builds.prepare(connection)
+        await builds.rebuild(connection, found)

@@ -8,10 +8,11 @@ import structlog
 
 from bus import Log, LogReplaced
 from events.envelope import events_topic
-from projections import positions
+from projections import builds, positions
 from projections.batches import Decoder, Tails, take_in
+from projections.builds import NewerVersion, Rebuilt
 from projections.database import UNAVAILABLE, Pool
-from projections.positions import AnotherRunner, Mark, NewerVersion, Rebuilt, Source
+from projections.positions import AnotherRunner, Mark, Source
 from projections.projection import Projection
 
 _log = structlog.get_logger()
@@ -73,8 +74,8 @@ class Runner:
     async def _fold(self, projection: Projection) -> NoReturn:
         """Fold what comes, from where the tables are, until an error."""
         async with self._pool.acquire() as connection:
-            await positions.prepare(connection)
-            build = await positions.ensure(connection, projection)
+            await builds.prepare(connection)
+            build = await builds.ensure(connection, projection)
             sources = await self._sources(projection)
             await positions.begin(connection, projection.name, sources)
             marks = await positions.load(connection, projection.name)
@@ -101,7 +102,7 @@ class Runner:
             async with asyncio.timeout(self._look_every):
                 chunks = await tails.take()
         except TimeoutError:
-            if build != await positions.current_build(self._pool, projection.name):
+            if build != await builds.current_build(self._pool, projection.name):
                 raise Rebuilt(f"projection {projection.name} was rebuilt") from None
             return
         async with self._pool.acquire() as connection:

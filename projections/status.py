@@ -9,7 +9,7 @@ from bus import Log, Position, Timestamp
 from bus.clock import seconds
 from events.envelope import events_topic
 from events.values import Context
-from projections import positions
+from projections import builds, positions
 from projections.database import Pool
 from projections.positions import Mark, Source
 
@@ -36,7 +36,7 @@ class PartitionStatus(BaseModel):
 async def status(pool: Pool, log: Log, wall: Callable[[], float]) -> list[PartitionStatus]:
     """The status of all projections, by name, context and partition; `wall` is in seconds."""
     async with pool.acquire() as connection:
-        await positions.prepare(connection)
+        await builds.prepare(connection)
         marks = await positions.load_all(connection)
     sources = {source for of_one in marks.values() for source in of_one}
     ends = {source: (await log.bounds(events_topic(source[0]), source[1]))[1] for source in sources}

@@ -88,7 +88,7 @@ async def _execute(
     stored = {name: await open_document(talk.blobs, d) for name, d in talk.run.state.items()}
     state: BaseModel = workflow.state.model_validate(stored)
     before = state.model_dump(mode="json")
-    parameters = workflow.parameters.model_validate(record.parameters)
+    parameters = workflow.parameters.model_validate(record.created.parameters)
     incident: Incident[Any, Any] = Incident(record, parameters, state, talk)
     message = await _message(stage, talk)
     talk.stopwatch.start()

@@ -43,8 +43,8 @@ class Incident(Generic[P, S]):
     def __init__(
         self, record: IncidentRecord, parameters: P, state: S, conversation: Conversation
     ) -> None:
-        self.id, self.name, self.kind = record.id, record.name, record.kind
-        self.exercise = record.exercise
+        self.id, self.name, self.kind = record.id, record.created.name, record.kind
+        self.exercise = record.created.exercise
         self.parameters, self.state = parameters, state
         self.simulations = Simulations(self.id, self.exercise, conversation)
         self.data = Data(self.id, conversation)

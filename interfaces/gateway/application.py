@@ -1,8 +1,6 @@
 """The gateway as one aiohttp application."""
 
-import asyncio
 import json
-from weakref import WeakSet
 
 from aiohttp import web
 
@@ -24,7 +22,7 @@ def gateway(edge: Edge, verifier: Verifier | None = None) -> web.Application:
     metrics = Metrics()
     app = web.Application(middlewares=[metrics.measure, problems])
     app[EDGE] = edge
-    app[STREAMS] = WeakSet[asyncio.Task[object]]()
+    app[STREAMS] = set()
     app.on_shutdown.append(end_streams)
     table = routes(Doorkeeper(edge, verifier or Verifier()), metrics)
     for route in table:

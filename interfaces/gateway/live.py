@@ -5,8 +5,8 @@ earlier has left for the network.
 """
 
 import asyncio
-from contextlib import suppress
-from weakref import WeakSet
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from aiohttp import web
 from pydantic import BaseModel
@@ -18,7 +18,7 @@ from interfaces.gateway.problems import STARTED, Problem
 from interfaces.gateway.surroundings import Edge, edge_of
 from projections.timeline import TimelineEvent, last_id, read_timeline
 
-STREAMS = web.AppKey("streams", WeakSet[asyncio.Task[object]])
+STREAMS = web.AppKey("streams", set[asyncio.Task[object]])
 
 _AT_ONCE = 50
 _BREATH = 0.05
@@ -48,11 +48,30 @@ async def live(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(headers={**_HEADERS, **as_of(request, "timeline")})
     request[STARTED] = True
     await response.prepare(request)
-    if task := asyncio.current_task():
-        request.config_dict[STREAMS].add(task)
-    with suppress(ConnectionError, TimeoutError):
-        await _stream(edge, response, after, incidents, until=request[EXPIRES])
+    with _known_as_stream(request), suppress(ConnectionError):
+        try:
+            await _stream(edge, response, after, incidents, until=request[EXPIRES])
+        except TimeoutError:
+            _hang_up(request)
     return response
+
+
+@contextmanager
+def _known_as_stream(request: web.Request) -> Iterator[None]:
+    """So that it can be ended when the server stops."""
+    streams, task = request.config_dict[STREAMS], asyncio.current_task()
+    assert task is not None
+    streams.add(task)
+    try:
+        yield
+    finally:
+        streams.discard(task)
+
+
+def _hang_up(request: web.Request) -> None:
+    """Drop a client that takes nothing: it would not take a farewell either."""
+    if request.transport:
+        request.transport.abort()
 
 
 async def _incidents(request: web.Request, wanted: LiveQuery) -> list[str] | None:

@@ -13,9 +13,9 @@ _NOBODY = _HASHER.hash("nobody")
 _REMEMBERED = 1000
 
 
-def hash_password(password: str) -> str:
+def hash_password(password: str, hasher: PasswordHasher = _HASHER) -> str:
     """The argon2 hash to keep; takes some 50 ms and 64 MiB."""
-    return _HASHER.hash(password)
+    return hasher.hash(password)
 
 
 class Verifier:

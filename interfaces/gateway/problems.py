@@ -8,6 +8,7 @@ from aiohttp import web
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from bus import Doubt, LogError, RecordTooLarge
+from managers.blobs import BlobMissing
 from projections.database import UNAVAILABLE
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -92,6 +93,8 @@ def _problem(request: web.Request, error: Exception) -> Problem | None:
             return Problem(error.status, _sentence(error), headers=headers)
         case RecordTooLarge():
             return Problem(413, str(error))
+        case BlobMissing():
+            return Problem(500, f"{error}; restore it from a backup.")
         case LogError() | Doubt():
             return _away(error)
         case _ if isinstance(error, UNAVAILABLE):

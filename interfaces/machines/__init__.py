@@ -1,1 +1,5 @@
-"""Machines and their batch systems: connections, dialects, and the port that drives both."""
+"""Machines and their batch systems: connections, dialects, and the port that drives both.
+
+`batch` is the port; `shell` puts it on any dialect over any connection, `simulated` on a model.
+What is decided about jobs is not here but in `managers.operations`, and `hands` does it.
+"""

@@ -4,6 +4,7 @@ A machine that cannot be reached is a fact about the machine: it is told once, a
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from events.jobs import JobReport, JobState, RelativePath, Token, Witness
 from events.machines import MachineLoad, MachineSettings
 from events.values import Blob
 from interfaces.machines.batch import BatchSystem
-from interfaces.machines.connection import FileMissing, MachineError, Unreachable
+from interfaces.machines.connection import FileMissing, MachineError
 from interfaces.machines.dialect import Doubt, Submitted
 from managers.blobs import BlobStore
 from managers.operations import (
@@ -73,7 +74,7 @@ class MachineHands:
         assert settings is not None
         machine = self._machines.get(settings.name)
         if machine is None or machine.settings != settings:
-            machine = _Machine(settings, self._connect(settings), self._manners(settings))
+            machine = _Machine(settings, self._connect, self._manners(settings))
             self._machines[settings.name] = machine
         task, *rest = assigned.name.split()
         match Task(task):
@@ -88,6 +89,7 @@ class MachineHands:
         return TaskWork(work, f"{settings.name} {assigned.name}")
 
     async def _submit(self, machine: "_Machine", assigned: Assigned, token: Token) -> None:
+        """Submit; in doubt repeat the same attempt, which never goes out twice, and look it up."""
         job = assigned.state.jobs[token]
 
         async def submit(batch: BatchSystem) -> Input:
@@ -102,26 +104,27 @@ class MachineHands:
                 raise MachineError(f"not taken now: {answer.reason}")
             return SubmissionTurnedDown(token, job.attempt, answer.reason)
 
-        try:
-            assigned.tell(await machine.persist(submit))
-        except Doubt as doubt:
-            await assigned.tell(SubmissionInDoubt(token, job.attempt, str(doubt)))
-            assigned.tell(await self._look_up(machine, job, doubt.wait))
-
-    async def _look_up(self, machine: "_Machine", job: Job, wait: float) -> Input:
-        """An empty answer is proof of absence only when the doubt is over."""
-        token, until = job.request.token, asyncio.get_running_loop().time() + wait
-
         async def look(batch: BatchSystem) -> JobReport | None:
             return (await batch.find([token])).get(token)
 
+        clock = asyncio.get_running_loop().time
+        until: float | None = None
         while True:
-            over = asyncio.get_running_loop().time() >= until
+            try:
+                assigned.tell(await machine.persist(submit))
+                return
+            except Doubt as doubt:
+                if until is None:
+                    await assigned.tell(SubmissionInDoubt(token, job.attempt, str(doubt)))
+                until = min(until or math.inf, clock() + doubt.wait)
+            over = clock() >= until
             if report := await machine.persist(look):
-                return JobsSeen([report])
-            if over:
-                return SubmissionAbsent(token, job.attempt)
-            await asyncio.sleep(min(wait, machine.manners.look))
+                assigned.tell(JobsSeen([report]))
+                return
+            if over:  # an empty answer is proof of absence only now
+                assigned.tell(SubmissionAbsent(token, job.attempt))
+                return
+            await asyncio.sleep(machine.manners.look)
 
     async def _cancel(self, machine: "_Machine", assigned: Assigned, token: Token) -> None:
         job_id = assigned.state.jobs[token].job_id
@@ -154,19 +157,25 @@ class MachineHands:
 class _Machine:
     """One connection to a machine, shared by all work on it, opened when first needed."""
 
-    def __init__(self, settings: MachineSettings, batch: BatchSystem, manners: Manners) -> None:
+    def __init__(
+        self,
+        settings: MachineSettings,
+        connect: Callable[[MachineSettings], BatchSystem],
+        manners: Manners,
+    ) -> None:
         self.settings, self.manners = settings, manners
-        self._batch = batch
+        self._connect = connect
         self._stack = AsyncExitStack()
-        self._open = False
+        self._batch: BatchSystem | None = None
         self._opening = asyncio.Lock()
 
     async def batch(self) -> BatchSystem:
+        """Raises `MachineError` where settings are wrong, too."""
         async with self._opening:
-            if not self._open:
-                await self._stack.enter_async_context(self._batch)
-                self._open = True
-        return self._batch
+            if self._batch is None:
+                batch = self._connect(self.settings)
+                self._batch = await self._stack.enter_async_context(batch)
+            return self._batch
 
     async def persist(self, action: Callable[[BatchSystem], Awaitable[R]]) -> R:
         """Do it, again and again while the machine fails to answer; raises `Doubt` only."""
@@ -183,9 +192,8 @@ class _Machine:
 
     async def close(self) -> None:
         async with self._opening:
-            if self._open:
-                self._open = False
-                await self._stack.aclose()
+            self._batch = None
+            await self._stack.aclose()
 
 
 class _Watch:
@@ -229,10 +237,8 @@ class _Watch:
             batch = await self._machine.batch()
             load = await self._load(batch)
             reports = await self._observe(batch)
-        except Unreachable as error:
-            await self._tell(MachineLooked(reachable=False, reason=str(error)))
         except MachineError as error:
-            _log.warning("machine", machine=self._machine.settings.name, error=str(error))
+            await self._tell(MachineLooked(reachable=False, reason=str(error)))
         else:
             if load or not self._jobs.reachable:
                 await self._tell(MachineLooked(reachable=True, load=load or self._jobs.load))
@@ -261,7 +267,8 @@ class _Watch:
         seen = await batch.observe(list(jobs), ask_scheduler=ask)
         news = [report for report in seen if is_news(jobs[report.token], report)]
         if ask:
-            news += await self._vanished(batch, jobs, {report.token for report in seen})
+            known = {report.token for report in seen if not _gone_without_a_word(report)}
+            news += await self._vanished(batch, [token for token in jobs if token not in known])
         return [await self._with_stderr(batch, report) for report in news]
 
     def _ask_now(self) -> bool:
@@ -269,20 +276,17 @@ class _Watch:
         refresh = _refreshes(self._jobs) != self._refreshed
         return self._asked is None or refresh or since >= self._machine.manners.ask
 
-    async def _vanished(
-        self, batch: BatchSystem, jobs: dict[Token, Job], seen: set[Token]
-    ) -> list[JobReport]:
-        """`LOST` is what folder, queue and accounts know nothing of, even after their lag."""
-        gone = [token for token in jobs if token not in seen]
+    async def _vanished(self, batch: BatchSystem, gone: list[Token]) -> list[JobReport]:
+        """`LOST` is what folder, queue and accounts know no end of, even after their lag."""
         if not gone:
             return []
         await asyncio.sleep(batch.lag)
         found = await batch.find(gone)
-        reason = "neither its folder nor the queue nor the accounts of the machine know it"
+        reason = "neither its folder nor the queue nor the accounts of the machine know its end"
         return [
-            JobReport(token=t, state=JobState.LOST, witness=Witness.QUEUE, reason=reason)
-            for t in gone
-            if t not in found
+            JobReport(token=token, state=JobState.LOST, witness=Witness.QUEUE, reason=reason)
+            for token in gone
+            if token not in found or _gone_without_a_word(found[token])
         ]
 
     async def _with_stderr(self, batch: BatchSystem, report: JobReport) -> JobReport:
@@ -291,6 +295,12 @@ class _Watch:
         tail = (await batch.stderr_tail(report.token)).strip()
         reason = "; stderr ends: ".join(part for part in (report.reason, tail[-1000:]) if part)
         return report.model_copy(update={"reason": reason})
+
+
+def _gone_without_a_word(report: JobReport) -> bool:
+    """See `BatchSystem.find`."""
+    ending = report.state == JobState.ENDING and report.witness == Witness.QUEUE
+    return ending and report.exit_code is None
 
 
 def _open(job: Job) -> bool:

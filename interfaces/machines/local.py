@@ -9,7 +9,7 @@ import contextlib
 import os
 import secrets
 import signal
-from asyncio.subprocess import Process, SubprocessStreamProtocol
+from asyncio.subprocess import SubprocessStreamProtocol
 from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -26,7 +26,6 @@ from interfaces.machines.connection import (
 from interfaces.machines.framing import Frame
 
 _LOGIN = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "USER")
-_GRACE = 1.0
 
 
 class LocalConnection:
@@ -51,17 +50,13 @@ class LocalConnection:
         """As `Connection.run`; a cut script is killed, what it had detached lives on."""
         async with self._sessions:
             transport, shell = await self._shell()
-            grace = 0.0
             try:
                 async with asyncio.timeout(deadline):
-                    answer = await _converse(shell, Frame(script), output_limit)
-                grace = _GRACE
-                return answer
+                    return await shell.converse(Frame(script), output_limit)
             except TimeoutError:
                 raise CommandCut(f"a command had not ended after {deadline:g} s") from None
             finally:
-                await _end(shell, grace)
-                transport.close()
+                await shell.end(transport)
 
     async def put(self, path: PurePosixPath, chunks: AsyncIterable[bytes]) -> None:
         """As `Connection.put`."""
@@ -90,12 +85,11 @@ class LocalConnection:
             while chunk := await asyncio.to_thread(file.read, MIB):
                 yield chunk
 
-    async def _shell(self) -> tuple[asyncio.SubprocessTransport, Process]:
-        """The transport, too: its pipes may be held open by what the script has detached."""
+    async def _shell(self) -> "tuple[asyncio.SubprocessTransport, _Shell]":
         loop = asyncio.get_running_loop()
         try:
-            transport, protocol = await loop.subprocess_exec(
-                lambda: SubprocessStreamProtocol(limit=MIB, loop=loop),
+            return await loop.subprocess_exec(
+                lambda: _Shell(loop),
                 "/bin/sh",
                 "-s",
                 cwd="/",
@@ -104,29 +98,39 @@ class LocalConnection:
             )
         except OSError as error:
             raise Unreachable(f"cannot start /bin/sh here: {error.strerror}") from error
-        return transport, Process(transport, protocol, loop)
 
 
-async def _converse(shell: Process, frame: Frame, output_limit: int) -> Completed:
-    assert shell.stdin
-    assert shell.stdout
-    assert shell.stderr
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        shell.stdin.write(frame.encode())
-        await shell.stdin.drain()
-        shell.stdin.close()
-    return await frame.decode(shell.stdout, shell.stderr, output_limit)
+class _Shell(SubprocessStreamProtocol):
+    """One shell process; its end is its exit, whoever still holds its pipes open."""
 
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(limit=MIB, loop=loop)
+        self._exited = asyncio.Event()
+        self._answered = False
 
-async def _end(shell: Process, grace: float) -> None:
-    """Let a shell exit by itself for `grace` seconds, then kill it with its children."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(grace):
-            await shell.wait()
-    if shell.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(shell.pid, signal.SIGKILL)
-        await shell.wait()
+    def process_exited(self) -> None:
+        super().process_exited()
+        self._exited.set()
+
+    async def converse(self, frame: Frame, output_limit: int) -> Completed:
+        assert self.stdin
+        assert self.stdout
+        assert self.stderr
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.stdin.write(frame.encode())
+            await self.stdin.drain()
+            self.stdin.close()
+        answer = await frame.decode(self.stdout, self.stderr, output_limit)
+        self._answered = True
+        return answer
+
+    async def end(self, transport: asyncio.SubprocessTransport) -> None:
+        """A shell that answered exits by itself; any other is killed with what it started."""
+        if not self._answered and not self._exited.is_set():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(transport.get_pid(), signal.SIGKILL)
+        await self._exited.wait()
+        transport.close()
 
 
 def _create(part: Path) -> IO[bytes]:

@@ -13,13 +13,13 @@ from managers.incidents import inputs as i
 from managers.incidents.catalogue import Catalogue
 from managers.incidents.draft import Draft
 from managers.incidents.state import Call, Incident, Run
-from managers.runtime import Effect, Given, Rejected, Send
+from managers.runtime import Decided, Effect, Given, Rejected, Send
 from managers.runtime.manager import Input
 
 STARTS_WITHOUT_PROGRESS = 5
 """A stage whose process ended so often while it ran, without any progress, is failed."""
 
-Decide = Callable[[Incident | None, Input, Given], Iterable[Effect]]
+Decide = Callable[[Incident | None, Input, Given], Iterable[Effect] | Decided[Incident]]
 
 
 def decider(catalogue: Catalogue) -> Decide:
@@ -29,7 +29,7 @@ def decider(catalogue: Catalogue) -> Decide:
 
 def _decide(
     catalogue: Catalogue, incident: Incident | None, input: Input, given: Given
-) -> Iterable[Effect]:
+) -> Iterable[Effect] | Decided[Incident]:
     if isinstance(input, e.CreateIncident):
         return _create(catalogue, incident, input)
     if incident is None:
@@ -37,7 +37,7 @@ def _decide(
     draft = Draft(incident, catalogue.get(incident.kind), given)
     _take(draft, input)
     draft.start_stages()
-    return draft.effects
+    return Decided(draft.effects, draft.incident)
 
 
 def _create(

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 from uuid import UUID
 
-from pydantic import JsonValue
-
 from events import incidents as e
 from events.incidents import Arrival, Ending, IncidentStatus
 from events.values import Document, Event
@@ -75,12 +73,8 @@ class Run:
 class Incident:
     """An incident while anything can still happen to it; what is over leaves only its status."""
 
-    id: str
-    kind: str
-    name: str
+    created: e.IncidentCreated
     status: IncidentStatus = IncidentStatus.PENDING
-    exercise: bool = False
-    parameters: Mapping[str, JsonValue] = field(default_factory=dict)
     state: Mapping[str, Document] = field(default_factory=dict)
     versions: Mapping[str, int] = field(default_factory=dict)
     """How often each field of the state was set."""
@@ -88,6 +82,14 @@ class Incident:
     runs: Mapping[UUID, Run] = field(default_factory=dict)
     failed: Mapping[UUID, Run] = field(default_factory=dict)
     ending: Ending | None = None
+
+    @property
+    def id(self) -> str:
+        return self.created.incident
+
+    @property
+    def kind(self) -> str:
+        return self.created.kind
 
     @property
     def closed(self) -> bool:
@@ -104,13 +106,7 @@ CLOSED = (IncidentStatus.COMPLETE, IncidentStatus.CANCELLED, IncidentStatus.ARCH
 def evolve(incident: Incident | None, event: Event) -> Incident | None:
     """The incident after an event."""
     if isinstance(event, e.IncidentCreated):
-        return Incident(
-            event.incident,
-            event.kind,
-            event.name,
-            exercise=event.exercise,
-            parameters=event.parameters,
-        )
+        return Incident(event)
     if incident is None:
         raise ValueError("nothing happens to an incident before it is created")
     return _evolve(incident, event)
@@ -218,7 +214,7 @@ def _retried(was: Incident, event: e.StageRetried) -> Incident:
 
 
 def _remains(was: Incident, status: IncidentStatus) -> Incident:
-    return Incident(was.id, was.kind, was.name, status, was.exercise)
+    return Incident(was.created, status)
 
 
 def _forgetting(run: Run, forget: tuple[str, ...]) -> Run:

@@ -4,6 +4,7 @@ from managers.runtime.crashpoints import crash_point
 from managers.runtime.folding import PartitionBroken
 from managers.runtime.manager import (
     Assignment,
+    Decided,
     Effect,
     Given,
     Manager,
@@ -23,6 +24,7 @@ from managers.runtime.work import TaskWork
 
 __all__ = [
     "Assignment",
+    "Decided",
     "Effect",
     "Given",
     "Manager",

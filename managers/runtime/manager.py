@@ -5,7 +5,7 @@ decided. An exception in `decide` is a recorded rejection.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID, uuid5
@@ -52,6 +52,15 @@ class Send:
 
 Effect = Event | Send
 
+
+@dataclass(frozen=True, slots=True)
+class Decided(Generic[S]):
+    """Effects whose fold the decider has made already, since it decided some on top of others."""
+
+    effects: Sequence[Effect]
+    state: S | None
+
+
 Tell = Callable[[Input], "asyncio.Future[Rejection | None]"]
 """Hand an input to the manager; the future ends when it was decided and counts.
 
@@ -90,7 +99,7 @@ class Manager(Generic[S, W]):
     state: type[S]
     fold: int
     """The version of `evolve`; a snapshot of another one is ignored."""
-    decide: Callable[[S | None, Input, Given], Iterable[Effect]]
+    decide: Callable[[S | None, Input, Given], Iterable[Effect] | Decided[S]]
     evolve: Callable[[S | None, Event], S | None]
     """None: nothing is known of the key, or nothing need be known any more."""
     under_way: Callable[[S], Mapping[str, W]]

@@ -27,7 +27,7 @@ from events.values import Context, Event, IncidentId, ReplyTo
 from managers.runtime.crashpoints import crash_point
 from managers.runtime.folding import PartitionState, fold_until, keep_snapshot
 from managers.runtime.inbox import Inbox, Item, Reply
-from managers.runtime.manager import Given, Input, Manager, Rejected, Send
+from managers.runtime.manager import Decided, Given, Input, Manager, Rejected, Send
 from managers.runtime.sources import COMMANDS, pull_commands, pull_messages, source_name
 from managers.runtime.surroundings import Surroundings
 from managers.runtime.timers import Timers
@@ -37,9 +37,6 @@ S = TypeVar("S")
 W = TypeVar("W")
 
 _log = structlog.get_logger()
-
-_TRIM_EVERY = 1000
-"""Commands between two trims of the commands topic."""
 
 
 class Owner(Generic[S, W]):
@@ -146,15 +143,18 @@ class Owner(Generic[S, W]):
         given = Given(item.id, self._around.wall(), item.actor, item.cause)
         events: list[Event] = []
         messages: list[Message] = []
-        for effect in self._manager.decide(state, item.input, given):
+        decided = self._manager.decide(state, item.input, given)
+        folded = isinstance(decided, Decided)
+        for effect in decided.effects if isinstance(decided, Decided) else decided:
             if isinstance(effect, Send):
                 messages.append(
                     Message(context=effect.context, key=effect.key, command=effect.command)
                 )
             else:
                 events.append(effect)
-                state = self._manager.evolve(state, effect)
-        return self._commit(item, events, messages), state
+                state = state if folded else self._manager.evolve(state, effect)
+        after = decided.state if isinstance(decided, Decided) else state
+        return self._commit(item, events, messages), after
 
     def _refuse(self, item: Item, error: Exception) -> Commit:
         name = type(item.input).__name__
@@ -213,7 +213,7 @@ class Owner(Generic[S, W]):
     async def _tidy(self) -> None:
         """Trim and snapshot now and then."""
         commands = self._cursor(COMMANDS).offset
-        if commands - self._trimmed >= _TRIM_EVERY:
+        if commands - self._trimmed >= self._around.trim_every:
             self._trimmed = commands
             topic = commands_topic(self._manager.context)
             await self._around.log.trim(topic, self._partition, commands)

@@ -25,6 +25,8 @@ class Surroundings:
     """Inputs decided in one go."""
     snapshot_every: int = 5000
     """Commits between two snapshots of a partition."""
+    trim_every: int = 1000
+    """Commands between two trims of a partition of the commands topic."""
 
     def new_id(self) -> UUID:
         return UUID(int=self.chance.getrandbits(128), version=4)

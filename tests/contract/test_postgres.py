@@ -2,7 +2,7 @@
 
 import pytest
 
-from bus import CachedLog, Log
+from bus import CachedLog, Log, Record
 from bus.postgres import PostgresLog
 from tests.contract.log_contract import Opener, WholeContract
 
@@ -14,6 +14,12 @@ class TestPostgres(WholeContract):
             return await PostgresLog.connect(database_url, connections=4)
 
         return open
+
+    async def test_a_read_of_large_records_ends_early(self, log: Log) -> None:
+        for n in range(15):
+            await log.append("t", 0, [Record(str(n), bytes(1_000_000 - 2))])
+        found = await log.read("t", 0, 3)
+        assert [stored.offset for stored in found] == list(range(3, 12))
 
 
 class TestCachedPostgres(WholeContract):

@@ -19,7 +19,7 @@ DEADLINE = 0.5
 
 @pytest.fixture
 async def log(database_url: str) -> AsyncIterator[PostgresLog]:
-    log = await PostgresLog.connect(database_url, deadline=DEADLINE)
+    log = await PostgresLog.connect(database_url, deadline=DEADLINE, lease=1.0)
     await log.declare("t", 1)
     yield log
     await log.close()
@@ -52,6 +52,18 @@ async def test_an_append_without_an_answer_is_in_doubt(
     offset = await log.append("t", 0, numbered(3))
     expected = numbered(1, 2, 3) if offset == 2 else numbered(1, 3)
     assert [stored.record for stored in await read_all(log, "t", 0)] == expected
+
+
+async def test_a_member_that_cannot_renew_owns_nothing_until_it_can(
+    log: Log, operator: asyncpg.Connection
+) -> None:
+    async with asyncio.timeout(20), log.membership("g", "t") as member:
+        owned = await member.changed(frozenset())
+        async with operator.transaction():
+            await operator.execute("SELECT FROM vestec_log.topics FOR UPDATE")
+            assert await member.changed(owned) == frozenset()
+            assert member.owned == frozenset()
+        assert await member.changed(frozenset()) == owned
 
 
 async def test_an_append_under_way_when_the_log_is_closed_is_in_doubt(

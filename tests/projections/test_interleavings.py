@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from bus import START
 from events.envelope import events_topic
 from events.values import Context
-from projections import PROJECTIONS, Pool, positions, rebuild
+from projections import PROJECTIONS, Pool, builds, positions, rebuild
 from projections.batches import Chunk, Decoder, take_in
-from projections.positions import AnotherRunner, Mark, Rebuilt, Source
+from projections.builds import Rebuilt
+from projections.positions import AnotherRunner, Mark, Source
 from projections.projection import Projection
 from tests.projections.random_stories import Teller
 from tests.projections.story import Story
@@ -30,7 +31,7 @@ async def _fold(pool: Pool, story: Story, projection: Projection, order: Random)
     await rebuild(pool, projection.name)
     sources = [(c, p) for c in projection.contexts for p in range(story.partitions)]
     async with pool.acquire() as connection:
-        build = await positions.ensure(connection, projection)
+        build = await builds.ensure(connection, projection)
         await positions.begin(connection, projection.name, sources)
         marks = dict.fromkeys(sources, Mark(START, None))
         left = list(sources)
@@ -75,7 +76,7 @@ async def test_any_order_of_reading_gives_the_same(
 async def _at_start(pool: Pool, projection: Projection, sources: Sequence[Source]) -> int:
     async with pool.acquire() as connection:
         await positions.begin(connection, projection.name, sources)
-        return await positions.ensure(connection, projection)
+        return await builds.ensure(connection, projection)
 
 
 async def test_of_two_runners_one_takes_a_batch(pool: Pool) -> None:

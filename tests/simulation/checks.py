@@ -6,7 +6,7 @@ it at that very moment; `Violation` says what went wrong.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,8 +60,15 @@ class _Book:
 class Ledger:
     """What counts, and everything that must follow from it."""
 
-    def __init__(self, log: MemoryLog, partitions: int, issued: dict[Place, list[UUID]]) -> None:
-        self._log, self._partitions, self._issued = log, partitions, issued
+    def __init__(
+        self,
+        log: MemoryLog,
+        partitions: int,
+        issued: dict[Place, list[UUID]],
+        fail: Callable[[Exception], None],
+    ) -> None:
+        """`fail` ends the run: what is raised inside of hands is doubt to the runtime."""
+        self._log, self._partitions, self._issued, self._fail = log, partitions, issued, fail
         self._books = {
             (context, partition): _Book((context, partition))
             for context in OTHER
@@ -72,8 +79,6 @@ class Ledger:
         """How branches of plans ended: (verb, token)."""
         self.working = 0
         self.counts = 0
-        self.failures: list[Exception] = []
-        """What was raised inside a manager's hands, where the runtime would take it for doubt."""
 
     # What hands do, held against the log at that moment.
 
@@ -91,8 +96,7 @@ class Ledger:
             if said not in self._said:
                 raise Violation(f"{' '.join(said)}: was acted on, and does not count")
         except Exception as error:
-            self.failures.append(error)
-            raise
+            self._fail(error)
 
     @contextmanager
     def at_work(self) -> Iterator[None]:

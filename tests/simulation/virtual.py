@@ -13,8 +13,15 @@ from itertools import count
 from typing import Any
 
 
-class AsleepForEver(Exception):
-    """Nothing is ready, and no timer will ever make anything ready."""
+class Stuck(Exception):
+    """Everything waits for something else, or goes on for ever."""
+
+
+class Uncaught(Exception):
+    """An error that nobody looked at."""
+
+
+MOST_STEPS = 100_000
 
 
 class Process:
@@ -45,13 +52,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self.ready: deque[tuple[Process | None, asyncio.Handle]] = deque()
         self.steps = 0
-        self.failures: list[str] = []
-        """What nobody caught."""
+        self._failed: Exception | None = None
+        self._failing = False
         self._now = 0.0
         self._order = count()
         self._timers: list[tuple[float, int, Process | None, asyncio.TimerHandle]] = []
         self._strikes: list[tuple[int, int, Callable[[], None]]] = []
-        self.set_exception_handler(lambda _, context: self.failures.append(str(context)))
+        self.set_exception_handler(_fail)
 
     def time(self) -> float:
         return self._now
@@ -78,9 +85,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Call `strike` between two steps."""
         heapq.heappush(self._strikes, (self.steps + steps, next(self._order), strike))
 
+    def fail(self, error: Exception) -> None:
+        """End it all: the first error is raised behind the present step."""
+        self._failed = self._failed or error
+
     def _run_once(self) -> None:
         """What `run_forever` does until it is stopped."""
         self._ring()
+        if self.steps > MOST_STEPS:
+            self.fail(Stuck(f"at {self._now:.3f} s it goes on and on"))
         for _ in range(len(self.ready)):
             while self._strikes and self._strikes[0][0] <= self.steps:
                 heapq.heappop(self._strikes)[2]()
@@ -90,6 +103,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
             elif not handle.cancelled():
                 self.steps += 1
                 handle._run()
+                if self._failed and not self._failing:
+                    self._failing = True
+                    raise self._failed
 
     def _ring(self) -> None:
         """Make ready what is due, and if nothing is ready, what is due next."""
@@ -100,10 +116,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 self._now = max(self._now, when)
                 self.ready.append((process, timer))
         if not self.ready:
-            raise AsleepForEver(f"at {self._now:.3f} s everything waits for something else")
+            raise Stuck(f"at {self._now:.3f} s everything waits for something else")
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """A cancelled timer is skipped when its moment comes."""
+
+
+def _fail(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    assert isinstance(loop, VirtualLoop)
+    loop.fail(Uncaught(str(context)))
 
 
 def _process(context: Context | None) -> Process | None:

@@ -119,7 +119,7 @@ class Feed(BaseModel):
     error: str = ""
 
 
-@wildfire.stage(lane="feed", debounce=(seconds(2), minutes(1)))
+@wildfire.stage(lane="feed", debounce=(seconds(5), minutes(1)))
 async def hotspots(incident: Fire, arrivals: list[Arrival]) -> None:
     """Merge what satellites saw; score what was forecast; forecast from what is new."""
     feeds = await incident.step(read_arrivals, arrivals, incident.parameters.area)

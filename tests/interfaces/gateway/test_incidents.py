@@ -86,7 +86,7 @@ async def test_users_see_their_own_and_administrators_all(pool: Pool) -> None:
 
 async def test_lists_come_in_pages_and_by_status(pool: Pool) -> None:
     async with open_site(pool) as site, incidents_managed(site.story):
-        ids = []
+        ids: list[str] = []
         for index in range(5):
             site.story.now += 1
             made = await site.post(
@@ -114,11 +114,11 @@ async def _pages(site: Any, query: str) -> list[list[str]]:
 async def test_a_write_without_a_word_in_time_is_not_known_yet_and_never_failed(pool: Pool) -> None:
     settings = GatewaySettings(write_deadline=0.2)
     async with open_site(pool, settings) as site:
-        wanted = FIRE | {"id": str(uuid4())}
-        said = await site.post("/api/v1/incidents", status=202, json=wanted)
+        id = uuid4()
+        said = await site.post("/api/v1/incidents", status=202, json=FIRE | {"id": str(id)})
         assert said["detail"] == "accepted, not known yet"
         await site.get(said["outcome"], status=404)
-        place = await _decided(site, UUID(wanted["id"]))
+        place = await _decided(site, id)
         await caught_up(site.edge.reader, place)
         assert (await site.get(said["outcome"]))["accepted"]
         await site.get(said["outcome"], BERT, status=404)

@@ -180,7 +180,6 @@ def _end_jobs(base: Path) -> None:
     tokens = [Token(folder.name) for folder in base.glob("jobs/*")]
 
     async def cancel() -> None:
-        for token in tokens:
-            await system.cancel(token)
+        await asyncio.gather(*(system.cancel(token) for token in tokens))
 
     asyncio.run(cancel())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,8 @@ import pytest
 
 from events.jobs import JobRequest, JobState
 from interfaces.machines.dialect import Doubt, Refused, Submitted
+from interfaces.machines.processes import Processes
+from interfaces.machines.submission import Submission
 from interfaces.machines.wrapper import CANCELLED, IS_COPY, wrapper
 
 if TYPE_CHECKING:
@@ -55,8 +58,31 @@ async def test_a_killed_submission_is_made_good(deadly: ShellBench) -> None:
         assert await deadly.starts(request.token) == 1
         return answer.job_id.endswith(".2")
 
-    repeated = await asyncio.gather(*(kill(command) for command in range(1, 30)))
-    assert 5 < sum(repeated) < 25
+    repeated = await asyncio.gather(*(kill(command) for command in range(1, 30, 2)))
+    assert 2 < sum(repeated) < 13
+
+
+async def test_a_submission_cut_at_any_command_goes_out_once(deadly: ShellBench) -> None:
+    dialect = Processes(deadly.layout, deadly.slots)
+
+    async def cut(command: int) -> bool:
+        request = await doomed(deadly, "outer.sh", command)
+        script = Submission(request, 1, deadly.layout, dialect).script()
+        environment = {**os.environ, "BASH_ENV": str(Path(deadly.layout.base).parent / "trap")}
+        run = await asyncio.create_subprocess_exec(
+            "bash", "-c", script, "outer.sh",
+            cwd=f"{deadly.layout.ours(request.token)}/deep",
+            env=environment,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        killed = await run.wait() == -signal.SIGKILL
+        await insist(deadly, request)
+        report = await deadly.report(request.token, JobState.COMPLETED)
+        assert (await deadly.starts(request.token), report.copies) == (1, 0)
+        return killed
+
+    assert sum(await asyncio.gather(*(cut(command) for command in range(1, 25)))) > 10
 
 
 async def test_a_killed_job_is_lost_or_done(deadly: ShellBench) -> None:
@@ -69,7 +95,7 @@ async def test_a_killed_job_is_lost_or_done(deadly: ShellBench) -> None:
         assert report.state is JobState.LOST or starts == 1
         return report.state
 
-    ends = await asyncio.gather(*(kill(command) for command in range(1, 110, 2)))
+    ends = await asyncio.gather(*(kill(command) for command in range(1, 110, 3)))
     assert set(ends) == {JobState.LOST, JobState.COMPLETED}
 
 
@@ -81,6 +107,7 @@ async def doomed(shell: ShellBench, script: str, command: int) -> JobRequest:
 
 
 def arm(cwd_above: Path, script: str, command: int) -> None:
+    (cwd_above / "deep").mkdir(exist_ok=True)
     (cwd_above / f"kill-{script}").write_text(str(command))
 
 

@@ -98,10 +98,10 @@ async def test_what_a_start_up_file_prints_is_not_the_answer() -> None:
 
 
 async def test_no_more_commands_at_once_than_sessions(tmp_path: Path) -> None:
-    script = f"cd {tmp_path}; touch $$; ls | wc -l; sleep 0.05; rm $$"
+    script = f"cd {tmp_path}; touch $$; ls | wc -l; sleep 0.1; rm $$"
     async with LocalConnection(sessions=2) as connection:
         answers = await asyncio.gather(*(connection.run(script, deadline=10) for _ in range(8)))
-    assert {int(answer.stdout) for answer in answers} == {1, 2}
+    assert max(int(answer.stdout) for answer in answers) == 2
 
 
 async def test_files_arrive_whole_or_not_at_all(tmp_path: Path) -> None:

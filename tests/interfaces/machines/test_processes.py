@@ -104,6 +104,17 @@ async def test_a_killed_wrapper_is_seen_by_the_account(shell: ShellBench) -> Non
     await ended(shell, token)
 
 
+async def test_cancelling_spares_a_process_that_has_a_dead_jobs_id(shell: ShellBench) -> None:
+    token = await shell.submitted("true")
+    await shell.report(token, JobState.COMPLETED)
+    bystander = await asyncio.create_subprocess_exec("sleep", "60", start_new_session=True)
+    write(Path(shell.layout.ours(token), "lock"), f"{token}.1 {bystander.pid}\n")
+    await shell.system.cancel(token)
+    assert bystander.returncode is None
+    bystander.kill()
+    assert await bystander.wait() == -signal.SIGKILL
+
+
 async def test_jobs_survive_the_death_of_everybody_who_submitted_them(shell: ShellBench) -> None:
     request = shell.request("sleep 0.5; echo started >>witness")
     await shell.system.prepare(request.token, {})
@@ -212,6 +223,10 @@ async def ended(shell: ShellBench, token: Token) -> None:
 
 def read(file: Path) -> str:
     return file.read_text() if file.exists() else ""
+
+
+def write(file: Path, text: str) -> None:
+    file.write_text(text)
 
 
 def when(shell: ShellBench, token: Token, file: str) -> int:

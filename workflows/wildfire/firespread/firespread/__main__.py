@@ -1,5 +1,4 @@
-"""The command line: `python -m firespread forecast` and `python -m firespread verify`, in a job's
-folder."""
+"""The command line: `python -m firespread forecast`, `verify` and `draw`, in a job's folder."""
 
 import argparse
 import sys
@@ -18,8 +17,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "forecast":
             record_start(options.folder)
             forecast(options.folder, options.processes)
-        else:
+        elif options.command == "verify":
             verify(options.folder)
+        else:
+            _draw(options.folder)
     except InputError as error:
         print(f"firespread: {error}", file=sys.stderr)
         return 2
@@ -46,11 +47,23 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser(
         "verify", help="score a forecast against detections.json, into scores.json"
     )
-    for command in (run, check):
+    show = commands.add_parser("draw", help="draw map.png and, where scored, map-verified.png")
+    for command in (run, check, show):
         command.add_argument(
             "--folder", type=_folder, default=Path(), help="the job's folder (default: here)"
         )
     return parser
+
+
+def _draw(folder: Path) -> None:
+    """Only pictures need matplotlib."""
+    try:
+        from .picture import draw
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"Pictures need {error.name}: pip install --require-hashes -r requirements.lock."
+        ) from error
+    draw(folder)
 
 
 def _count(text: str) -> int:

@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..maps import probability
 from ..request import Detections, read_detections, time_of
 from ..results import NEVER
+from .words import Clock
 
 _Value = TypeVar("_Value")
 _INPUTS = ("fire", "weather", "terrain")
@@ -58,6 +59,11 @@ class Verification:
     detections: Detections
     scores: dict[str, Any]
 
+    @property
+    def compared_at(self) -> datetime:
+        """The time of the pass, or the forecast's end where that comes first."""
+        return time_of(self.scores["compared_at"])
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -81,6 +87,10 @@ class Forecast:
     @cached_property
     def end(self) -> datetime:
         return time_of(self.summary["end"])
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(self.options.zone)
 
     @property
     def name(self) -> str:

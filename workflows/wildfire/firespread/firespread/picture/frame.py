@@ -12,9 +12,9 @@ from .page import HEIGHT, WIDTH, Page
 
 _MARGIN = 2500.0
 """m around the fire"""
-_BEYOND = 1500.0
+_BEYOND = 1000.0
 """m shown beyond the terrain's edge"""
-_LEAST = 12000.0
+_LEAST = 9000.0
 """m from side to side"""
 
 
@@ -51,10 +51,9 @@ class Frame:
         return grid.left, right, bottom, grid.top
 
     def axes(self, page: Page, x: float, y: float, width: float, height: float) -> Axes:
-        """Axes in a box on the page (inches from the upper left), as large as the shape allows."""
+        """Axes in the upper left of a box on the page (inches), as large as the shape allows."""
         scale = min(width / (self.right - self.left), height / (self.top - self.bottom))
         wide, high = scale * (self.right - self.left), scale * (self.top - self.bottom)
-        x += (width - wide) / 2
         axes = page.figure.add_axes(
             (x / WIDTH, (HEIGHT - y - high) / HEIGHT, wide / WIDTH, high / HEIGHT)
         )

@@ -2,9 +2,10 @@
 they are set, so that nothing is cut off and nothing overlaps."""
 
 from collections.abc import Iterable
+from functools import partial
 
 from matplotlib.artist import Artist
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
@@ -13,6 +14,8 @@ WIDTH, HEIGHT, DPI = 12.0, 9.0, 150
 """inches, inches, pixels an inch"""
 _LEADING = 1.32
 _POINTS = 72
+_MEASURED, _SAFETY = 12.0, 1.02
+"""points; letters are set on whole pixels, so that a line may be longer than its letters"""
 
 
 class Page:
@@ -20,8 +23,9 @@ class Page:
 
     def __init__(self) -> None:
         self.figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, facecolor="white")
-        self.renderer = FigureCanvasAgg(self.figure).get_renderer()
+        self.renderer: RendererAgg = FigureCanvasAgg(self.figure).get_renderer()  # type: ignore[no-untyped-call]
         self._set: list[Artist] = []
+        self._advances: dict[tuple[str, bool], float] = {}
 
     @property
     def mark(self) -> int:
@@ -35,9 +39,17 @@ class Page:
         del self._set[mark:]
 
     def width(self, words: str, size: float, bold: bool = False) -> float:
-        """Inches that a line takes; `size` in points."""
-        font = FontProperties(size=size, weight="bold" if bold else "normal")
-        return float(self.renderer.get_text_width_height_descent(words, font, False)[0]) / DPI
+        """Inches that a line takes at most; `size` in points."""
+        return _SAFETY * size / _MEASURED * sum(self._advance(letter, bold) for letter in words)
+
+    def _advance(self, letter: str, bold: bool) -> float:
+        """Inches from one letter to the next at _MEASURED points."""
+        if (letter, bold) not in self._advances:
+            font = FontProperties(size=_MEASURED, weight="bold" if bold else "normal")
+            measure = partial(self.renderer.get_text_width_height_descent, prop=font, ismath=False)
+            ten = measure(f"|{letter * 10}|")[0] - measure("||")[0]
+            self._advances[letter, bold] = float(ten) / 10 / DPI
+        return self._advances[letter, bold]
 
     def write(
         self, x: float, y: float, words: str, size: float, *, bold: bool = False,
@@ -99,12 +111,10 @@ class Page:
         line: float = 0.8, hatch: str = "",
     ) -> None:  # fmt: skip
         """A rectangle whose upper left corner lies at x, y."""
-        self.add(
-            Rectangle(
-                (x, HEIGHT - y - height), width, height, facecolor=face, edgecolor=edge,
-                linewidth=line, hatch=hatch or None, zorder=0.5,
-            )  # fmt: skip
-        )
+        corner = (x, HEIGHT - y - height)
+        box = Rectangle(corner, width, height, facecolor=face, edgecolor=edge, linewidth=line)
+        box.set(hatch=hatch or None, zorder=0.5)
+        self.add(box)
 
     def add(self, artist: Artist) -> None:
         """Add an artist in inches from the lower left corner."""

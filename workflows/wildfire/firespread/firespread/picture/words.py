@@ -66,7 +66,7 @@ def mean_direction(degrees: Sequence[float]) -> float:
 
 def wind(speeds_mph: Sequence[float], from_degrees: Sequence[float]) -> list[str]:
     """Wind at 20 ft in three lines: where from, how strong (Beaufort's words, taken at 10 m), and
-    figures."""
+    in figures."""
     mean = mean_direction(from_degrees)
     turns = [(each - mean + 180) % 360 - 180 for each in from_degrees]
     low, high = (f"{(mean + turn) % 360:.0f}°" for turn in (min(turns), max(turns)))
@@ -75,8 +75,8 @@ def wind(speeds_mph: Sequence[float], from_degrees: Sequence[float]) -> list[str
     kilometres = _span([speed * KM_PER_HOUR_PER_MPH for speed in speeds_mph])
     return [
         f"Wind from the {quarter} ({low if low == high else f'{low} to {high}'})",
-        _joined(_strength(speed) for speed in (min(speeds_mph), max(speeds_mph))),
-        f"{miles} mph ({kilometres} km/h) at 20 ft",
+        _joined(_strength(speed) for speed in (min(speeds_mph), max(speeds_mph))).capitalize(),
+        f"{miles} mph ({kilometres} km/h)",
     ]
 
 

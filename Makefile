@@ -1,0 +1,41 @@
+# make install, demo, test, lint, bench: each sets up what it needs.
+
+PYTHON ?= python3
+FIRE := workflows/wildfire/firespread
+
+.PHONY: install demo test lint bench clean
+
+install: .venv/installed .venv-fire/installed
+
+demo: install
+	.venv/bin/vestec demo wildfire
+
+test: .venv/developing .venv-fire/installed
+	.venv/bin/python -m pytest -n 2 --dist loadfile
+
+lint: .venv/developing
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy .
+	.venv/bin/lint-imports
+	cd $(FIRE) && MYPYPATH=. ../../../.venv/bin/mypy --config-file ../../../pyproject.toml -p firespread
+
+bench: .venv/developing
+	for name in append stages push replay start; do .venv/bin/python -m benchmarks $$name || exit 1; done
+
+clean:
+	rm -rf .venv .venv-fire
+
+.venv/installed: requirements.lock pyproject.toml
+	@deploy/make-environment $(PYTHON) .venv requirements.lock
+	.venv/bin/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/developing: requirements-dev.lock .venv/installed
+	.venv/bin/pip install --quiet --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+.venv-fire/installed: $(FIRE)/requirements.lock
+	@deploy/make-environment $(PYTHON) .venv-fire $(FIRE)/requirements.lock
+	.venv-fire/bin/python -c "import pathlib, sysconfig; pathlib.Path(sysconfig.get_path('purelib'), 'firespread.pth').write_text(str(pathlib.Path('$(FIRE)').absolute()))"
+	@touch $@

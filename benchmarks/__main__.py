@@ -1,0 +1,32 @@
+"""`python -m benchmarks NAME --engine memory|postgres|URL [--json]`."""
+
+import argparse
+from collections.abc import Sequence
+from importlib import import_module
+from pkgutil import iter_modules
+
+import uvloop
+
+import benchmarks
+from benchmarks.result import Result
+
+PARTS = {"__main__", "result", "engines"}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one benchmark and print what it found."""
+    names = sorted({module.name for module in iter_modules(benchmarks.__path__)} - PARTS)
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    parser.add_argument("name", choices=names)
+    parser.add_argument(
+        "--engine", default="postgres", help="memory, postgres (embedded), or a postgresql:// URL"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    chosen = parser.parse_args(arguments)
+    run = import_module(f"benchmarks.{chosen.name}").run
+    result: Result = uvloop.run(run(chosen.engine))
+    print(result.as_json() if chosen.json else result.as_text())
+
+
+if __name__ == "__main__":
+    main()

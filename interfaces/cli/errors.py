@@ -1,0 +1,90 @@
+"""Errors as a person at a terminal should meet them: one red line that says what to do."""
+
+import os
+import sys
+import traceback
+
+import asyncpg
+import typer
+from pydantic import ValidationError
+
+from bus import ClockAhead, Doubt, LogError
+from deploy.embedded import EmbeddedServerError
+from deploy.workflows import BrokenWorkflow
+from managers.blobs import BlobMissing
+from projections import UnknownProjection
+from projections.builds import NewerVersion
+
+_SHOW_WHERE = "VESTEC_LOG_LEVEL=debug shows where"
+_EXPECTED = (
+    EmbeddedServerError,
+    LogError,
+    ClockAhead,
+    BrokenWorkflow,
+    BlobMissing,
+    UnknownProjection,
+    NewerVersion,
+)
+"""Their sentences are made for people."""
+
+
+class Complaint(typer.TyperException):
+    """What a user can do something about."""
+
+
+def complain(error: BaseException) -> int:
+    """Print an error as one red line; the exit code it deserves."""
+    error = _first(error)
+    sentence, code = _understood(error)
+    if sentence is None:
+        sentence = f"This is a defect: {type(error).__name__}: {error} ({_SHOW_WHERE})."
+        if os.environ.get("VESTEC_LOG_LEVEL", "").lower() == "debug":
+            traceback.print_exception(error)
+    if sentence:
+        red = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+        line = " ".join(sentence.split())
+        print(f"\033[31m{line}\033[0m" if red else line, file=sys.stderr)
+    return code
+
+
+def _understood(error: BaseException) -> tuple[str | None, int]:
+    """The sentence and the exit code; None: nobody thought of this."""
+    match error:
+        case typer.TyperException():
+            return _of_typer(error), error.exit_code
+        case KeyboardInterrupt() | typer.Abort():
+            return "interrupted", 130
+        case ValidationError():
+            return f"Wrong setting or value: {describe(error)}.", 1
+        case Doubt():
+            return f"Nobody knows whether it was sent ({error}); look, then try again.", 1
+        case _ if isinstance(error, _EXPECTED):
+            return str(error), 1
+        case asyncpg.PostgresError() | asyncpg.InterfaceError() | TimeoutError():
+            return f"The database cannot be used now: {error or 'it did not answer in time'}.", 1
+        case OSError():
+            where = f": {error.filename}" if error.filename else ""
+            return f"{error.strerror or error}{where}", 1
+    return None, 1
+
+
+def _of_typer(error: typer.TyperException) -> str:
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return ""
+    ctx = getattr(error, "ctx", None)
+    hint = f" See: {ctx.command_path} --help" if ctx else ""
+    return f"{error.format_message()}{hint}"
+
+
+def describe(error: ValidationError) -> str:
+    """What is wrong where, on one line."""
+    return "; ".join(
+        f"{'.'.join(map(str, found['loc'])) or 'it'}: {found['msg']}"
+        for found in error.errors(include_url=False, include_context=False, include_input=False)
+    )
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,58 @@
+"""Logs of a running system: JSON lines, or words where a person looks at them.
+
+What is bound with `structlog.contextvars` (`incident`, `cause`) is on every line below it; lines of
+libraries, which know only `logging`, look the same.
+"""
+
+import logging
+import sys
+from pathlib import Path
+from typing import TextIO
+
+import structlog
+from structlog.typing import Processor
+
+_SHARED: tuple[Processor, ...] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+)
+
+
+def configure_logs(level: str, file: Path | None = None) -> None:
+    """From now on, lines of at least `level` go to `file`, to stderr if there is none.
+
+    Raises `OSError` if the file cannot be written, `ValueError` for a level that there is not.
+    """
+    stream = sys.stderr if file is None else file.open("a", encoding="utf-8", buffering=1)
+    number = _number(level)
+    structlog.configure(
+        processors=[*_SHARED, *_rendering(stream)],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_rendering(stream),
+            ],
+            foreign_pre_chain=[*_SHARED, structlog.stdlib.add_logger_name],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
+
+
+def _rendering(stream: TextIO) -> list[Processor]:
+    if stream.isatty():
+        return [structlog.dev.ConsoleRenderer()]
+    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
+
+
+def _number(level: str) -> int:
+    numbers = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+    if level.lower() not in numbers:
+        raise ValueError(f"the log level is one of {', '.join(numbers)}, not {level!r}")
+    return numbers[level.lower()]

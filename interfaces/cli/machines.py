@@ -1,0 +1,180 @@
+"""`vestec machines`: computers that simulations run on."""
+
+from typing import Annotated
+
+import typer
+
+from deploy.storage import Storage
+from events import machines as e
+from events.machines import FLEET, MachineSettings
+from events.values import Command, Context
+from interfaces.cli.errors import Complaint
+from interfaces.cli.inputs import pairs
+from interfaces.cli.options import AsJson
+from interfaces.cli.output import as_json, fields, say, table
+from interfaces.cli.session import Desk, desk, kept, run
+from projections.machines import Machine, list_machines
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Computers that simulations run on.\n\n"
+    "Begin with: vestec machines add local --base-directory jobs --slots 2 --enable",
+)
+
+Named = Annotated[str, typer.Argument(metavar="NAME", help="Name of the machine.")]
+
+
+@app.command("list")
+def list_(ctx: typer.Context, json: AsJson = False) -> None:
+    """List machines: whether new jobs may go there, whether they answer, how loaded they are.
+
+    Example: vestec machines list
+
+    Next: vestec machines show NAME
+    """
+
+    async def work() -> list[Machine]:
+        async with kept(ctx) as storage:
+            return await list_machines(storage.pool)
+
+    found = run(work())
+    if json:
+        return as_json(found)
+    rows = [
+        (
+            machine.name,
+            f"{machine.settings.connection}/{machine.settings.dialect}",
+            machine.enabled,
+            "unknown" if machine.reachable is None else machine.reachable,
+            len(machine.simulations),
+            machine.reason,
+        )
+        for machine in found
+    ]
+    table(
+        ("name", "spoken to by", "enabled", "reachable", "our jobs", "reason"),
+        rows,
+        "There are none yet. Next: vestec machines add --help",
+    )
+    return None
+
+
+@app.command()
+def show(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
+    """Show one machine: its settings, its load, and why the newest job was sent there.
+
+    Example: vestec machines show local
+
+    Next: vestec machines enable NAME, vestec machines disable NAME
+    """
+
+    async def work() -> Machine:
+        async with kept(ctx) as storage:
+            return await _machine(storage, name)
+
+    found = run(work())
+    if json:
+        return as_json(found)
+    settings = found.settings.model_dump(exclude={"name"})
+    return fields({**found.model_dump(exclude={"settings"}), **settings})
+
+
+@app.command()
+def add(
+    ctx: typer.Context,
+    name: Named,
+    base_directory: Annotated[
+        str, typer.Option(metavar="DIR", help="Everything of ours on it lies below this folder.")
+    ],
+    connection: Annotated[str, typer.Option(help="How it is reached.")] = "local",
+    dialect: Annotated[str, typer.Option(help="How its batch system is spoken to.")] = "processes",
+    slots: Annotated[int, typer.Option(help="Jobs at once, if it has no queue of its own.")] = 1,
+    nodes: Annotated[int, typer.Option(help="How many nodes it has.")] = 1,
+    cores_per_node: Annotated[int, typer.Option(help="Cores of each.")] = 1,
+    environment: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Given to every job; may be repeated."),
+    ] = None,
+    test_mode: Annotated[
+        bool, typer.Option("--test-mode", help="No real jobs: a simulated batch system.")
+    ] = False,
+    enable: Annotated[bool, typer.Option("--enable", help="Let jobs go there at once.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Add a machine; jobs go there once it is enabled.
+
+    Example: vestec machines add local --base-directory /var/tmp/jobs --slots 2 --enable
+
+    Next: vestec machines list
+    """
+    settings = MachineSettings(
+        name=name,
+        connection=connection,
+        dialect=dialect,
+        base_directory=base_directory,
+        nodes=nodes,
+        cores_per_node=cores_per_node,
+        slots=slots,
+        environment=pairs(environment or ()),
+        test_mode=test_mode,
+    )
+    commands: list[Command] = [e.AddMachine(settings=settings)]
+    if enable:
+        commands.append(e.EnableMachine(name=name))
+    _steer(ctx, name, commands, json, make=True)
+
+
+@app.command()
+def enable(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
+    """Let new jobs go to a machine.
+
+    Example: vestec machines enable local
+
+    Next: vestec machines show NAME
+    """
+    _steer(ctx, name, [e.EnableMachine(name=name)], json)
+
+
+@app.command()
+def disable(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
+    """Let no new job go to a machine; those there are followed to their end.
+
+    Example: vestec machines disable local
+
+    Next: vestec machines list
+    """
+    _steer(ctx, name, [e.DisableMachine(name=name)], json)
+
+
+def _steer(
+    ctx: typer.Context, name: str, commands: list[Command], json: bool, make: bool = False
+) -> None:
+    async def work() -> None:
+        async with desk(ctx, make=make) as at:
+            known = await _all(at, commands)
+            after = await _machine(at.storage, name) if known else None
+        if json:
+            as_json(after or {"name": name, "known": False})
+        else:
+            say(f"{name} {_words(after)}")
+
+    run(work())
+
+
+async def _all(at: Desk, commands: list[Command]) -> bool:
+    outcomes = [await at.carry_out(Context.MACHINES, FLEET, one, "machines") for one in commands]
+    return all(outcomes)
+
+
+def _words(after: Machine | None) -> str:
+    if after is None:
+        return "not known yet"
+    return "enabled" if after.enabled else "disabled"
+
+
+async def _machine(storage: Storage, name: str) -> Machine:
+    found = {machine.name: machine for machine in await list_machines(storage.pool)}
+    if name not in found:
+        raise Complaint(f"There is no machine {name}; there are: {', '.join(found) or 'none'}.")
+    return found[name]

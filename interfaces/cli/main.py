@@ -1,0 +1,80 @@
+"""The entry point: which commands there are, and what becomes of errors.
+
+A command's module, and with it most of the system, is imported only when the command is used.
+"""
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from interfaces.cli.options import share
+
+COMMANDS = {
+    "up": "Run the system in this folder until Ctrl-C.",
+    "incidents": "Disasters: create, steer and watch them.",
+    "simulations": "Jobs on machines: look at them, cancel them.",
+    "machines": "Computers that simulations run on.",
+    "users": "Who may use the web gateway.",
+    "data": "Data sets that incidents made.",
+    "projections": "Read models: how far behind they are; rebuild them.",
+    "log": "The log of everything that happened: show and verify it.",
+    "replay": "Live through an incident again, at any speed.",
+    "settings": "All settings, with defaults and environment variables.",
+    "new": "Start a workflow of your own.",
+}
+"""The modules of this package, and what their commands are for."""
+
+
+class _Vestec(TyperGroup):
+    """Lists commands without importing them; turns errors into one line and an exit code."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        share(self)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, _listed, rest = super().resolve_command(ctx, args)
+        module = import_module(f"interfaces.cli.{name}")
+        return name, share(typer.main.get_command(module.app)), rest
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        try:
+            sys.exit(super().main(*args, **{**extra, "standalone_mode": False}))
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        except (Exception, KeyboardInterrupt) as error:
+            from interfaces.cli.errors import complain
+
+            sys.exit(complain(error))
+
+
+app = typer.Typer(
+    cls=_Vestec,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="VESTEC: urgent computing, from arriving data to forecasts on supercomputers.\n\n"
+    "Begin with: vestec up\n\n"
+    "Then, elsewhere: vestec users add NAME --administrator, and vestec incidents create --help",
+)
+
+
+@app.callback()
+def _vestec() -> None: ...
+
+
+def _list(name: str, sentence: str) -> None:
+    app.command(name, help=sentence)(lambda: None)
+
+
+for _name, _sentence in COMMANDS.items():
+    _list(_name, _sentence)
+
+
+def main() -> None:
+    """Run the command that the command line asks for, and end the process."""
+    app(prog_name="vestec")

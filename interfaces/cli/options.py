@@ -1,0 +1,69 @@
+"""What every command takes, before or after its own options: where the data and the log are."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from deploy.settings import Settings
+
+
+def _keep(ctx: typer.Context, param: typer.CallbackParam, value: Any) -> None:
+    """An option that was given counts wherever it stands; the last one wins."""
+    if value is not None:
+        ctx.find_root().ensure_object(dict)[param.name] = value
+
+
+_PANEL = "Where"
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        expose_value=False,
+        callback=_keep,
+        rich_help_panel=_PANEL,
+        help="Folder of the data, .vestec if unset (environment: VESTEC_DATA).",
+    ),
+]
+Log = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        expose_value=False,
+        callback=_keep,
+        rich_help_panel=_PANEL,
+        help="PostgreSQL of the log, the folder's own if unset (environment: VESTEC_LOG).",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def share(command: Any) -> Any:
+    """The command, its own commands included, taking the options that every command takes."""
+    command.params.extend(_shared())
+    for other in getattr(command, "commands", {}).values():
+        share(other)
+    return command
+
+
+def _shared() -> list[Any]:
+    carrier = typer.Typer(add_completion=False)
+
+    @carrier.command()
+    def _carry(data: Data = None, log: Log = None) -> None: ...
+
+    return list(typer.main.get_command(carrier).params)
+
+
+def settings_of(ctx: typer.Context, **given: object) -> "Settings":
+    """The settings of a command: what was given, else the environment, else the defaults.
+
+    `given` are options of the command itself; None counts as not given. Raises
+    `pydantic.ValidationError`.
+    """
+    from deploy.settings import Settings
+
+    chosen = {**ctx.find_root().ensure_object(dict), **given}
+    return Settings(**{name: value for name, value in chosen.items() if value is not None})

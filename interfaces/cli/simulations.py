@@ -1,0 +1,147 @@
+"""`vestec simulations`: jobs on machines, as readers know them."""
+
+from collections.abc import Callable
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from deploy.storage import Storage
+from events import simulations as e
+from events.values import Command, Context
+from interfaces.cli.errors import Complaint
+from interfaces.cli.options import AsJson
+from interfaces.cli.output import as_json, fields, say, short, table
+from interfaces.cli.session import desk, kept, run, the_one
+from projections.simulations import TABLE, Simulation, find_simulation, list_simulations
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Jobs on machines: look at them, cancel them.\n\nBegin with: vestec simulations list",
+)
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the simulation, or how it begins.")]
+_NEWEST = 200
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    incident: Annotated[
+        str | None, typer.Argument(help="Only those of this incident; all if absent.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """List simulations: an incident's in order of creation, or the newest of all.
+
+    Example: vestec simulations list 3f2a
+
+    Next: vestec simulations show ID
+    """
+
+    async def work() -> list[Simulation]:
+        async with kept(ctx) as storage:
+            if incident is None:
+                return await _newest(storage)
+            id = await the_one(storage, "incidents", "incident", incident)
+            return await list_simulations(storage.pool, id)
+
+    found = run(work())
+    if json:
+        return as_json(found)
+    rows = [
+        (short(s.id), short(s.incident), s.kind, s.state, s.witness, s.machine, s.job_id, s.changed)
+        for s in found
+    ]
+    table(
+        ("id", "incident", "kind", "state", "says", "machine", "job", "changed"),
+        rows,
+        "There are none yet: an incident's workflow creates them.",
+    )
+    return None
+
+
+async def _newest(storage: Storage) -> list[Simulation]:
+    found = await storage.pool.fetch(
+        "select * from vestec_read.simulations order by created desc, id limit $1", _NEWEST
+    )
+    return [TABLE.parse(record) for record in found]
+
+
+@app.command()
+def show(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
+    """Show one simulation: its state and who says so, where it runs and why there.
+
+    Example: vestec simulations show 9c1e
+
+    Next: vestec simulations refresh ID, vestec simulations cancel ID
+    """
+
+    async def work() -> Simulation:
+        async with kept(ctx) as storage:
+            return await _simulation(storage, id)
+
+    found = run(work())
+    if json:
+        as_json(found)
+    else:
+        fields(found.model_dump())
+
+
+@app.command()
+def cancel(
+    ctx: typer.Context,
+    id: Id,
+    reason: Annotated[str, typer.Option(help="For the log.")] = "",
+    json: AsJson = False,
+) -> None:
+    """Cancel a simulation; it has ended when a witness on its machine says so.
+
+    Example: vestec simulations cancel 9c1e --reason 'wrong wind'
+
+    Next: vestec simulations show ID
+    """
+    _steer(ctx, id, lambda found: e.CancelSimulation(simulation=found, reason=reason), json)
+
+
+@app.command()
+def refresh(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
+    """Ask a simulation's machine about it now, not at its next turn.
+
+    Example: vestec simulations refresh 9c1e
+
+    Next: vestec simulations show ID
+    """
+    _steer(ctx, id, lambda found: e.RefreshSimulation(simulation=found), json)
+
+
+def _steer(
+    ctx: typer.Context, id: str, command: Callable[[UUID], Command], json: bool
+) -> None:
+    async def work() -> None:
+        async with desk(ctx) as at:
+            found = await _simulation(at.storage, id)
+            known = await at.carry_out(
+                Context.SIMULATIONS, found.incident, command(found.id), "simulations"
+            )
+            after = await _simulation(at.storage, str(found.id)) if known else None
+        if json:
+            as_json(after or {"id": found.id, "known": False})
+        else:
+            say(f"{found.id} {_words(after)}")
+
+    run(work())
+
+
+def _words(after: Simulation | None) -> str:
+    if after is None:
+        return "not known yet"
+    return f"{after.state}, its end was asked for" if after.cancelling else str(after.state)
+
+
+async def _simulation(storage: Storage, prefix: str) -> Simulation:
+    id = await the_one(storage, "simulations", "simulation", prefix)
+    if (found := await find_simulation(storage.pool, UUID(id))) is None:
+        raise Complaint(f"There is no simulation {id} (yet). See: vestec simulations list")
+    return found

@@ -1,0 +1,189 @@
+"""Pushing data: what is answered 202 is in the log, and nothing else is."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from bus import Doubt, Log, Record
+from events.endpoints import Endpoint, EndpointClosed, EndpointOpened, ReceivePush
+from events.envelope import Issued, commands_topic, decode_issued
+from events.incidents import Arrival
+from events.values import INLINE_BYTES, Blob, Context, IncidentId
+from interfaces.external_data.push import PushSettings
+from interfaces.gateway import hash_password
+from projections import Pool
+from projections.people import keep_credential
+from tests.interfaces.gateway.site import CHEAP, Site, open_site
+from tests.projections.tables import caught_up
+
+FIRE = IncidentId("00000000-0000-4000-8000-000000000001")
+PATH = f"hotspots{FIRE}"
+SMALL = PushSettings(max_bytes=300_000, deadline=0.5, idle=0.3)
+
+
+async def opened(site: Site, credential: str | None = None) -> None:
+    endpoint = Endpoint(
+        incident=FIRE, name="hotspots", stage="map", path=PATH, credential=credential
+    )
+    event = EndpointOpened(endpoint=endpoint)
+    await caught_up(site.edge.reader, await site.story.commit(Context.ENDPOINTS, FIRE, event))
+
+
+async def closed(site: Site) -> None:
+    event = EndpointClosed(name="hotspots")
+    await caught_up(site.edge.reader, await site.story.commit(Context.ENDPOINTS, FIRE, event))
+
+
+async def push(site: Site, data: Any, status: int = 202, query: str = "", **headers: str) -> Any:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    path = f"/EDI/{PATH}{query}"
+    async with site.client.post(path, data=data, headers=named) as response:
+        assert response.status == status, await response.text()
+        return await response.json()
+
+
+async def issued(log: Log) -> list[Issued]:
+    records = await log.read(commands_topic(Context.ENDPOINTS), 0, 0)
+    return [decode_issued(stored.record) for stored in records]
+
+
+async def arrivals(log: Log) -> list[Arrival]:
+    commands = [command.command for command in await issued(log)]
+    return [command.arrival for command in commands if isinstance(command, ReceivePush)]
+
+
+async def test_what_is_pushed_is_durable_when_it_is_answered(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        await opened(site)
+        said = await push(site, b"\x00\xff", Content_Type="text/csv; charset=utf-8")
+        assert said["msg"] == "Data received"
+        (command,) = await issued(site.story.log)
+        assert str(command.id) == said["id"]
+        (arrival,) = await arrivals(site.story.log)
+        assert (arrival.id, arrival.endpoint) == (command.id, "hotspots")
+        assert (arrival.content.inline, arrival.content.size) == (b"\x00\xff", 2)
+        assert arrival.content.media_type == "text/csv"
+
+
+async def test_large_bodies_go_to_the_blob_store(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        await opened(site)
+        sizes = (INLINE_BYTES, INLINE_BYTES + 1, 5_000_000)
+        for size in sizes:
+            await push(site, _chunks(b"x" * size))
+        contents = [arrival.content for arrival in await arrivals(site.story.log)]
+        assert [content.size for content in contents] == list(sizes)
+        assert [content.blob is None for content in contents] == [True, False, False]
+        large = contents[2].blob
+        assert large == Blob.of(b"x" * 5_000_000)
+        assert await site.edge.blobs.has(large)
+
+
+async def _chunks(data: bytes) -> AsyncIterator[bytes]:
+    """A body whose length is not announced."""
+    for start in range(0, len(data), 50_000):
+        yield data[start : start + 50_000]
+
+
+async def test_a_body_that_is_too_large_is_refused_announced_or_not(pool: Pool) -> None:
+    async with open_site(pool, push=SMALL) as site:
+        await opened(site)
+        data = b"x" * (SMALL.max_bytes + 1)
+        await push(site, data, status=413)
+        await push(site, _chunks(data), status=413)
+        await push(site, data[1:])
+        assert len(await arrivals(site.story.log)) == 1
+
+
+async def test_a_body_that_stalls_is_given_up(pool: Pool) -> None:
+    async def stalling() -> AsyncIterator[bytes]:
+        yield b"some"
+        await asyncio.Event().wait()
+
+    async with open_site(pool, push=SMALL) as site:
+        await opened(site)
+        await push(site, stalling(), status=408)
+        await push(site, b"the next good one")
+
+
+async def test_nothing_is_not_data(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        await opened(site)
+        await push(site, b"", status=400)
+        assert await arrivals(site.story.log) == []
+
+
+async def test_an_endpoint_is_there_from_its_opening_to_its_closing(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        await push(site, b"x", status=404)
+        await opened(site)
+        await push(site, b"x")
+        await push(site, b"x")
+        await closed(site)
+        await push(site, b"x", status=404)
+        await opened(site)
+        await push(site, b"x")
+
+
+async def test_a_known_path_asks_no_table(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def no_table(*_: object) -> None:
+        raise AssertionError("the table was asked")
+
+    async with open_site(pool) as site:
+        await opened(site)
+        await push(site, b"x")
+        monkeypatch.setattr("interfaces.external_data.endpoint_cache.find_endpoint", no_table)
+        await push(site, b"x")
+
+
+async def test_a_secret_is_asked_for_where_one_is_wanted(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        await keep_credential(pool, "endpoint", "satellite", hash_password("s3cret", CHEAP))
+        await opened(site, credential="satellite")
+        await push(site, b"x", Authorization="Bearer s3cret")
+        await push(site, b"x", query="?key=s3cret")
+        await push(site, b"x", status=401)
+        await push(site, b"x", status=401, Authorization="Bearer secret")
+        await push(site, b"x", status=401, Authorization="Basic s3cret")
+        await push(site, b"x", status=401, query="?key=")
+        await push(site, b"x", status=401, query="?key=guess")
+        await push(site, b"x", status=429, query="?key=guess")
+
+
+async def test_a_secret_that_was_never_set_lets_nobody_in(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        await opened(site, credential="missing")
+        await push(site, b"x", status=401)
+
+
+async def test_the_senders_key_is_the_id(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        await opened(site)
+        key = str(uuid4())
+        for _ in range(2):
+            assert (await push(site, b"x", Idempotency_Key=key))["id"] == key
+        assert [arrival.id for arrival in await arrivals(site.story.log)] == [UUID(key)] * 2
+        await push(site, b"x", status=400, Idempotency_Key="7")
+
+
+async def test_nobody_knows_is_said_with_the_key_to_try_again(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def doubtful(_topic: str, _partition: int, _records: Sequence[Record]) -> int:
+        raise Doubt("no acknowledgement came")
+
+    async def silent(_topic: str, _partition: int, _records: Sequence[Record]) -> int:
+        await asyncio.Event().wait()
+        return 0
+
+    async with open_site(pool, push=SMALL) as site:
+        await opened(site)
+        for append in (doubtful, silent):
+            with monkeypatch.context() as patch:
+                patch.setattr(site.story.log, "append", append)
+                problem = await push(site, b"x", status=503)
+            again = await push(site, b"x", Idempotency_Key=problem["command"])
+            assert again["id"] == problem["command"]

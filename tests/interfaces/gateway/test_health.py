@@ -1,0 +1,77 @@
+"""For operators: health, metrics, and the API's description."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from aiohttp.test_utils import TestClient, TestServer
+
+from interfaces.gateway import Part, gateway
+from projections import PROJECTIONS, Pool
+from tests.interfaces.gateway.site import Site, open_site
+
+
+async def anonymous(site: Site, path: str) -> Any:
+    async with site.client.get(path) as response:
+        assert response.status == 200
+        return await (response.json() if "json" in response.content_type else response.text())
+
+
+async def test_health_shows_what_runs_and_how_far_behind_it_is(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        found = await anonymous(site, "/health")
+        assert found["status"] == "ok"
+        assert found["projections"].keys() == {projection.name for projection in PROJECTIONS}
+        assert found["projections"]["users"] == {"lag_records": 0, "lag_seconds": 0.0}
+        parts = {"incidents": Part(owns=["incidents/0"], broken={"incidents/1": "cannot fold"})}
+        edge = replace(site.edge, parts=lambda: parts)
+        async with (
+            TestClient(TestServer(gateway(edge))) as client,
+            client.get("/health") as response,
+        ):
+            found = await response.json()
+        assert found["status"] == "degraded"
+        assert found["parts"]["incidents"]["broken"] == {"incidents/1": "cannot fold"}
+
+
+async def test_metrics_count_requests_by_their_pattern(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        await site.get("/api/v1/incidents/00000000-0000-4000-8000-000000000001", status=404)
+        text = await anonymous(site, "/metrics")
+        route = 'method="GET",route="/api/v1/incidents/{id}"'
+        assert f'vestec_requests_total{{{route},status="404"}} 1.0' in text
+        assert 'vestec_projection_lag_records{projection="timeline"} 0.0' in text
+
+
+async def test_the_description_has_every_route_and_every_model(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        document = await anonymous(site, "/api/v1/openapi.json")
+        described = {
+            f"{method.upper()} {path}"
+            for path, methods in document["paths"].items()
+            for method in methods
+        }
+        served = {
+            f"{route.method} {route.resource.canonical}"
+            for route in site.app.router.routes()
+            if route.method != "HEAD" and route.resource
+        }
+        assert described == served - {"GET /api/v1/openapi.json", "POST /EDI/{path}"}
+        schemas = document["components"]["schemas"]
+        used = set(_references(document))
+        assert used == {f"#/components/schemas/{name}" for name in schemas}
+        creation = document["paths"]["/api/v1/incidents"]["post"]
+        assert creation["responses"].keys() == {"201", "202", "default"}
+        assert creation["security"] == [{"token": []}]
+        listing = document["paths"]["/api/v1/incidents"]["get"]
+        assert [p["name"] for p in listing["parameters"]] == ["after", "limit", "status"]
+
+
+def _references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"]
+        part = list(part.values())
+    if isinstance(part, list):
+        for item in part:
+            yield from _references(item)

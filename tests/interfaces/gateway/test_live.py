@@ -1,0 +1,141 @@
+"""The live stream: every event once, over lost connections, at the client's pace."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+
+from events import incidents as e
+from events.values import Context, IncidentId, Note
+from interfaces.gateway import GatewaySettings
+from interfaces.gateway.live import STREAMS
+from projections import Pool
+from tests.interfaces.gateway.site import ANNA, BERT, ROOT, Site, open_site
+from tests.projections.tables import all_caught_up, until
+
+FIRE = IncidentId("00000000-0000-4000-8000-000000000001")
+FLOOD = IncidentId("00000000-0000-4000-8000-000000000002")
+
+
+async def created(site: Site, id: IncidentId) -> None:
+    event = e.IncidentCreated(
+        incident=id,
+        kind="plain",
+        workflow_version=1,
+        name="An incident",
+        parameters={},
+        exercise=False,
+        owner=str(ANNA),
+    )
+    await site.story.commit(Context.INCIDENTS, id, event)
+
+
+async def noted(site: Site, id: IncidentId, text: str) -> None:
+    await site.story.commit(Context.INCIDENTS, id, e.Noted(note=Note(text=text)))
+
+
+class Stream:
+    """What a client makes of the bytes."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.last = ""
+
+    async def block(self) -> dict[str, str]:
+        """The next lines up to an empty one, as fields."""
+        fields: dict[str, str] = {}
+        async with asyncio.timeout(10):
+            while line := (await self._response.content.readline()).decode().rstrip("\n"):
+                name, _, value = line.partition(": ")
+                fields[name] = value
+        return fields
+
+    async def event(self) -> dict[str, Any]:
+        while "id" not in (block := await self.block()):
+            pass
+        self.last = block["id"]
+        event: dict[str, Any] = json.loads(block["data"])
+        assert (str(event["id"]), event["type"]) == (block["id"], block["event"])
+        return event
+
+    async def notes(self, count: int) -> list[str]:
+        return [(await self.event())["event"]["note"]["text"] for _ in range(count)]
+
+
+@asynccontextmanager
+async def following(
+    site: Site, query: str = "", last: str | None = None, user: Any = ROOT
+) -> AsyncIterator[Stream]:
+    headers = site.as_user(user) | ({"Last-Event-ID": last} if last else {})
+    async with site.client.get(f"/api/v1/events{query}", headers=headers) as response:
+        assert response.status == 200, await response.text()
+        stream = Stream(response)
+        assert await stream.block() == {"retry": "2000"}
+        yield stream
+
+
+async def test_events_come_as_they_happen_and_each_once_over_lost_connections(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        await created(site, FIRE)
+        await all_caught_up(site.edge.reader, site.story)
+        seen: list[str] = []
+        async with following(site) as stream:
+            for text in ("one", "two", "three"):
+                await noted(site, FIRE, text)
+            seen += await stream.notes(2)
+        for text in ("four", "five"):
+            await noted(site, FIRE, text)
+        async with following(site, last=stream.last) as stream:
+            await noted(site, FIRE, "six")
+            seen += await stream.notes(4)
+        assert seen == ["one", "two", "three", "four", "five", "six"]
+
+
+async def test_a_stream_may_be_of_some_incidents_only(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        await created(site, FIRE)
+        await created(site, FLOOD)
+        await all_caught_up(site.edge.reader, site.story)
+        async with following(site, f"?incident={FIRE}&after=0", user=ANNA) as stream:
+            assert (await stream.event())["type"] == "IncidentCreated"
+            await noted(site, FLOOD, "water")
+            await noted(site, FIRE, "smoke")
+            assert await stream.notes(1) == ["smoke"]
+
+
+async def test_users_name_incidents_of_their_own(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        await created(site, FIRE)
+        await all_caught_up(site.edge.reader, site.story)
+        await site.get("/api/v1/events", status=400)
+        await site.get(f"/api/v1/events?incident={FIRE}", BERT, status=404)
+        await site.get("/api/v1/events?after=yesterday", ROOT, status=400)
+
+
+async def test_a_quiet_stream_shows_signs_of_life(pool: Pool) -> None:
+    async with open_site(pool, GatewaySettings(heartbeat=0.05)) as site, following(site) as stream:
+        assert await stream.block() == {"": "still here"}
+
+
+async def test_a_client_that_takes_nothing_is_dropped(pool: Pool) -> None:
+    async with open_site(pool, GatewaySettings(stalled=0.2)) as site:
+        await created(site, FIRE)
+        async with following(site) as stream:
+            for _ in range(30):
+                await noted(site, FIRE, "x" * 500_000)
+            await all_caught_up(site.edge.reader, site.story)
+            await until(lambda: not site.app[STREAMS])
+            with pytest.raises(aiohttp.ClientError):
+                await stream.notes(99)
+
+
+async def test_a_server_that_stops_ends_its_streams(pool: Pool) -> None:
+    async with open_site(pool) as site, following(site) as stream:
+        async with asyncio.timeout(5):
+            await site.client.server.close()
+        with pytest.raises(aiohttp.ClientError):
+            await stream.event()

@@ -1,0 +1,97 @@
+"""Every error is problem details, with a sentence and without our insides."""
+
+import json
+from io import BytesIO
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from projections import Pool
+from tests.interfaces.gateway.site import Site, open_site
+
+ID = "00000000-0000-4000-8000-000000000001"
+NEW = "/api/v1/incidents"
+
+
+def _large() -> bytes:
+    """What is small enough for HTTP and too large for a record of the log."""
+    return json.dumps({"kind": "p", "name": "A", "parameters": {"a": "x" * 1_040_000}}).encode()
+
+
+BAD: list[tuple[str, str, dict[str, Any], int]] = [
+    ("GET", "/nowhere", {}, 404),
+    ("PUT", NEW, {}, 405),
+    ("GET", f"{NEW}/{ID}", {}, 404),
+    ("GET", f"{NEW}/fire", {}, 404),
+    ("GET", f"{NEW}/{ID}/graph?format=png", {}, 400),
+    ("GET", f"{NEW}?limit=lots", {}, 400),
+    ("POST", NEW, {"data": b""}, 422),
+    ("POST", NEW, {"data": b"{"}, 422),
+    ("POST", NEW, {"data": b"\xff\xfe"}, 422),
+    ("POST", NEW, {"json": {"kind": "../etc", "name": "A fire"}}, 422),
+    ("POST", NEW, {"json": {"kind": "plain", "name": " "}}, 422),
+    ("POST", NEW, {"json": {"kind": "plain", "name": "x" * 300}}, 422),
+    ("POST", NEW, {"json": {"kind": "plain", "name": "A", "id": "one"}}, 422),
+    ("POST", NEW, {"json": {"kind": "p", "name": "A"}, "headers": {"Idempotency-Key": "1"}}, 400),
+    ("POST", NEW, {"data": BytesIO(_large())}, 413),
+    ("POST", NEW, {"data": BytesIO(b"x" * 2_000_000)}, 413),
+    ("POST", f"{NEW}/{ID}/cancel", {"json": {"reason": "x" * 2000}}, 422),
+    ("GET", f"/api/v1/commands/{ID}", {}, 404),
+    ("POST", "/api/v1/login", {"json": {"username": "anna"}}, 422),
+    ("POST", "/EDI/nowhere", {"data": b"x"}, 404),
+]
+
+
+async def test_every_error_is_a_problem(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        for method, path, more, status in BAD:
+            problem = await _problem(site, method, path, more, status)
+            assert problem["instance"] == path.partition("?")[0]
+            assert len(problem["detail"].split()) > 3
+
+
+async def _problem(site: Site, method: str, path: str, more: dict[str, Any], status: int) -> Any:
+    headers = site.as_user() | more.get("headers", {})
+    rest = {name: value for name, value in more.items() if name != "headers"}
+    async with site.client.request(method, path, headers=headers, **rest) as response:
+        text = await response.text()
+        assert (response.status, response.content_type) == (status, "application/problem+json"), (
+            f"{method} {path}: {text}"
+        )
+        problem = json.loads(text)
+        assert problem["status"] == status
+        return problem
+
+
+async def test_a_body_that_does_not_fit_is_told_where(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        wanted = {"kind": "plain", "exercise": "perhaps"}
+        problem = await site.post(NEW, status=422, json=wanted)
+        assert [error["where"] for error in problem["errors"]] == ["name", "exercise"]
+
+
+async def test_a_method_that_is_not_taken_is_told_which_are(pool: Pool) -> None:
+    async with open_site(pool) as site, site.client.delete(NEW) as response:
+        assert response.headers["Allow"] == "GET,HEAD,POST"
+
+
+async def test_a_defect_shows_nothing_of_our_insides(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("the secret is Rosebud")
+
+    async with open_site(pool) as site:
+        monkeypatch.setattr("interfaces.gateway.incidents.find_incident", broken)
+        problem = await site.get(f"{NEW}/{uuid4()}", status=500)
+        assert "Rosebud" not in json.dumps(problem)
+
+
+async def test_tables_that_are_away_are_a_reason_to_wait(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        await pool.execute("alter table vestec_read.incidents rename to elsewhere")
+        async with site.client.get(NEW, headers=site.as_user()) as response:
+            assert (response.status, response.headers["Retry-After"]) == (503, "5")
+        await pool.execute("alter table vestec_read.elsewhere rename to incidents")
+        await site.get(NEW)
