@@ -97,12 +97,12 @@ def _counted(
     facts: list[Fact] = []
     after: dict[Source, Mark] = {}
     for chunk in chunks:
-        mark = after.get(chunk.source) or before[chunk.source]
+        position, as_of = after.get(chunk.source) or before[chunk.source]
+        known = len(facts)
         for stored in chunk.records:
-            position, counts = mark.position.after(stored)
+            position, counts = position.after(stored)
             if counts:
                 commit = decoder.commit(chunk.source, stored)
                 facts.append(Fact(*chunk.source, stored.offset, position.epoch, commit))
-            mark = Mark(position, at(facts[-1].time) if counts else mark.as_of)
-        after[chunk.source] = mark
+        after[chunk.source] = Mark(position, at(facts[-1].time) if len(facts) > known else as_of)
     return facts, after

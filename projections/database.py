@@ -19,7 +19,14 @@ from bus.clock import moment
 Row = Any
 """A record of asyncpg: indexed by column name, turned into a dict by `dict`."""
 
-UNAVAILABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+UNAVAILABLE = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    asyncpg.InterfaceError,
+)
 """What is raised while PostgreSQL is away, starting or stopping: wait and try again."""
 
 

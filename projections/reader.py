@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import NoReturn
 
+import asyncpg
 import structlog
 
 from events.values import Context
@@ -70,7 +71,7 @@ class Reader:
             try:
                 async with self.pool.acquire() as connection, self._listening(connection):
                     await self._look(connection)
-            except UNAVAILABLE as error:
+            except (*UNAVAILABLE, asyncpg.UndefinedTableError) as error:
                 _log.warning("positions cannot be read", reason=str(error))
                 self._tell_all()
                 await asyncio.sleep(0.5)

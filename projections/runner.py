@@ -47,8 +47,9 @@ class Runner:
 
     async def _keep(self, projection: Projection) -> NoReturn:
         """Fold again and again, whatever happens."""
-        wait = 0.1
+        wait, clock = 0.1, asyncio.get_running_loop().time
         while True:
+            began = clock()
             try:
                 await self._fold(projection)
             except* Rebuilt as errors:
@@ -58,8 +59,8 @@ class Runner:
                 await self._stand_by(projection)
             except* Exception as errors:
                 self._complain(projection, errors)
+                wait = 0.1 if clock() - began > _WAIT_AT_MOST else min(2 * wait, _WAIT_AT_MOST)
                 await asyncio.sleep(wait)
-                wait = min(2 * wait, _WAIT_AT_MOST)
 
     def _complain(self, projection: Projection, errors: ExceptionGroup[Exception]) -> None:
         self.broken[projection.name] = reason = _reason(errors)

@@ -12,8 +12,7 @@ from typing import NoReturn
 
 import structlog
 
-from bus.contract import LogError
-from bus.postgres.connections import FAILURES, Connection, Connections
+from bus.postgres.connections import Connection, Connections
 from bus.postgres.statements import ENDS, OTHERS, RING
 from bus.waiting import Waiting
 
@@ -49,8 +48,8 @@ class Bell:
                     await connection.add_listener("vestec_log", self._hear)
                     await connection.add_listener("vestec_log_groups", self._hear_group)
                     await self._serve(connection)
-            except (*FAILURES, LogError) as error:
-                _log.warning("bell of the log out of order", reason=str(error))
+            except Exception as error:
+                _log.warning("bell of the log out of order", reason=repr(error))
                 await asyncio.sleep(LOOK_EVERY / 2)
 
     def ring(self, place: Place, end: int) -> None:

@@ -52,13 +52,14 @@ class Connections:
 
     def __init__(self, url: str, name: str, limit: int, deadline: float, **settings: str) -> None:
         self.name = name
-        self._url, self._limit, self._deadline = url, limit, deadline
+        self._url, self._deadline = url, deadline
         timeout = {"statement_timeout": f"{deadline * 1000:.0f}"}
         self._settings = {"application_name": name, **_SETTINGS, **timeout, **settings}
         self._room = asyncio.Semaphore(limit)
         self._idle: list[Connection] = []
         self._lent: set[Connection] = set()
         self._closed = False
+        self._problem = "no answer"
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[Connection]:
@@ -66,9 +67,11 @@ class Connections:
 
         Raises `LogUnavailable` if there is none within the deadline.
         """
-        await self._wait_for_room()
+        async with self._deadline_of("free connection"):
+            await self._room.acquire()
         try:
-            connection = self._idle_one() or await self._connect()
+            async with self._deadline_of("connection"):
+                connection = self._idle_one() or await self._connect()
             self._lent.add(connection)
             try:
                 yield connection
@@ -85,18 +88,14 @@ class Connections:
 
     async def fetch(self, statement: str, *arguments: Any) -> Sequence[asyncpg.Record]:
         """The rows of a statement that may be repeated, as it is when the connection is lost."""
-        problem: Exception = TimeoutError("no answer")
-        try:
-            async with asyncio.timeout(self._deadline):
-                while True:
-                    try:
-                        async with self.one() as connection:
-                            return await _fetch(connection, statement, arguments)
-                    except FAILURES as error:
-                        problem = error
-                    await asyncio.sleep(_BACKOFF[0])
-        except TimeoutError:
-            raise unavailable(problem) from problem
+        async with self._deadline_of("answer"):
+            while True:
+                try:
+                    async with self.one() as connection:
+                        return await _fetch(connection, statement, arguments)
+                except FAILURES as error:
+                    self._problem = repr(error)
+                await asyncio.sleep(_BACKOFF[0])
 
     def close(self) -> None:
         """End all connections at once, whatever they are doing."""
@@ -104,13 +103,15 @@ class Connections:
         for connection in (*self._idle, *self._lent):
             connection.terminate()
 
-    async def _wait_for_room(self) -> None:
+    @asynccontextmanager
+    async def _deadline_of(self, what: str) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(self._deadline):
-                await self._room.acquire()
+                yield
         except TimeoutError:
             raise LogUnavailable(
-                f"all {self._limit} connections to the log were in use for {self._deadline:g} s"
+                f"no {what} to the log's database within {self._deadline:g} s"
+                f" (the last problem there: {self._problem})"
             ) from None
 
     def _idle_one(self) -> Connection | None:
@@ -121,22 +122,18 @@ class Connections:
         return None
 
     async def _connect(self) -> Connection:
-        problem: Exception = TimeoutError("no answer")
         wait, longest = _BACKOFF
-        try:
-            async with asyncio.timeout(self._deadline):
-                while not self._closed:
-                    try:
-                        return await self._open()
-                    except ValueError as error:
-                        raise LogError(f"the URL of the log is wrong: {error}") from error
-                    except FAILURES as error:
-                        problem = error
-                    await asyncio.sleep(wait)
-                    wait = min(2 * wait, longest)
-        except TimeoutError:
-            raise unavailable(problem) from problem
-        raise LogError("the log was closed")
+        while True:
+            if self._closed:
+                raise LogError("the log was closed")
+            try:
+                return await self._open()
+            except ValueError as error:
+                raise LogError(f"the URL of the log is wrong: {error}") from error
+            except FAILURES as error:
+                self._problem = repr(error)
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, longest)
 
     async def _open(self) -> Connection:
         connection = await asyncpg.connect(
@@ -144,15 +141,12 @@ class Connections:
         )
         try:
             await connection.execute(_LIMIT_TRANSACTIONS, self._settings["statement_timeout"])
+            if self._closed:
+                raise LogError("the log was closed")
         except BaseException:
             connection.terminate()
             raise
         return connection
-
-
-def unavailable(problem: Exception) -> LogUnavailable:
-    """The error for a database that could not be reached, with the last problem met."""
-    return LogUnavailable(f"the database of the log cannot be reached: {problem}")
 
 
 async def _fetch(

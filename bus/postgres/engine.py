@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Self
 from uuid import uuid4
 
@@ -33,7 +33,7 @@ from bus.postgres.statements import (
 )
 
 READ_BYTES = 8_000_000
-"""A read ends with the record that reaches this many bytes of values."""
+"""A read ends with the batch that reaches this size."""
 
 
 class PostgresLog(Log):
@@ -155,5 +155,4 @@ async def _append(
 
 async def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    await asyncio.wait([task])

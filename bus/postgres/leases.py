@@ -55,6 +55,7 @@ class Lease:
     async def leave(self) -> None:
         """Hand over at once; if that fails, others wait until the lease ends."""
         self._owned = frozenset()
+        self._news.set()
         with suppress(LogError):
             await self._connections.fetch(LEAVE, self._group, self._topic, self._member)
 
@@ -68,8 +69,8 @@ class Lease:
         me = (self._group, self._topic, self._member, self._connections.name, self._seconds)
         try:
             rows = await self._connections.fetch(RENEW, *me)
-        except LogError as error:
-            _log.warning("lease not renewed", group=self._group, reason=str(error))
+        except Exception as error:
+            _log.warning("lease not renewed", group=self._group, reason=repr(error))
             return False
         self._owned, self._until = frozenset(rows[0][0]), asked + self._seconds
         self._news.set()

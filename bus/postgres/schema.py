@@ -8,8 +8,12 @@ _LOCK = 7_305_086_291
 
 
 async def make_schema(connection: Connection) -> None:
-    """Make what is missing; any number of processes may do so at once."""
+    """Make what is missing; any number of processes may do so at once.
+
+    Tables that are there are left alone: to touch them would wait for all who use them.
+    """
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-        await connection.execute(statements.TABLES)
-        await connection.execute(sharing.TABLES)
+        if await connection.fetchval("SELECT to_regclass('vestec_log.topics')") is None:
+            await connection.execute(statements.TABLES + sharing.TABLES)
+        await connection.execute(sharing.FUNCTIONS)

@@ -5,7 +5,7 @@ takes or gives back partitions in one call, under the lock of the topic's row.
 """
 
 TABLES = """
-CREATE TABLE IF NOT EXISTS vestec_log.members (
+CREATE TABLE vestec_log.members (
     group_name text,
     topic text REFERENCES vestec_log.topics,
     member text,
@@ -14,7 +14,9 @@ CREATE TABLE IF NOT EXISTS vestec_log.members (
     owned int[] NOT NULL DEFAULT '{}',
     PRIMARY KEY (group_name, topic, member)
 );
+"""
 
+FUNCTIONS = """
 -- Renews and returns what the member owns from now on. Fair are n / members partitions each, and
 -- one more for as many as there are left, first for those that have most: so little moves.
 CREATE OR REPLACE FUNCTION vestec_log.renew(

@@ -6,15 +6,15 @@ become visible after one with a higher offset, and a reader that had passed it w
 """
 
 TABLES = """
-CREATE SCHEMA IF NOT EXISTS vestec_log;
+CREATE SCHEMA vestec_log;
 
-CREATE TABLE IF NOT EXISTS vestec_log.topics (
+CREATE TABLE vestec_log.topics (
     topic text PRIMARY KEY,
     partitions int NOT NULL
 );
 
 -- A head changes with every append: with room on its page it is rewritten there, without its index.
-CREATE TABLE IF NOT EXISTS vestec_log.heads (
+CREATE TABLE vestec_log.heads (
     id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     topic text NOT NULL REFERENCES vestec_log.topics,
     partition int NOT NULL,
@@ -24,9 +24,9 @@ CREATE TABLE IF NOT EXISTS vestec_log.heads (
     UNIQUE (topic, partition)
 ) WITH (fillfactor = 10);
 
--- The records of one append are one row (six times faster than a row each): those at the offsets
+-- The records of one append are one row (twice as fast as a row each): those at the offsets
 -- from `start` to before `stop`. `bytes` is the size of all batches of the partition before it.
-CREATE TABLE IF NOT EXISTS vestec_log.batches (
+CREATE TABLE vestec_log.batches (
     head int,
     start bigint,
     stop bigint NOT NULL,
@@ -92,7 +92,8 @@ RING = "SELECT pg_notify('vestec_log', place) FROM unnest($1::text[]) AS place"
 
 OTHERS = """
 SELECT EXISTS (
-    SELECT FROM pg_stat_activity WHERE application_name LIKE 'vestec log %'
+    SELECT FROM pg_stat_activity WHERE datname = current_database()
+        AND application_name LIKE 'vestec log %'
         AND application_name <> current_setting('application_name')
 )
 """

@@ -1,5 +1,6 @@
 """`vestec machines`: computers that simulations run on."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -112,7 +113,9 @@ def add(
         name=name,
         connection=connection,
         dialect=dialect,
-        base_directory=base_directory,
+        base_directory=str(Path(base_directory).absolute())
+        if connection == "local"
+        else base_directory,
         nodes=nodes,
         cores_per_node=cores_per_node,
         slots=slots,

@@ -116,9 +116,7 @@ def refresh(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
     _steer(ctx, id, lambda found: e.RefreshSimulation(simulation=found), json)
 
 
-def _steer(
-    ctx: typer.Context, id: str, command: Callable[[UUID], Command], json: bool
-) -> None:
+def _steer(ctx: typer.Context, id: str, command: Callable[[UUID], Command], json: bool) -> None:
     async def work() -> None:
         async with desk(ctx) as at:
             found = await _simulation(at.storage, id)

@@ -28,7 +28,7 @@ def gateway(edge: Edge, verifier: Verifier | None = None) -> web.Application:
     for route in table:
         handler = route.handler if route.anonymous else authenticated(route.handler)
         app.router.add_route(route.method, route.path, handler)
-        if route.method == "GET":
+        if route.method == "GET" and route.answer != "text/event-stream":
             app.router.add_route("HEAD", route.path, handler)
     app.router.add_get("/api/v1/openapi.json", _described(json.dumps(describe(table))))
     return app

@@ -30,6 +30,7 @@ from interfaces.gateway.exchange import (
 from interfaces.gateway.problems import Problem
 from interfaces.gateway.surroundings import edge_of
 from interfaces.gateway.writes import Write, not_known_yet, write
+from projections.database import storable
 from projections.graph import dot, draw
 from projections.incidents import Incident, find_incident, list_incidents
 from projections.journal import Entry, read_journal
@@ -103,8 +104,8 @@ async def create(request: web.Request) -> web.StreamResponse:
 
 
 def _same(found: Incident, wanted: CreateIncident) -> bool:
-    names = ("kind", "name", "exercise", "owner")
-    return all(getattr(found, name) == getattr(wanted, name) for name in names)
+    there = (found.kind, found.name, found.exercise, found.owner)
+    return there == (wanted.kind, storable(wanted.name), wanted.exercise, wanted.owner)
 
 
 async def list_all(request: web.Request) -> web.StreamResponse:

@@ -72,6 +72,8 @@ class Problem(Exception):
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn whatever a handler raises into a problem."""
     try:
+        if "\0" in request.path + request.query_string:
+            raise Problem(400, "An address cannot hold a zero byte.")
         return await handler(request)
     except Exception as error:
         if request.get(STARTED):

@@ -1,6 +1,6 @@
 """Fixtures of the gateway's tests."""
 
-from tests.projections.database import pool
-from tests.servers import database_url, server_url
+from tests.projections.database import pattern_url, pool
+from tests.servers import server_url
 
-__all__ = ["database_url", "pool", "server_url"]
+__all__ = ["pattern_url", "pool", "server_url"]

@@ -124,13 +124,14 @@ async def test_a_quiet_stream_shows_signs_of_life(pool: Pool) -> None:
 async def test_a_client_that_takes_nothing_is_dropped(pool: Pool) -> None:
     async with open_site(pool, GatewaySettings(stalled=0.2)) as site:
         await created(site, FIRE)
+        await all_caught_up(site.edge.reader, site.story)
         async with following(site) as stream:
             for _ in range(30):
                 await noted(site, FIRE, "x" * 500_000)
             await all_caught_up(site.edge.reader, site.story)
             await until(lambda: not site.app[STREAMS])
             with pytest.raises(aiohttp.ClientError):
-                await stream.notes(99)
+                await stream.notes(30)
 
 
 async def test_a_server_that_stops_ends_its_streams(pool: Pool) -> None:

@@ -40,6 +40,12 @@ BAD: list[tuple[str, str, dict[str, Any], int]] = [
     ("GET", f"/api/v1/commands/{ID}", {}, 404),
     ("POST", "/api/v1/login", {"json": {"username": "anna"}}, 422),
     ("POST", "/EDI/nowhere", {"data": b"x"}, 404),
+    ("POST", "/EDI/a%00b", {"data": b"x"}, 400),
+    ("POST", "/EDI/%FF%FE", {"data": b"x"}, 404),
+    ("GET", f"{NEW}?after=%00", {}, 400),
+    ("GET", f"/api/v1/events?incident=%FF{ID}", {}, 404),
+    ("POST", NEW, {"data": b'{"kind": "plain", "name": "\\ud800"}'}, 422),
+    ("POST", NEW, {"data": b'{"kind": "plain", "name": "A", "parameters": {"a": NaN}}'}, 422),
 ]
 
 
@@ -47,7 +53,7 @@ async def test_every_error_is_a_problem(pool: Pool) -> None:
     async with open_site(pool) as site:
         for method, path, more, status in BAD:
             problem = await _problem(site, method, path, more, status)
-            assert problem["instance"] == path.partition("?")[0]
+            assert problem["instance"].startswith(path.partition("%")[0].partition("?")[0])
             assert len(problem["detail"].split()) > 3
 
 

@@ -22,7 +22,16 @@ from .words import Clock
 
 _Value = TypeVar("_Value")
 _INPUTS = ("fire", "weather", "terrain")
+_IN_FORECAST = (
+    "incident", "source", "start", "end", "hours", "members", "ignition", "grid", "areas_ha",
+    "burned_at_start_ha", "weather", "weather_first", "warnings",
+)  # fmt: skip
+_IN_SCORES = (
+    "start", "observed_at", "compared_at", "observed", "forecast", "no_change", "ellipse",
+    "ember_sensitivity", "best", "verdict",
+)  # fmt: skip
 _UNRANKED = 3
+_HALF_A_DAY = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,10 @@ class Forecast:
         """Of the incident, on one line."""
         return plain(self.summary["incident"]["name"])
 
+    def hour(self, time: datetime) -> str:
+        """As in "03:45", with the day where that alone would be doubtful."""
+        return self.clock.hour(time, self.end - self.start > _HALF_A_DAY)
+
     def chance(self, time: datetime) -> Floats:
         """Share of the members (rows, columns) in which a cell has burned by a time."""
         minutes = (time - self.start).total_seconds() / 60
@@ -150,12 +163,18 @@ def _optional(path: Path, build: Callable[[Any], _Value], default: _Value) -> _V
 
 
 def _summary(given: Any) -> dict[str, Any]:
-    return dict(_form(given, "firespread-forecast/1"))
+    return _form(given, "firespread-forecast/1", _IN_FORECAST)
 
 
-def _form(given: Any, form: str) -> dict[str, Any]:
+def _scores(given: Any) -> dict[str, Any]:
+    return _form(given, "firespread-scores/1", _IN_SCORES)
+
+
+def _form(given: Any, form: str, needed: tuple[str, ...] = ()) -> dict[str, Any]:
     if not isinstance(given, dict) or given.get("format") != form:
         raise ValueError(f'this is not an object with "format": "{form}"')
+    for name in needed:
+        given[name]
     return given
 
 
@@ -163,9 +182,8 @@ def _verification(folder: Path, summary: dict[str, Any]) -> Verification | None:
     scores, detections = folder / "scores.json", folder / "detections.json"
     if not (scores.exists() and detections.exists()):
         return None
-    given = _load(scores, lambda value: _form(value, "firespread-scores/1"))
-    seen = read_detections(detections)
-    same = given.get("start") == summary["start"] and time_of(given["observed_at"]) == seen.time
+    given, seen = _load(scores, _scores), read_detections(detections)
+    same = given["start"] == summary["start"] and time_of(given["observed_at"]) == seen.time
     if not same:
         raise InputError(
             "scores.json is not of this forecast and these detections; run 'firespread verify' "

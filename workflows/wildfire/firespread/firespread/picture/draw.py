@@ -31,7 +31,12 @@ _BELOW = 0.46
 _BAR_KM = 5
 _STAR = 14.0
 """pixels"""
-_STYLE: Any = {"font.family": "DejaVu Sans", "text.parse_math": False, "hatch.linewidth": 0.6}
+_STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "text.parse_math": False,
+    "hatch.linewidth": 0.6,
+    "text.hinting": "none",
+}
 
 
 def draw(folder: Path) -> None:
@@ -45,7 +50,7 @@ def draw(folder: Path) -> None:
 
 def compose(forecast: Forecast, verification: Verification | None) -> Figure:
     """The picture of a forecast, with its score where one is given."""
-    with _style():
+    with style():
         page = Page()
         top, bottom = head(page, forecast, verification), foot(page, forecast) - 0.1
         x = _map(page, forecast, verification, top, bottom) + _GAP
@@ -54,8 +59,9 @@ def compose(forecast: Forecast, verification: Verification | None) -> Figure:
 
 
 @contextmanager
-def _style() -> Iterator[None]:
-    """Nobody's own settings: the same input gives the same bytes."""
+def style() -> Iterator[None]:
+    """What pictures are composed, measured and saved in: nobody's own settings, so that the same
+    input gives the same bytes."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)
@@ -63,7 +69,7 @@ def _style() -> Iterator[None]:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    with _style(), files.written(path) as beside:
+    with style(), files.written(path) as beside:
         figure.savefig(beside, format="png", metadata={"Software": None})
 
 

@@ -57,7 +57,7 @@ def _exercise(page: Page, y: float) -> float:
 
 def _titles(forecast: Forecast, verification: Verification | None) -> tuple[str, str]:
     summary, clock = forecast.summary, forecast.clock
-    runs = f"{summary['hours']} hours ahead, {summary['members']} runs"
+    runs = f"{summary['hours']} h ahead, {summary['members']} runs"
     subtitle = (
         f"Forecast from {plain(summary['source']['name'])}, {clock.moment(forecast.start)}; {runs}."
     )
@@ -65,7 +65,7 @@ def _titles(forecast: Forecast, verification: Verification | None) -> tuple[str,
         return f"Where the fire may be by {clock.moment(forecast.end)}", subtitle
     seen, compared = verification.detections, verification.compared_at
     if seen.time > compared:
-        subtitle += f" Seen at {clock.moment(seen.time)}, after the forecast's end."
+        subtitle += f" Seen {clock.moment(seen.time)}, after its end."
     return f"Forecast and fire seen, {clock.moment(compared)}", subtitle
 
 

@@ -54,13 +54,14 @@ class Labels:
         return True
 
     def along(self, words: str, lines: list[Floats], downwind: float) -> bool:
-        """Set words on the first free point of the longest line (points, 2), from the head of the
-        fire on; `downwind` in degrees."""
+        """Set words on the first free point of the longest line (points, 2), or else beside one,
+        from the head of the fire on; `downwind` in degrees."""
         points = max(lines, key=len, default=np.zeros((0, 2)))
         way = np.array([np.sin(np.radians(downwind)), np.cos(np.radians(downwind))])
         order = np.argsort(-(points @ way), kind="stable")
-        tried = points[order[:: 1 + len(order) // _TRIES]]
-        return self._write(words, _SIZE, True, ((*self._pixels(*each), 0, 0) for each in tried))
+        tried = [self._pixels(*each) for each in points[order[:: 1 + len(order) // _TRIES]]]
+        spots = ((*each, *side) for side in [(0, 0), *_SIDES] for each in tried)
+        return self._write(words, _SIZE, True, spots)
 
     def _write(
         self, words: str, size: float, bold: bool, spots: Iterable[tuple[float, float, int, int]]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.lib.stride_tricks import sliding_window_view
@@ -40,7 +41,7 @@ def ground(axes: Axes, forecast: Forecast, frame: Frame) -> None:
     axes.add_patch(beyond).set(linewidth=0, zorder=0)
     shade = hillshade(forecast.terrain.elevation, frame.grid.cell)
     axes.imshow(
-        shade, cmap="gray", vmin=0, vmax=1, extent=frame.terrain, interpolation="nearest",
+        shade, cmap="gray", vmin=0, vmax=1, extent=frame.terrain, interpolation="bilinear",
         aspect="auto", zorder=1,
     )  # fmt: skip
     edge = _box(frame.terrain, fill=False, linestyle=(0, (6, 3)), linewidth=1.1)
@@ -58,13 +59,18 @@ def hillshade(elevation: Floats, cell: tuple[float, float]) -> Floats:
 
 def classes(axes: Axes, forecast: Forecast, frame: Frame, chance: Floats) -> None:
     """Possible, likely and almost certain ground, and what was seen burning or burned."""
-    x, y = _centres(frame)
-    axes.contourf(
-        x, y, _stepped(chance), levels=(0.5, 1.5, 2.5, 3.5),
-        colors=(POSSIBLE, LIKELY, CERTAIN), zorder=2, antialiased=True,
+    colour, lines, pattern = SEEN
+    shown = np.where(forecast.known, len(LEVELS) + 1, np.digitize(chance, LEVELS))
+    axes.imshow(
+        np.ma.masked_equal(shown, 0), cmap=ListedColormap([POSSIBLE, LIKELY, CERTAIN, colour]),
+        vmin=0.5, vmax=len(LEVELS) + 1.5, extent=frame.terrain, interpolation="nearest",
+        aspect="auto", zorder=2,
     )  # fmt: skip
-    if forecast.known.any():
-        _hatched(axes, frame, forecast.known)
+    hatching = axes.contourf(
+        *_centres(frame), forecast.known.astype(float), levels=(0.5, 1.5), colors="none",
+        hatches=[pattern], zorder=2.5,
+    )  # fmt: skip
+    hatching.set(edgecolor=lines, linewidth=0)
 
 
 def fronts(
@@ -87,7 +93,7 @@ def fronts(
         lines = axes.contour(x, y, likely, levels=[_EDGE], colors=FRONT, zorder=3, linewidths=width)
         lines.set_path_effects([withStroke(linewidth=width + 1.2, foreground="white")])
         segments = [np.asarray(segment) for segment in lines.allsegs[0]]
-        labels.along(forecast.clock.hour(time), segments, downwind)
+        labels.along(forecast.hour(time), segments, downwind)
 
 
 def smooth(cells: Booleans, reach: int) -> Floats:
@@ -131,25 +137,11 @@ def report(axes: Axes, x: float, y: float) -> None:
     )  # fmt: skip
 
 
-def _hatched(axes: Axes, frame: Frame, cells: Booleans) -> None:
-    colour, lines, pattern = SEEN
-    drawn = axes.contourf(
-        *_centres(frame), cells.astype(float), levels=(0.5, 1.5), colors=colour, hatches=[pattern],
-        zorder=2.5,
-    )  # fmt: skip
-    drawn.set(edgecolor=lines, linewidth=0)
-
-
 def _centres(frame: Frame) -> tuple[Floats, Floats]:
     grid = frame.grid
     x = grid.left + (np.arange(grid.columns) + 0.5) * grid.cell[0]
     y = grid.top - (np.arange(grid.rows) + 0.5) * grid.cell[1]
     return np.asarray(x, float), np.asarray(y, float)
-
-
-def _stepped(chance: Floats) -> Floats:
-    """The class (0 to 3) of each cell."""
-    return np.digitize(chance, LEVELS).astype(float)
 
 
 def _box(sides: tuple[float, float, float, float], **style: Any) -> Rectangle:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from datetime import datetime
 
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrow
@@ -48,7 +47,7 @@ def _key(column: Column, forecast: Forecast, verification: Verification | None) 
     clock = forecast.clock
     time = verification.compared_at if verification else forecast.end
     column.y -= 0.11 * column.scale
-    column.heading(f"Burned by {time_words(forecast, time)}, as forecast")
+    column.heading(f"Burned by {forecast.hour(time)} {clock.name(time)}, as forecast")
     column.swatch("almost certain: 9 of 10 runs or more", layers.CERTAIN)
     column.swatch("likely: 5 of 10 runs or more", layers.LIKELY)
     column.swatch("possible: 1 of 10 runs or more", layers.POSSIBLE)
@@ -68,15 +67,12 @@ def _key(column: Column, forecast: Forecast, verification: Verification | None) 
         )  # fmt: skip
         box_x, box_y = column.symbol
         column.page.box(box_x - 0.14, box_y - 0.08, 0.28, 0.16, "none", layers.DETECTION, 1.4)
+        beyond = len(seen.places) - verification.scores["observed"]["detections_in_terrain"]
+        outside = f" ({beyond} beyond the terrain)" if beyond else ""
         column.explain(
-            f"fire seen by {plain(seen.name)}: {len(seen.places)} detections, and the outline of "
-            "their footprints"
+            f"fire seen by {plain(seen.name)}: {len(seen.places)} detections{outside}, and the "
+            "outline of their footprints"
         )
-
-
-def time_words(forecast: Forecast, time: datetime) -> str:
-    """As in "03:45 PDT"."""
-    return f"{forecast.clock.hour(time)} {forecast.clock.name(time)}"
 
 
 def _line(column: Column, width: float) -> None:
@@ -135,9 +131,9 @@ def _hours(column: Column, forecast: Forecast) -> None:
     start = forecast.summary["burned_at_start_ha"]
     column.heading("Burned area, hour by hour")
     column.row([forecast.clock.name(forecast.end), "likely", "possible"], edges, bold=True)
-    column.row([forecast.clock.hour(forecast.start), words.area(start), words.area(start)], edges)
+    column.row([forecast.hour(forecast.start), words.area(start), words.area(start)], edges)
     for hour in hours[::-step][::-1]:
-        time = forecast.clock.hour(time_of(hour["time"]))
+        time = forecast.hour(time_of(hour["time"]))
         column.row([time, words.area(hour["p50"]), words.area(hour["p10"])], edges)
 
 

@@ -34,9 +34,10 @@ class Clock:
         day = "" if here.date() == utc.date() else f"{utc:%a %d %b} "
         return f"{words} ({day}{utc:%H:%M} UTC)"
 
-    def hour(self, time: datetime) -> str:
-        """As in "03:45"."""
-        return f"{time.astimezone(self.zone or UTC):%H:%M}"
+    def hour(self, time: datetime, day: bool = False) -> str:
+        """As in "03:45", or "Mon 03:45"."""
+        here = time.astimezone(self.zone or UTC)
+        return f"{here:%a %H:%M}" if day else f"{here:%H:%M}"
 
     def name(self, time: datetime) -> str:
         """The zone's name at a time, as in "PDT"."""

@@ -1,0 +1,91 @@
+"""What needs no system: settings, inputs, output, logs."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+import structlog
+
+from deploy.settings import Settings
+from interfaces.cli.errors import Complaint
+from interfaces.cli.inputs import parameters_of
+from interfaces.cli.logs import configure_logs
+from interfaces.cli.output import fields, table
+from tests.interfaces.cli.vestec import as_json, complaint, vestec
+
+
+def test_settings_are_all_listed_with_their_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VESTEC_TOKEN_KEY", "x" * 40)
+    found = {row["name"]: row for row in as_json("settings", "--data", "fires")}
+    assert found.keys() == Settings.model_fields.keys()
+    assert (found["data"]["value"], found["data"]["default"]) == ("fires", ".vestec")
+    assert found["port"]["variable"] == "VESTEC_PORT"
+    assert all(row["what"] for row in found.values())
+    assert "x" * 40 not in vestec("settings")
+
+
+def test_parameters_given_one_by_one_go_over_those_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "fire.json"
+    file.write_text('{"wind": 1, "place": "here"}')
+    given = ["wind=3.5", "area=[1, 2]", "name=a=b", "place=there"]
+    assert parameters_of(file, given) == {
+        "wind": 3.5,
+        "area": [1, 2],
+        "name": "a=b",
+        "place": "there",
+    }
+
+
+@pytest.mark.parametrize(("text", "why"), [("[1]", "JSON object"), ("{", "is not JSON")])
+def test_a_parameter_file_must_hold_an_object(tmp_path: Path, text: str, why: str) -> None:
+    file = tmp_path / "fire.json"
+    file.write_text(text)
+    with pytest.raises(Complaint, match=why):
+        parameters_of(file, [])
+
+
+def test_without_a_terminal_a_table_is_tab_separated(capsys: pytest.CaptureFixture[str]) -> None:
+    table(("name", "seconds", "on"), [("a\tb\x1b[2J", 1.25, True), ("c", None, False)], "none")
+    assert capsys.readouterr().out == "name\tseconds\ton\na b [2J\t1.2\tyes\nc\t\tno\n"
+
+
+def test_empty_fields_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    fields({"name": "x", "reason": "", "load": {"nodes": 1, "queued": None}})
+    assert capsys.readouterr().out == "name    x\nload    nodes=1\n"
+
+
+def test_logs_are_json_with_what_was_bound(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    configure_logs("info", file)
+    with structlog.contextvars.bound_contextvars(incident="i-1", cause="incidents/3/17"):
+        structlog.get_logger().info("stage started", run="r")
+        logging.getLogger("asyncio").warning("slow %s", "callback")
+    structlog.get_logger().debug("too small")
+    ours, theirs = (json.loads(line) for line in file.read_text().splitlines())
+    assert (ours["event"], ours["incident"], ours["cause"]) == (
+        "stage started",
+        "i-1",
+        "incidents/3/17",
+    )
+    assert (theirs["event"], theirs["incident"], theirs["logger"]) == (
+        "slow callback",
+        "i-1",
+        "asyncio",
+    )
+
+
+def test_an_error_in_the_log_carries_its_traceback(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    configure_logs("info", file)
+    try:
+        raise ValueError("odd")
+    except ValueError as error:
+        structlog.get_logger().error("failed", exc_info=error)
+    (line,) = file.read_text().splitlines()
+    assert "odd" in json.dumps(json.loads(line)["exception"])
+
+
+def test_a_level_that_there_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VESTEC_LOG_LEVEL", "loud")
+    assert "not 'loud'" in complaint("up", "--data", tmp_path)
