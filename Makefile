@@ -26,16 +26,19 @@ bench: .venv/developing
 clean:
 	rm -rf .venv .venv-fire
 
-.venv/installed: requirements.lock pyproject.toml
+.venv/locked: requirements.lock
 	@deploy/make-environment $(PYTHON) .venv requirements.lock
-	.venv/bin/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/installed: .venv/locked pyproject.toml
+	@.venv/bin/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/developing: requirements-dev.lock .venv/installed
-	.venv/bin/pip install --quiet --require-hashes --requirement requirements-dev.lock
+	@.venv/bin/pip install --quiet --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
 .venv-fire/installed: $(FIRE)/requirements.lock
 	@deploy/make-environment $(PYTHON) .venv-fire $(FIRE)/requirements.lock
-	.venv-fire/bin/python -c "import pathlib, sysconfig; pathlib.Path(sysconfig.get_path('purelib'), 'firespread.pth').write_text(str(pathlib.Path('$(FIRE)').absolute()))"
+	@.venv-fire/bin/python -c "import pathlib as p, sysconfig as s; p.Path(s.get_path('purelib'), 'firespread.pth').write_text(str(p.Path('$(FIRE)').absolute()))"
 	@touch $@

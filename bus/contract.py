@@ -56,8 +56,10 @@ class Record:
     @property
     def size(self) -> int:
         """Bytes, as limited by `MAX_RECORD_BYTES`."""
-        headers = sum(len(name) + len(text) for name, text in self.headers.items())
-        return len(self.key) + len(self.value) + headers
+        size = len(self.key) + len(self.value)
+        for name, text in self.headers.items():
+            size += len(name) + len(text)
+        return size
 
 
 @dataclass(frozen=True, slots=True)

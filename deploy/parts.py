@@ -28,8 +28,8 @@ Services = list[Service[Any, Any]]
 @asynccontextmanager
 async def managers(storage: Storage, around: Surroundings) -> AsyncIterator[Services]:
     """All managers with their hands, not running yet."""
-    workflows = installed_workflows()
     settings = storage.settings
+    workflows = installed_workflows(settings.workflows)
     async with AsyncExitStack() as stack:
         host = StageHost.threaded(workflows, storage.blobs)
         stack.callback(host.close)

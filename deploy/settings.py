@@ -30,6 +30,11 @@ class Settings(BaseSettings):
     blobs: str | None = Field(
         None, description="URL of an object store for blobs; a folder below the data if unset."
     )
+    workflows: str = Field(
+        "",
+        description="Workflows to run besides the installed ones: `module:attribute,…`, looked for"
+        " in the current folder as well.",
+    )
     host: str = Field("127.0.0.1", description="Address on which the gateway listens.")
     port: int = Field(8450, ge=0, le=65535, description="Its port; 0: any free one.")
     partitions: int = Field(

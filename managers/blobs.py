@@ -4,12 +4,12 @@ What is there is never rewritten: putting the same bytes again changes nothing.
 """
 
 import hashlib
-import json
 from collections.abc import AsyncIterable, AsyncIterator
 from uuid import uuid4
 
 from obstore.store import ObjectStore
 from pydantic import JsonValue
+from pydantic_core import from_json, to_json
 
 from events.values import INLINE_BYTES, Blob, Content, Document
 
@@ -94,7 +94,7 @@ class BlobStore:
 
 async def keep_document(blobs: BlobStore, value: JsonValue) -> Document:
     """A JSON value as a document, in the blob store when large."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    text = to_json(value)
     if len(text) <= INLINE_BYTES:
         return Document(json_value=value)
     return Document(blob=await blobs.put(text))
@@ -104,7 +104,7 @@ async def open_document(blobs: BlobStore, document: Document) -> JsonValue:
     """The JSON value of a document."""
     if document.blob is None:
         return document.json_value
-    value: JsonValue = json.loads(await blobs.get(document.blob))
+    value: JsonValue = from_json(await blobs.get(document.blob))
     return value
 
 

@@ -53,10 +53,10 @@ class Bell:
                 await asyncio.sleep(LOOK_EVERY / 2)
 
     def ring(self, place: Place, end: int) -> None:
-        """This process appended: tell all."""
-        self._reaches(place, end)
+        """This process appended: tell all. Two appends at once may say so in the wrong order."""
+        self._reaches_at_least(place, end)
         if self._others:
-            self._to_ring[place] = end
+            self._to_ring[place] = self._ends[place]
             self._rung.set()
 
     async def until_beyond(self, place: Place, offset: int) -> None:
@@ -100,11 +100,14 @@ class Bell:
         self._others = self._heard_others = True
         if payload != _HELLO:
             place, end = _read(str(payload))
-            self._reaches(place, max(end, self._ends.get(place, 0)))
+            self._reaches_at_least(place, end)
 
     def _hear_group(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         for call in tuple(self.groups):
             call(str(payload))
+
+    def _reaches_at_least(self, place: Place, end: int) -> None:
+        self._reaches(place, max(end, self._ends.get(place, 0)))
 
     def _reaches(self, place: Place, end: int) -> None:
         self._ends[place] = end

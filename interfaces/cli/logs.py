@@ -5,12 +5,12 @@ libraries, which know only `logging`, look the same.
 """
 
 import logging
-import sys
-from pathlib import Path
 from typing import TextIO
 
 import structlog
 from structlog.typing import Processor
+
+from interfaces.cli.errors import Complaint
 
 _SHARED: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
@@ -19,12 +19,11 @@ _SHARED: tuple[Processor, ...] = (
 )
 
 
-def configure_logs(level: str, file: Path | None = None) -> None:
-    """From now on, lines of at least `level` go to `file`, to stderr if there is none.
+def configure_logs(level: str, stream: TextIO) -> None:
+    """From now on, lines of at least `level` go to `stream`.
 
-    Raises `OSError` if the file cannot be written, `ValueError` for a level that there is not.
+    Raises `Complaint` for a level that there is not.
     """
-    stream = sys.stderr if file is None else file.open("a", encoding="utf-8", buffering=1)
     number = _number(level)
     structlog.configure(
         processors=[*_SHARED, *_rendering(stream)],
@@ -54,5 +53,5 @@ def _rendering(stream: TextIO) -> list[Processor]:
 def _number(level: str) -> int:
     numbers = {"debug": 10, "info": 20, "warning": 30, "error": 40}
     if level.lower() not in numbers:
-        raise ValueError(f"the log level is one of {', '.join(numbers)}, not {level!r}")
+        raise Complaint(f"The log level is one of {', '.join(numbers)}, not {level!r}.")
     return numbers[level.lower()]

@@ -23,7 +23,7 @@ COMMANDS = {
     "projections": "Read models: how far behind they are; rebuild them.",
     "log": "The log of everything that happened: show and verify it.",
     "replay": "Live through an incident again, at any speed.",
-    "settings": "All settings, with defaults and environment variables.",
+    "settings": "Show all settings: values, defaults, variables.",
     "new": "Start a workflow of your own.",
 }
 """The modules of this package, and what their commands are for."""

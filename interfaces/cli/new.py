@@ -50,9 +50,7 @@ def workflow(
 def _package(name: str) -> str:
     """The name that Python imports. Raises `typer.BadParameter`, `Complaint`."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or len(name) > 60:
-        raise typer.BadParameter(
-            "a name is made of small letters, digits and -", param_hint="NAME"
-        )
+        raise typer.BadParameter("a name is made of small letters, digits and -", param_hint="NAME")
     package = name.replace("-", "_")
     if keyword.iskeyword(package) or package in sys.stdlib_module_names or find_spec(package):
         raise Complaint(f"Python knows something called {package} already; choose another name.")

@@ -24,7 +24,7 @@ def replay(
     ] = "60",
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Live through an incident again: its events of all contexts, causes before effects.
+    """Live through an incident again, at any speed: its events, causes before effects.
 
     Example: vestec replay 3f2a --speed max --json | jq .type
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from string import Template
 
-_PYPROJECT = '''\
+_PYPROJECT = """\
 [build-system]
 requires = ["setuptools>=77"]
 build-backend = "setuptools.build_meta"
@@ -24,9 +24,9 @@ packages = ["$package"]
 [tool.pytest.ini_options]
 pythonpath = ["."]
 testpaths = ["tests"]
-'''
+"""
 
-_README = '''\
+_README = """\
 # $name
 
 A workflow for VESTEC. `$package/workflow.py` is where to begin; the test runs it in milliseconds.
@@ -38,7 +38,7 @@ A workflow for VESTEC. `$package/workflow.py` is where to begin; the test runs i
     vestec incidents activate ID
     echo "1 2 5" | vestec incidents push ID readings -
     vestec incidents show ID
-'''
+"""
 
 _INIT = '''\
 """The workflow $name."""

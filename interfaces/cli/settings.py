@@ -13,7 +13,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def settings(ctx: typer.Context, json: AsJson = False) -> None:
-    """Show all settings: what each is for, its value here, its default, its variable.
+    """Show all settings: values, defaults, variables, and what each is for.
 
     Example: VESTEC_PORT=8080 vestec settings
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +42,8 @@ def up(
     Next: vestec users add NAME --administrator, vestec machines add --help
     """
     settings = settings_of(ctx, host=host, port=port)
-    configure_logs(settings.log_level, log_file)
+    stream = log_file.open("a", encoding="utf-8", buffering=1) if log_file else sys.stderr
+    configure_logs(settings.log_level, stream)
     serve(_serve(settings, json))
 
 

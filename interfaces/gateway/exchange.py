@@ -6,6 +6,7 @@ from uuid import UUID
 
 from aiohttp import web
 from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import from_json
 
 from interfaces.gateway.problems import Problem, invalid
 from interfaces.gateway.surroundings import edge_of
@@ -34,9 +35,13 @@ class PageQuery(BaseModel):
 async def body_of(request: web.Request, model: type[M]) -> M:
     """The request's JSON body; none is an empty object. Raises `Problem`."""
     try:
-        return model.model_validate_json(await request.read() or b"{}")
+        value = from_json(await request.read() or b"{}", allow_inf_nan=False)
+    except ValueError as error:
+        raise Problem(400, f"The body is not JSON: {error}.") from None
+    try:
+        return model.model_validate(value)
     except ValidationError as error:
-        raise invalid(error) from error
+        raise invalid(error, status=422) from None
 
 
 def query_of(request: web.Request, model: type[M]) -> M:
@@ -49,7 +54,7 @@ def query_of(request: web.Request, model: type[M]) -> M:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise invalid(error, status=400) from error
+        raise invalid(error, status=400) from None
 
 
 def _is_list(model: type[BaseModel], name: str) -> bool:

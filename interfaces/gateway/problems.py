@@ -121,7 +121,7 @@ def _sentence(error: web.HTTPException) -> str:
             return error.text or error.reason
 
 
-def invalid(error: ValidationError, status: int = 422) -> Problem:
+def invalid(error: ValidationError, status: int) -> Problem:
     """The problem of a body or query that does not fit its model."""
     errors: list[JsonValue] = [
         {"where": ".".join(map(str, found["loc"])), "what": found["msg"]}

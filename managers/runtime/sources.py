@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 import structlog
 from pydantic import ValidationError
 
-from bus import Position, Stored, partition_of
+from bus import Doubt, Position, Stored, partition_of
 from events.envelope import (
     Cursor,
     commands_topic,
@@ -33,10 +33,16 @@ def source_name(context: Context, partition: int) -> str:
 async def pull_commands(
     around: Surroundings, context: Context, partition: int, start: Cursor, inbox: Inbox
 ) -> NoReturn:
-    """Put every command issued to this partition from `start` on into the inbox."""
+    """Put every command issued to this partition from `start` on into the inbox.
+
+    Raises `Doubt` where commands are gone: only who decided them forgets them, and we did not.
+    """
     topic, offset = commands_topic(context), start.offset
     while True:
         records = await around.log.read(topic, partition, offset)
+        first = records[0].offset if records else (await around.log.bounds(topic, partition))[0]
+        if first > offset:
+            raise Doubt(f"{topic}/{partition}: somebody else took the commands from {offset} on")
         for stored in records:
             offset = stored.offset + 1
             await inbox.room()

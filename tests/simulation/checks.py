@@ -22,6 +22,9 @@ Place = tuple[Context, int]
 """A context and a partition of it."""
 
 
+NO_CURSOR = {"source": "", "offset": -1}
+
+
 class Violation(Exception):
     """The protocol was broken."""
 
@@ -182,9 +185,10 @@ class Ledger:
             raise Violation(f"{book.place}: nothing was taken, but the cursor moved at {commit}")
 
     def _check_command(self, book: _Book, commit: dict[str, Any]) -> None:
-        id = self._issued[book.place][book.commands]
+        id = dict(enumerate(self._issued[book.place])).get(book.commands)
         book.commands += 1
-        if UUID(commit["id"]) != id or commit["cursor"]["offset"] != book.commands:
+        cursor = commit["cursor"] or NO_CURSOR
+        if UUID(commit["id"]) != id or cursor["offset"] != book.commands:
             raise Violation(f"{book.place}: {id} was to be decided, not {commit}")
 
     def _check_letter(self, book: _Book, commit: dict[str, Any], source: Place) -> None:
@@ -193,7 +197,7 @@ class Ledger:
         book.taken[source] += 1
         if number >= len(letters):
             raise Violation(f"{book.place}: {source} did not send what was taken at {commit}")
-        letter, cursor = letters[number], Cursor.model_validate(commit["cursor"])
+        letter, cursor = letters[number], Cursor.model_validate(commit["cursor"] or NO_CURSOR)
         position = (cursor.offset, cursor.epoch, cursor.sequence, cursor.nonce, cursor.taken)
         if commit["cause"] != letter.cause or position != letter.after:
             raise Violation(f"{book.place}: {letter} was to be taken, not {commit}")

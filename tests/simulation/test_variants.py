@@ -1,13 +1,13 @@
 """The model can fail: each way to weaken the protocol is noticed within a few hundred seeds."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
 
-from bus import Doubt, HybridClock, Position, Record, Stored, Writer
+from bus import Doubt, HybridClock, LogError, Position, Record, Stored, Writer
 from bus.epochs import EPOCH, SEQUENCE, TAKEOVER
 from events.envelope import Commit, Cursor, commands_topic
 from managers.runtime import Owner
@@ -80,26 +80,23 @@ def ignore_where_it_landed() -> Iterator[None]:
         except Doubt as doubt:
             if "expected offset" not in str(doubt):
                 raise
-            self.position = replace(here, sequence=here.sequence + len(commits))
             end = int(str(doubt).rpartition(" ")[2]) + len(commits)
-            self.position = replace(self.position, offset=end)
+            self.position = replace(here, offset=end, sequence=here.sequence + len(commits))
             return self.position
 
     with patch.object(Writer, "append", careless):
         yield
 
 
-def send_again() -> Iterator[None]:
-    """A commit in doubt is sent a second time."""
-    append = Writer.append
+def go_on_after_refusal() -> Iterator[None]:
+    """An append that the log refused is forgotten, the state that ran ahead is kept."""
+    go_on = Owner._go_on
 
-    async def stubborn(self: Writer, commits: Sequence[Record]) -> Position:
-        try:
-            return await append(self, commits)
-        except Doubt:
-            return await append(self, commits)
+    async def unmoved(self: Model, writer: Writer, items: Sequence[Item]) -> None:
+        with suppress(LogError):
+            await go_on(self, writer, items)
 
-    with patch.object(Writer, "append", stubborn):
+    with patch.object(Owner, "_go_on", unmoved):
         yield
 
 
@@ -188,7 +185,7 @@ VARIANTS: list[Variant] = [
     ignore_epoch,
     use_offsets_as_positions,
     ignore_where_it_landed,
-    send_again,
+    go_on_after_refusal,
     confirm_before_append,
     work_before_append,
     leave_cursor_out,

@@ -55,7 +55,7 @@ class World:
     """All that exists in one seed."""
 
     def __init__(self, chance: Random, loop: VirtualLoop, trace: Trace | None) -> None:
-        self.chance, self._loop = chance, loop
+        self.chance, self.loop = chance, loop
         self._trace = trace and (lambda text: trace(f"{loop.time():8.3f} {text}"))
         self.log = MemoryLog()
         self.weather = self._draw_weather()
@@ -91,7 +91,7 @@ class World:
                 await site.end()
         self._check()
         ledger = self.ledger
-        return Outcome(self._loop.steps, ledger.counts, ledger.dead, self._loop.time())
+        return Outcome(self.loop.steps, ledger.counts, ledger.dead, self.loop.time())
 
     def tell(self, text: str) -> None:
         if self._trace:
@@ -117,14 +117,14 @@ class World:
 
     def _strike_later(self) -> None:
         """The next fault comes after some steps, or after some time."""
-        if self._strikes and self._loop.time() < FAULTS_END:
+        if self._strikes and self.loop.time() < FAULTS_END:
             if self.chance.random() < 0.7:
-                self._loop.strike_in(self.chance.randint(1, 2 * self._pace), self._strike)
+                self.loop.strike_in(self.chance.randint(1, 2 * self._pace), self._strike)
             else:
-                self._loop.call_later(self.chance.expovariate(2), self._strike)
+                self.loop.call_later(self.chance.expovariate(2), self._strike)
 
     def _strike(self) -> None:
-        if self._loop.time() < FAULTS_END:
+        if self.loop.time() < FAULTS_END:
             self.chance.choice(self._strikes)()
             self._strike_later()
 
@@ -132,13 +132,12 @@ class World:
         site, seconds = self.chance.choice(self._sites), self.chance.expovariate(1)
         self.tell(f"{site.name} stops for {seconds:.3f} s")
         site.process.stop()
-        self._loop.call_later(seconds, site.process.go_on)
+        self.loop.call_later(seconds, site.process.go_on)
 
     def _kill_one(self) -> None:
         site = self.chance.choice(self._sites)
         self.tell(f"{site.name} is killed")
-        site.kill()
-        self._loop.call_later(self.chance.expovariate(2), site.start)
+        site.kill(self.chance.expovariate(2))
 
     def _believe(self) -> None:
         """Somebody believes to own something else now, whatever others believe."""
@@ -175,7 +174,7 @@ class World:
             key = self.chance.choice(KEYS)
             for _ in range(again):
                 when = self.chance.uniform(0.0, FAULTS_END * 0.7)
-                self._loop.call_later(when, self._issue, context, key, id, token, plan)
+                self.loop.call_later(when, self._issue, context, key, id, token, plan)
 
     def _plan(self, context: Context) -> Iterator[str]:
         """What may follow what: only who is asked something refuses, and only incidents ask."""
@@ -195,7 +194,7 @@ class World:
         partition = partition_of(key, PARTITIONS)
         issued = Issued(
             id=id,
-            time=timestamp(EPOCH + self._loop.time()),
+            time=timestamp(EPOCH + self.loop.time()),
             actor="outside",
             correlation=id,
             command=order(token, plan),
@@ -208,7 +207,7 @@ class World:
 
     async def _all_done(self) -> None:
         while left := [*(self._expected - {*self.ledger.ended}), *self.ledger.left()]:
-            if self._loop.time() > FAULTS_END + PATIENCE:
+            if self.loop.time() > FAULTS_END + PATIENCE:
                 raise Violation(f"not done in time: {left}")
             await asyncio.sleep(0.5)
             self.ledger.catch_up()
@@ -232,8 +231,8 @@ class Site:
     """A process that runs both managers."""
 
     def __init__(self, name: str, world: World) -> None:
-        self.name, self._world = name, world
-        self.process = Process(world._loop)
+        self.name, self._world, self._loop = name, world, world.loop
+        self.process = Process(self._loop)
         self.beliefs = {events_topic(context): Belief() for context in OTHER}
         self._services: list[Service[Desk, Labour]] = []
         self._skew = world.chance.uniform(-0.2, 0.2)
@@ -247,17 +246,23 @@ class Site:
         if self._task is None or self._task.done():
             context = copy_context()
             context.run(PROCESS.set, self.process)
-            self._task = self._world._loop.create_task(self._run(), context=context)
+            self._task = self._loop.create_task(self._run(), context=context)
 
-    def kill(self) -> None:
+    def kill(self, down: float) -> None:
+        """It is started again some seconds after its death."""
+        if self._task and not self._task.done():
+            self._task.add_done_callback(lambda _: self._loop.call_later(down, self.start))
+        self._end_now()
+
+    async def end(self) -> None:
+        self._end_now()
+        if self._task:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def _end_now(self) -> None:
         self.process.go_on()
         if self._task:
             self._task.cancel()
-
-    async def end(self) -> None:
-        self.kill()
-        if self._task:
-            await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
         world = self._world
@@ -287,4 +292,4 @@ class Site:
         return [*broken, *([repr(self._task)] if ended else [])]
 
     def _wall(self) -> float:
-        return EPOCH + self._skew + self._world._loop.time()
+        return EPOCH + self._skew + self._loop.time()

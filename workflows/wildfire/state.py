@@ -22,6 +22,10 @@ class FireParameters(BaseModel):
     """Runs of the ensemble; 20 is the least to speak of probability."""
     timezone: str = "UTC"
     """Of the people on the ground, as in `America/Los_Angeles`; times on pictures are theirs."""
+    made_of: dict[Literal["weather", "terrain"], str] = {}
+    """What to say of an input on the pictures: its source, its age, what is odd about it."""
+    known_fire: str = ""
+    """The name of a fire on which parameters of the model were chosen, if it is this one."""
 
     @model_validator(mode="after")
     def _corners_in_order(self) -> Self:

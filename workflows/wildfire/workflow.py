@@ -260,10 +260,22 @@ def _inputs(incident: Fire, sources: Sources) -> dict[str, bytes | Blob]:
         "request.json": as_json(request),
         "landscape.tif": state.landscape,
         "weather.csv": state.weather,
+        "picture.json": as_json(_picture(parameters)),
     }
     if state.places:
         inputs["places.json"] = state.places
     return inputs
+
+
+def _picture(parameters: FireParameters) -> JsonValue:
+    """What the pictures say besides the forecast."""
+    told: dict[str, JsonValue] = {name: {"text": text} for name, text in parameters.made_of.items()}
+    return {
+        "format": "firespread-picture/1",
+        "time_zone": parameters.timezone,
+        "fire": parameters.known_fire,
+        "inputs": told,
+    }
 
 
 async def _register(

@@ -17,6 +17,11 @@ PARAMETERS: Mapping[str, JsonValue] = {
     "hours": 6,
     "members": 20,
     "timezone": "America/Los_Angeles",
+    "made_of": {
+        "weather": "hourly, one value for the whole area; the time of its first hour is inferred",
+        "terrain": "LANDFIRE fuel and canopy, 90 m cells; as it was before the fire",
+    },
+    "known_fire": "tubbs_2017",
 }
 REPORT = b'{"latitude": 38.60895, "longitude": -122.62879, "time": "2017-10-09T04:45:00Z"}'
 

@@ -24,7 +24,7 @@ def _commands() -> Iterator[tuple[str, ...]]:
             yield (name,)
 
 
-@pytest.mark.parametrize("command", _commands(), ids=" ".join)
+@pytest.mark.parametrize("command", [*_commands()], ids=" ".join)
 def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
     text = vestec(*command, "--help")
     for part in ("Example: ", "Next: ", "--data", "--log"):

@@ -1,5 +1,6 @@
 """What needs no system: settings, inputs, output, logs."""
 
+import io
 import json
 import logging
 from pathlib import Path
@@ -55,14 +56,14 @@ def test_empty_fields_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "name    x\nload    nodes=1\n"
 
 
-def test_logs_are_json_with_what_was_bound(tmp_path: Path) -> None:
-    file = tmp_path / "log"
-    configure_logs("info", file)
+def test_logs_are_json_with_what_was_bound() -> None:
+    stream = io.StringIO()
+    configure_logs("info", stream)
     with structlog.contextvars.bound_contextvars(incident="i-1", cause="incidents/3/17"):
         structlog.get_logger().info("stage started", run="r")
         logging.getLogger("asyncio").warning("slow %s", "callback")
     structlog.get_logger().debug("too small")
-    ours, theirs = (json.loads(line) for line in file.read_text().splitlines())
+    ours, theirs = (json.loads(line) for line in stream.getvalue().splitlines())
     assert (ours["event"], ours["incident"], ours["cause"]) == (
         "stage started",
         "i-1",
@@ -75,14 +76,14 @@ def test_logs_are_json_with_what_was_bound(tmp_path: Path) -> None:
     )
 
 
-def test_an_error_in_the_log_carries_its_traceback(tmp_path: Path) -> None:
-    file = tmp_path / "log"
-    configure_logs("info", file)
+def test_an_error_in_the_log_carries_its_traceback() -> None:
+    stream = io.StringIO()
+    configure_logs("info", stream)
     try:
         raise ValueError("odd")
     except ValueError as error:
         structlog.get_logger().error("failed", exc_info=error)
-    (line,) = file.read_text().splitlines()
+    (line,) = stream.getvalue().splitlines()
     assert "odd" in json.dumps(json.loads(line)["exception"])
 
 

@@ -33,7 +33,10 @@ async def test_names_and_parameters_may_hold_any_character(pool: Pool) -> None:
     async with open_site(pool) as site, incidents_managed(site.story):
         odd = FIRE | {"name": "a\0b \u2028 🔥", "parameters": {"\0": "\\u0000\0"}}
         made = await site.post("/api/v1/incidents", status=201, json=odd)
-        assert (made["name"], made["parameters"]) == ("a\ufffdb \u2028 🔥", {"\ufffd": "\\u0000\ufffd"})
+        assert (made["name"], made["parameters"]) == (
+            "a\ufffdb \u2028 🔥",
+            {"\ufffd": "\\u0000\ufffd"},
+        )
 
 
 async def test_an_id_that_is_taken_is_no_new_incident(pool: Pool) -> None:

@@ -148,6 +148,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
         "scores": scores(), "detections": detections(300), "places": places(9),
         "forecast": summary(warnings=[EDGE], source={"kind": "pass", "name": "pass 1"}),
     },
+    "nothing seen": {"scores": scores(), "detections": detections(0)},
     "wordy inputs": {
         "picture": PACIFIC | {
             "inputs": {
@@ -340,6 +341,7 @@ def test_a_folder_without_a_forecast(
 
 def test_a_forecast_that_was_cut_off(folder: Callable[..., Path]) -> None:
     made = folder()
-    (made / "members.npz").write_bytes(b"PK")
+    members = made / "members.npz"
+    members.write_bytes(members.read_bytes()[:-9])
     with pytest.raises(InputError, match=r"members.npz cannot be read"):
         draw(made)

@@ -13,7 +13,7 @@ _APART = 0.08
 @dataclass
 class Column:
     """Inches from the upper left; `y` moves down with what is set. `crowded` tells that two cells
-    of a table touch."""
+    of a table touch, or that a line did not fit."""
 
     page: Page
     x: float
@@ -30,11 +30,12 @@ class Column:
         self.y = self.page.write(self.x, self.y, title, size, bold=True) + 0.02
 
     def text(self, words: str, *, bold: bool = False, indent: float = 0, lines: int = 3) -> None:
-        """Words in lines, at most so many."""
+        """Words in lines, at most so many; those that have to fit one line make it crowded."""
+        size, width = _SIZE * self.scale, self.width - indent
+        self.crowded |= lines == 1 and self.page.width(words, size, bold) > width
         self.y = self.page.paragraph(
-            self.x + indent, self.y, words, _SIZE * self.scale, self.width - indent, bold=bold,
-            lines=lines,
-        )  # fmt: skip
+            self.x + indent, self.y, words, size, width, bold=bold, lines=lines
+        )
 
     def row(self, cells: list[str], edges: list[float], *, bold: bool = False) -> None:
         """A row of a table: the first cell to the left, the others end at `edges`, as shares of

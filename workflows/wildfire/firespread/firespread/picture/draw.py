@@ -10,16 +10,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .. import files
+from .. import files, footprints
 from ..arrays import Booleans
 from ..units import KM_PER_HOUR_PER_MPH
 from . import layers
 from .contents import Forecast, Verification, read
 from .frame import Frame
 from .header import SIDE, foot, head
+from .key import downwind
 from .labels import Labels
 from .page import HEIGHT, WIDTH, Page
-from .sidebar import downwind, sidebar
+from .sidebar import sidebar
 
 _MAP_WIDTH = 6.1
 """inches at most; the column takes what the map leaves"""
@@ -78,11 +79,12 @@ def _map(
 ) -> float:
     """Draw the map between two heights; gives its right side."""
     height = bottom - top - _BELOW
-    frame = Frame.around(forecast.terrain.grid, _shown(forecast), _MAP_WIDTH / height)
+    shown = _shown(forecast, verification)
+    frame = Frame.around(forecast.terrain.grid, shown, _MAP_WIDTH / height)
     axes = frame.axes(page, SIDE + _TICKS, top, _MAP_WIDTH, height)
     frame.degrees(axes)
     _layers(page, axes, forecast, verification, frame)
-    _bar(page, axes, frame, bottom)
+    _bar(page, axes, frame)
     return float(axes.get_position().x1) * WIDTH
 
 
@@ -105,13 +107,15 @@ def _layers(
         layers.detections(axes, frame, verification.detections.places)
 
 
-def _shown(forecast: Forecast) -> Booleans:
-    """The ground that the map has to show; both pictures show the same."""
+def _shown(forecast: Forecast, verification: Verification | None) -> Booleans:
+    """The ground that the map has to show: where fire may be, and where it was seen."""
     shown = (forecast.chance(forecast.end) >= layers.LEVELS[0]) | forecast.known
+    if verification:
+        shown |= footprints.cover(forecast.terrain.grid, verification.detections.places)
     return shown if shown.any() else np.ones_like(shown)
 
 
-def _bar(page: Page, axes: Axes, frame: Frame, bottom: float) -> None:
+def _bar(page: Page, axes: Axes, frame: Frame) -> None:
     """A bar of 5 km below the map."""
     box = axes.get_position()
     left, y = box.x0 * WIDTH, HEIGHT * (1 - box.y0) + 0.3

@@ -3,8 +3,9 @@ must not be used for."""
 
 from typing import NamedTuple
 
-from .contents import Forecast, Verification, plain
+from .contents import Forecast, Verification
 from .page import HEIGHT, WIDTH, Page
+from .reading import plain
 
 SIDE = 0.35
 """inches of white at the sides"""

@@ -9,8 +9,8 @@ from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox, IdentityTransform
 
 from ..arrays import Floats
-from .contents import Place
 from .frame import Frame
+from .options import Place
 from .page import Page
 
 _SIZES = {1: 11.0, 2: 9.5}

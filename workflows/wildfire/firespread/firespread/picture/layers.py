@@ -116,6 +116,8 @@ def front_times(start: datetime, end: datetime) -> list[datetime]:
 
 def detections(axes: Axes, frame: Frame, places: list[Place]) -> None:
     """Detections as points, and the outline of all their footprints."""
+    if not places:
+        return
     x, y = np.array([frame.xy(place.longitude, place.latitude) for place in places]).T
     axes.plot(x, y, "o", color=DETECTION, markersize=2.0, markeredgewidth=0, zorder=4.1)
     wider = smooth(footprints.cover(frame.grid, places), 1) > 0

@@ -1,0 +1,122 @@
+"""`vestec up`: who comes second, how it ends, and what waits for it meanwhile."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.interfaces.cli.vestec import COMMAND, as_json, complaint, eventually, invoke, up, vestec
+
+BURNER = '''
+"""A workflow with a step that computes for a minute and cannot be stopped."""
+
+import time
+
+from workflows import Incident, Workflow
+
+burner = Workflow("burner", version=1, title="Burns a core")
+
+
+def burn() -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        pass
+
+
+@burner.on_activate
+async def start(incident: Incident) -> None:
+    await incident.step(burn)
+'''
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder for data, with a short path."""
+    with TemporaryDirectory(prefix="v", dir="/tmp") as parent:
+        yield Path(parent, "data")
+
+
+def test_what_is_said_before_the_first_start_waits_for_it(folder: Path) -> None:
+    added = invoke("users", "add", "anna", "--password-stdin", "--data", folder, stdin="secret")
+    assert added.exit_code == 0
+    assert f"accepted; no system runs in {folder}, start it with: vestec up" in added.stderr
+    made = as_json("incidents", "create", "simple", "early", "--data", folder)
+    assert made["known"] is False
+    assert invoke("incidents", "activate", made["id"], "--data", folder).exit_code == 0
+    with up(folder) as system:
+        eventually(lambda: as_json("users", "list", "--data", folder)[0]["enabled"])
+        eventually(lambda: "ACTIVE" in vestec("incidents", "list", "--data", folder))
+        second = subprocess.run(
+            [COMMAND, "up", "--data", str(folder)], capture_output=True, text=True, timeout=30
+        )
+        assert second.returncode == 0
+        assert system.announced["url"] in second.stdout
+        logs = folder.with_name("data.log")
+        assert '"event": "partition taken over"' in logs.read_text()
+        assert system.end(signal.SIGINT) == 0
+    assert not (folder / "address.json").exists()
+    assert "ACTIVE" in vestec("incidents", "list", "--data", folder)
+
+
+def test_a_killed_system_is_not_believed_to_run(folder: Path) -> None:
+    with up(folder) as system:
+        assert system.end(signal.SIGKILL) == -signal.SIGKILL
+        assert (folder / "address.json").exists()
+        said = invoke("incidents", "create", "simple", "x", "--data", folder)
+        assert "no system runs" in said.stderr
+        with up(folder) as next_one:
+            assert next_one.announced["pid"] == next_one.process.pid
+            eventually(lambda: "PENDING" in vestec("incidents", "list", "--data", folder))
+
+
+def test_a_stage_that_burns_a_core_does_not_keep_it_from_ending(folder: Path) -> None:
+    installed = folder.parent / "installed"
+    (installed / "burner-1.dist-info").mkdir(parents=True)
+    (installed / "burner.py").write_text(BURNER)
+    (installed / "burner-1.dist-info/METADATA").write_text("Name: burner\nVersion: 1\n")
+    (installed / "burner-1.dist-info/entry_points.txt").write_text(
+        "[vestec.workflows]\nburner = burner:burner\n"
+    )
+    with up(folder, {"PYTHONPATH": str(installed)}) as system:
+        made = as_json("incidents", "create", "burner", "hot", "--data", folder)
+        vestec("incidents", "activate", made["id"], "--data", folder)
+        eventually(lambda: _cpu_seconds(system.process.pid, 0.3))
+        asked = time.monotonic()
+        assert system.end(signal.SIGTERM) == 0
+        assert time.monotonic() - asked < 15
+
+
+def _cpu_seconds(pid: int, least: float) -> bool:
+    """Whether one thread of a process, not its first, has computed for so long."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        name = (thread / "comm").read_text().strip()
+        times = (thread / "stat").read_text().rpartition(")")[2].split()
+        if thread.name != str(pid) and name != "x" and int(times[11]) / ticks > least:
+            return True
+    return False
+
+
+def test_a_port_in_use_is_one_line(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = subprocess.run(
+            [COMMAND, "up", "--data", str(folder), "--port", str(port)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert ended.returncode == 1
+    assert "--port" in ended.stderr.splitlines()[-1]
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_log_file_is_written_instead_of_stderr(folder: Path) -> None:
+    said = complaint("up", "--data", folder, "--log-file", folder / "missing" / "log")
+    assert "No such file" in said
