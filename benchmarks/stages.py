@@ -55,7 +55,7 @@ async def run(engine: str) -> Result:
         host = StageHost.threaded({chain.kind: chain}, BlobStore(MemoryStore()))
         service = Service(incident_manager({chain.kind: chain.plan}, host.begin), around)
         running = asyncio.create_task(service.run())
-        rates = [await _round(log, clock) for _ in range(ROUNDS + 1)][1:]
+        rates = [await play_round(log, clock) for _ in range(ROUNDS + 1)][1:]
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         host.close()
@@ -64,7 +64,8 @@ async def run(engine: str) -> Result:
     return Result(rates[len(rates) // 2], "stages/s", details=details)
 
 
-async def _round(log: Log, clock: HybridClock) -> float:
+async def play_round(log: Log, clock: HybridClock) -> float:
+    """Have all incidents played from creation to end; stages/s."""
     incidents = [IncidentId(str(uuid4())) for _ in range(INCIDENTS)]
     ends = [
         asyncio.create_task(_ended(log, partition, set(incidents)))

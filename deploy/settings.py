@@ -6,11 +6,10 @@ From the command line, else the environment (`VESTEC_…`), else these defaults.
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, UrlConstraints
-from pydantic_core import Url
+from pydantic import Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-LogUrl = Annotated[Url, UrlConstraints(allowed_schemes=["postgresql", "memory"])]
+PostgresUrl = Annotated[str, StringConstraints(pattern=r"^postgres(ql)?://")]
 
 
 class Settings(BaseSettings):
@@ -21,10 +20,10 @@ class Settings(BaseSettings):
     data: Path = Field(
         Path(".vestec"), description="Folder of the embedded database, blobs and local jobs."
     )
-    log: LogUrl | None = Field(
+    log: PostgresUrl | None = Field(
         None, description="URL of the log; the embedded PostgreSQL of the data folder if unset."
     )
-    database: LogUrl | None = Field(
+    database: PostgresUrl | None = Field(
         None, description="URL of the PostgreSQL of the read models; that of the log if unset."
     )
     blobs: str | None = Field(

@@ -84,6 +84,8 @@ async def take_in(
     """
     facts, after = _counted(decoder, chunks, before)
     async with connection.transaction():
+        # Rows and position are lost together if power is: then they are folded again.
+        await connection.execute("set local synchronous_commit to off")
         await builds.claim(connection, projection, build)
         await positions.move(connection, projection.name, before, after)
         await projection.apply(connection, facts)

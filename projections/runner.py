@@ -19,6 +19,8 @@ _log = structlog.get_logger()
 
 LOOK_EVERY = 2.0
 """Seconds between two looks at whether a projection was rebuilt, or its runner has gone."""
+PACE = 0.02
+"""Seconds between two batches of a projection: at once when idle, few and large when busy."""
 _WAIT_AT_MOST = 30.0
 
 
@@ -49,6 +51,7 @@ class Runner:
         """Fold again and again, whatever happens."""
         wait, clock = 0.1, asyncio.get_running_loop().time
         while True:
+            _stop_if_cancelled()
             began = clock()
             try:
                 await self._fold(projection)
@@ -87,6 +90,7 @@ class Runner:
             self.broken.pop(projection.name, None)
             while True:
                 await self._batch(projection, build, tails, marks)
+                await asyncio.sleep(PACE)
         raise AssertionError("tails are followed until there is an error")
 
     async def _sources(self, projection: Projection) -> list[Source]:
@@ -124,6 +128,13 @@ class Runner:
             if end > mark.position.offset:
                 return True
         return not marks
+
+
+def _stop_if_cancelled() -> None:
+    """Before Python 3.13 a task group that fails forgets that it was cancelled meanwhile."""
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _reason(errors: BaseExceptionGroup[BaseException]) -> str:

@@ -1,5 +1,6 @@
 """Errors as a person at a terminal should meet them: one red line that says what to do."""
 
+import errno
 import os
 import sys
 import traceback
@@ -62,6 +63,8 @@ def _understood(error: BaseException) -> tuple[str | None, int]:
             return str(error), 1
         case asyncpg.PostgresError() | asyncpg.InterfaceError() | TimeoutError():
             return f"The database cannot be used now: {error or 'it did not answer in time'}.", 1
+        case OSError() if error.errno == errno.EADDRINUSE:
+            return f"{error.strerror}. Choose another with --port (0: any free one).", 1
         case OSError():
             where = f": {error.filename}" if error.filename else ""
             return f"{error.strerror or error}{where}", 1

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from bus import START, Doubt, LogError, Position, Timestamp, Writer, verify
+from bus import START, Doubt, LogError, Position, Stored, Timestamp, Writer, verify
 from events.envelope import Commit, Cursor, decode, events_topic
 from managers.runtime.manager import Manager
 from managers.runtime.snapshots import Snapshot
@@ -70,12 +70,21 @@ async def fold_until(
                 break
             state.position, counts = state.position.after(stored)
             if counts:
-                commit = decode(stored.record)
+                commit = _decoded(manager, stored)
                 around.clock.seen(commit.time)
                 state.fold(manager, commit)
     if state.position != writer.position:
         raise Doubt(f"{topic}/{partition} was read to {state.position}, not {writer.position}")
     return state
+
+
+def _decoded(manager: Manager[S, W], stored: Stored) -> Commit:
+    try:
+        return decode(stored.record)
+    except ValidationError as error:
+        raise PartitionBroken(
+            f"{manager.context}: cannot read the commit at {stored.offset}: {error}"
+        ) from error
 
 
 async def keep_snapshot(

@@ -45,8 +45,12 @@ class Inbox:
         self._capacity = capacity
         self._filled = asyncio.Event()
         self._drained = asyncio.Event()
+        self._closed = False
 
     def put(self, item: Item) -> None:
+        if self._closed:
+            item.abandon()
+            return
         self._items.append(item)
         self._filled.set()
 
@@ -67,6 +71,12 @@ class Inbox:
         taken = [self._items.popleft() for _ in range(min(limit, len(self._items)))]
         self._drained.set()
         return taken
+
+    def close(self) -> None:
+        """The partition was lost: abandon what is here, and what hands still put."""
+        self._closed = True
+        for item in self.take_now(len(self._items)):
+            item.abandon()
 
     def __len__(self) -> int:
         return len(self._items)

@@ -69,7 +69,8 @@ class Owner(Generic[S, W]):
                     await self._tidy()
         finally:
             self._workforce.disband()
-            for item in (*self._deciding, *self._inbox.take_now(len(self._inbox))):
+            self._inbox.close()
+            for item in self._deciding:
                 item.abandon()
 
     async def _take_over(self) -> Writer:

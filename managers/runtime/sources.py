@@ -6,9 +6,10 @@ from uuid import UUID, uuid5
 import structlog
 from pydantic import ValidationError
 
-from bus import Doubt, Position, Stored, partition_of
+from bus import ClockAhead, Doubt, Position, Stored, partition_of
 from events.envelope import (
     Cursor,
+    Issued,
     commands_topic,
     decode,
     decode_issued,
@@ -17,6 +18,7 @@ from events.envelope import (
 )
 from events.values import Context
 from managers.runtime.inbox import Inbox, Item
+from managers.runtime.manager import Input
 from managers.runtime.surroundings import Surroundings
 
 COMMANDS = "commands"
@@ -61,10 +63,17 @@ def _issued(around: Surroundings, context: Context, partition: int, stored: Stor
         _log.error("command is malformed", cause=cause, error=str(error))
         nobody = uuid5(_NAMES, cause)
         return Item(key, error, nobody, cause, nobody, "unknown", cursor=cursor)
-    around.clock.seen(issued.time)
-    return Item(
-        key, issued.command, issued.id, cause, issued.correlation, issued.actor, cursor=cursor
-    )
+    input = _believed(around, issued)
+    return Item(key, input, issued.id, cause, issued.correlation, issued.actor, cursor=cursor)
+
+
+def _believed(around: Surroundings, issued: Issued) -> Input:
+    """The command, or why it is refused: nobody's wrong clock stops a partition."""
+    try:
+        around.clock.seen(issued.time)
+    except ClockAhead as error:
+        return error
+    return issued.command
 
 
 async def pull_messages(

@@ -24,7 +24,7 @@ class Workforce(Generic[S, W]):
         works = self._works.get(key, {})
         if not works and not wanted:
             return
-        for name in works.keys() - wanted.keys():
+        for name in [name for name in works if name not in wanted]:
             works.pop(name)[1].stop()
         for name, item in wanted.items():
             there = works.get(name)

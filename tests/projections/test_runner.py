@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from bus import MemoryLog
+from bus import LogError, MemoryLog
 from events import incidents as e
 from events.incidents import IncidentStatus
 from events.values import Context
@@ -151,6 +151,22 @@ async def test_another_log_stops_a_projection_loudly(pool: Pool) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert "the log was replaced" in runner.broken["incidents"]
+
+
+class BrokenOnLeaving(MemoryLog):
+    """Fails whoever is cancelled while waiting."""
+
+    async def wait(self, topic: str, partition: int, offset: int) -> None:
+        try:
+            await super().wait(topic, partition, offset)
+        except asyncio.CancelledError:
+            raise LogError("the connection was lost") from None
+
+
+async def test_a_runner_ends_even_if_everything_fails_meanwhile(pool: Pool) -> None:
+    story = await Story(log=BrokenOnLeaving()).begin()
+    async with asyncio.timeout(10), running(story, pool) as reader:
+        await caught_up(reader, await story.commit(Context.INCIDENTS, "one", created()))
 
 
 async def test_lag_is_in_records_and_in_seconds(pool: Pool) -> None:

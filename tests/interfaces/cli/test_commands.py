@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from deploy.settings import Settings
 from deploy.storage import open_storage
 from events.simulations import CreateSimulation, Resources, SimulationRequest, SubmitSimulation
-from events.values import Context, IncidentId
+from events.values import Command, Context, IncidentId
 from interfaces.issuing import Write, issue
 from tests.interfaces.cli.vestec import Up, as_json, complaint, eventually, lines, up, vestec
 
@@ -141,31 +142,26 @@ def test_users_and_what_the_gateway_makes_of_them(running: Up, here: Path) -> No
     assert "argon2" not in everything
 
 
-async def _simulate(folder: Path, incident: str) -> str:
-    """Create and submit a simulation, as a stage does."""
-    id = uuid4()
-    request = SimulationRequest(
-        kind="fire-spread",
-        executable="true",
-        resources=Resources(walltime=3600),
-        machine="rehearsal",
-    )
-    create = CreateSimulation(simulation=id, incident=IncidentId(incident), request=request)
+async def _issue(folder: Path, incident: str, command: Command) -> None:
+    """Send what otherwise a stage sends."""
     async with open_storage(Settings(data=folder)) as storage:
-        for command in (create, SubmitSimulation(simulation=id)):
-            wanted = Write(uuid4(), Context.SIMULATIONS, incident, command)
-            await issue(storage.log, storage.clock, wanted, "test")
-    return str(id)
+        wanted = Write(uuid4(), Context.SIMULATIONS, incident, command)
+        await issue(storage.log, storage.clock, wanted, "test")
 
 
 def test_simulations(here: Path) -> None:
-    incident = _active("simulated")
+    incident, id = _active("simulated"), uuid4()
     vestec("machines", "add", "rehearsal", "--base-directory", "/r", "--test-mode", "--enable")
-    id = asyncio.run(_simulate(here, incident))
+    request = SimulationRequest(
+        kind="fire-spread", executable="true", resources=Resources(walltime=3600)
+    )
+    create = CreateSimulation(simulation=id, incident=IncidentId(incident), request=request)
+    asyncio.run(_issue(here, incident, create))
     eventually(lambda: "rehearsal" in vestec("simulations", "list", incident))
+    asyncio.run(_issue(here, incident, SubmitSimulation(simulation=id)))
     eventually(lambda: as_json("simulations", "show", id)["job_id"])
-    assert [row["id"] for row in as_json("simulations", "list")] == [id]
-    assert as_json("simulations", "refresh", id[:8])["id"] == id
+    assert [row["id"] for row in as_json("simulations", "list")] == [str(id)]
+    assert as_json("simulations", "refresh", str(id)[:8])["id"] == str(id)
     assert as_json("simulations", "cancel", id, "--reason", "wrong wind")["reason"] == "wrong wind"
     eventually(lambda: as_json("simulations", "show", id)["state"] == "CANCELLED")
     assert "no simulation q" in complaint("simulations", "show", "q")

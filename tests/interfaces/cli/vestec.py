@@ -21,7 +21,8 @@ T = TypeVar("T")
 
 def invoke(*arguments: object, stdin: bytes | str | None = None) -> Result:
     """What a command prints, and its exit code."""
-    return CliRunner().invoke(app, [str(each) for each in arguments], input=stdin)
+    given = [str(each) for each in arguments]
+    return CliRunner().invoke(app, given, input=stdin, prog_name="vestec")
 
 
 def vestec(*arguments: object, stdin: bytes | str | None = None) -> str:

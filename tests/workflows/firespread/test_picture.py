@@ -148,7 +148,9 @@ SCENARIOS: dict[str, dict[str, Any]] = {
         "scores": scores(), "detections": detections(300), "places": places(9),
         "forecast": summary(warnings=[EDGE], source={"kind": "pass", "name": "pass 1"}),
     },
-    "nothing seen": {"scores": scores(), "detections": detections(0)},
+    "nothing seen": {
+        "scores": scores(observed={"detections_in_terrain": 0}), "detections": detections(0),
+    },
     "wordy inputs": {
         "picture": PACIFIC | {
             "inputs": {

@@ -48,7 +48,7 @@ def foot(page: Page, forecast: Forecast) -> float:
 
 
 def _exercise(page: Page, y: float) -> float:
-    page.box(0, y, WIDTH, 0.3, "#ffe600", hatch="")
+    page.box(0, y, WIDTH, 0.3, "#ffe600")
     page.write(
         WIDTH / 2, y + 0.02, "EXERCISE      EXERCISE      EXERCISE      EXERCISE", 14, bold=True,
         align="center",

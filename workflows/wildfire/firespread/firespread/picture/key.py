@@ -30,7 +30,7 @@ def key(column: Column, forecast: Forecast, verification: Verification | None) -
         column.swatch("seen burning or burned at the start", *layers.SEEN)
     column.swatch("beyond the terrain: not computed", *layers.BEYOND)
     _line(column)
-    column.explain(f"edge of the likely fire, hour by hour ({clock.name(time)}), smoothed")
+    column.explain(f"edge of the likely fire at these hours ({clock.name(time)})")
     if forecast.summary["source"]["kind"] == "report":
         _point(column, marker="*", color="black", markersize=12)
         column.explain("fire reported here")

@@ -1,0 +1,112 @@
+"""From an HTTP push to the start of the stage that it is for, in a whole system of one process.
+
+Everything runs: the web edge, all managers, all read models, the embedded database with fsync.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import UUID, uuid4
+
+import aiohttp
+
+from benchmarks.result import Result, percentiles_ms
+from bus import partition_of
+from deploy.settings import Settings
+from deploy.system import System, running_system
+from events.envelope import Issued, commands_topic, encode_issued
+from events.incidents import ActivateIncident, CreateIncident
+from events.values import Command, Context, IncidentId
+from workflows import Arrival, Incident, NoParameters, NoState, Workflow
+
+RATE, SECONDS = 50, 20
+WARM_UP = 50
+_WITHIN = 60.0
+
+STARTED: dict[UUID, float] = {}
+"""When each arrival's stage started, by this process's clock."""
+
+receiver = Workflow("benchmark-receiver", version=1, title="Notes when a push reaches its stage")
+
+
+@receiver.on_activate
+async def begin(incident: Incident[NoParameters, NoState]) -> None:
+    await incident.endpoints.push("data", to=data)
+
+
+@receiver.stage()
+async def data(incident: Incident[NoParameters, NoState], arrival: Arrival) -> None:
+    STARTED[arrival.id] = time.perf_counter()
+
+
+async def run(engine: str) -> Result:
+    """Milliseconds from the beginning of the request to the first line of the stage."""
+    async with _system(engine) as system, aiohttp.ClientSession() as session:
+        url = await _endpoint(system, session)
+        await _pushes(session, url, WARM_UP)
+        sent = await _pushes(session, url, RATE * SECONDS)
+        async with asyncio.timeout(_WITHIN):
+            while not sent.keys() <= STARTED.keys():
+                await asyncio.sleep(0.01)
+    seconds = [STARTED[id] - began for id, began in sent.items()]
+    p50, p99 = percentiles_ms(seconds)
+    details = {"pushes": len(sent), "per_second": RATE, "worst_ms": round(max(seconds) * 1000, 1)}
+    return Result(p50, "ms", p50, p99, details)
+
+
+@asynccontextmanager
+async def _system(engine: str) -> AsyncIterator[System]:
+    if engine == "memory":
+        raise SystemExit("the web edge reads from PostgreSQL: use --engine postgres or a URL")
+    with TemporaryDirectory(prefix="vestec-") as folder:
+        log = None if engine == "postgres" else engine
+        settings = Settings(data=Path(folder, "data"), log=log, port=0, workflows=_HERE)
+        async with running_system(settings) as system:
+            yield system
+
+
+_HERE = "benchmarks.push:receiver"
+
+
+async def _endpoint(system: System, session: aiohttp.ClientSession) -> str:
+    """The URL of a new incident's endpoint, once it takes pushes."""
+    incident = IncidentId(str(uuid4()))
+    create = CreateIncident(incident=incident, kind=receiver.kind, name="benchmark")
+    await _issue(system, incident, create)
+    await _issue(system, incident, ActivateIncident())
+    url = f"{system.url}/EDI/data{incident}"
+    async with asyncio.timeout(_WITHIN):
+        while (await session.post(url, data=b"first")).status != 202:
+            await asyncio.sleep(0.05)
+    return url
+
+
+async def _pushes(session: aiohttp.ClientSession, url: str, count: int) -> dict[UUID, float]:
+    """Push at the rate, each on time whatever the others do; when each began."""
+    began: dict[UUID, float] = {}
+    async with asyncio.TaskGroup() as group:
+        start = time.perf_counter()
+        for number in range(count):
+            await asyncio.sleep(max(0.0, start + number / RATE - time.perf_counter()))
+            group.create_task(_push(session, url, began))
+    return began
+
+
+async def _push(session: aiohttp.ClientSession, url: str, began: dict[UUID, float]) -> None:
+    id = uuid4()
+    began[id] = time.perf_counter()
+    async with session.post(url, data=bytes(200), headers={"Idempotency-Key": str(id)}) as answer:
+        answer.raise_for_status()
+
+
+async def _issue(system: System, key: str, command: Command) -> None:
+    storage, id = system.storage, uuid4()
+    issued = Issued(
+        id=id, time=storage.clock.now(), actor="benchmark", correlation=id, command=command
+    )
+    topic = commands_topic(Context.INCIDENTS)
+    partition = partition_of(key, await storage.log.partitions(topic))
+    await storage.log.append(topic, partition, [encode_issued(key, issued)])

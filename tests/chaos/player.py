@@ -1,0 +1,159 @@
+"""Plays the drill on a system of its own, from wherever it was left: `python -m … DATA WITNESS`.
+
+The same command again goes on with the same incident. In the end one JSON object is on stdout.
+"""
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from uuid import UUID, uuid4, uuid5
+
+import aiohttp
+import structlog
+import uvloop
+from pydantic import BaseModel
+
+from deploy.settings import Settings
+from deploy.system import System, running_system
+from events.incidents import ActivateIncident, CreateIncident, IncidentStatus
+from events.jobs import JobState, Token, token_of
+from events.machines import FLEET, AddMachine, EnableMachine, MachineSettings
+from events.values import Command, Context, IncidentId
+from interfaces.issuing import Write, issue
+from projections.data_sets import list_data_sets
+from projections.incidents import find_incident
+from projections.journal import read_journal
+from projections.machines import list_machines
+from projections.simulations import list_simulations
+from projections.stages import RunStatus, list_stage_runs
+
+NAMES = UUID("0b8e9a54-3f0b-4d7e-9a55-0f5f4d1c9a11")
+INCIDENT = str(uuid5(NAMES, "incident"))
+BURSTS = (("1", "2 3"), ("4",))
+NUMBERS = 4
+WITHIN = 60.0
+"""Seconds that the incident may take, the takeover after a killed process included."""
+
+
+class Told(BaseModel):
+    """What came of the incident."""
+
+    status: IncidentStatus
+    data_sets: list[tuple[str, str]]
+    """Names and digests, sorted."""
+    simulations: dict[Token, JobState]
+    """Tokens and states."""
+    cleaned_up: int
+    """How often the last stage says that it ran."""
+
+
+class Player:
+    """The drill on a running system."""
+
+    def __init__(self, system: System, witness: Path) -> None:
+        self._system, self._witness = system, witness
+        self._pool = system.storage.pool
+
+    async def play(self) -> Told:
+        await self._set_up()
+        for burst in BURSTS:
+            await asyncio.gather(*(self._push("readings", text) for text in burst))
+            await self._until("a burst becomes simulations", self._simulated(burst))
+        await self._push("finish", str(NUMBERS))
+        await self._until("the incident is over", self._over)
+        return await self._told()
+
+    async def _set_up(self) -> None:
+        folder = self._witness.with_name("machine")
+        machine = MachineSettings(name="here", base_directory=str(folder), slots=2)
+        if not await list_machines(self._pool):
+            await self._issue(Context.MACHINES, FLEET, AddMachine(settings=machine))
+            await self._issue(Context.MACHINES, FLEET, EnableMachine(name="here"))
+        found = await find_incident(self._pool, INCIDENT)
+        if found is None:
+            create = CreateIncident(
+                incident=IncidentId(INCIDENT),
+                kind="drill",
+                name="Drill",
+                parameters={"witness": str(self._witness)},
+            )
+            await self._issue(Context.INCIDENTS, INCIDENT, create)
+        if found is None or found.status == IncidentStatus.PENDING:
+            await self._issue(Context.INCIDENTS, INCIDENT, ActivateIncident())
+        await self._until("the endpoints are open", self._started)
+
+    async def _started(self) -> bool:
+        runs = await list_stage_runs(self._pool, INCIDENT)
+        return any(run.stage == "start" and run.status == RunStatus.COMPLETED for run in runs)
+
+    def _simulated(self, burst: tuple[str, ...]) -> Callable[[], Awaitable[bool]]:
+        ids = {_push_id("readings", text) for text in burst}
+
+        async def simulated() -> bool:
+            runs = await list_stage_runs(self._pool, INCIDENT)
+            done = {id for r in runs if r.status == RunStatus.COMPLETED for id in r.arrivals}
+            return ids <= done
+
+        return simulated
+
+    async def _over(self) -> bool:
+        found = await find_incident(self._pool, INCIDENT)
+        return found is not None and found.status == IncidentStatus.COMPLETE
+
+    async def _until(self, what: str, condition: Callable[[], Awaitable[bool]]) -> None:
+        deadline = time.monotonic() + WITHIN
+        while not await condition():
+            failed = [r for r in await list_stage_runs(self._pool, INCIDENT) if r.error]
+            if failed and failed[0].status == RunStatus.FAILED:
+                raise SystemExit(f"stage {failed[0].stage} failed: {failed[0].error}")
+            if time.monotonic() > deadline:
+                raise SystemExit(f"after {WITHIN:g} s still not so: {what}")
+            await asyncio.sleep(0.05)
+
+    async def _push(self, endpoint: str, text: str) -> None:
+        headers = {"Idempotency-Key": str(_push_id(endpoint, text))}
+        url = f"{self._system.url}/EDI/{endpoint}{INCIDENT}"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, data=text, headers=headers) as answer,
+        ):
+            if answer.status != 202 and not await self._over():
+                raise SystemExit(f"{url} answered {answer.status}: {await answer.text()}")
+
+    async def _issue(self, context: Context, key: str, command: Command) -> None:
+        storage, write = self._system.storage, Write(uuid4(), context, key, command)
+        await issue(storage.log, storage.clock, write, "drill")
+
+    async def _told(self) -> Told:
+        found = await find_incident(self._pool, INCIDENT)
+        assert found
+        simulations = await list_simulations(self._pool, INCIDENT)
+        data_sets = await list_data_sets(self._pool, INCIDENT)
+        journal = await read_journal(self._pool, INCIDENT)
+        return Told(
+            status=found.status,
+            data_sets=sorted((one.name, one.sha256) for one in data_sets),
+            simulations={token_of(one.id): one.state for one in simulations},
+            cleaned_up=sum(entry.text == "cleaned up" for entry in journal),
+        )
+
+
+def _push_id(endpoint: str, text: str) -> UUID:
+    """The same each time, so that a push that is repeated arrives once."""
+    return uuid5(NAMES, f"{endpoint} {text}")
+
+
+async def main(data: Path, witness: Path) -> None:
+    async with running_system(Settings(data=data, port=0)) as system:
+        print((await Player(system, witness).play()).model_dump_json(), flush=True)
+
+
+if __name__ == "__main__":
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    uvloop.run(main(*map(Path, sys.argv[1:])))
