@@ -14,12 +14,11 @@ from uuid import UUID, uuid4
 import aiohttp
 
 from benchmarks.result import Result, percentiles_ms
-from bus import partition_of
 from deploy.settings import Settings
 from deploy.system import System, running_system
-from events.envelope import Issued, commands_topic, encode_issued
 from events.incidents import ActivateIncident, CreateIncident
 from events.values import Command, Context, IncidentId
+from interfaces.issuing import Write, issue
 from workflows import Arrival, Incident, NoParameters, NoState, Workflow
 
 RATE, SECONDS = 50, 20
@@ -103,10 +102,5 @@ async def _push(session: aiohttp.ClientSession, url: str, began: dict[UUID, floa
 
 
 async def _issue(system: System, key: str, command: Command) -> None:
-    storage, id = system.storage, uuid4()
-    issued = Issued(
-        id=id, time=storage.clock.now(), actor="benchmark", correlation=id, command=command
-    )
-    topic = commands_topic(Context.INCIDENTS)
-    partition = partition_of(key, await storage.log.partitions(topic))
-    await storage.log.append(topic, partition, [encode_issued(key, issued)])
+    wanted = Write(uuid4(), Context.INCIDENTS, key, command)
+    await issue(system.storage.log, system.storage.clock, wanted, "benchmark")

@@ -17,9 +17,10 @@ from benchmarks.result import Result
 from bus import HybridClock, Log, partition_of
 from bus.cache import CachedLog
 from bus.epochs import START
-from events.envelope import Issued, commands_topic, encode_issued, events_topic, recorded
+from events.envelope import events_topic, recorded
 from events.incidents import ActivateIncident, CreateIncident, IncidentEnded
 from events.values import Command, Context, IncidentId
+from interfaces.issuing import Write, issue
 from managers.blobs import BlobStore
 from managers.everyone import declare_topics
 from managers.incidents import incident_manager
@@ -98,7 +99,4 @@ async def _ended(log: Log, partition: int, incidents: set[IncidentId]) -> None:
 
 
 async def _issue(log: Log, clock: HybridClock, key: str, command: Command) -> None:
-    id = uuid4()
-    issued = Issued(id=id, time=clock.now(), actor="benchmark", correlation=id, command=command)
-    topic = commands_topic(Context.INCIDENTS)
-    await log.append(topic, partition_of(key, PARTITIONS), [encode_issued(key, issued)])
+    await issue(log, clock, Write(uuid4(), Context.INCIDENTS, key, command), "benchmark")

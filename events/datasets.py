@@ -40,6 +40,12 @@ class ListDataSets(Command):
     reply_to: ReplyTo
 
 
+class CloseDataSets(Command):
+    """The incident is over: no stage asks for them any more."""
+
+    type: Literal["CloseDataSets"] = "CloseDataSets"
+
+
 class DataSetRegistered(Event):
     type: Literal["DataSetRegistered"] = "DataSetRegistered"
     incident: IncidentId
@@ -52,5 +58,15 @@ class DataSetSuperseded(Event):
     by: UUID
 
 
-DataSetCommand = Annotated[RegisterDataSet | ListDataSets, Field(discriminator="type")]
-DataSetEvent = Annotated[DataSetRegistered | DataSetSuperseded, Field(discriminator="type")]
+class DataSetsClosed(Event):
+    """They stay what they are; only the manager forgets them."""
+
+    type: Literal["DataSetsClosed"] = "DataSetsClosed"
+
+
+DataSetCommand = Annotated[
+    RegisterDataSet | ListDataSets | CloseDataSets, Field(discriminator="type")
+]
+DataSetEvent = Annotated[
+    DataSetRegistered | DataSetSuperseded | DataSetsClosed, Field(discriminator="type")
+]

@@ -182,6 +182,8 @@ class MessageQueued(Event):
     sender: UUID | None = None
     """The run that sent it."""
     due: float | None = None
+    periodic: bool = False
+    """Nobody sent it: its stage runs on a period, and its start queues the next one."""
 
 
 class MessageExtended(Event):
@@ -286,9 +288,14 @@ class StageStopped(Event):
 
 
 class ArrivalRejected(Event):
+    """An arrival, or a part of one, was refused by the stage that read it."""
+
     type: Literal["ArrivalRejected"] = "ArrivalRejected"
     arrival: UUID | None
     reason: str
+    run: UUID | None = None
+    endpoint: Identifier | None = None
+    """Where the arrival came in."""
 
 
 IncidentCommand = Annotated[

@@ -8,7 +8,15 @@ from uuid import UUID
 
 from pydantic import Field
 
-from events.jobs import JobId, JobReport, JobState, RelativePath, Witness
+from events.jobs import (
+    JobId,
+    JobReport,
+    JobState,
+    RelativePath,
+    Text,
+    VariableName,
+    Witness,
+)
 from events.values import (
     Blob,
     Command,
@@ -37,12 +45,12 @@ class SimulationRequest(Value):
     """A program to run, what it reads and what it must write."""
 
     kind: Name
-    executable: str = Field(min_length=1, max_length=4096)
+    executable: Text = Field(min_length=1, max_length=4096)
     """A line for `/bin/sh`, run in the job's folder."""
     resources: Resources
     inputs: dict[RelativePath, Blob] = {}
     outputs: tuple[RelativePath, ...] = ()
-    environment: dict[str, str] = {}
+    environment: dict[VariableName, Text] = {}
     machine: Identifier | None = None
     """Where it must run; the Machine Status Manager chooses if absent."""
     comment: str = Field(default="", max_length=200)
@@ -106,6 +114,13 @@ class CancelAllSimulations(Command):
     """The incident ends."""
 
     type: Literal["CancelAllSimulations"] = "CancelAllSimulations"
+    reason: str = ""
+
+
+class CloseSimulations(Command):
+    """The incident is over: what still runs is cancelled, and nobody asks for the rest."""
+
+    type: Literal["CloseSimulations"] = "CloseSimulations"
     reason: str = ""
 
 
@@ -231,12 +246,19 @@ class SimulationsGrouped(Event):
     simulations: tuple[UUID, ...]
 
 
+class SimulationsClosed(Event):
+    """The manager forgets every simulation of the incident as soon as it is over."""
+
+    type: Literal["SimulationsClosed"] = "SimulationsClosed"
+
+
 SimulationCommand = Annotated[
     CreateSimulation
     | SubmitSimulation
     | AwaitSimulation
     | CancelSimulation
     | CancelAllSimulations
+    | CloseSimulations
     | CancelSimulationsOf
     | RefreshSimulation
     | GroupSimulations
@@ -254,6 +276,7 @@ SimulationEvent = Annotated[
     | SimulationStateChanged
     | CancellationRequested
     | OutputsKept
-    | SimulationsGrouped,
+    | SimulationsGrouped
+    | SimulationsClosed,
     Field(discriminator="type"),
 ]

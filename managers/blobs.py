@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from pydantic_core import from_json, to_json
 
 from events.values import INLINE_BYTES, Blob, Content, Document
+from managers.runtime import crash_point
 
 _CHUNK = 1 << 20
 
@@ -53,6 +54,7 @@ class BlobStore:
 
         await self._store.put_async(incoming, watched())
         blob = Blob(sha256=digest.hexdigest(), size=size)
+        crash_point("before blob is named")
         await self._store.rename_async(incoming, _path(blob))
         return blob
 

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from bus import Log, Position, Stored, verify
 from events.envelope import Commit, decode, events_topic
+from managers.runtime import crash_point
 from projections import builds, positions
 from projections.database import Connection, at
 from projections.positions import Mark, Source
@@ -84,11 +85,11 @@ async def take_in(
     """
     facts, after = _counted(decoder, chunks, before)
     async with connection.transaction():
-        # Rows and position are lost together if power is: then they are folded again.
-        await connection.execute("set local synchronous_commit to off")
         await builds.claim(connection, projection, build)
         await positions.move(connection, projection.name, before, after)
         await projection.apply(connection, facts)
+        crash_point("before projection moves")
+    crash_point("after projection moves")
     return after
 
 

@@ -102,7 +102,11 @@ async def current_build(database: Queries, projection: str) -> int | None:
 
 
 async def claim(connection: Connection, projection: Projection, build: int) -> None:
-    """Hold up all other batches until the transaction ends; wake readers when it does."""
+    """Hold up all other batches until the transaction ends; wake readers when it does.
+
+    Rows and position are lost together if power is: then they are folded again, so that only
+    `durable` projections wait for the disk.
+    """
     found = await connection.fetchrow(
         f"""
         update {SCHEMA}.projections set moved = now() where name = $1 and build = $2

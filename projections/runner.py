@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import structlog
 
-from bus import Log, LogReplaced
+from bus import Log, LogError
 from events.envelope import events_topic
 from projections import builds, positions
 from projections.batches import Decoder, Tails, take_in
@@ -67,12 +67,12 @@ class Runner:
 
     def _complain(self, projection: Projection, errors: ExceptionGroup[Exception]) -> None:
         self.broken[projection.name] = reason = _reason(errors)
-        expected = errors.subgroup((*UNAVAILABLE, LogReplaced, NewerVersion))
+        defect = errors.split((*UNAVAILABLE, TimeoutError, LogError, NewerVersion))[1]
         _log.error(
             "projection stopped for a while",
             name=projection.name,
             reason=reason,
-            exc_info=None if expected else errors,
+            exc_info=defect and _first(defect),
         )
 
     async def _fold(self, projection: Projection) -> NoReturn:
@@ -137,9 +137,14 @@ def _stop_if_cancelled() -> None:
         raise asyncio.CancelledError
 
 
-def _reason(errors: BaseExceptionGroup[BaseException]) -> str:
+def _first(error: BaseException) -> BaseException:
+    """The first of the errors that a task group gathered."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _reason(errors: BaseException) -> str:
     """The sentence of the first of the errors."""
-    first: BaseException = errors
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
+    first = _first(errors)
     return f"{type(first).__name__}: {first}"

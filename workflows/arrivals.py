@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from events.incidents import Arrival as Recorded
 from managers.blobs import BlobStore
+from workflows.errors import NotText
 
 
 class Arrival(BaseModel):
@@ -43,5 +44,8 @@ class Arrival(BaseModel):
         return content.inline or b"" if content.blob is None else self._blobs.get_now(content.blob)
 
     def text(self) -> str:
-        """What came, as UTF-8 text; raises `UnicodeDecodeError`."""
-        return self.bytes().decode()
+        """What came, as UTF-8 text; raises `NotText`, which refuses the arrival if not caught."""
+        try:
+            return self.bytes().decode()
+        except UnicodeDecodeError as error:
+            raise NotText(f"not UTF-8 text: {error.reason} at byte {error.start}") from error

@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from events.values import Command, Context, IncidentId, ReplyTo, Target
+from events.incidents import IncidentCreated
+from events.values import Command, Context, ReplyTo, Target
 from managers.incidents import RequestCall
 from workflows.conversation import Conversation
 
@@ -16,8 +17,9 @@ class Asking:
 
     _context: Context
 
-    def __init__(self, incident: str, conversation: Conversation) -> None:
-        self._incident = IncidentId(incident)
+    def __init__(self, created: IncidentCreated, conversation: Conversation) -> None:
+        self._incident, self._kind = created.incident, created.kind
+        self._exercise = created.exercise
         self._talk = conversation
 
     async def _ask(

@@ -14,7 +14,6 @@ from typing import Any
 from pydantic import JsonValue
 from pydantic_core import to_json
 
-from events.values import Document
 from managers.blobs import BlobStore, open_document
 from managers.incidents import Call, RecordStep, Run
 from managers.runtime.manager import Input
@@ -86,10 +85,6 @@ class Conversation:
         future = self._futures.pop(key, None)
         if future and not future.done():
             future.set_result(call)
-
-    def refused(self, key: str, reason: str) -> None:
-        """The manager would not even record the call."""
-        self.told(key, Call("", True, Document(), reason))
 
     async def _answer(self, key: str) -> Call:
         future: asyncio.Future[Call] = asyncio.get_running_loop().create_future()

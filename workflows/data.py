@@ -66,6 +66,10 @@ class Data(Asking):
         """The bytes; not recorded, since a digest names them."""
         return await self._talk.blobs.get(data.blob if isinstance(data, DataSet) else data)
 
+    async def put(self, data: bytes) -> Blob:
+        """Store bytes that are not a data set; not recorded, since a digest names them."""
+        return await self._talk.blobs.put(data)
+
     def get_now(self, blob: Blob) -> bytes:
         """The bytes, in a step that runs in a worker: this blocks."""
         return self._talk.blobs.get_now(blob)

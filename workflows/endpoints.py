@@ -1,28 +1,32 @@
 """Endpoints, as stages ask for them: where data arrives for which stage."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
-from pydantic import HttpUrl
+from pydantic import BaseModel, HttpUrl
 
 from events import endpoints as e
 from events.endpoints import Endpoint
 from events.values import Context, ReplyTo
 from workflows.arrivals import Arrival
 from workflows.asking import Asking
+from workflows.own import own_name
+
+P = TypeVar("P", bound=BaseModel)
+S = TypeVar("S", bound=BaseModel)
 
 if TYPE_CHECKING:
     from workflows.workflow import Stage
 
-    Receiving: TypeAlias = Stage[Any, Any, Arrival] | Stage[Any, Any, list[Arrival]]
+    Receiving: TypeAlias = Stage[P, S, Arrival] | Stage[P, S, list[Arrival]]
 
 
-class Endpoints(Asking):
+class Endpoints(Asking, Generic[P, S]):
     """The endpoints of the incident; they are closed when it ends."""
 
     _context = Context.ENDPOINTS
 
-    async def push(self, name: str, *, to: "Receiving", credential: str | None = None) -> str:
+    async def push(self, name: str, *, to: "Receiving[P, S]", credential: str | None = None) -> str:
         """Open an endpoint that others post to; returns its path below `/EDI/`.
 
         `credential` names a secret that senders must present.
@@ -30,7 +34,7 @@ class Endpoints(Asking):
         endpoint = Endpoint(
             incident=self._incident,
             name=name,
-            stage=to.name,
+            stage=own_name(to, self._kind),
             path=f"{name}{self._incident}",
             credential=credential,
         )
@@ -42,16 +46,19 @@ class Endpoints(Asking):
         url: str,
         *,
         every: timedelta,
-        to: "Receiving",
+        to: "Receiving[P, S]",
         when_changed: bool = True,
         name: str | None = None,
     ) -> None:
-        """Fetch a URL on a period; with `when_changed` only what is new arrives."""
+        """Fetch a URL on a period; with `when_changed` only what is new arrives.
+
+        The endpoint is called `name`, or as its stage: give two pulls of a stage different names.
+        """
         await self._open(
             Endpoint(
                 incident=self._incident,
                 name=name or to.name,
-                stage=to.name,
+                stage=own_name(to, self._kind),
                 url=HttpUrl(url),
                 period=every.total_seconds(),
                 when_changed=when_changed,
@@ -59,7 +66,7 @@ class Endpoints(Asking):
         )
 
     async def remove(self, name: str) -> None:
-        """Close an endpoint."""
+        """Close an endpoint; what arrived before is still delivered."""
 
         def command(reply_to: ReplyTo) -> e.CloseEndpoint:
             return e.CloseEndpoint(name=name, reply_to=reply_to)

@@ -19,6 +19,10 @@ class Reject(Exception):
     """Refuses what arrived, and only that: the incident and its stages are well."""
 
 
+class NotText(Reject, UnicodeError):
+    """What arrived is no UTF-8 text; a stage that does not care refuses it by this."""
+
+
 class SimulationFailed(StageError):
     """A simulation ended otherwise than it should; `result` says how."""
 

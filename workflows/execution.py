@@ -12,12 +12,14 @@ from managers.blobs import keep_document, open_document
 from managers.incidents import FailRun, FinishRun, Run
 from managers.incidents import Incident as IncidentRecord
 from managers.incidents.inputs import RejectedArrival
+from managers.runtime import crash_point
 from workflows.arrivals import Arrival
 from workflows.conversation import Conversation
 from workflows.errors import CodeChanged, Reject, SimulationFailed
 from workflows.incident import Incident
 from workflows.workflow import Stage, Workflow
 
+_ERROR_CHARACTERS = 2000
 _TRACEBACK_CHARACTERS = 8000
 
 Ended = FinishRun | FailRun
@@ -35,12 +37,17 @@ async def execute(
     try:
         workflow, stage = _find(workflows, record, run)
         return await _execute(workflow, stage, record, talk)
-    except Reject as refusal:
-        rejected = [RejectedArrival(arrival.id, str(refusal)) for arrival in run.message.arrivals]
-        whole = rejected or [RejectedArrival(None, str(refusal))]
-        return FinishRun(run.id, run.attempt, rejected=whole)
     except Exception as error:
-        return failure(run, error)
+        refusal = next((leaf for leaf in _leaves(error) if isinstance(leaf, Reject)), None)
+        return _rejected(run, str(refusal)) if refusal else failure(run, error)
+
+
+def _rejected(run: Run, reason: str) -> FinishRun:
+    """The stage is well, what came is not."""
+    reason = _cut(reason)
+    arrivals = [RejectedArrival(arrival.id, reason) for arrival in run.message.arrivals]
+    whole = arrivals or [RejectedArrival(None, reason)]
+    return FinishRun(run.id, run.attempt, rejected=whole)
 
 
 def failure(run: Run, error: Exception) -> FailRun:
@@ -51,11 +58,16 @@ def failure(run: Run, error: Exception) -> FailRun:
     return FailRun(
         run.id,
         run.attempt,
-        "; ".join(f"{type(leaf).__name__}: {leaf}" for leaf in leaves),
+        _cut("; ".join(f"{type(leaf).__name__}: {leaf}" for leaf in leaves)),
         "".join(traceback.format_exception(error))[-_TRACEBACK_CHARACTERS:],
         tuple(sorted(forget)),
         final,
     )
+
+
+def _cut(text: str) -> str:
+    """Short enough for a log that people read."""
+    return text if len(text) <= _ERROR_CHARACTERS else f"{text[:_ERROR_CHARACTERS]} …"
 
 
 def _leaves(error: BaseException) -> list[BaseException]:
@@ -97,6 +109,7 @@ async def _execute(
     else:
         await talk.work(stage.function, incident, *message)
     talk.stopwatch.stop()
+    crash_point("after stage")
     return await incident.outcome(await _changed(talk, before, state))
 
 

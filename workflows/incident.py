@@ -4,7 +4,6 @@ What is awaited is recorded and asked once; what is sent, set, noted or decided 
 stage's completion, or not at all.
 """
 
-import asyncio
 import inspect
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -20,11 +19,14 @@ from managers.blobs import keep_document
 from managers.incidents import FinishRun, RecordStep, RequestCall
 from managers.incidents import Incident as IncidentRecord
 from managers.incidents.inputs import RejectedArrival
+from managers.runtime import crash_point
 from workflows.arrivals import Arrival
 from workflows.conversation import Conversation, Worker
 from workflows.data import Data
 from workflows.endpoints import Endpoints
 from workflows.errors import CodeChanged
+from workflows.gathering import gather
+from workflows.own import own_name
 from workflows.simulations import Simulations
 
 if TYPE_CHECKING:
@@ -46,9 +48,9 @@ class Incident(Generic[P, S]):
         self.id, self.name, self.kind = record.id, record.created.name, record.kind
         self.exercise = record.created.exercise
         self.parameters, self.state = parameters, state
-        self.simulations = Simulations(self.id, self.exercise, conversation)
-        self.data = Data(self.id, conversation)
-        self.endpoints = Endpoints(self.id, conversation)
+        self.simulations: Simulations[P, S] = Simulations(record.created, conversation)
+        self.data = Data(record.created, conversation)
+        self.endpoints: Endpoints[P, S] = Endpoints(record.created, conversation)
         self.random = random.Random(conversation.run.id.int)
         """The same numbers when the stage runs again."""
         self._conversation = conversation
@@ -79,13 +81,14 @@ class Incident(Generic[P, S]):
             return _fitting(adapter, name, await talk.value(call))
         with talk.stopwatch.working():
             result = await _run(function, talk.work, args, kwargs)
+        crash_point("after step")
         value = adapter.dump_python(result, mode="json")
         document = await keep_document(talk.blobs, value)
         await talk.record(RecordStep(talk.run.id, talk.run.attempt, key, name, document))
         return _fitting(adapter, name, value)
 
     async def sleep(self, duration: timedelta) -> None:
-        """Wait; a crash does not make it longer."""
+        """Wait; a crash does not make it longer, a retry begins anew."""
         await self._by_clock("sleep", duration)
 
     async def ask(
@@ -100,16 +103,11 @@ class Incident(Generic[P, S]):
         return str(answer)
 
     async def gather(self, *calls: Awaitable[R], at_most: int | None = None) -> list[R]:
-        """All results, in the order of the calls; at most so many at once."""
-        room = asyncio.Semaphore(at_most or max(len(calls), 1))
+        """All results, in the order of the calls; at most so many at once.
 
-        async def one(call: Awaitable[R]) -> R:
-            async with room:
-                return await call
-
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(call)) for call in calls]
-        return [task.result() for task in tasks]
+        What one of them raises ends the others; several errors come as an `ExceptionGroup`.
+        """
+        return await gather(calls, at_most or max(len(calls), 1))
 
     # The same again when the stage runs again.
 
@@ -135,10 +133,14 @@ class Incident(Generic[P, S]):
     def send(
         self, stage: "Stage[P, S, Any]", message: Any = None, after: timedelta | None = None
     ) -> None:
-        """Give a stage of this workflow a message, now or after a while."""
-        value = None if stage.message is None else stage.message.dump_python(message, mode="json")
+        """Give a stage of this workflow a message, now or after a while.
+
+        Raises `TypeError` for a stage of another workflow, `pydantic.ValidationError` for a message
+        that the stage does not take.
+        """
+        name = own_name(stage, self.kind)
         wait = after.total_seconds() if after else 0.0
-        self._deliveries.append((stage.name, value, wait))
+        self._deliveries.append((name, stage.written(message), wait))
 
     def note(self, text: str, level: Literal["info", "warning", "error"] = "info") -> None:
         """Write a line into the incident's log, for its operators."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar, Unpack
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel, JsonValue
@@ -15,8 +15,11 @@ from events.simulations import Resources, SimulationRequest, SimulationResult
 from events.values import Blob, Context, Document, ReplyTo
 from managers.blobs import keep_document, open_document
 from workflows.asking import Asking
-from workflows.conversation import Conversation
 from workflows.errors import SimulationFailed
+from workflows.own import own_name
+
+P = TypeVar("P", bound=BaseModel)
+S = TypeVar("S", bound=BaseModel)
 
 if TYPE_CHECKING:
     from workflows.workflow import Stage
@@ -39,25 +42,34 @@ class SimulationCallback(BaseModel):
     context: Document
 
 
-class Simulations(Asking):
+class Needs(TypedDict, total=False):
+    """What a simulation may need besides its walltime."""
+
+    nodes: int
+    tasks: int
+    cpus_per_task: int
+    memory_mib: int
+    machine: str
+    """Where it must run."""
+    environment: Mapping[str, str]
+    comment: str
+
+
+class Simulations(Asking, Generic[P, S]):
     """Create, submit, group and cancel simulations; `run` does all of it and waits."""
 
     _context = Context.SIMULATIONS
 
-    def __init__(self, incident: str, exercise: bool, conversation: Conversation) -> None:
-        super().__init__(incident, conversation)
-        self._exercise = exercise
-
     async def run(
         self,
         kind: str,
-        executable: str,
+        executable: str | None = None,
         *,
         inputs: Mapping[str, Input] | None = None,
         outputs: Sequence[str] = (),
         walltime: timedelta,
         attempts: int = 2,
-        **more: Any,
+        **more: Unpack[Needs],
     ) -> SimulationResult:
         """Create, submit and wait; the result names the outputs in the blob store.
 
@@ -79,17 +91,17 @@ class Simulations(Asking):
     async def create(
         self,
         kind: str,
-        executable: str,
+        executable: str | None = None,
         *,
         inputs: Mapping[str, Input] | None = None,
         outputs: Sequence[str] = (),
         walltime: timedelta,
-        **more: Any,
+        **more: Unpack[Needs],
     ) -> Simulation:
         """A simulation on the machine that was chosen for it, not submitted yet.
 
-        `executable` is a line for `/bin/sh`, run in the job's folder with the inputs in it. `more`:
-        `nodes`, `tasks`, `cpus_per_task`, `memory_mib`, `machine`, `environment`, `comment`.
+        `executable` is a line for `/bin/sh`, run in the job's folder with the inputs in it; without
+        one it is the program that the machine knows as `kind`. `more`: see `Needs`.
         """
         request = await self._requested(kind, executable, inputs, outputs, walltime, more)
         return (await self._create(request))[1]
@@ -97,11 +109,11 @@ class Simulations(Asking):
     async def submit(
         self,
         simulation: Simulation,
-        on: "Mapping[JobState, Stage[Any, Any, SimulationCallback]] | None" = None,
+        on: "Mapping[JobState, Stage[P, S, SimulationCallback]] | None" = None,
         context: JsonValue = None,
     ) -> None:
         """Submit it; each state in `on` gives its stage a message with the context."""
-        callbacks = {state: stage.name for state, stage in (on or {}).items()}
+        callbacks = {state: own_name(stage, self._kind) for state, stage in (on or {}).items()}
         await self._submit(simulation, callbacks, await keep_document(self._talk.blobs, context))
 
     async def wait(self, simulation: Simulation) -> SimulationResult:
@@ -136,18 +148,20 @@ class Simulations(Asking):
     async def _requested(
         self,
         kind: str,
-        executable: str,
+        executable: str | None,
         inputs: Mapping[str, Input] | None,
         outputs: Sequence[str],
         walltime: timedelta,
-        more: Mapping[str, Any],
+        more: Needs,
     ) -> SimulationRequest:
+        if unknown := more.keys() - Needs.__annotations__.keys():
+            raise TypeError(f"a simulation has no {', '.join(sorted(unknown))}")
         needs = {name: value for name, value in more.items() if name in Resources.model_fields}
         rest = {name: value for name, value in more.items() if name not in needs}
         return SimulationRequest.model_validate(
             {
                 "kind": kind,
-                "executable": executable,
+                "executable": kind if executable is None else executable,
                 "resources": {"walltime": int(walltime.total_seconds()), **needs},
                 "inputs": {
                     name: await self.stored(given) for name, given in (inputs or {}).items()
@@ -158,11 +172,13 @@ class Simulations(Asking):
         )
 
     async def _create(self, request: SimulationRequest) -> tuple[str, Simulation]:
+        """Asked again it is the same simulation, unless that one was part of a failure."""
         run = self._talk.run
 
         def command(reply_to: ReplyTo) -> e.CreateSimulation:
+            before = run.forgotten.get(reply_to.call, 0)
             return e.CreateSimulation(
-                simulation=uuid5(run.id, f"{reply_to.call} {run.attempt}"),
+                simulation=uuid5(run.id, f"{reply_to.call} {before}"),
                 incident=self._incident,
                 request=request,
                 exercise=self._exercise,

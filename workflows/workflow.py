@@ -1,6 +1,7 @@
 """A workflow: its stages, its parameters, its state. Decorators register stages."""
 
 import inspect
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +16,8 @@ from workflows.incident import Incident
 
 Ended = Awaitable[None] | None
 """A stage is an `async def`, or a plain `def` that runs in a thread."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 __all__ = ["NoParameters", "NoState", "Retry", "Stage", "Workflow"]
 
@@ -36,6 +39,8 @@ M = TypeVar("M", default=None)
 class Stage(Generic[P, S, M]):
     """A stage of a workflow: what `send` takes, together with a message of type `M`."""
 
+    kind: str
+    """Of its workflow."""
     function: Callable[..., Ended]
     plan: StagePlan
     aliases: tuple[str, ...]
@@ -48,6 +53,15 @@ class Stage(Generic[P, S, M]):
     @property
     def name(self) -> str:
         return self.plan.name
+
+    def written(self, message: M) -> JsonValue:
+        """A message for it as JSON; raises `pydantic.ValidationError` for what it does not take."""
+        if self.message is None:
+            return None
+        value: JsonValue = self.message.dump_python(
+            self.message.validate_python(message), mode="json"
+        )
+        return value
 
 
 class Workflow(Generic[P, S]):
@@ -79,15 +93,19 @@ class Workflow(Generic[P, S]):
         return self._register(function, StagePlan(function.__name__))
 
     def every(
-        self, period: timedelta, *, lane: str | None = None, retry: Retry = Retry()
+        self,
+        period: timedelta,
+        *,
+        lane: str | None = None,
+        retry: Retry = Retry(),
+        timeout: timedelta | None = None,
     ) -> Callable[[Callable[[Incident[P, S]], Ended]], Stage[P, S, None]]:
         """A stage that runs on a period as long as the incident is active."""
 
         def register(function: Callable[[Incident[P, S]], Ended]) -> Stage[P, S, None]:
             name, seconds = function.__name__, period.total_seconds()
-            return self._register(
-                function, StagePlan(name, lane or name, retry=retry, every=seconds)
-            )
+            plan = StagePlan(name, lane or name, retry=retry, every=seconds)
+            return self._register(function, plan, timeout)
 
         return register
 
@@ -139,6 +157,7 @@ class Workflow(Generic[P, S]):
     ) -> Stage[P, S, Any]:
         hint = _message_hint(function)
         stage = Stage[P, S, Any](
+            self.kind,
             function,
             plan,
             aliases,
@@ -147,6 +166,11 @@ class Workflow(Generic[P, S]):
             hint == list[Arrival],
         )
         for name in (plan.name, *aliases):
+            if not _NAME.fullmatch(name):
+                raise ValueError(
+                    f"a stage cannot be called {name!r}: its name is up to 100 letters, digits,"
+                    f" dots, dashes and underscores, and begins with a letter or digit"
+                )
             if name in self.stages:
                 raise ValueError(f"workflow {self.kind} has two stages called {name}")
             self.stages[name] = stage

@@ -11,9 +11,8 @@ from uuid import UUID
 from aiohttp import web
 from pydantic import BaseModel, Field
 
-from bus import Doubt, partition_of
+from bus import Doubt
 from events.endpoints import ReceivePush
-from events.envelope import Issued, commands_topic, encode_issued
 from events.incidents import Arrival
 from events.values import INLINE_BYTES, Content, Context
 from interfaces.external_data.endpoint_cache import EndpointCache
@@ -21,6 +20,8 @@ from interfaces.gateway import Edge, Verifier
 from interfaces.gateway.exchange import answer, idempotency_key
 from interfaces.gateway.problems import Problem
 from interfaces.gateway.throttle import Throttle
+from interfaces.issuing import Write, issue
+from managers.runtime import crash_point
 from projections.endpoints import OpenEndpoint
 from projections.people import find_credential
 
@@ -77,7 +78,9 @@ class _Push:
             content=await self._content(request),
             source="HTTP push",
         )
+        crash_point("before push is kept")
         await self._keep(endpoint.incident, arrival)
+        crash_point("after push is kept")
         return answer(Received(id=id), status=202)
 
     async def _check_secret(self, request: web.Request, endpoint: OpenEndpoint) -> None:
@@ -128,18 +131,10 @@ class _Push:
 
     async def _keep(self, incident: str, arrival: Arrival) -> None:
         """Make an arrival durable. Raises `Problem` if nobody knows whether it is."""
-        edge, topic = self._edge, commands_topic(Context.ENDPOINTS)
-        issued = Issued.model_construct(
-            id=arrival.id,
-            time=edge.clock.now(),
-            actor=ACTOR,
-            correlation=arrival.id,
-            command=ReceivePush(arrival=arrival),
-        )
+        wanted = Write(arrival.id, Context.ENDPOINTS, incident, ReceivePush(arrival=arrival))
         try:
             async with asyncio.timeout(self._settings.deadline):
-                partition = partition_of(incident, await edge.log.partitions(topic))
-                await edge.log.append(topic, partition, [encode_issued(incident, issued)])
+                await issue(self._edge.log, self._edge.clock, wanted, ACTOR)
         except (Doubt, TimeoutError):
             detail = "Nobody knows whether it was kept: send it again with this Idempotency-Key."
             raise Problem(

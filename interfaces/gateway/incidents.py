@@ -29,7 +29,8 @@ from interfaces.gateway.exchange import (
 )
 from interfaces.gateway.problems import Problem
 from interfaces.gateway.surroundings import edge_of
-from interfaces.gateway.writes import Write, not_known_yet, write
+from interfaces.gateway.writes import not_known_yet, write
+from interfaces.issuing import Write
 from projections.database import storable
 from projections.graph import dot, draw
 from projections.incidents import Incident, find_incident, list_incidents

@@ -1,33 +1,18 @@
 """Writes: a command goes to its manager, and the answer waits until readers see what came of it."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from aiohttp import web
 from pydantic import BaseModel
 
-from bus import Doubt, partition_of
-from events.envelope import Issued, commands_topic, encode_issued
-from events.values import Command, Context
+from bus import Doubt
 from interfaces.gateway.auth import user_of
 from interfaces.gateway.exchange import answer, as_of, id_of
 from interfaces.gateway.problems import Problem
-from interfaces.gateway.surroundings import Edge, edge_of
+from interfaces.gateway.surroundings import edge_of
+from interfaces.issuing import Write, issue, outcome, shown
 from projections.commands import Outcome, find_outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """A command, under an id: sent twice, it acts once."""
-
-    id: UUID
-    context: Context
-    key: str
-    command: Command
-    shown_by: tuple[str, ...]
-    """The projections that the sender will read next."""
 
 
 class NotKnownYet(BaseModel):
@@ -47,50 +32,14 @@ async def write(request: web.Request, wanted: Write, refused: int = 409) -> Outc
     edge, actor = edge_of(request), str(user_of(request).id)
     try:
         async with asyncio.timeout(edge.settings.write_deadline):
-            taken = await _issue(edge, wanted, actor)
-            outcome = await _outcome(edge, wanted, actor, taken)
-            await _shown(edge, outcome, wanted.shown_by)
+            place = await issue(edge.log, edge.clock, wanted, actor)
+            found = await outcome(edge.reader, wanted, actor, place)
+            await shown(edge.reader, found, wanted.shown_by)
     except (Doubt, TimeoutError):
         return None
-    if not outcome.accepted:
-        raise Problem(refused, outcome.reason or "refused", command=str(wanted.id))
-    return outcome
-
-
-async def _issue(edge: Edge, wanted: Write, actor: str) -> tuple[int, int]:
-    """Where the command lies: its partition and offset."""
-    topic = commands_topic(wanted.context)
-    partition = partition_of(wanted.key, await edge.log.partitions(topic))
-    issued = Issued.model_construct(
-        id=wanted.id,
-        time=edge.clock.now(),
-        actor=actor,
-        correlation=wanted.id,
-        command=wanted.command,  # type: ignore[arg-type]  # one of a known kind
-    )
-    record = encode_issued(wanted.key, issued)
-    return partition, await edge.log.append(topic, partition, [record])
-
-
-async def _outcome(edge: Edge, wanted: Write, actor: str, taken: tuple[int, int]) -> Outcome:
-    """The word on this very command: a refusal of an earlier one of the same id is not it."""
-    partition, offset = taken
-    seen = -1
-    while True:
-        moved = edge.reader.move("commands")
-        if (now := edge.reader.offset("commands", wanted.context, partition)) != seen:
-            seen = now
-            found = await find_outcome(edge.pool, wanted.id, actor)
-            if found and (found.accepted or (found.taken or 0) >= offset):
-                return found
-        await moved.wait()
-
-
-async def _shown(edge: Edge, outcome: Outcome, projections: Sequence[str]) -> None:
-    place = (outcome.context, outcome.partition, outcome.offset)
-    for projection in projections:
-        if not await edge.reader.wait_for(projection, *place, edge.settings.write_deadline):
-            raise TimeoutError
+    if not found.accepted:
+        raise Problem(refused, found.reason or "refused", command=str(wanted.id))
+    return found
 
 
 def not_known_yet(wanted: Write) -> web.Response:

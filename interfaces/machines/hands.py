@@ -130,7 +130,9 @@ class MachineHands:
         job_id = assigned.state.jobs[token].job_id
 
         async def cancel(batch: BatchSystem) -> None:
+            crash_point("before cancel")
             await batch.cancel(token, job_id)
+            crash_point("after cancel")
 
         await machine.persist(cancel)
         assigned.tell(CancelTaken(token))
@@ -139,6 +141,7 @@ class MachineHands:
         names = assigned.state.jobs[token].collecting
 
         async def fetch(batch: BatchSystem) -> dict[str, Blob]:
+            crash_point("before fetch")
             found = {name: await self._fetch(batch, token, name) for name in names}
             return {name: blob for name, blob in found.items() if blob}
 

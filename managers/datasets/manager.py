@@ -41,7 +41,7 @@ def data_set_manager() -> Manager[DataSets, object]:
         context=Context.DATASETS,
         sources=(Context.INCIDENTS, Context.SIMULATIONS),
         state=DataSets,
-        fold=1,
+        fold=2,
         decide=decide,
         evolve=evolve,
         under_way=nothing_under_way,
@@ -51,18 +51,22 @@ def data_set_manager() -> Manager[DataSets, object]:
 
 
 def evolve(was: DataSets | None, event: Event) -> DataSets | None:
-    """The data sets after an event."""
+    """The data sets after an event; None when the incident is over."""
     was = was or DataSets()
     match event:
         case e.DataSetRegistered():
             return replace(was, by_id={**was.by_id, event.data_set.id: event.data_set})
         case e.DataSetSuperseded():
             return replace(was, superseded_by={**was.superseded_by, event.data_set: event.by})
+        case e.DataSetsClosed():
+            return None
     return was
 
 
 def decide(was: DataSets | None, input: Input, given: Given) -> Iterable[Effect]:
     """The effects of one command on an incident's data sets."""
+    if isinstance(input, e.CloseDataSets):
+        return [e.DataSetsClosed()] if was else []
     was = was or DataSets()
     match input:
         case e.RegisterDataSet():

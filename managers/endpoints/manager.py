@@ -73,7 +73,7 @@ def endpoint_manager(hands: Hands) -> Manager[Endpoints, EndpointState]:
         context=Context.ENDPOINTS,
         sources=(Context.INCIDENTS,),
         state=Endpoints,
-        fold=1,
+        fold=2,
         decide=decide,
         evolve=evolve,
         under_way=_pulls,
@@ -99,8 +99,7 @@ def evolve(was: Endpoints | None, event: Event) -> Endpoints | None:
             left = {name: state for name, state in was.by_name.items() if name != event.name}
             return Endpoints(left) if left else None
         case e.DataArrived():
-            state = was.by_name[event.arrival.endpoint]
-            return _with(was, replace(state, etag=event.etag, last_modified=event.last_modified))
+            return _with(was, _arrived(was.by_name[event.arrival.endpoint], event))
         case e.PullFailed():
             return _with(was, replace(was.by_name[event.name], failing=event.reason))
         case e.PullRecovered():

@@ -1,12 +1,13 @@
 """A decision in the making: effects so far, and the state they lead to."""
 
 from collections.abc import Iterator
+from uuid import UUID
 
-from events.incidents import IncidentStatus, MessageQueued, StageStarted
+from events.incidents import MessageQueued, StageStarted
 from events.values import Event
 from managers.incidents.catalogue import StagePlan, WorkflowPlan
-from managers.incidents.state import Incident, Waiting, evolve
-from managers.runtime import Effect, Given, Send
+from managers.incidents.state import Incident, Run, Waiting, evolve
+from managers.runtime import Effect, Given, Rejected, Send
 
 
 class Draft:
@@ -28,6 +29,20 @@ class Draft:
     def stage(self, name: str) -> StagePlan:
         return self.plan.stage(name) if self.plan else StagePlan(name)
 
+    def require_open(self) -> None:
+        """Raises `Rejected` when the incident is over, or about to be."""
+        if self.incident.closed:
+            raise Rejected(f"the incident is over ({self.incident.status})")
+        if self.incident.ending:
+            raise Rejected("the incident is ending, its last stage cleans up")
+
+    def current(self, run_id: UUID, attempt: int) -> Run:
+        """The run, at work on that very attempt; raises `Rejected`."""
+        run = self.incident.runs.get(run_id)
+        if run is None or run.attempt != attempt or run.retry_at is not None:
+            raise Rejected("this run is not current any more")
+        return run
+
     def start_stages(self) -> None:
         """Start what waits, is due, and finds its lane free; in order of arrival."""
         while message := next(self._startable(), None):
@@ -35,9 +50,21 @@ class Draft:
             self.add(StageStarted(run=message.id, attempt=attempt, at=at))
             self._schedule_next(message)
 
+    def queue_periodic(self, plan: StagePlan, due: float) -> None:
+        """The next run of a stage that runs on a period."""
+        self.add(
+            MessageQueued(
+                message=self.given.name("every", plan.name, due),
+                stage=plan.name,
+                lane=plan.lane,
+                due=due,
+                periodic=True,
+            )
+        )
+
     def _startable(self) -> Iterator[Waiting]:
         incident = self.incident
-        if incident.status not in (IncidentStatus.ACTIVE, IncidentStatus.ERROR):
+        if not incident.at_work:
             return
         busy = incident.busy_lanes
         for message in incident.waiting.values():
@@ -46,16 +73,9 @@ class Draft:
                 yield message
 
     def _schedule_next(self, message: Waiting) -> None:
-        plan = self.stage(message.stage)
-        if plan.every is None or self.incident.ending:
+        """One run queues the next, but not once more when an operator retries it."""
+        period = self.stage(message.stage).every
+        if period is None or message.due is None or not message.periodic or self.incident.ending:
             return
-        missed = (self.given.now - (message.due or self.given.now)) // plan.every
-        due = (message.due or self.given.now) + plan.every * (missed + 1)
-        self.add(
-            MessageQueued(
-                message=self.given.name("every", plan.name, due),
-                stage=plan.name,
-                lane=plan.lane,
-                due=due,
-            )
-        )
+        missed = (self.given.now - message.due) // period
+        self.queue_periodic(self.stage(message.stage), message.due + period * (missed + 1))

@@ -19,7 +19,7 @@ def incident_manager(catalogue: Catalogue, run_stage: Hands) -> Manager[Incident
         context=Context.INCIDENTS,
         sources=(Context.ENDPOINTS, Context.SIMULATIONS, Context.DATASETS),
         state=Incident,
-        fold=1,
+        fold=2,
         decide=decider(catalogue),
         evolve=evolve,
         under_way=_under_way,
@@ -43,7 +43,7 @@ def _due(incident: Incident) -> float | None:
 
 def _moments(incident: Incident) -> Iterator[float]:
     busy = incident.busy_lanes
-    for message in incident.waiting.values():
+    for message in incident.waiting.values() if incident.at_work else ():
         if message.due is not None and message.lane not in busy:
             yield message.due
     for run in incident.runs.values():

@@ -24,10 +24,13 @@ class Waiting:
     due: float | None
     opened: float | None = None
     """When its first arrival came (seconds since the epoch)."""
+    periodic: bool = False
     attempts: int = 0
     """Made before an operator asked for another one."""
     calls: Mapping[str, "Call"] = field(default_factory=dict)
     """Answers that those attempts got."""
+    forgotten: Mapping[str, int] = field(default_factory=dict)
+    """How often the answer to each call was part of a failure and forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,9 @@ class Run:
     state: Mapping[str, Document]
     versions: Mapping[str, int]
     calls: Mapping[str, Call] = field(default_factory=dict)
+    forgotten: Mapping[str, int] = field(default_factory=dict)
+    failures: int = 0
+    """Attempts that failed since the stage was started, or retried by an operator."""
     starts: int = 1
     """Without an end or any progress."""
     retry_at: float | None = None
@@ -94,6 +100,11 @@ class Incident:
     @property
     def closed(self) -> bool:
         return self.status in CLOSED
+
+    @property
+    def at_work(self) -> bool:
+        """Whether stages are started."""
+        return self.status in (IncidentStatus.ACTIVE, IncidentStatus.ERROR)
 
     @property
     def busy_lanes(self) -> set[str]:
@@ -152,7 +163,8 @@ def _evolve(was: Incident, event: Event) -> Incident:
             )
         case e.StageAttemptFailed():
             run = _forgetting(was.runs[event.run], event.forget)
-            return _with_run(was, replace(run, retry_at=event.retry_at))
+            failures = run.failures + 1
+            return _with_run(was, replace(run, retry_at=event.retry_at, failures=failures))
         case e.StageFailed():
             return _failed(was, event)
         case e.StageRetried():
@@ -172,7 +184,14 @@ def _evolve(was: Incident, event: Event) -> Incident:
 def _waiting(event: e.MessageQueued) -> Waiting:
     opened = event.arrivals[0].received if event.arrivals else None
     return Waiting(
-        event.message, event.stage, event.lane, event.body, event.arrivals, event.due, opened
+        event.message,
+        event.stage,
+        event.lane,
+        event.body,
+        event.arrivals,
+        event.due,
+        opened,
+        event.periodic,
     )
 
 
@@ -184,10 +203,19 @@ def _started(was: Incident, event: e.StageStarted) -> Incident:
     before = was.runs.get(event.run)
     if before is None:
         message = was.waiting[event.run]
-        run = Run(message, event.attempt, event.at, was.state, was.versions, message.calls)
+        calls, forgotten = message.calls, message.forgotten
+        run = Run(message, event.attempt, event.at, was.state, was.versions, calls, forgotten)
         waiting = _without(was.waiting, event.run)
         return replace(was, waiting=waiting, runs={**was.runs, event.run: run})
-    run = Run(before.message, event.attempt, event.at, was.state, was.versions, before.calls)
+    run = replace(
+        before,
+        attempt=event.attempt,
+        at=event.at,
+        state=was.state,
+        versions=was.versions,
+        starts=1,
+        retry_at=None,
+    )
     return _with_run(was, run)
 
 
@@ -204,7 +232,9 @@ def _failed(was: Incident, event: e.StageFailed) -> Incident:
 
 def _retried(was: Incident, event: e.StageRetried) -> Incident:
     run, failed = was.failed[event.run], _without(was.failed, event.run)
-    message = replace(run.message, due=None, attempts=run.attempt, calls=run.calls)
+    message = replace(
+        run.message, due=None, attempts=run.attempt, calls=run.calls, forgotten=run.forgotten
+    )
     return replace(
         was,
         failed=failed,
@@ -214,7 +244,7 @@ def _retried(was: Incident, event: e.StageRetried) -> Incident:
 
 
 def _remains(was: Incident, status: IncidentStatus) -> Incident:
-    return Incident(was.created, status)
+    return Incident(was.created.model_copy(update={"parameters": {}}), status)
 
 
 def _forgetting(run: Run, forget: tuple[str, ...]) -> Run:
@@ -224,7 +254,9 @@ def _forgetting(run: Run, forget: tuple[str, ...]) -> Run:
         for key, call in run.calls.items()
         if call.answered and call.error is None and key not in forget
     }
-    return replace(run, calls=successes)
+    failed = [key for key, call in run.calls.items() if call.error is not None]
+    again = {key: run.forgotten.get(key, 0) + 1 for key in {*forget, *failed}}
+    return replace(run, calls=successes, forgotten={**run.forgotten, **again})
 
 
 def _with_waiting(was: Incident, message: Waiting) -> Incident:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from events.machines import ChooseMachine
+from events.machines import ChooseMachine, MachineLoad
 from managers.machines.state import Fleet, Machine
 
 
@@ -25,19 +25,21 @@ class NotFound:
 def choose(fleet: Fleet, wanted: ChooseMachine) -> Chosen | NotFound:
     """The machine for a request, with an explanation that an operator can read."""
     machines = fleet.machines
-    if wanted.wanted is not None and wanted.wanted not in machines:
+    if wanted.wanted is not None and machines and wanted.wanted not in machines:
         return NotFound(f"there is no machine {wanted.wanted}", final=True)
-    asked = [machines[wanted.wanted]] if wanted.wanted else list(machines.values())
+    asked = [m for m in machines.values() if wanted.wanted in (None, m.settings.name)]
     too_small = {m.settings.name: reason for m in asked if (reason := _too_small(m, wanted))}
     large = [m for m in asked if m.settings.name not in too_small]
     away = {m.settings.name: reason for m in large if (reason := _away(m))}
     ready = sorted(
         (m for m in large if m.settings.name not in away),
-        key=lambda m: (m.reachable is None, _load(fleet, m), m.settings.name),
+        key=lambda m: (m.reachable is None, _rank(fleet, m), m.settings.name),
     )
     passed_over = [f"{name}: {reason}" for name, reason in {**too_small, **away}.items()]
+    if not machines:
+        return NotFound("there is no machine yet", final=False)
     if not ready:
-        return NotFound("; ".join(passed_over) or "there is no machine yet", final=not large)
+        return NotFound("; ".join(passed_over), final=not large)
     return Chosen(ready[0].settings.name, _explain(fleet, ready, passed_over))
 
 
@@ -57,12 +59,16 @@ def _away(machine: Machine) -> str:
     return f"unreachable ({machine.reason})" if machine.reachable is False else ""
 
 
-def _load(fleet: Fleet, machine: Machine) -> float:
-    """Jobs there, ours and as far as they can be seen others', over the jobs it runs at once."""
+def _rank(fleet: Fleet, machine: Machine) -> tuple[bool, bool, float]:
+    """Those with room come first, then those whose load is unknown, then the others by load.
+
+    Load: jobs there, ours and others', over the jobs that the machine runs at once.
+    """
     ours = sum(name == machine.settings.name for name in fleet.places.values())
-    seen = machine.load and [machine.load.running, machine.load.queued]
-    all_jobs = sum(count for count in seen if count is not None) if seen else 0
-    return max(ours, all_jobs) / max(machine.settings.slots, machine.settings.nodes)
+    load = machine.load or MachineLoad()
+    jobs = max(ours, (load.running or 0) + (load.queued or 0))
+    relative = jobs / max(machine.settings.slots, machine.settings.nodes)
+    return relative >= 1, load.running is None, relative
 
 
 def _explain(fleet: Fleet, ready: list[Machine], passed_over: list[str]) -> str:

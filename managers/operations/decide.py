@@ -18,7 +18,8 @@ def decide(was: MachineJobs | None, input: Input, given: Given) -> Iterable[Effe
     was = was or MachineJobs()
     match input:
         case e.ConfigureMachine():
-            return [e.MachineConfigured(settings=input.settings)]
+            same = was.settings == input.settings
+            return [] if same else [e.MachineConfigured(settings=input.settings)]
         case i.MachineLooked():
             return _looked(was, input)
         case e.SubmitJob():
@@ -46,10 +47,9 @@ def _of_one(was: MachineJobs, input: Input) -> Iterable[Effect]:
                 job, input.attempt, e.SubmissionDoubted(token=token, reason=input.reason)
             )
         case i.SubmissionAbsent():
-            repeated = e.SubmissionRepeated(token=token, attempt=job.attempt + 1)
-            return _if_current(job, input.attempt, repeated)
+            return _absent(job, input)
         case e.CancelJob():
-            return [e.CancelIntended(token=token, reason=input.reason)]
+            return [] if _over(job) else [e.CancelIntended(token=token, reason=input.reason)]
         case i.CancelTaken():
             return [e.CancelSent(token=token)] if job.cancelling else []
         case e.CollectOutputs():
@@ -59,7 +59,7 @@ def _of_one(was: MachineJobs, input: Input) -> Iterable[Effect]:
         case e.RefreshJob():
             return [e.RefreshRequested(token=token)]
         case e.ReleaseJob():
-            return [e.JobReleased(token=token)]
+            return [] if job.released else [e.JobReleased(token=token)]
     raise Rejected(f"operations do not take {type(input).__name__}")
 
 
@@ -98,6 +98,28 @@ def _answered(job: Job, input: i.SubmissionAnswered) -> Iterator[Effect]:
         token=input.token, state=JobState.QUEUED, witness=Witness.QUEUE, job_id=input.job_id
     )
     yield from _report(job, queued)
+
+
+def _absent(job: Job, input: i.SubmissionAbsent) -> Iterator[Effect]:
+    """What did not get through goes out again, unless its end was wished meanwhile."""
+    if not job.submitting or job.attempt != input.attempt:
+        return
+    if not job.unwanted:
+        yield e.SubmissionRepeated(token=input.token, attempt=job.attempt + 1)
+        return
+    cancelled = JobReport(
+        token=input.token,
+        state=JobState.CANCELLED,
+        witness=Witness.OURSELVES,
+        reason="it was cancelled before the machine had it",
+    )
+    yield from _report(job, cancelled)
+
+
+def _over(job: Job) -> bool:
+    """Whether a wish for its end was taken, or comes too late."""
+    last = job.report
+    return job.unwanted or (last is not None and last.state.ended and last.state != JobState.LOST)
 
 
 def _turned_down(job: Job, input: i.SubmissionTurnedDown) -> Iterator[Effect]:

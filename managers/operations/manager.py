@@ -16,7 +16,7 @@ def operations_manager(hands: Hands) -> Manager[MachineJobs, MachineJobs]:
         context=Context.OPERATIONS,
         sources=(Context.MACHINES, Context.SIMULATIONS),
         state=MachineJobs,
-        fold=1,
+        fold=2,
         decide=decide,
         evolve=evolve,
         under_way=_under_way,

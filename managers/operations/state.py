@@ -25,6 +25,10 @@ class Job:
     report: JobReport | None = None
     cancelling: bool = False
     collecting: tuple[RelativePath, ...] = ()
+    unwanted: bool = False
+    """Somebody wished its end."""
+    released: bool = False
+    """Forgotten as soon as the machine took the wish for its end."""
     refresh: int = 0
     """How often somebody asked to look now."""
 
@@ -62,9 +66,6 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
             return _with(was, job)
         case e.JobReported():
             return _reported(was, was.jobs[event.report.token], event.report)
-        case e.JobReleased():
-            jobs = {token: job for token, job in was.jobs.items() if token != event.token}
-            return replace(was, jobs=jobs)
         case e.SubmissionDoubted():
             return was
     if isinstance(event, _OfOne):
@@ -81,6 +82,7 @@ _OfOne = (
     | e.CollectionIntended
     | e.OutputsCollected
     | e.RefreshRequested
+    | e.JobReleased
 )
 
 
@@ -93,7 +95,7 @@ def _changed(was: Job, event: _OfOne) -> Job:
         case e.SubmissionRepeated():
             return replace(was, attempt=event.attempt)
         case e.CancelIntended():
-            return replace(was, cancelling=True)
+            return replace(was, cancelling=True, unwanted=True)
         case e.CancelSent():
             return replace(was, cancelling=False)
         case e.CollectionIntended():
@@ -102,6 +104,8 @@ def _changed(was: Job, event: _OfOne) -> Job:
             return replace(was, collecting=())
         case e.RefreshRequested():
             return replace(was, refresh=was.refresh + 1)
+        case e.JobReleased():
+            return replace(was, released=True)
 
 
 def _reported(was: MachineJobs, job: Job, report: JobReport) -> MachineJobs:
@@ -111,4 +115,7 @@ def _reported(was: MachineJobs, job: Job, report: JobReport) -> MachineJobs:
 
 
 def _with(was: MachineJobs, job: Job) -> MachineJobs:
-    return replace(was, jobs={**was.jobs, job.request.token: job})
+    jobs = {**was.jobs, job.request.token: job}
+    if job.released and not job.cancelling:
+        del jobs[job.request.token]
+    return replace(was, jobs=jobs)

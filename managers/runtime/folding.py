@@ -92,7 +92,7 @@ async def keep_snapshot(
 ) -> None:
     """Store the counted state; at worst the next takeover takes longer."""
     state.time = around.clock.now()
-    kept = Snapshot(state.position, manager.fold, _adapter(manager.state).dump_json(state))
+    kept = Snapshot(state.position, manager.fold, _adapter(manager).dump_json(state))
     try:
         await around.snapshots.store(manager.context, partition, kept)
     except Exception as error:
@@ -106,7 +106,7 @@ async def _from_snapshot(
         kept = await around.snapshots.load(manager.context, partition)
         if kept is None or kept.fold != manager.fold:
             return None
-        state: PartitionState[S] = _adapter(manager.state).validate_json(kept.states)
+        state = _adapter(manager).validate_json(kept.states)
     except (ValidationError, OSError, TimeoutError) as error:
         _log.warning("snapshot ignored", context=manager.context, error=str(error))
         return None
@@ -115,7 +115,11 @@ async def _from_snapshot(
     return state
 
 
+def _adapter(manager: Manager[S, W]) -> TypeAdapter[PartitionState[S]]:
+    return _adapter_of(manager.state)  # type: ignore[arg-type]  # a class can be hashed
+
+
 @cache
-def _adapter(state: type[object]) -> TypeAdapter[Any]:
-    """Of a `PartitionState` of `state`; it takes milliseconds to make."""
+def _adapter_of(state: type[object]) -> TypeAdapter[Any]:
+    """Making one takes milliseconds."""
     return TypeAdapter(PartitionState[state])  # type: ignore[valid-type]

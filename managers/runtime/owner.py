@@ -78,6 +78,7 @@ class Owner(Generic[S, W]):
         nonce = f"{self._around.chance.getrandbits(64):016x}"
         async with asyncio.timeout(self._around.append_deadline):
             writer = await Writer.take_over(self._around.log, topic, self._partition, nonce)
+        crash_point("after takeover")
         self._state = await fold_until(self._manager, self._partition, self._around, writer)
         _log.info(
             "partition taken over",

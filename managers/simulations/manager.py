@@ -12,7 +12,7 @@ def simulation_manager() -> Manager[Simulations, object]:
         context=Context.SIMULATIONS,
         sources=(Context.INCIDENTS, Context.MACHINES, Context.OPERATIONS),
         state=Simulations,
-        fold=1,
+        fold=2,
         decide=decide,
         evolve=evolve,
         under_way=nothing_under_way,

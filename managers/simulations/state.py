@@ -35,6 +35,8 @@ class Simulation:
     missing: tuple[str, ...] = ()
     cancelling: bool = False
     group: UUID | None = None
+    beaten: bool = False
+    """Another one of its group completed before it."""
 
     @property
     def token(self) -> Token:
@@ -46,6 +48,11 @@ class Simulation:
         if self.state == JobState.COMPLETED and self.request.outputs:
             return self.outputs is not None
         return self.state.ended
+
+    @property
+    def completed_first(self) -> bool:
+        """Whether it is the one that counts, in its group if it has one."""
+        return self.state == JobState.COMPLETED and not self.beaten
 
     @property
     def result(self) -> SimulationResult:
@@ -69,29 +76,56 @@ class Simulations:
 
     incident: str
     by_id: Mapping[UUID, Simulation] = field(default_factory=dict)
+    closed: bool = False
+    """The incident is over: each is forgotten when it has ended."""
 
-    def of_group(self, group: UUID | None) -> Iterator[Simulation]:
-        return (s for s in self.by_id.values() if group is not None and s.group == group)
+    def rivals(self, of: Simulation) -> Iterator[Simulation]:
+        """The others of its group."""
+        others = (s for s in self.by_id.values() if s.id != of.id)
+        return (s for s in others if of.group is not None and s.group == of.group)
 
 
 def evolve(was: Simulations | None, event: Event) -> Simulations | None:
-    """The simulations after an event."""
+    """The simulations after an event; None when nobody can ask about any of them."""
+    after = _evolve(was, event)
+    if not after.closed:
+        return after
+    left = {id: s for id, s in after.by_id.items() if not s.settled}
+    return replace(after, by_id=left) if left else None
+
+
+def _evolve(was: Simulations | None, event: Event) -> Simulations:
     if isinstance(event, e.SimulationCreated):
         was = was or Simulations(event.incident)
         made = Simulation(event.simulation, event.request, event.exercise, event.reply_to)
         return _with(was, made)
     if was is None:
         raise ValueError("nothing happens to simulations before one is created")
-    if isinstance(event, e.SimulationsGrouped):
-        for id in event.simulations:
-            was = _with(was, replace(was.by_id[id], group=event.group))
-        return was
-    if isinstance(event, _OfOne):
-        return _with(was, _changed(was.by_id[event.simulation], event))
+    match event:
+        case e.SimulationsClosed():
+            return replace(was, closed=True)
+        case e.SimulationsGrouped():
+            for id in event.simulations:
+                was = _with(was, _ranked(was, replace(was.by_id[id], group=event.group)))
+            return was
+    if isinstance(event, OfOne):
+        return _with(was, changed(was, event))
     return was
 
 
-_OfOne = (
+def changed(was: Simulations, event: "OfOne") -> Simulation:
+    """The simulation that an event is about, after it."""
+    return _ranked(was, _changed(was.by_id[event.simulation], event))
+
+
+def _ranked(was: Simulations, now: Simulation) -> Simulation:
+    """The first completion of a group counts, all later ones are beaten."""
+    completed = now.state == JobState.COMPLETED and not was.by_id[now.id].completed_first
+    others = completed and any(rival.completed_first for rival in was.rivals(now))
+    return replace(now, beaten=True) if others else now
+
+
+OfOne = (
     e.SimulationPlaced
     | e.SimulationSubmitted
     | e.SimulationAwaited
@@ -101,7 +135,7 @@ _OfOne = (
 )
 
 
-def _changed(was: Simulation, event: _OfOne) -> Simulation:
+def _changed(was: Simulation, event: OfOne) -> Simulation:
     match event:
         case e.SimulationPlaced():
             return replace(was, machine=event.machine)

@@ -77,7 +77,9 @@ def decide(was: Users | None, input: Input, given: Given) -> Iterable[Effect]:
 
 
 def _add(was: Users, wanted: e.AddUser) -> Iterator[Effect]:
-    if wanted.user in was.by_id:
+    if known := was.by_id.get(wanted.user):
+        if known.login != wanted.login:
+            raise Rejected("there is another user of that id already")
         return
     if any(user.login == wanted.login for user in was.by_id.values()):
         raise Rejected("there is a user of that name already")

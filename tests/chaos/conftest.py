@@ -22,4 +22,4 @@ def rig() -> Iterator[Rig]:
 def undisturbed() -> Told:
     """What the drill comes to when nobody disturbs it."""
     with rigged() as rig:
-        return rig.play()
+        return rig.start().told()

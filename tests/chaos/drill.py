@@ -9,13 +9,15 @@ import time
 
 from pydantic import BaseModel
 
-from workflows import Arrival, Incident, Workflow, seconds
+from workflows import Arrival, Incident, Workflow, minutes, seconds
 
 PROGRAM = """
 echo started >>"$WITNESS/${PWD##*/}"
 sleep 0.8
 echo "the square of $NUMBER is $((NUMBER * NUMBER))" >square.txt
 """
+
+IDLE = 'echo started >>"$WITNESS/${PWD##*/}"; exec sleep 600'
 
 
 class Witness(BaseModel):
@@ -45,10 +47,15 @@ drill = Workflow("drill", version=1, title="Drill", parameters=Witness, state=Co
 
 @drill.on_activate
 async def start(incident: Drill) -> None:
-    """Open two endpoints."""
+    """Open two endpoints, and start a job that only the end of the incident will end."""
+    witness = {"WITNESS": incident.parameters.witness}
+    idle = await incident.simulations.create(
+        "idle", IDLE, walltime=minutes(10), environment=witness
+    )
     await incident.gather(
         incident.endpoints.push("readings", to=readings),
         incident.endpoints.push("finish", to=finish),
+        incident.simulations.submit(idle),
     )
 
 

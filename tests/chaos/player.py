@@ -1,7 +1,4 @@
-"""Plays the drill on a system of its own, from wherever it was left: `python -m … DATA WITNESS`.
-
-The same command again goes on with the same incident. In the end one JSON object is on stdout.
-"""
+"""Plays the drill on a system of its own; played again, it goes on with the same incident."""
 
 import asyncio
 import logging
@@ -64,11 +61,12 @@ class Player:
             await self._until("a burst becomes simulations", self._simulated(burst))
         await self._push("finish", str(NUMBERS))
         await self._until("the incident is over", self._over)
+        await self._until("all jobs are over", self._all_jobs_over)
         return await self._told()
 
     async def _set_up(self) -> None:
         folder = self._witness.with_name("machine")
-        machine = MachineSettings(name="here", base_directory=str(folder), slots=2)
+        machine = MachineSettings(name="here", base_directory=str(folder), slots=3)
         if not await list_machines(self._pool):
             await self._issue(Context.MACHINES, FLEET, AddMachine(settings=machine))
             await self._issue(Context.MACHINES, FLEET, EnableMachine(name="here"))
@@ -103,6 +101,9 @@ class Player:
         found = await find_incident(self._pool, INCIDENT)
         return found is not None and found.status == IncidentStatus.COMPLETE
 
+    async def _all_jobs_over(self) -> bool:
+        return all(one.state.ended for one in await list_simulations(self._pool, INCIDENT))
+
     async def _until(self, what: str, condition: Callable[[], Awaitable[bool]]) -> None:
         deadline = time.monotonic() + WITHIN
         while not await condition():
@@ -116,12 +117,15 @@ class Player:
     async def _push(self, endpoint: str, text: str) -> None:
         headers = {"Idempotency-Key": str(_push_id(endpoint, text))}
         url = f"{self._system.url}/EDI/{endpoint}{INCIDENT}"
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(url, data=text, headers=headers) as answer,
-        ):
-            if answer.status != 202 and not await self._over():
-                raise SystemExit(f"{url} answered {answer.status}: {await answer.text()}")
+
+        async def taken() -> bool:
+            async with session.post(url, data=text, headers=headers) as answer:
+                if answer.status not in (202, 404, 503):
+                    raise SystemExit(f"{url} answered {answer.status}: {await answer.text()}")
+                return answer.status == 202 or await self._over()
+
+        async with aiohttp.ClientSession() as session:
+            await self._until(f"{endpoint} takes data", taken)
 
     async def _issue(self, context: Context, key: str, command: Command) -> None:
         storage, write = self._system.storage, Write(uuid4(), context, key, command)
@@ -146,14 +150,15 @@ def _push_id(endpoint: str, text: str) -> UUID:
     return uuid5(NAMES, f"{endpoint} {text}")
 
 
-async def main(data: Path, witness: Path) -> None:
-    async with running_system(Settings(data=data, port=0)) as system:
-        print((await Player(system, witness).play()).model_dump_json(), flush=True)
-
-
-if __name__ == "__main__":
+def play(data: Path, witness: Path) -> Told:
+    """Play the drill on a system in `data`, from wherever it was left."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    uvloop.run(main(*map(Path, sys.argv[1:])))
+
+    async def main() -> Told:
+        async with running_system(Settings(data=data, port=0)) as system:
+            return await Player(system, witness).play()
+
+    return uvloop.run(main())

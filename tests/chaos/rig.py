@@ -1,8 +1,9 @@
 """Starts processes, kills them, and counts what they left: every rig in a folder of its own."""
 
+import importlib
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -12,66 +13,80 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from events.jobs import JobState
+from managers.runtime import crashpoints
+from tests.chaos import player
 from tests.chaos.player import Told
 
-ROOT = Path(__file__).parents[2]
 LEASE = 1.5
 """Seconds after which a killed process is replaced; as short as a loaded machine allows."""
 ENVIRONMENT = {
     "VESTEC_WORKFLOWS": "tests.chaos.drill:drill",
     "VESTEC_LEASE": str(LEASE),
-    "PYTHONPATH": str(ROOT),
 }
 WITHIN = 90.0
 """Seconds that one process may take."""
+
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["tests.chaos.player", "tests.chaos.drill"])
+
+
+class Playing:
+    """A process that plays the drill, forked from one that has imported all that it needs."""
+
+    def __init__(self, home: Path, environment: Mapping[str, str], data: Path) -> None:
+        self._answer = home / f"told-{data.name}"
+        self._said = home / f"said-{data.name}"
+        arguments = (home, dict(environment), data, self._answer, self._said)
+        self.process = _FORKS.Process(target=_play, args=arguments)
+        self.process.start()
+
+    def send(self, number: signal.Signals) -> None:
+        assert self.process.pid
+        os.kill(self.process.pid, number)
+
+    def ends(self, within: float) -> bool:
+        self.process.join(within)
+        return self.process.exitcode is not None
+
+    def told(self) -> Told:
+        """What it says when it has played to the end."""
+        assert self.ends(WITHIN), f"it plays on and on: {self.said()}"
+        assert self.process.exitcode == 0, self.said()
+        return Told.model_validate_json(self._answer.read_bytes())
+
+    def crashed(self, point: str) -> None:
+        """Wait until it killed itself at a named moment."""
+        assert self.ends(WITHIN), f"it plays on and on: {self.said()}"
+        assert self.process.exitcode == -signal.SIGKILL, f"it never came to {point}: {self.said()}"
+
+    def said(self) -> str:
+        return self._said.read_text()[-4000:]
+
+
+def _play(
+    home: Path, environment: Mapping[str, str], data: Path, answer: Path, said: Path
+) -> None:
+    os.setsid()
+    os.chdir(home)
+    os.environ.update(environment)
+    os.dup2(os.open(said, os.O_CREAT | os.O_APPEND | os.O_WRONLY), sys.stderr.fileno())
+    importlib.reload(crashpoints)
+    told = player.play(data, home / "witness")
+    answer.write_text(told.model_dump_json())
 
 
 class Rig:
     """A folder in which the drill is played, and every process that is at work there."""
 
     def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
-        self.home, self.data, self.witness = home, home / "data", home / "witness"
-        self._environment = {**os.environ, **ENVIRONMENT, **environment}
+        self.home, self.witness = home, home / "witness"
+        self._environment = {**ENVIRONMENT, **environment}
         self.witness.mkdir(exist_ok=True)
 
-    def start(self, environment: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
+    def start(self, data: str = "data", **environment: str) -> Playing:
         """The command that plays the drill, from wherever it was left."""
-        command = ("-m", "tests.chaos.player", str(self.data), str(self.witness))
-        return self.run(*command, environment=environment)
-
-    def run(
-        self, *arguments: str, environment: Mapping[str, str] | None = None
-    ) -> "subprocess.Popen[str]":
-        """Any Python, in a process group of its own."""
-        with (self.home / "said").open("a") as said:
-            return subprocess.Popen(
-                [sys.executable, *arguments],
-                cwd=ROOT,
-                env={**self._environment, **(environment or {})},
-                stdout=subprocess.PIPE,
-                stderr=said,
-                text=True,
-                start_new_session=True,
-            )
-
-    def play(self, environment: Mapping[str, str] | None = None) -> Told:
-        """Play to the end."""
-        return self.told(self.start(environment))
-
-    def told(self, process: "subprocess.Popen[str]") -> Told:
-        """What a process says that played to the end."""
-        told, _ = process.communicate(timeout=WITHIN)
-        assert process.returncode == 0, self.said()
-        return Told.model_validate_json(told)
-
-    def crash(self, point: str) -> None:
-        """Play until the process kills itself at a named moment."""
-        with self.start({"VESTEC_CRASH_AT": point}) as process:
-            process.communicate(timeout=WITHIN)
-        assert process.returncode == -signal.SIGKILL, f"never came to {point}: {self.said()}"
-
-    def said(self) -> str:
-        return (self.home / "said").read_text()[-4000:]
+        return Playing(self.home, {**self._environment, **environment}, self.home / data)
 
     def starts(self) -> Counter[str]:
         """How often the program of each token started."""
@@ -101,23 +116,24 @@ def _lives(pid: int, number: int) -> bool:
 
 
 def _is_below(home: Path, process: Path) -> bool:
-    """Whether a process stands in a folder, or was told of it."""
+    """Whether a process stands in a folder."""
     try:
-        arguments = (process / "cmdline").read_bytes()
-        return str(home).encode() in arguments or (process / "cwd").readlink().is_relative_to(home)
+        return (process / "cwd").readlink().is_relative_to(home)
     except OSError:
         return False
 
 
 def require_as_if_nothing_had_happened(rig: Rig, told: Told, undisturbed: Told) -> None:
-    """The same ending; every program started once, or never if its job was lost; all is quiet."""
+    """The same ending; each completed job's program started once, a lost one's at most once."""
     assert told.status == undisturbed.status
     assert told.data_sets == undisturbed.data_sets
     assert told.cleaned_up == undisturbed.cleaned_up == 1
     states, starts = told.simulations, rig.starts()
+    assert Counter(states.values()) - Counter([JobState.LOST] * len(states)) <= Counter(
+        undisturbed.simulations.values()
+    )
     done = {token for token, state in states.items() if state is JobState.COMPLETED}
-    assert len(done) == len(undisturbed.simulations)
-    assert {states[token] for token in states.keys() - done} <= {JobState.LOST}
+    assert len(done) == player.NUMBERS
     assert starts == {token: 1 for token in starts}
     assert done <= starts.keys() <= states.keys()
     eventually("nothing runs any more", lambda: not rig.processes())

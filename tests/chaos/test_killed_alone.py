@@ -2,12 +2,11 @@
 
 import random
 import signal
-import subprocess
 
 import pytest
 
 from tests.chaos.player import Told
-from tests.chaos.rig import Rig, require_as_if_nothing_had_happened, rigged
+from tests.chaos.rig import WITHIN, Rig, require_as_if_nothing_had_happened, rigged
 
 KILLS = 20
 SEEDS = range(2)
@@ -27,10 +26,8 @@ def test_killed_at_random_moments(seed: int, undisturbed: Told) -> None:
 def _play_for(rig: Rig, seconds: float) -> Told | None:
     """Kill the process after a while, unless it has played to the end by then."""
     process = rig.start()
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        return None
-    return rig.told(process)
+    if process.ends(seconds):
+        return process.told()
+    process.send(signal.SIGKILL)
+    process.ends(WITHIN)
+    return None

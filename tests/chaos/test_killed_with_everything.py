@@ -4,12 +4,11 @@ Jobs are lost with the machine then; who waits for one makes it again, as anothe
 """
 
 import random
-import subprocess
 
 import pytest
 
 from tests.chaos.player import Told
-from tests.chaos.rig import Rig, require_as_if_nothing_had_happened, rigged
+from tests.chaos.rig import WITHIN, Rig, require_as_if_nothing_had_happened, rigged
 
 KILLS = 20
 SEEDS = range(2)
@@ -28,10 +27,8 @@ def test_killed_at_random_moments(seed: int, undisturbed: Told) -> None:
 def _play_for(rig: Rig, seconds: float) -> Told | None:
     """Kill everything after a while, unless it has played to the end by then."""
     process = rig.start()
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        rig.kill_everything()
-        process.communicate()
-        return None
-    return rig.told(process)
+    if process.ends(seconds):
+        return process.told()
+    rig.kill_everything()
+    process.ends(WITHIN)
+    return None

@@ -1,82 +1,41 @@
-"""The command `vestec demo wildfire`."""
+"""The command itself."""
 
-import asyncio
-import json
-import sys
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from typing import Annotated
 
-from rich.console import Console
+import typer
 
-from deploy.embedded import FolderInUse
-from deploy.settings import Settings
-from deploy.storage import open_storage
-from deploy.system import System, running_system
-from interfaces.cli.demo.result import summary
-from interfaces.cli.demo.show import Show, tell
-from interfaces.cli.demo.stage import Stage, load_progress, save_progress
-from interfaces.cli.demo.story import chapters, incident_id
+from interfaces.cli.demo.playing import demonstrate
+from interfaces.cli.ending import serve
+from interfaces.cli.logs import configure_logs
+from interfaces.cli.options import AsJson, settings_of
 
-CHAPTER_WITHIN = 300.0
-_REFRESH = 0.5
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="See the system at work.")
 
 
-async def demonstrate(settings: Settings, *, stay: bool, as_json: bool) -> None:
-    """Play the story, show what came of it, and with `stay` go on serving until interrupted.
+@app.callback()
+def _demo() -> None: ...
 
-    Raises `DemoFailed`. Interrupted, the same call goes on with the same incident.
+
+@app.command()
+def wildfire(
+    ctx: typer.Context,
+    exit: Annotated[
+        bool, typer.Option("--exit", help="End when all is shown, instead of serving on.")
+    ] = False,
+    port: Annotated[int | None, typer.Option(help="Port of the gateway; 0: any free one.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Play the Tubbs fire of October 2017: a report, eleven satellite passes, three forecasts.
+
+    Interrupted, the same command in the same folder goes on with the same incident. What it makes
+    lies in DIR/demo.
+
+    Example: vestec demo wildfire --exit --json
+
+    Next: vestec log show incidents, vestec replay INCIDENT --speed max
     """
-    began = time.monotonic()
-    console = Console(stderr=as_json)
-    progress = load_progress(settings.data)
-    save_progress(settings.data, progress)
-    incident = incident_id(progress.count)
-    async with _system(settings) as system:
-        await _play(Stage(system, incident, CHAPTER_WITHIN), Show(console))
-        result = await summary(system, incident, began)
-        if as_json:
-            json.dump(result, sys.stdout, indent=2)
-            print(flush=True)
-        else:
-            tell(console, result, system.url, str(settings.data / "demo" / incident))
-        save_progress(settings.data, progress.model_copy(update={"shown": True}))
-        if stay:
-            console.print("It goes on serving until Ctrl-C.")
-            await asyncio.Event().wait()
-
-
-async def _play(stage: Stage, show: Show) -> None:
-    with show.on():
-        show.begin("a machine, an incident and its endpoints")
-        await stage.set_up()
-        show.end([])
-        for chapter in chapters():
-            show.begin(chapter.title)
-            watching = asyncio.create_task(_watch(stage, show))
-            try:
-                await stage.play(chapter)
-            finally:
-                watching.cancel()
-                with suppress(asyncio.CancelledError):
-                    await watching
-            show.end(await stage.simulations())
-
-
-async def _watch(stage: Stage, show: Show) -> None:
-    while True:
-        show.see(await stage.simulations())
-        await asyncio.sleep(_REFRESH)
-
-
-@asynccontextmanager
-async def _system(settings: Settings) -> AsyncIterator[System]:
-    """The system that runs in the folder already, or one of our own."""
-    try:
-        async with running_system(settings) as system:
-            yield system
-    except FolderInUse as used:
-        if used.address is None or used.address.url is None:
-            raise
-        async with open_storage(settings) as storage:
-            yield System(used.address.url, storage)
+    settings = settings_of(ctx, port=0 if exit and port is None else port)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (settings.data / "demo.log").open("a", encoding="utf-8", buffering=1) as log:
+        configure_logs(settings.log_level, log)
+        serve(demonstrate(settings, stay=not exit, as_json=json))

@@ -20,14 +20,22 @@ async def export(system: System, incident: str) -> list[tuple[DataSet, Path]]:
     folder.mkdir(parents=True, exist_ok=True)
     made: list[tuple[DataSet, Path]] = []
     for data_set in await list_data_sets(system.storage.pool, incident):
-        path = (folder / data_set.name).absolute()
-        if not path.exists():
+        path = (folder / _file(data_set)).absolute()
+        if not path.exists() or path.stat().st_size != data_set.size:
+            path.parent.mkdir(exist_ok=True)
             blob = Blob(sha256=data_set.sha256, size=data_set.size)
             beside = path.with_name(path.name + ".new")
             beside.write_bytes(await system.storage.blobs.get(blob))
             beside.replace(path)
         made.append((data_set, path))
     return made
+
+
+def _file(data_set: DataSet) -> Path:
+    """What was replaced goes aside, under a name that says which one it was."""
+    if data_set.superseded_by is None:
+        return Path(data_set.name)
+    return Path("superseded", f"{str(data_set.id)[:8]}_{data_set.name}")
 
 
 async def summary(system: System, incident: str, began: float) -> Json:

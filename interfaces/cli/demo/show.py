@@ -76,8 +76,9 @@ def tell(console: Console, result: Json, url: str, folder: str) -> None:
     """What was made, where it lies, how good it is, and what was not shown."""
     _tell_simulations(console, result)
     _tell_data_sets(console, result, folder)
+    console.print("[bold]How good the forecasts were, by the next pass of a satellite[/bold]")
     for scores in result["scores"]:
-        console.print(f"[bold]{scores['source']['name']}[/bold]: {scores['verdict']}")
+        _tell_scores(console, scores)
     console.print("\n[bold]What this does not show[/bold]")
     for sentence in NOT_SHOWN:
         console.print(f"  · {sentence}")
@@ -94,15 +95,22 @@ def _tell_simulations(console: Console, result: Json) -> None:
     console.print(table)
 
 
+def _tell_scores(console: Console, scores: Json) -> None:
+    console.print(f"  [bold]{scores['source']['name']}[/bold]: {scores['verdict']}")
+    embers = " / ".join(f"{third['iou']:.2f}" for third in scores["ember_sensitivity"])
+    console.print(f"    overlap of the runs with few / some / many embers: {embers}")
+
+
 def _tell_data_sets(console: Console, result: Json, folder: str) -> None:
     table = Table(title=f"Data sets, in {folder}")
     table.add_column("name", overflow="fold")
     for column in ("type", "bytes"):
         table.add_column(column)
-    for one in result["data_sets"]:
-        name = f"{one['name']} (superseded)" if one["superseded"] else one["name"]
-        table.add_row(name, one["type"], f"{one['size']:,}")
+    valid = [one for one in result["data_sets"] if not one["superseded"]]
+    for one in valid:
+        table.add_row(one["name"], one["type"], f"{one['size']:,}")
     console.print(table)
+    console.print(f"{len(result['data_sets']) - len(valid)} older ones were superseded and kept.\n")
 
 
 def _counted(simulations: Sequence[Simulation]) -> str:

@@ -10,14 +10,14 @@ from uuid import UUID, uuid4
 import aiohttp
 from pydantic import BaseModel
 
-from bus import partition_of
 from deploy.system import System
 from events import incidents as i
-from events.envelope import Issued, commands_topic, encode_issued
 from events.incidents import IncidentStatus
 from events.machines import FLEET, AddMachine, EnableMachine, MachineSettings
 from events.values import Command, Context, IncidentId
 from interfaces.cli.demo.story import NAME, PARAMETERS, Chapter, Push
+from interfaces.cli.errors import Complaint
+from interfaces.issuing import Write, issue
 from projections.incidents import find_incident
 from projections.machines import list_machines
 from projections.simulations import Simulation, list_simulations
@@ -30,7 +30,7 @@ _OVER = (IncidentStatus.COMPLETE, IncidentStatus.CANCELLED, IncidentStatus.ARCHI
 _OPEN = (RunStatus.WAITING, RunStatus.RUNNING)
 
 
-class DemoFailed(Exception):
+class DemoFailed(Complaint):
     """The story could not be played to its end; the sentence says what to look at."""
 
 
@@ -112,24 +112,18 @@ class Stage:
     async def _push(self, session: aiohttp.ClientSession, push: Push) -> None:
         url = f"{self.system.url}/EDI/{push.endpoint}{self.incident}"
         headers = {"Idempotency-Key": str(push.id(self.incident))}
-        async with session.post(url, data=push.content, headers=headers) as response:
-            if response.status == 404 and await self.over():
-                return
-            if response.status != 202:
-                raise DemoFailed(f"{url} answered {response.status}: {await response.text()}")
+
+        async def taken() -> bool:
+            async with session.post(url, data=push.content, headers=headers) as response:
+                if response.status not in (202, 404, 503):
+                    raise DemoFailed(f"{url} answered {response.status}: {await response.text()}")
+                return response.status == 202 or await self.over()
+
+        await self.until(f"{push.endpoint} takes data", taken)
 
     async def _issue(self, context: Context, key: str, command: Command) -> None:
-        storage, id = self.system.storage, uuid4()
-        issued = Issued.model_construct(
-            id=id,
-            time=storage.clock.now(),
-            actor="demo",
-            correlation=id,
-            command=command,
-        )
-        topic = commands_topic(context)
-        partition = partition_of(key, await storage.log.partitions(topic))
-        await storage.log.append(topic, partition, [encode_issued(key, issued)])
+        storage = self.system.storage
+        await issue(storage.log, storage.clock, Write(uuid4(), context, key, command), "demo")
 
 
 def local_machine(data: Path) -> MachineSettings:

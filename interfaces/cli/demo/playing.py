@@ -1,0 +1,82 @@
+"""The command `vestec demo wildfire`."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from rich.console import Console
+
+from deploy.embedded import FolderInUse
+from deploy.settings import Settings
+from deploy.storage import open_storage
+from deploy.system import System, running_system
+from interfaces.cli.demo.result import summary
+from interfaces.cli.demo.show import Show, tell
+from interfaces.cli.demo.stage import Stage, load_progress, save_progress
+from interfaces.cli.demo.story import chapters, incident_id
+
+CHAPTER_WITHIN = 300.0
+_REFRESH = 0.5
+
+
+async def demonstrate(settings: Settings, *, stay: bool, as_json: bool) -> None:
+    """Play the story, show what came of it, and with `stay` go on serving until interrupted.
+
+    Raises `DemoFailed`. Interrupted, the same call goes on with the same incident.
+    """
+    began = time.monotonic()
+    console = Console(stderr=as_json)
+    progress = load_progress(settings.data)
+    save_progress(settings.data, progress)
+    incident = incident_id(progress.count)
+    async with _system(settings) as system:
+        await _play(Stage(system, incident, CHAPTER_WITHIN), Show(console))
+        result = await summary(system, incident, began)
+        if as_json:
+            json.dump(result, sys.stdout, indent=2)
+            print(flush=True)
+        else:
+            tell(console, result, system.url, str(settings.data / "demo" / incident))
+        save_progress(settings.data, progress.model_copy(update={"shown": True}))
+        if stay:
+            console.print("It goes on serving until Ctrl-C.")
+            await asyncio.Event().wait()
+
+
+async def _play(stage: Stage, show: Show) -> None:
+    with show.on():
+        show.begin("a machine, an incident and its endpoints")
+        await stage.set_up()
+        show.end([])
+        for chapter in chapters():
+            show.begin(chapter.title)
+            watching = asyncio.create_task(_watch(stage, show))
+            try:
+                await stage.play(chapter)
+            finally:
+                watching.cancel()
+                with suppress(asyncio.CancelledError):
+                    await watching
+            show.end(await stage.simulations())
+
+
+async def _watch(stage: Stage, show: Show) -> None:
+    while True:
+        show.see(await stage.simulations())
+        await asyncio.sleep(_REFRESH)
+
+
+@asynccontextmanager
+async def _system(settings: Settings) -> AsyncIterator[System]:
+    """The system that runs in the folder already, or one of our own."""
+    try:
+        async with running_system(settings) as system:
+            yield system
+    except FolderInUse as used:
+        if used.address is None or used.address.url is None:
+            raise
+        async with open_storage(settings) as storage:
+            yield System(used.address.url, storage)

@@ -1,0 +1,121 @@
+"""Runs of stages: how they end, are tried again, resumed after a crash, and given up."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from uuid import UUID
+
+from events import incidents as e
+from events.values import Note
+from managers.incidents import inputs as i
+from managers.incidents import life, messages
+from managers.incidents.draft import Draft
+from managers.incidents.state import Run
+from managers.runtime import Rejected
+
+STARTS_WITHOUT_PROGRESS = 5
+"""A stage whose process ended so often while it ran, without any progress, is failed."""
+
+REFUSALS_TOLD = 50
+"""Of one arrival; the rest is counted."""
+
+
+def finish(draft: Draft, input: i.FinishRun) -> None:
+    """Everything that the stage leaves, or a new start if what it set was changed meanwhile."""
+    run = draft.current(input.run, input.attempt)
+    versions = draft.incident.versions
+    changed = [name for name in input.state if versions.get(name) != run.versions.get(name)]
+    if changed:
+        draft.add(e.StageConflicted(run=run.id, fields=changed))
+        _start_again(draft, run)
+        return
+    draft.add(e.StageCompleted(run=run.id, state=dict(input.state)))
+    draft.add(*(e.Noted(note=note) for note in input.notes))
+    draft.add(*_refusals(run, input.rejected))
+    if draft.incident.ending:
+        _nothing_after_the_end(draft, run, input)
+        life.be_over(draft, draft.incident.ending)
+        return
+    for index, delivery in enumerate(input.deliveries):
+        messages.queue(draft, delivery, index, sender=run.id)
+    if input.ending:
+        life.end(draft, input.ending)
+
+
+def fail(draft: Draft, input: i.FailRun) -> None:
+    """Tried again as declared, then failed: its simulations go on, a retry finds them."""
+    run = draft.current(input.run, input.attempt)
+    plan = draft.stage(run.message.stage)
+    delay = None if input.final else plan.retry.delay(run.failures + 1)
+    if delay is not None:
+        draft.add(
+            e.StageAttemptFailed(
+                run=run.id,
+                error=input.error,
+                traceback=input.traceback,
+                forget=input.forget,
+                retry_at=draft.given.now + delay,
+            )
+        )
+        return
+    draft.add(
+        e.StageFailed(run=run.id, error=input.error, traceback=input.traceback, forget=input.forget)
+    )
+    if draft.incident.ending:
+        life.be_over(draft, draft.incident.ending)
+
+
+def resume(draft: Draft, input: i.ResumeRun) -> None:
+    """Once more after a crash; not for ever, since the stage may be what crashes."""
+    run = draft.incident.runs.get(input.run)
+    if run is None:
+        return
+    if run.starts < STARTS_WITHOUT_PROGRESS:
+        draft.add(e.StageResumed(run=run.id, starts=run.starts + 1))
+        return
+    error = f"its process ended {run.starts} times while the stage ran; it may have caused that"
+    fail(draft, i.FailRun(run.id, run.attempt, error, final=True))
+
+
+def retry(draft: Draft, wanted: e.RetryStage) -> None:
+    """An operator's wish."""
+    failed = draft.incident.failed
+    runs = list(failed) if wanted.run is None else [wanted.run]
+    if not runs or any(run not in failed for run in runs):
+        raise Rejected("there is no such failed stage to retry")
+    draft.add(*(e.StageRetried(run=run) for run in runs))
+
+
+def try_again(draft: Draft) -> None:
+    """Attempts whose backoff is over."""
+    for run in draft.incident.runs.values():
+        if run.retry_at is not None and run.retry_at <= draft.given.now:
+            _start_again(draft, run)
+
+
+def _start_again(draft: Draft, run: Run) -> None:
+    """The same moment is now for it as before, so that it asks the same again."""
+    draft.add(e.StageStarted(run=run.id, attempt=run.attempt + 1, at=run.at))
+
+
+def _refusals(run: Run, rejected: Iterable[i.RejectedArrival]) -> Iterator[e.ArrivalRejected]:
+    endpoints = {arrival.id: arrival.endpoint for arrival in run.message.arrivals}
+
+    def refused(arrival: UUID | None, reason: str) -> e.ArrivalRejected:
+        endpoint = endpoints.get(arrival) if arrival else None
+        return e.ArrivalRejected(arrival=arrival, reason=reason, run=run.id, endpoint=endpoint)
+
+    told: Counter[UUID | None] = Counter()
+    for one in rejected:
+        told[one.arrival] += 1
+        if told[one.arrival] <= REFUSALS_TOLD:
+            yield refused(one.arrival, one.reason)
+    for arrival, count in told.items():
+        if count > REFUSALS_TOLD:
+            yield refused(arrival, f"{count - REFUSALS_TOLD} more refusals of the same arrival")
+
+
+def _nothing_after_the_end(draft: Draft, run: Run, input: i.FinishRun) -> None:
+    if input.deliveries:
+        stages = ", ".join(delivery.stage for delivery in input.deliveries)
+        text = f"stage {run.message.stage} sent to {stages}, but the incident is over"
+        draft.add(e.Noted(note=Note(level="warning", text=text)))

@@ -1,0 +1,166 @@
+"""How simulations go on and end: reports, results, cancellation, groups, and who is told."""
+
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+from pydantic import JsonValue
+
+from events import simulations as e
+from events.incidents import Deliver, Delivery
+from events.jobs import JobReport, JobState, Witness
+from events.machines import FLEET, LeaveMachine
+from events.operations import CancelJob, CollectOutputs, ReleaseJob
+from events.values import Command, Context, Document
+from managers.answers import answer
+from managers.runtime import Effect, Rejected, Send
+from managers.simulations.state import Simulation, Simulations, changed
+
+
+def report(was: Simulations, simulation: Simulation, said: JobReport) -> Iterator[Effect]:
+    """A witness's word; older attempts, repetitions and what comes after the end are not news."""
+    over = simulation.state.ended and simulation.state != JobState.LOST
+    same = (said.state, said.attempt) == (simulation.state, simulation.attempt)
+    if over or same or said.attempt < simulation.attempt:
+        return
+    event = e.SimulationStateChanged(
+        simulation=simulation.id,
+        state=said.state,
+        witness=said.witness,
+        job_id=said.job_id,
+        attempt=said.attempt,
+        exit_code=said.exit_code,
+        host=said.host,
+        started=said.started,
+        ended=said.ended,
+        reason=said.reason,
+    )
+    yield event
+    now = changed(was, event)
+    if now.completed_first:
+        yield from _cancel_rivals(was, now)
+    if now.state == JobState.COMPLETED and now.request.outputs:
+        yield from to_machine(now, CollectOutputs(token=now.token, names=now.request.outputs))
+    else:
+        yield from follow_up(was, now)
+
+
+def keep(was: Simulations, simulation: Simulation, input: e.KeepOutputs) -> Iterator[Effect]:
+    """The results of a completed simulation lie in the blob store."""
+    if simulation.outputs is not None:
+        return
+    kept = e.OutputsKept(simulation=simulation.id, outputs=input.outputs, missing=input.missing)
+    yield kept
+    yield from follow_up(was, changed(was, kept))
+
+
+def follow_up(was: Simulations, now: Simulation) -> Iterator[Effect]:
+    """Tell everybody who wanted to know of the state that was reached."""
+    if not now.beaten:
+        yield from call_back(was, now)
+    if not now.settled:
+        return
+    for waiting in now.waiting:
+        yield from answer(waiting, now.result.model_dump(mode="json"))
+    yield from leave(now.id, now.state)
+    if now.submitted and now.state != JobState.LOST:
+        yield from to_machine(now, ReleaseJob(token=now.token))
+
+
+def call_back(was: Simulations, simulation: Simulation) -> Iterator[Effect]:
+    """A message for the stage that wants to know of this state, while the incident goes on."""
+    stage = simulation.callbacks.get(simulation.state)
+    if stage is None or was.closed:
+        return
+    told: JsonValue = {
+        "simulation": simulation.result.model_dump(mode="json"),
+        "context": simulation.context.model_dump(mode="json"),
+    }
+    delivery = Delivery(stage=stage, message=Document(json_value=told))
+    yield Send(Context.INCIDENTS, was.incident, Deliver(delivery=delivery))
+
+
+# Cancellation and groups.
+
+
+def cancel(was: Simulations, simulation: Simulation, reason: str) -> Iterator[Effect]:
+    """Ours at once while it is ours alone; afterwards a wish until a witness confirms it."""
+    over = simulation.state.ended and simulation.state != JobState.LOST
+    if over or simulation.cancelling:
+        return
+    if simulation.submitted:
+        yield e.CancellationRequested(simulation=simulation.id, reason=reason)
+        yield from to_machine(simulation, CancelJob(token=simulation.token, reason=reason))
+        return
+    cancelled = by_ourselves(simulation, JobState.CANCELLED, reason)
+    yield cancelled
+    if simulation.machine is None:
+        yield from answer(simulation.created_by, error=f"the simulation was cancelled: {reason}")
+    yield from follow_up(was, changed(was, cancelled))
+
+
+def cancel_where(
+    was: Simulations, wanted: Callable[[Simulation], bool], reason: str
+) -> Iterator[Effect]:
+    """Cancel all that are wanted to end."""
+    for simulation in was.by_id.values():
+        if wanted(simulation):
+            yield from cancel(was, simulation, reason)
+
+
+def close(was: Simulations, reason: str) -> Iterator[Effect]:
+    """The incident is over; nobody waits any more for a word on what is lost."""
+    yield from cancel_where(was, lambda _: True, reason)
+    for simulation in was.by_id.values():
+        if simulation.state == JobState.LOST:
+            yield from to_machine(simulation, ReleaseJob(token=simulation.token))
+    yield e.SimulationsClosed()
+
+
+def group(was: Simulations, input: e.GroupSimulations) -> Iterator[Effect]:
+    """From now on the first completion counts, also one that was there before."""
+    unknown = [str(id) for id in input.simulations if id not in was.by_id]
+    if unknown:
+        raise Rejected(f"there is no simulation {', '.join(unknown)} in this incident")
+    groups = {was.by_id[id].group for id in input.simulations}
+    if groups != {input.group}:
+        if groups != {None}:
+            raise Rejected("one of these simulations is in a group already")
+        yield e.SimulationsGrouped(group=input.group, simulations=input.simulations)
+        yield from _cancel_beaten(was, input.simulations)
+    yield from answer(input.reply_to, {"group": str(input.group)})
+
+
+def _cancel_beaten(was: Simulations, ids: tuple[UUID, ...]) -> Iterator[Effect]:
+    first = next((id for id in ids if was.by_id[id].completed_first), None)
+    for id in ids if first else ():
+        yield from cancel(was, was.by_id[id], _beaten_by(first))
+
+
+def _cancel_rivals(was: Simulations, first: Simulation) -> Iterator[Effect]:
+    for rival in was.rivals(first):
+        yield from cancel(was, rival, _beaten_by(first.id))
+
+
+def _beaten_by(first: UUID | None) -> str:
+    return f"simulation {first} of its group completed first"
+
+
+# Small things.
+
+
+def by_ourselves(simulation: Simulation, state: JobState, reason: str) -> e.SimulationStateChanged:
+    """A state that no machine has to confirm."""
+    return e.SimulationStateChanged(
+        simulation=simulation.id, state=state, witness=Witness.OURSELVES, reason=reason
+    )
+
+
+def to_machine(simulation: Simulation, command: Command) -> Iterator[Effect]:
+    """For the Machine Interface, once a machine was chosen."""
+    if simulation.machine is not None:
+        yield Send(Context.OPERATIONS, simulation.machine, command)
+
+
+def leave(simulation: UUID, state: JobState) -> Iterator[Effect]:
+    """It no longer counts as load, nor waits for a machine."""
+    yield Send(Context.MACHINES, FLEET, LeaveMachine(simulation=simulation, state=state))
