@@ -21,7 +21,7 @@ async def gather(calls: Sequence[Awaitable[R]], at_most: int) -> list[R]:
             tasks = [group.create_task(one(call)) for call in calls]
     except ExceptionGroup as errors:
         if len(errors.exceptions) == 1:
-            raise errors.exceptions[0] from errors
+            raise errors.exceptions[0] from None
         raise
     finally:
         for call in calls:

@@ -4,6 +4,7 @@ Which stages a workflow has comes in as a `Catalogue`; whoever runs their code i
 hands. Neither the code of workflows nor the way it is run is known here.
 """
 
+from managers.incidents.calls import question_id
 from managers.incidents.catalogue import Catalogue, Debounce, Retry, StagePlan, WorkflowPlan
 from managers.incidents.inputs import (
     FailRun,
@@ -33,4 +34,5 @@ __all__ = [
     "Waiting",
     "WorkflowPlan",
     "incident_manager",
+    "question_id",
 ]

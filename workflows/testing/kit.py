@@ -28,7 +28,7 @@ from interfaces.machines.simulated import SimulatedBatchSystem
 from managers.blobs import BlobStore, keep_content
 from managers.endpoints import Endpoints, EndpointState
 from managers.everyone import all_managers, declare_topics
-from managers.incidents import Incident
+from managers.incidents import Incident, question_id
 from managers.incidents.state import evolve
 from managers.runtime import Assignment, Service, Surroundings, TaskWork, Work
 from workflows.loops import SameLoop
@@ -97,6 +97,16 @@ class Kit:
         if settle:
             await self.settle(incident)
 
+    async def answer(self, incident: IncidentId, choice: str) -> None:
+        """Answer the question that a stage asks, as a person would."""
+        runs = (await self.incident(incident)).runs.values()
+        calls = [(run.id, key, call) for run in runs for key, call in run.calls.items()]
+        asked = [question_id(run, key) for run, key, c in calls if c.question and not c.answered]
+        if not asked:
+            raise LookupError("no stage asks anything")
+        answer = i.AnswerQuestion(question=asked[0], choice=choice)
+        await self.issue(Context.INCIDENTS, incident, answer)
+
     async def issue(self, context: Context, key: str, command: Command) -> None:
         """Give any command, as the gateway does."""
         self._arrivals += 1
@@ -142,9 +152,9 @@ class Kit:
     async def _read(self) -> None:
         """Take in what is new in the log."""
         for context in Context:
-            topic, position = events_topic(context), self._positions.get(context, START)
-            records = await self._log.read(topic, 0, position.offset, limit=1_000_000)
-            for stored, position, counts in counted(position, records):
+            topic, start = events_topic(context), self._positions.get(context, START)
+            records = await self._log.read(topic, 0, start.offset, limit=1_000_000)
+            for stored, position, counts in counted(start, records):
                 self._positions[context] = position
                 for event in recorded(context, 0, position.epoch, stored) if counts else ():
                     self._take(event)

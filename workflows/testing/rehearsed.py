@@ -7,6 +7,10 @@ from managers.runtime.manager import Input
 from workflows.host import Execution, StageHost, StageRun
 
 
+_FORGOTTEN = 20
+"""Answers that a stage got and no longer asks for: more than may be a matter of timing."""
+
+
 class RehearsedHost(StageHost):
     """A host under which no stage gets far without being killed."""
 
@@ -26,13 +30,17 @@ class _RehearsedRun(StageRun):
         super().__init__(assignment, host)
 
     def update(self, item: Run) -> None:
-        answered = {key for key, call in item.calls.items() if call.answered}
-        if answered == {key for key, call in self._run.calls.items() if call.answered}:
+        before, answered = _answered(self._run), _answered(item)
+        if answered == before:
             return
         self._run = item
-        if self._execution:
-            self._asked |= self._execution.asked
-            self.move(self.place)
+        if self._execution is None:
+            return
+        if len(before - self._execution.asked) > _FORGOTTEN:
+            self._differs(self._execution, before)
+            return
+        self._asked |= self._execution.asked
+        self.move(self.place)
 
     def _start(self) -> None:
         super()._start()
@@ -40,10 +48,18 @@ class _RehearsedRun(StageRun):
             self._execution.patient = True
 
     def _post(self, execution: Execution, input: Input) -> None:
-        if execution is self._execution and isinstance(input, FinishRun):
-            forgotten = sorted(self._asked - execution.asked)
-            if forgotten:
-                difference = f"run again, the stage did not ask for: {', '.join(forgotten)}"
-                self._differences.append(f"{self.name}: {difference}")
-                input = FailRun(input.run, input.attempt, difference, final=True)
-        super()._post(execution, input)
+        finishes = execution is self._execution and isinstance(input, FinishRun)
+        if finishes and self._asked - execution.asked:
+            self._differs(execution, self._asked)
+        else:
+            super()._post(execution, input)
+
+    def _differs(self, execution: Execution, asked: set[str]) -> None:
+        forgotten = ", ".join(sorted(asked - execution.asked))
+        difference = f"run again, the stage did not ask for: {forgotten}"
+        self._differences.append(f"{self._run.message.stage}: {difference}")
+        super()._post(execution, FailRun(self._run.id, self._run.attempt, difference, final=True))
+
+
+def _answered(run: Run) -> set[str]:
+    return {key for key, call in run.calls.items() if call.answered}
