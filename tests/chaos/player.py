@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import NoReturn
 from uuid import UUID, uuid4, uuid5
 
 import aiohttp
@@ -21,6 +22,7 @@ from events.machines import FLEET, AddMachine, EnableMachine, MachineSettings
 from events.values import Command, Context, IncidentId
 from interfaces.issuing import Write, issue
 from projections.data_sets import list_data_sets
+from projections.database import UNAVAILABLE
 from projections.incidents import find_incident
 from projections.journal import read_journal
 from projections.machines import list_machines
@@ -54,111 +56,31 @@ class Player:
         self._system, self._witness = system, witness
         self._pool = system.storage.pool
 
-    async def play(self) -> Told:
-        await self._set_up()
-        for burst in BURSTS:
-            await asyncio.gather(*(self._push("readings", text) for text in burst))
-            await self._until("a burst becomes simulations", self._simulated(burst))
-        await self._push("finish", str(NUMBERS))
-        await self._until("the incident is over", self._over)
-        await self._until("all jobs are over", self._all_jobs_over)
-        return await self._told()
-
-    async def _set_up(self) -> None:
-        folder = self._witness.with_name("machine")
-        machine = MachineSettings(name="here", base_directory=str(folder), slots=3)
-        if not await list_machines(self._pool):
-            await self._issue(Context.MACHINES, FLEET, AddMachine(settings=machine))
-            await self._issue(Context.MACHINES, FLEET, EnableMachine(name="here"))
-        found = await find_incident(self._pool, INCIDENT)
-        if found is None:
-            create = CreateIncident(
-                incident=IncidentId(INCIDENT),
-                kind="drill",
-                name="Drill",
-                parameters={"witness": str(self._witness)},
-            )
-            await self._issue(Context.INCIDENTS, INCIDENT, create)
-        if found is None or found.status == IncidentStatus.PENDING:
-            await self._issue(Context.INCIDENTS, INCIDENT, ActivateIncident())
-        await self._until("the endpoints are open", self._started)
-
-    async def _started(self) -> bool:
-        runs = await list_stage_runs(self._pool, INCIDENT)
-        return any(run.stage == "start" and run.status == RunStatus.COMPLETED for run in runs)
-
-    def _simulated(self, burst: tuple[str, ...]) -> Callable[[], Awaitable[bool]]:
-        ids = {_push_id("readings", text) for text in burst}
-
-        async def simulated() -> bool:
-            runs = await list_stage_runs(self._pool, INCIDENT)
-            done = {id for r in runs if r.status == RunStatus.COMPLETED for id in r.arrivals}
-            return ids <= done
-
-        return simulated
-
-    async def _over(self) -> bool:
-        found = await find_incident(self._pool, INCIDENT)
-        return found is not None and found.status == IncidentStatus.COMPLETE
-
-    async def _all_jobs_over(self) -> bool:
-        return all(one.state.ended for one in await list_simulations(self._pool, INCIDENT))
-
-    async def _until(self, what: str, condition: Callable[[], Awaitable[bool]]) -> None:
-        deadline = time.monotonic() + WITHIN
-        while not await condition():
-            failed = [r for r in await list_stage_runs(self._pool, INCIDENT) if r.error]
-            if failed and failed[0].status == RunStatus.FAILED:
-                raise SystemExit(f"stage {failed[0].stage} failed: {failed[0].error}")
-            if time.monotonic() > deadline:
-                raise SystemExit(f"after {WITHIN:g} s still not so: {what}")
-            await asyncio.sleep(0.05)
-
-    async def _push(self, endpoint: str, text: str) -> None:
-        headers = {"Idempotency-Key": str(_push_id(endpoint, text))}
-        url = f"{self._system.url}/EDI/{endpoint}{INCIDENT}"
-
-        async def taken() -> bool:
-            async with session.post(url, data=text, headers=headers) as answer:
-                if answer.status not in (202, 404, 503):
-                    raise SystemExit(f"{url} answered {answer.status}: {await answer.text()}")
-                return answer.status == 202 or await self._over()
-
-        async with aiohttp.ClientSession() as session:
-            await self._until(f"{endpoint} takes data", taken)
-
-    async def _issue(self, context: Context, key: str, command: Command) -> None:
-        storage, write = self._system.storage, Write(uuid4(), context, key, command)
-        await issue(storage.log, storage.clock, write, "drill")
-
-    async def _told(self) -> Told:
-        found = await find_incident(self._pool, INCIDENT)
-        assert found
-        simulations = await list_simulations(self._pool, INCIDENT)
-        data_sets = await list_data_sets(self._pool, INCIDENT)
-        journal = await read_journal(self._pool, INCIDENT)
-        return Told(
-            status=found.status,
-            data_sets=sorted((one.name, one.sha256) for one in data_sets),
-            simulations={token_of(one.id): one.state for one in simulations},
-            cleaned_up=sum(entry.text == "cleaned up" for entry in journal),
-        )
-
-
-def _push_id(endpoint: str, text: str) -> UUID:
-    """The same each time, so that a push that is repeated arrives once."""
-    return uuid5(NAMES, f"{endpoint} {text}")
-
-
-def play(data: Path, witness: Path) -> Told:
+    async def play(data: Path, witness: Path) -> Told:
     """Play the drill on a system in `data`, from wherever it was left."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
     async def main() -> Told:
         async with running_system(Settings(data=data, port=0)) as system:
             return await Player(system, witness).play()
 
+    _log_warnings()
     return uvloop.run(main())
+
+
+def serve(data: Path) -> NoReturn:
+    """Only run a system in `data`; its address lies there."""
+
+    async def main() -> NoReturn:
+        async with running_system(Settings(data=data, port=0)):
+            await asyncio.Event().wait()
+        raise AssertionError("it serves until it is killed")
+
+    _log_warnings()
+    uvloop.run(main())
+
+
+def _log_warnings() -> None:
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,14 +32,15 @@ _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.chaos.player", "tests.chaos.drill"])
 
 
-class Playing:
-    """A process that plays the drill, forked from one that has imported all that it needs."""
+class Forked:
+    """A process with a session of its own, forked from one that has imported all that it needs."""
 
-    def __init__(self, home: Path, environment: Mapping[str, str], data: Path) -> None:
-        self._answer = home / f"told-{data.name}"
-        self._said = home / f"said-{data.name}"
-        arguments = (home, dict(environment), data, self._answer, self._said)
-        self.process = _FORKS.Process(target=_play, args=arguments)
+    def __init__(
+        self, home: Path, name: str, environment: Mapping[str, str], work: Callable[[], None]
+    ) -> None:
+        self._said = home / f"{name}.log"
+        arguments = (home, self._said, dict(environment), work)
+        self.process = _FORKS.Process(target=_run, args=arguments)
         self.process.start()
 
     def send(self, number: signal.Signals) -> None:
@@ -49,31 +51,44 @@ class Playing:
         self.process.join(within)
         return self.process.exitcode is not None
 
+    def stopped(self) -> bool:
+        """Whether it is held by SIGSTOP."""
+        assert self.process.exitcode is None, self.said()
+        return _state(self.process.pid or 0) == "T"
+
+    def ended_by(self, number: int) -> bool:
+        return self.ends(WITHIN) and self.process.exitcode == -number
+
+    def said(self) -> str:
+        return self._said.read_text()[-6000:]
+
+
+class Playing(Forked):
+    """Plays the drill."""
+
+    def __init__(self, home: Path, name: str, environment: Mapping[str, str]) -> None:
+        self._answer = home / f"{name}.told"
+        work = partial(_play, home / name, home / "witness", self._answer)
+        super().__init__(home, name, environment, work)
+
     def told(self) -> Told:
         """What it says when it has played to the end."""
         assert self.ends(WITHIN), f"it plays on and on: {self.said()}"
         assert self.process.exitcode == 0, self.said()
         return Told.model_validate_json(self._answer.read_bytes())
 
-    def crashed(self, point: str) -> None:
-        """Wait until it killed itself at a named moment."""
-        assert self.ends(WITHIN), f"it plays on and on: {self.said()}"
-        assert self.process.exitcode == -signal.SIGKILL, f"it never came to {point}: {self.said()}"
 
-    def said(self) -> str:
-        return self._said.read_text()[-4000:]
-
-
-def _play(
-    home: Path, environment: Mapping[str, str], data: Path, answer: Path, said: Path
-) -> None:
+def _run(home: Path, said: Path, environment: Mapping[str, str], work: Callable[[], None]) -> None:
     os.setsid()
     os.chdir(home)
     os.environ.update(environment)
     os.dup2(os.open(said, os.O_CREAT | os.O_APPEND | os.O_WRONLY), sys.stderr.fileno())
     importlib.reload(crashpoints)
-    told = player.play(data, home / "witness")
-    answer.write_text(told.model_dump_json())
+    work()
+
+
+def _play(data: Path, witness: Path, answer: Path) -> None:
+    answer.write_text(player.play(data, witness).model_dump_json())
 
 
 class Rig:
@@ -81,12 +96,19 @@ class Rig:
 
     def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
         self.home, self.witness = home, home / "witness"
-        self._environment = {**ENVIRONMENT, **environment}
-        self.witness.mkdir(exist_ok=True)
+        blobs = home / "blobs"
+        self._environment = {**ENVIRONMENT, "VESTEC_BLOBS": f"file://{blobs}", **environment}
+        for folder in (self.witness, blobs):
+            folder.mkdir()
 
     def start(self, data: str = "data", **environment: str) -> Playing:
         """The command that plays the drill, from wherever it was left."""
-        return Playing(self.home, {**self._environment, **environment}, self.home / data)
+        return Playing(self.home, data, {**self._environment, **environment})
+
+    def serve(self, **environment: str) -> Forked:
+        """A system that serves until it is killed."""
+        work = partial(player.serve, self.home / "data")
+        return Forked(self.home, "data", {**self._environment, **environment}, work)
 
     def starts(self) -> Counter[str]:
         """How often the program of each token started."""
@@ -108,11 +130,15 @@ class Rig:
 
 def _lives(pid: int, number: int) -> bool:
     """Whether a signal has still to reach a process."""
+    return _state(pid) not in ("ZXT" if number == signal.SIGSTOP else "ZX")
+
+
+def _state(pid: int) -> str:
+    """As the kernel puts it: `T` is stopped, `Z` ended, `X` gone."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
-        return False
-    return state not in ("ZT" if number == signal.SIGSTOP else "Z")
+        return "X"
 
 
 def _is_below(home: Path, process: Path) -> bool:

@@ -1,5 +1,7 @@
 """Killed at every moment that has a name: between announcing, acting and concluding."""
 
+import signal
+
 import pytest
 
 from tests.chaos.player import Told
@@ -30,7 +32,8 @@ POINTS = {
 @pytest.mark.parametrize("name", POINTS)
 def test_killed_at_a_named_moment(name: str, rig: Rig, undisturbed: Told) -> None:
     for nth in POINTS[name]:
-        rig.start(VESTEC_CRASH_AT=f"{name}:{nth}").crashed(f"{name}:{nth}")
+        process = rig.start(VESTEC_CRASH_AT=f"{name}:{nth}")
+        assert process.ended_by(signal.SIGKILL), f"not killed: {process.said()}"
     told = rig.start().told()
     assert sorted(told.simulations.values()) == sorted(undisturbed.simulations.values())
     assert rig.starts() == dict.fromkeys(told.simulations, 1)

@@ -6,7 +6,6 @@ from managers.runtime import Assignment, Work
 from managers.runtime.manager import Input
 from workflows.host import Execution, StageHost, StageRun
 
-
 _FORGOTTEN = 20
 """Answers that a stage got and no longer asks for: more than may be a matter of timing."""
 

@@ -1,0 +1,38 @@
+"""PostgreSQL is stopped, or dies, and comes back: the system waits and goes on."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Literal
+
+import pytest
+
+from tests.chaos.player import Told
+from tests.chaos.rig import Rig, eventually, require_as_if_nothing_had_happened, rigged
+from tests.servers import MortalServer, mortal_server
+
+__all__ = ["mortal_server"]
+
+AWAY = 3.0
+"""Seconds; longer than a lease."""
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+async def test_the_database_is_away_for_a_while(
+    how: Literal["stopped", "killed"], mortal_server: MortalServer, undisturbed: Told
+) -> None:
+    with rigged({"VESTEC_LOG": mortal_server.url}) as rig:
+        playing = rig.start()
+        for moment in (_starts(rig, 1), _starts(rig, 3)):
+            eventually("jobs run", moment, within=40)
+            if how == "killed":
+                mortal_server.kill()
+            await mortal_server.stop()
+            await asyncio.sleep(AWAY)
+            await mortal_server.start()
+        told = playing.told()
+        assert rig.starts() == dict.fromkeys(told.simulations, 1)
+        require_as_if_nothing_had_happened(rig, told, undisturbed)
+
+
+def _starts(rig: Rig, least: int) -> Callable[[], bool]:
+    return lambda: len(rig.starts()) >= least

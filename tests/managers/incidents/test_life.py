@@ -1,0 +1,165 @@
+"""From creation to archive."""
+
+from events import incidents as e
+from events.datasets import CloseDataSets
+from events.endpoints import CloseAllEndpoints
+from events.incidents import Delivery, Ending, IncidentStatus
+from events.simulations import CancelAllSimulations, CloseSimulations
+from events.values import Document, Note
+from managers.incidents import FailRun, FinishRun, LookAtClock
+from tests.managers.incidents.site import (
+    ID,
+    active,
+    arrives,
+    created,
+    empty,
+    finished,
+    incident,
+    run,
+    sent,
+    status,
+)
+
+OVER = (e.IncidentEnded, CloseSimulations, CloseAllEndpoints, CloseDataSets)
+CANCELLED = Ending(outcome=IncidentStatus.CANCELLED, reason="a false alarm")
+DONE = Ending(outcome=IncidentStatus.COMPLETE, reason="all well")
+
+
+def test_a_new_incident_has_checked_parameters() -> None:
+    wanted = e.CreateIncident(incident=ID, kind="test", name="a fire", exercise=True, owner="me")
+    made = e.IncidentCreated(
+        incident=ID,
+        kind="test",
+        workflow_version=3,
+        name="a fire",
+        parameters={"size": 1},
+        exercise=True,
+        owner="me",
+    )
+    empty().when(wanted).then(made).when(wanted).then()
+
+
+def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
+    wanted = e.CreateIncident(incident=ID, kind="flood", name="water")
+    empty().when(wanted).rejected("unknown kind of incident 'flood'", "test, ticking, whole")
+
+
+def test_parameters_are_refused_with_the_workflows_own_words() -> None:
+    wanted = e.CreateIncident(incident=ID, kind="test", name="x", parameters={"size": -1})
+    empty().when(wanted).rejected("parameters of test", "size: must not be negative")
+
+
+def test_nothing_happens_to_an_incident_that_is_not_there() -> None:
+    empty().when(e.ActivateIncident()).rejected("no such incident")
+
+
+def test_a_command_of_somebody_else_is_refused() -> None:
+    created().when(CloseDataSets()).rejected("do not take CloseDataSets")
+
+
+def test_activation_starts_the_first_stage_once() -> None:
+    activated = created("whole").when(e.ActivateIncident())
+    activated.then(e.IncidentActivated(), e.MessageQueued, e.StageStarted)
+    assert run(activated, "start").attempt == 1
+    activated.when(e.ActivateIncident()).rejected("ACTIVE already")
+
+
+def test_a_workflow_that_is_gone_cannot_be_activated() -> None:
+    gone = e.IncidentCreated(
+        incident=ID, kind="gone", workflow_version=1, name="x", parameters={}, exercise=False,
+        owner="",
+    )  # fmt: skip
+    empty().given(gone).when(e.ActivateIncident()).rejected("gone is not installed")
+
+
+def test_cancelled_before_it_began_it_needs_no_clean_up() -> None:
+    over = created("whole").when(e.CancelIncident(reason="a false alarm"))
+    over.then(e.IncidentEnding(ending=CANCELLED), *OVER)
+    assert status(over) == IncidentStatus.CANCELLED
+
+
+def test_cancelling_stops_and_drops_everything() -> None:
+    busy = active().when(sent("a")).when(sent("b")).when(sent("plain", after=60))
+    over = busy.when(e.CancelIncident(reason="a false alarm"))
+    over.then(e.IncidentEnding, e.StageStopped, e.MessageDropped, e.MessageDropped, *OVER)
+    over.when(sent("a")).rejected("the incident is over (CANCELLED)")
+
+
+def test_what_is_over_keeps_only_its_status() -> None:
+    over = active().when(sent("a")).when(sent("b")).when(e.CancelIncident())
+    left = incident(over)
+    assert left.created.parameters == {}
+    assert not (left.runs or left.waiting or left.failed or left.state or left.ending)
+    assert over.manager.due(left) is None
+
+
+def test_the_last_stage_cleans_up_also_after_cancellation() -> None:
+    ending = active("whole").when(e.CancelIncident(reason="a false alarm"))
+    ending.then(
+        e.IncidentEnding,
+        e.StageStopped,
+        CancelAllSimulations,
+        CloseAllEndpoints,
+        e.MessageQueued,
+        e.StageStarted,
+    )
+    ending.when(e.CancelIncident()).rejected("ending")
+    ending.when(arrives("plain")).rejected("ending")
+    ending.when(finished(ending, "clean")).then(e.StageCompleted, *OVER)
+    assert status(ending) == IncidentStatus.CANCELLED
+
+
+def test_a_clean_up_that_fails_ends_the_incident_all_the_same() -> None:
+    ending = active("whole").when(e.CancelIncident())
+    clean = run(ending, "clean")
+    ending.when(FailRun(clean.id, 1, "no")).then(e.StageFailed, *OVER)
+    assert status(ending) == IncidentStatus.CANCELLED
+
+
+def test_what_the_clean_up_sends_is_told_to_be_lost() -> None:
+    ending = active("whole").when(e.CancelIncident())
+    last = finished(ending, "clean", deliveries=[Delivery(stage="a")])
+    text = "stage clean sent to a, but the incident is over"
+    note = e.Noted(note=Note(level="warning", text=text))
+    ending.when(last).then(e.StageCompleted, note, *OVER)
+
+
+def test_a_stage_completes_the_incident_and_its_sends_are_dropped() -> None:
+    at_work = active().when(sent("plain"))
+    end = finished(at_work, "plain", ending=DONE, deliveries=[Delivery(stage="a")])
+    at_work.when(end).then(
+        e.StageCompleted, e.MessageQueued, e.IncidentEnding(ending=DONE), e.MessageDropped, *OVER
+    )
+    assert status(at_work) == IncidentStatus.COMPLETE
+
+
+def test_only_what_is_over_is_archived_and_only_once() -> None:
+    at_work = active()
+    at_work.when(e.ArchiveIncident()).rejected("only an incident that is over", "ACTIVE")
+    over = at_work.when(e.CancelIncident()).when(e.ArchiveIncident()).then(e.IncidentArchived())
+    over.when(e.ArchiveIncident()).then()
+    over.when(e.CancelIncident()).rejected("the incident is over (ARCHIVED)")
+
+
+def test_notes_of_others_are_kept_also_when_it_is_over() -> None:
+    over = active().when(e.CancelIncident())
+    note = Note(text="the report is written")
+    over.when(e.TakeNote(note=note)).then(e.Noted(note=note))
+
+
+def test_arrivals_for_an_ended_incident_are_refused() -> None:
+    active().when(e.CancelIncident()).when(arrives("plain")).rejected("the incident is over")
+
+
+def test_a_run_that_ends_too_late_is_refused() -> None:
+    at_work = active().when(sent("plain"))
+    late = finished(at_work, "plain", state={"x": Document(json_value=1)})
+    at_work.when(e.CancelIncident()).when(late).rejected("not current")
+    at_work.when(FinishRun(late.run, 2)).rejected("not current")
+
+
+def test_what_waits_for_activation_starts_with_it_and_rings_no_clock_before() -> None:
+    waiting = created().when(arrives("burst")).then(e.MessageQueued)
+    assert waiting.manager.due(incident(waiting)) is None
+    waiting.later(11).when(LookAtClock()).then()
+    waiting.when(e.ActivateIncident()).then(e.IncidentActivated, e.StageStarted)
