@@ -34,7 +34,9 @@ INCIDENT = str(uuid5(NAMES, "incident"))
 BURSTS = (("1", "2 3"), ("4",))
 NUMBERS = 4
 WITHIN = 60.0
-"""Seconds that the incident may take, the takeover after a killed process included."""
+"""Seconds that each step of the story may take, a takeover from a killed process included."""
+
+Condition = Callable[[], Awaitable[bool]]
 
 
 class Told(BaseModel):
@@ -44,7 +46,6 @@ class Told(BaseModel):
     data_sets: list[tuple[str, str]]
     """Names and digests, sorted."""
     simulations: dict[Token, JobState]
-    """Tokens and states."""
     cleaned_up: int
     """How often the last stage says that it ran."""
 
@@ -56,7 +57,115 @@ class Player:
         self._system, self._witness = system, witness
         self._pool = system.storage.pool
 
-    async def play(data: Path, witness: Path) -> Told:
+    async def play(self) -> Told:
+        await self._set_up()
+        for burst in BURSTS:
+            await asyncio.gather(*(self._push("readings", text) for text in burst))
+            await self._until("a burst becomes simulations", self._read(burst))
+        await self._push("finish", str(NUMBERS))
+        await self._until("the incident is over", self._over)
+        await self._until("all jobs are over", self._all_jobs_over)
+        return await self._told()
+
+    async def _set_up(self) -> None:
+        folder = self._witness.with_name("machine")
+        machine = MachineSettings(name="here", base_directory=str(folder), slots=3)
+        if not await list_machines(self._pool):
+            await self._issue(Context.MACHINES, FLEET, AddMachine(settings=machine))
+        await self._issue(Context.MACHINES, FLEET, EnableMachine(name="here"))
+        await self._until("the machine is enabled", self._enabled)
+        found = await find_incident(self._pool, INCIDENT)
+        if found is None:
+            create = CreateIncident(
+                incident=IncidentId(INCIDENT),
+                kind="drill",
+                name="Drill",
+                parameters={"witness": str(self._witness)},
+            )
+            await self._issue(Context.INCIDENTS, INCIDENT, create)
+        if found is None or found.status == IncidentStatus.PENDING:
+            await self._issue(Context.INCIDENTS, INCIDENT, ActivateIncident())
+        await self._until("the first stage is over", self._started)
+
+    async def _enabled(self) -> bool:
+        return any(machine.enabled for machine in await list_machines(self._pool))
+
+    async def _started(self) -> bool:
+        runs = await list_stage_runs(self._pool, INCIDENT)
+        return any(run.stage == "start" and run.status == RunStatus.COMPLETED for run in runs)
+
+    def _read(self, burst: tuple[str, ...]) -> Condition:
+        ids = {_push_id("readings", text) for text in burst}
+
+        async def read() -> bool:
+            runs = await list_stage_runs(self._pool, INCIDENT)
+            done = {id for r in runs if r.status == RunStatus.COMPLETED for id in r.arrivals}
+            return ids <= done
+
+        return read
+
+    async def _over(self) -> bool:
+        found = await find_incident(self._pool, INCIDENT)
+        return found is not None and found.status == IncidentStatus.COMPLETE
+
+    async def _all_jobs_over(self) -> bool:
+        return all(one.state.ended for one in await list_simulations(self._pool, INCIDENT))
+
+    async def _until(self, what: str, condition: Condition) -> None:
+        deadline = time.monotonic() + WITHIN
+        while not await self._holds(condition):
+            if time.monotonic() > deadline:
+                raise SystemExit(f"after {WITHIN:g} s still not so: {what}")
+            await asyncio.sleep(0.05)
+
+    async def _holds(self, condition: Condition) -> bool:
+        """Nothing does while the database is away. Raises `SystemExit` when a stage failed."""
+        try:
+            for run in await list_stage_runs(self._pool, INCIDENT):
+                if run.status == RunStatus.FAILED:
+                    raise SystemExit(f"stage {run.stage} failed: {run.error}")
+            return await condition()
+        except UNAVAILABLE:
+            return False
+
+    async def _push(self, endpoint: str, text: str) -> None:
+        """Until it is taken: the endpoint may be about to open, the storage may be away."""
+        headers = {"Idempotency-Key": str(_push_id(endpoint, text))}
+        url = f"{self._system.url}/EDI/{endpoint}{INCIDENT}"
+
+        async def taken() -> bool:
+            async with session.post(url, data=text, headers=headers) as answer:
+                if answer.status not in (202, 404, 503):
+                    raise SystemExit(f"{url} answered {answer.status}: {await answer.text()}")
+                return answer.status == 202 or await self._over()
+
+        async with aiohttp.ClientSession() as session:
+            await self._until(f"{endpoint} takes data", taken)
+
+    async def _issue(self, context: Context, key: str, command: Command) -> None:
+        storage, write = self._system.storage, Write(uuid4(), context, key, command)
+        await issue(storage.log, storage.clock, write, "drill")
+
+    async def _told(self) -> Told:
+        found = await find_incident(self._pool, INCIDENT)
+        assert found
+        simulations = await list_simulations(self._pool, INCIDENT)
+        data_sets = await list_data_sets(self._pool, INCIDENT)
+        journal = await read_journal(self._pool, INCIDENT)
+        return Told(
+            status=found.status,
+            data_sets=sorted((one.name, one.sha256) for one in data_sets),
+            simulations={token_of(one.id): one.state for one in simulations},
+            cleaned_up=sum(entry.text == "cleaned up" for entry in journal),
+        )
+
+
+def _push_id(endpoint: str, text: str) -> UUID:
+    """The same each time, so that a push that is repeated arrives once."""
+    return uuid5(NAMES, f"{endpoint} {text}")
+
+
+def play(data: Path, witness: Path) -> Told:
     """Play the drill on a system in `data`, from wherever it was left."""
 
     async def main() -> Told:

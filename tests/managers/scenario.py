@@ -5,6 +5,7 @@ state must survive being kept as a snapshot.
 """
 
 from collections.abc import Iterable
+from functools import cache
 from itertools import zip_longest
 from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
@@ -31,7 +32,7 @@ class Scenario(Generic[S]):
         self.effects: list[Effect] = []
         self.id = UUID(int=0)
         self._rejection: str | None = None
-        self._adapter = TypeAdapter[Any](manager.state)
+        self._adapter = _adapter(manager)
 
     def given(self, *events: Event) -> Self:
         """What happened before."""
@@ -97,6 +98,11 @@ class Scenario(Generic[S]):
 def scenario(manager: Manager[S, Any]) -> Scenario[S]:
     """An empty one."""
     return Scenario(manager)
+
+
+@cache
+def _adapter(manager: Manager[Any, Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(manager.state)
 
 
 def _kind(effect: Effect | None) -> type[object]:

@@ -120,8 +120,11 @@ class FaultyLog(Log):
         return await self._log.read(topic, partition, offset, limit)
 
     async def wait(self, topic: str, partition: int, offset: int) -> None:
-        await self._log.wait(topic, partition, offset)
-        if self._weather.happens(self._weather.read_delay):
+        """Late, or for nothing, or neither."""
+        happens, delay = self._weather.happens, self._weather.read_delay
+        if not happens(delay):
+            await self._log.wait(topic, partition, offset)
+        if happens(delay):
             await asyncio.sleep(self._weather.chance.expovariate(10))
 
     async def declare(self, topic: str, partitions: int) -> None:

@@ -105,7 +105,7 @@ def read_feed(text: str, area: Area | None) -> Read:
 
 
 def split_into_passes(detections: Iterable[Detection]) -> list[Pass]:
-    """Passes in order of time: a gap of over ten minutes, or another satellite, begins a new one."""
+    """Passes in order of time: a gap of over ten minutes or another satellite begins one."""
     passes: list[Pass] = []
     newest: dict[str, Pass] = {}
     for detection in sorted(set(detections), key=_order):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -11,6 +12,7 @@ from obstore.store import MemoryStore
 from pydantic import HttpUrl
 
 from events.endpoints import Endpoint
+from events.envelope import Rejection
 from events.values import IncidentId
 from interfaces.external_data.pull import PullHands
 from managers.blobs import BlobStore
@@ -67,7 +69,7 @@ def state(url: HttpUrl, **known: str) -> EndpointState:
     endpoint = Endpoint(
         incident=IncidentId("fire"), name="feed", stage="hotspots", url=url, period=1.0
     )
-    return EndpointState(endpoint, **known)
+    return replace(EndpointState(endpoint), **known)  # type: ignore[arg-type]
 
 
 async def test_what_a_source_has_arrives(source: tuple[Source, HttpUrl], hands: PullHands) -> None:
@@ -149,9 +151,9 @@ async def test_only_news_and_failures_are_told(
     web_source.answer = web_source.fails(304)
     told: list[Input] = []
 
-    def tell(input: Input) -> asyncio.Future[None]:
+    def tell(input: Input) -> asyncio.Future[Rejection | None]:
         told.append(input)
-        reply: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        reply: asyncio.Future[Rejection | None] = asyncio.get_running_loop().create_future()
         reply.set_result(None)
         return reply
 

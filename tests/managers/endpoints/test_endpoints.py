@@ -17,9 +17,7 @@ OPENED = EndpointOpened(endpoint=Endpoint(incident=INCIDENT, name="in", stage="s
 
 def arrival(number: int) -> Arrival:
     content = Content(size=1, inline=b"x")
-    return Arrival(
-        id=UUID(int=number), endpoint="in", received=0.0, content=content, source="test"
-    )
+    return Arrival(id=UUID(int=number), endpoint="in", received=0.0, content=content, source="test")
 
 
 def told(state: Endpoints | None, input: Input) -> tuple[Endpoints | None, list[Event]]:

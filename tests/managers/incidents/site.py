@@ -47,7 +47,7 @@ def check(parameters: dict[str, JsonValue]) -> dict[str, JsonValue]:
 def plan(kind: str, *stages: StagePlan, **more: str) -> WorkflowPlan:
     by_name = {stage.name: stage for stage in stages}
     if "newest" in by_name:
-        by_name["old name"] = by_name["newest"]
+        by_name["old-name"] = by_name["newest"]
     return WorkflowPlan(kind, 3, by_name, check, **more)
 
 

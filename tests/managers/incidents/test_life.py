@@ -89,7 +89,7 @@ def test_what_is_over_keeps_only_its_status() -> None:
     over = active().when(sent("a")).when(sent("b")).when(e.CancelIncident())
     left = incident(over)
     assert left.created.parameters == {}
-    assert not (left.runs or left.waiting or left.failed or left.state or left.ending)
+    assert [*left.runs, *left.waiting, *left.failed, *left.state] == []
     assert over.manager.due(left) is None
 
 

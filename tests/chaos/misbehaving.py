@@ -1,0 +1,170 @@
+"""A workflow whose one stage does what the arrival says, nearly all of which is bad."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+
+from pydantic import BaseModel
+
+from workflows import Arrival, Incident, NoParameters, Workflow, seconds
+
+CHANGED = "MISBEHAVING_CODE_CHANGED" in os.environ
+"""Whether this is the code after somebody mended it."""
+BURN = 10.0
+"""Seconds."""
+
+
+class Kept(BaseModel):
+    """How many good arrivals there were."""
+
+    good: int = 0
+
+
+class Text(BaseModel):
+    """A message."""
+
+    text: str
+
+
+class Number(BaseModel):
+    """What a step returned, after the code changed."""
+
+    number: int
+
+
+Moody = Incident[NoParameters, Kept]
+misbehaving = Workflow("misbehaving", version=1, title="Misbehaves", state=Kept)
+
+
+@misbehaving.on_activate
+async def start(incident: Moody) -> None:
+    """Open the endpoint."""
+    await incident.endpoints.push("do", to=do)
+
+
+@misbehaving.stage()
+async def do(incident: Moody, arrival: Arrival) -> None:
+    """Do what arrived."""
+    await DEEDS[arrival.text()](incident)
+
+
+@misbehaving.stage()
+async def hear(incident: Moody, message: Text) -> None:
+    """Be sent to."""
+
+
+async def be_good(incident: Moody) -> None:
+    incident.state.good += 1
+    await incident.data.register(f"good-{incident.state.good}", b"good")
+
+
+async def leave(incident: Moody) -> None:
+    if not CHANGED:
+        os._exit(7)
+    await be_good(incident)
+
+
+async def burn(incident: Moody) -> None:
+    until = time.monotonic() + BURN
+    while time.monotonic() < until:
+        pass
+    await be_good(incident)
+
+
+async def change(incident: Moody) -> None:
+    """Its recorded reply is a text; the changed code wants a number first, and asks for more."""
+    await incident.step(measure)
+    if CHANGED:
+        await incident.step(measure_again)
+    else:
+        await incident.sleep(seconds(600))
+    await be_good(incident)
+
+
+if CHANGED:
+
+    def measure() -> Number:
+        return Number(number=1)
+else:
+
+    def measure() -> str:  # type: ignore[misc]  # the same stage before and after a change
+        return "one"
+
+
+def measure_again() -> int:
+    return 2
+
+
+async def grow(incident: Moody) -> None:
+    """What the changed code calls besides is asked for anew."""
+    said = [await incident.step(say, "one")]
+    if CHANGED:
+        said.append(await incident.step(say, "two"))
+    else:
+        await incident.sleep(seconds(600))
+    await incident.data.register("said", " ".join(said).encode())
+
+
+def say(word: str) -> str:
+    return f"{word} by {os.getpid()}"
+
+
+async def fail(incident: Moody) -> None:
+    raise ValueError("the reading is negative")
+
+
+async def exit_python(incident: Moody) -> None:
+    sys.exit("a library thought that it was a program")
+
+
+async def be_cancelled(incident: Moody) -> None:
+    raise asyncio.CancelledError
+
+
+async def send_too_much(incident: Moody) -> None:
+    for _ in range(100):
+        incident.send(hear, Text(text="x" * 60_000))
+
+
+async def want_no_time(incident: Moody) -> None:
+    await _run(incident, "true", walltime=-5)
+
+
+async def run_job_that_fails(incident: Moody) -> None:
+    await _run(incident, "echo 'no fuel map for this area' >&2; exit 3")
+
+
+async def run_job_that_overruns(incident: Moody) -> None:
+    await _run(incident, "sleep 60", walltime=1)
+
+
+async def run_job_without_result(incident: Moody) -> None:
+    await _run(incident, "true")
+
+
+async def _run(incident: Moody, executable: str, walltime: float = 30) -> None:
+    await incident.simulations.run(
+        "job", executable, outputs=["result.txt"], walltime=seconds(walltime)
+    )
+
+
+DEEDS: dict[str, Callable[[Moody], Awaitable[None]]] = {
+    deed.__name__: deed
+    for deed in (
+        be_good,
+        leave,
+        burn,
+        change,
+        grow,
+        fail,
+        exit_python,
+        be_cancelled,
+        send_too_much,
+        want_no_time,
+        run_job_that_fails,
+        run_job_that_overruns,
+        run_job_without_result,
+    )
+}

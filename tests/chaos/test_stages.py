@@ -1,0 +1,112 @@
+"""Stages that kill their process, keep a core busy, or are changed while they wait."""
+
+import signal
+import statistics
+import time
+from functools import partial
+
+import pytest
+
+from tests.chaos.misbehaving import BURN
+from tests.chaos.rig import Rig
+from tests.chaos.site import Site
+
+WORKFLOWS = {"VESTEC_WORKFLOWS": "tests.chaos.misbehaving:misbehaving"}
+CHANGED = {**WORKFLOWS, "MISBEHAVING_CODE_CHANGED": "yes"}
+
+
+@pytest.fixture
+def site(rig: Rig) -> Site:
+    """A system that runs the misbehaving workflow."""
+    site = Site(rig, **WORKFLOWS)
+    site.add_administrator()
+    site.log_in()
+    return site
+
+
+def change_the_code(site: Site) -> Site:
+    """Kill the system, and start one whose workflow is another."""
+    site.process.send(signal.SIGKILL)
+    assert site.process.ended_by(signal.SIGKILL)
+    changed = Site(site.rig, **CHANGED)
+    changed.log_in()
+    return changed
+
+
+def test_a_stage_that_ends_its_process_fails_after_a_few_runs(site: Site) -> None:
+    id = site.incident("misbehaving")
+    site.push(id, "do", b"leave")
+    ends = 0
+    while site.process.ends(2.0):
+        ends += 1
+        assert ends < 10, site.process.said()
+        site.process = site.rig.serve(**WORKFLOWS)
+    site = Site(site.rig, **WORKFLOWS) if site.process.ends(0) else site
+    line = site.line(id, "its process ended", "may have caused that")
+    assert line["next"] == "Look at the error, then retry the stage or cancel the incident."
+    assert (ends, site.show(id)["status"]) == (5, "ERROR")
+    site = change_the_code(site)
+    assert site.ask("POST", f"/api/v1/incidents/{id}/retry", {})["status"] == "ACTIVE"
+    site.until("the mended stage ran", lambda: "good-1" in site.data_sets(id))
+
+
+def test_a_stage_that_keeps_a_core_busy_makes_nothing_late(site: Site) -> None:
+    busy, other = site.incident("misbehaving"), site.incident("simple")
+    site.push(busy, "do", b"burn")
+    until = time.monotonic() + BURN - 2
+    answers, registered = [], []
+    while time.monotonic() < until:
+        before = time.monotonic()
+        site.push(other, "data", b"x")
+        answers.append(time.monotonic() - before)
+        count = len(answers)
+        site.until("its stage ran", partial(_has_data_sets, site, other, count))
+        registered.append(time.monotonic() - before)
+    assert site.data_sets(busy) == {}
+    print(f"answered {statistics.median(answers):.3f} {max(answers):.3f}")
+    print(f"registered {statistics.median(registered):.3f} {max(registered):.3f}")
+    assert max(answers) < 2.0
+    assert statistics.median(registered) < 1.0
+    assert max(registered) < 4.0
+    site.until("it is done", lambda: "good-1" in site.data_sets(busy))
+    said = site.process.said()
+    assert "keeps its loop busy" in said
+    assert "taking over again" not in said
+    assert "lease not renewed" not in said
+
+
+def test_a_recorded_reply_that_fits_no_longer_fails_the_stage_loudly(site: Site) -> None:
+    id = site.incident("misbehaving")
+    site.push(id, "do", b"change")
+    wait_until_it_sleeps(site, id)
+    site = change_the_code(site)
+    site.line(id, "CodeChanged", "the recorded result of step measure fits no longer")
+    assert site.show(id)["status"] == "ERROR"
+    site.push(id, "do", b"be_good")
+    site.until("others go on", lambda: "good-1" in site.data_sets(id))
+
+
+def test_what_changed_code_calls_besides_is_asked_for_anew(site: Site) -> None:
+    id = site.incident("misbehaving")
+    site.push(id, "do", b"grow")
+    wait_until_it_sleeps(site, id)
+    first = site.process.process.pid
+    site = change_the_code(site)
+    site.until("it ends", lambda: "said" in site.data_sets(id))
+    (found,) = site.show(id, "data-sets")["items"]
+    said = site.text(f"/api/v1/data-sets/{found['id']}/content")
+    assert said == f"one by {first} two by {site.process.process.pid}"
+
+
+def _has_data_sets(site: Site, id: str, least: int) -> bool:
+    return len(site.data_sets(id)) >= least
+
+
+def wait_until_it_sleeps(site: Site, id: str) -> None:
+    """Wait until a stage sleeps: until then its steps may not be recorded."""
+
+    def asleep() -> bool:
+        events = site.show(id, "timeline")["items"]
+        return any("sleep" in str(event) for event in events)
+
+    site.until("the stage sleeps", asleep)

@@ -1,0 +1,224 @@
+"""How runs end, conflict, are tried again, resumed and given up."""
+
+from uuid import UUID
+
+import pytest
+
+from events import incidents as e
+from events.incidents import IncidentStatus
+from events.values import Document, Note
+from managers.incidents import FailRun, Incident, LookAtClock, RecordStep, ResumeRun
+from managers.incidents.inputs import RejectedArrival
+from managers.incidents.runs import REFUSALS_TOLD, STARTS_WITHOUT_PROGRESS
+from tests.managers.incidents.site import (
+    active,
+    arrival,
+    arrives,
+    asks,
+    finished,
+    incident,
+    run,
+    sent,
+    status,
+)
+from tests.managers.scenario import NOW, Scenario
+
+
+def at_work(stage: str = "plain") -> Scenario[Incident]:
+    return active().when(sent(stage))
+
+
+def fails(of: Scenario[Incident], stage: str, *forget: str, final: bool = False) -> FailRun:
+    one = run(of, stage)
+    return FailRun(one.id, one.attempt, "it broke", "Traceback", forget, final)
+
+
+def records(of: Scenario[Incident], stage: str, call: str, value: int = 1) -> RecordStep:
+    one = run(of, stage)
+    return RecordStep(one.id, one.attempt, call, "step f", Document(json_value=value))
+
+
+def one(value: int) -> dict[str, Document]:
+    return {"field": Document(json_value=value)}
+
+
+# State, notes and refusals leave with the completion.
+
+
+def test_a_stage_leaves_its_state_and_its_notes() -> None:
+    end = at_work()
+    note = Note(text="look")
+    end.when(finished(end, "plain", state=one(1), notes=[note])).then(
+        e.StageCompleted, e.Noted(note=note)
+    )
+    assert incident(end).state == one(1)
+
+
+def test_who_set_what_another_one_set_meanwhile_starts_again_and_keeps_its_answers() -> None:
+    two = active().when(sent("plain")).when(sent("flaky"))
+    two.when(records(two, "flaky", "f")).later(5)
+    two.when(finished(two, "plain", state=one(1)))
+    two.when(finished(two, "flaky", state=one(2))).then(e.StageConflicted, e.StageStarted)
+    again = run(two, "flaky")
+    assert (again.attempt, again.at, again.state) == (2, NOW, one(1))
+    assert again.calls.keys() == {"f"}
+    two.when(finished(two, "flaky", state=one(2))).then(e.StageCompleted)
+    assert incident(two).state == one(2)
+
+
+def test_who_set_other_fields_conflicts_with_nobody() -> None:
+    two = active().when(sent("plain")).when(sent("flaky"))
+    two.when(finished(two, "plain", state=one(1)))
+    other = {"other": Document(json_value=2)}
+    two.when(finished(two, "flaky", state=other)).then(e.StageCompleted)
+    assert incident(two).state == {**one(1), **other}
+
+
+def test_a_conflict_is_no_failed_attempt() -> None:
+    two = active().when(sent("plain")).when(sent("flaky"))
+    two.when(finished(two, "plain", state=one(1))).when(finished(two, "flaky", state=one(2)))
+    for _ in range(2):
+        two.when(fails(two, "flaky")).then(e.StageAttemptFailed)
+        two.later(60).when(LookAtClock()).then(e.StageStarted)
+    two.when(fails(two, "flaky")).then(e.StageFailed)
+
+
+def test_refused_arrivals_say_where_they_came_in() -> None:
+    end = active().when(arrives("plain"))
+    rejected = RejectedArrival(arrival().id, "row 3: no latitude")
+    end.when(finished(end, "plain", rejected=[rejected])).then(
+        e.StageCompleted,
+        e.ArrivalRejected(
+            arrival=arrival().id,
+            reason="row 3: no latitude",
+            run=run(active().when(arrives("plain")), "plain").id,
+            endpoint="hot",
+        ),
+    )
+
+
+def test_of_many_refused_rows_of_one_arrival_the_rest_is_counted() -> None:
+    end = active().when(arrives("plain"))
+    many = [RejectedArrival(arrival().id, f"row {row}") for row in range(1234)]
+    end.when(finished(end, "plain", rejected=[*many, RejectedArrival(None, "and this")]))
+    told = [event.reason for event in end.effects if isinstance(event, e.ArrivalRejected)]
+    assert told[:REFUSALS_TOLD] == [f"row {row}" for row in range(REFUSALS_TOLD)]
+    assert told[REFUSALS_TOLD:] == ["and this", "1184 more refusals of the same arrival"]
+
+
+# Failures.
+
+
+def test_a_failure_is_tried_again_after_longer_and_longer_waits() -> None:
+    flaky = at_work("flaky")
+    for wait in (3, 6):
+        flaky.when(fails(flaky, "flaky")).then(e.StageAttemptFailed)
+        assert flaky.manager.due(incident(flaky)) == flaky.now + wait
+        assert not flaky.manager.under_way(incident(flaky))
+        flaky.later(wait - 1).when(LookAtClock()).then()
+        flaky.later(1).when(LookAtClock()).then(e.StageStarted)
+        assert run(flaky, "flaky").at == NOW
+    flaky.when(fails(flaky, "flaky")).then(e.StageFailed)
+    assert status(flaky) == IncidentStatus.ERROR
+
+
+def test_an_attempt_that_failed_is_not_heard_any_more() -> None:
+    flaky = at_work("flaky")
+    late, question = finished(flaky, "flaky"), asks(flaky, "flaky", "x")
+    flaky.when(fails(flaky, "flaky")).then(e.StageAttemptFailed)
+    flaky.when(late).rejected("not current")
+    flaky.when(question).rejected("not current")
+
+
+def test_a_retry_keeps_successes_but_not_what_was_part_of_the_failure() -> None:
+    flaky = at_work("flaky")
+    for call in ("good", "bad"):
+        flaky.when(records(flaky, "flaky", call))
+    flaky.when(asks(flaky, "flaky", "open")).when(asks(flaky, "flaky", "refused"))
+    refused = e.AnswerCall(run=run(flaky, "flaky").id, call="refused", error="no")
+    flaky.when(refused).then(e.CallAnswered)
+    flaky.when(fails(flaky, "flaky", "bad")).later(3).when(LookAtClock()).then(e.StageStarted)
+    again = run(flaky, "flaky")
+    assert again.calls.keys() == {"good"}
+    assert again.forgotten == {"bad": 1, "refused": 1}
+
+
+def test_a_final_failure_is_not_tried_again() -> None:
+    flaky = at_work("flaky")
+    flaky.when(fails(flaky, "flaky", final=True)).then(e.StageFailed)
+    assert status(flaky) == IncidentStatus.ERROR
+
+
+def test_while_a_stage_is_failed_all_others_go_on() -> None:
+    failed = at_work()
+    failed.when(fails(failed, "plain")).when(sent("a")).then(e.MessageQueued, e.StageStarted)
+    failed.when(arrives("b")).then(e.MessageQueued)
+    failed.when(finished(failed, "a")).then(e.StageCompleted, e.StageStarted)
+
+
+def test_an_operator_retries_a_failed_stage_which_keeps_its_successes() -> None:
+    failed = at_work("flaky")
+    failed.when(records(failed, "flaky", "good")).when(records(failed, "flaky", "bad"))
+    id = run(failed, "flaky").id
+    failed.when(fails(failed, "flaky", "bad", final=True))
+    failed.when(e.RetryStage(run=id)).then(e.StageRetried(run=id), e.StageStarted)
+    again = run(failed, "flaky")
+    assert (again.id, again.attempt, again.failures) == (id, 2, 0)
+    assert again.calls.keys() == {"good"}
+    assert again.forgotten == {"bad": 1}
+    assert status(failed) == IncidentStatus.ACTIVE
+    failed.when(fails(failed, "flaky")).then(e.StageAttemptFailed)
+
+
+def test_a_retried_stage_comes_first_in_its_lane() -> None:
+    lane = active().when(sent("a", 1)).when(sent("b", 2)).when(sent("a", 3))
+    lane.when(fails(lane, "a")).then(e.StageFailed, e.StageStarted)
+    lane.when(e.RetryStage()).then(e.StageRetried)
+    lane.when(finished(lane, "b")).then(e.StageCompleted, e.StageStarted)
+    assert run(lane, "a").message.body.json_value == 1
+
+
+def test_the_incident_stays_in_error_until_the_last_failed_stage_is_retried() -> None:
+    two = at_work()
+    first = run(two, "plain").id
+    two.when(fails(two, "plain")).when(sent("a")).when(fails(two, "a"))
+    two.when(e.RetryStage(run=first))
+    assert status(two) == IncidentStatus.ERROR
+    two.when(e.RetryStage()).then(e.StageRetried, e.StageStarted)
+    assert status(two) == IncidentStatus.ACTIVE
+
+
+@pytest.mark.parametrize("wanted", [None, UUID(int=9)])
+def test_there_must_be_something_to_retry(wanted: UUID | None) -> None:
+    at_work().when(e.RetryStage(run=wanted)).rejected("no such failed stage")
+
+
+# Crashes.
+
+
+def test_a_stage_that_seems_to_kill_its_process_is_failed_after_a_few_runs() -> None:
+    crashing = at_work("flaky")
+    id = run(crashing, "flaky").id
+    for starts in range(2, STARTS_WITHOUT_PROGRESS + 1):
+        crashing.when(ResumeRun(id)).then(e.StageResumed(run=id, starts=starts))
+    crashing.when(ResumeRun(id)).then(e.StageFailed)
+    assert "may have caused" in str(incident(crashing).failed[id].error)
+
+
+def test_progress_clears_a_stage_of_blame() -> None:
+    crashing = at_work()
+    id = run(crashing, "plain").id
+    for step in range(2 * STARTS_WITHOUT_PROGRESS):
+        crashing.when(ResumeRun(id)).then(e.StageResumed)
+        crashing.when(records(crashing, "plain", f"f {step}"))
+
+
+def test_who_waits_for_somebody_else_is_not_blamed() -> None:
+    waiting = at_work()
+    assert [*waiting.manager.resume(incident(waiting))] == [ResumeRun(run(waiting, "plain").id)]
+    waiting.when(asks(waiting, "plain", "x"))
+    assert [*waiting.manager.resume(incident(waiting))] == []
+
+
+def test_a_run_that_is_over_is_not_resumed() -> None:
+    at_work().when(ResumeRun(UUID(int=9))).then()
