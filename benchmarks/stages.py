@@ -17,10 +17,9 @@ from benchmarks.result import Result
 from bus import HybridClock, Log, partition_of
 from bus.cache import CachedLog
 from bus.epochs import START
-from events.envelope import events_topic, recorded
+from events.envelope import Issued, commands_topic, encode_issued, events_topic, recorded
 from events.incidents import ActivateIncident, CreateIncident, IncidentEnded
-from events.values import Command, Context, IncidentId
-from interfaces.issuing import Write, issue
+from events.values import Context, IncidentId
 from managers.blobs import BlobStore
 from managers.everyone import declare_topics
 from managers.incidents import incident_manager
@@ -73,10 +72,7 @@ async def play_round(log: Log, clock: HybridClock) -> float:
         for partition in range(PARTITIONS)
     ]
     started = time.perf_counter()
-    for incident in incidents:
-        create = CreateIncident(incident=incident, kind=chain.kind, name="chain")
-        await _issue(log, clock, incident, create)
-        await _issue(log, clock, incident, ActivateIncident())
+    await asyncio.gather(*(_begin(log, clock, p, incidents) for p in range(PARTITIONS)))
     await asyncio.gather(*ends)
     return INCIDENTS * LINKS / (time.perf_counter() - started)
 
@@ -98,5 +94,22 @@ async def _ended(log: Log, partition: int, incidents: set[IncidentId]) -> None:
             await log.wait(topic, partition, offset)
 
 
-async def _issue(log: Log, clock: HybridClock, key: str, command: Command) -> None:
-    await issue(log, clock, Write(uuid4(), Context.INCIDENTS, key, command), "benchmark")
+async def _begin(log: Log, clock: HybridClock, partition: int, incidents: list[IncidentId]) -> None:
+    """Create and activate those incidents that live in the partition, in one append."""
+    mine = [one for one in incidents if partition_of(one, PARTITIONS) == partition]
+    commands = [
+        (incident, command)
+        for incident in mine
+        for command in (
+            CreateIncident(incident=incident, kind=chain.kind, name="chain"),
+            ActivateIncident(),
+        )
+    ]
+    records = [
+        encode_issued(
+            incident, Issued(id=id, time=clock.now(), actor="", correlation=id, command=c)
+        )
+        for incident, c in commands
+        if (id := uuid4())
+    ]
+    await log.append(commands_topic(Context.INCIDENTS), partition, records)

@@ -19,7 +19,7 @@ from events.incidents import IncidentCommand, IncidentEvent
 from events.machines import MachineCommand, MachineEvent
 from events.operations import OperationCommand, OperationEvent
 from events.simulations import SimulationCommand, SimulationEvent
-from events.upcasting import upcast
+from events.upcasting import UPCASTERS, is_old, upcast
 from events.users import UserCommand, UserEvent
 from events.values import Context, Event, IncidentId, Value
 
@@ -162,9 +162,12 @@ def encode(commit: Commit) -> Record:
 def decode(record: Record) -> Commit:
     """The commit in a record; old versions of its events are brought up to date."""
     try:
-        return _COMMIT.validate_json(record.value)
+        commit = _COMMIT.validate_json(record.value)
     except ValidationError:
         return _COMMIT.validate_python(upcast(record.value))
+    if UPCASTERS and any(is_old(type(event).__name__, event.version) for event in commit.events):
+        return _COMMIT.validate_python(upcast(record.value))
+    return commit
 
 
 def encode_issued(key: str, issued: Issued) -> Record:

@@ -14,6 +14,11 @@ UPCASTERS: dict[tuple[str, int], Callable[[JsonObject], JsonObject]] = {}
 """By (type, version); there is none yet, every event is at its first version."""
 
 
+def is_old(type: str, version: int) -> bool:
+    """Whether a newer version of the event took its place, though it may still look the same."""
+    return (type, version) in UPCASTERS
+
+
 def upcast(value: bytes) -> JsonObject:
     """A commit's JSON with all of its events at their newest version."""
     commit: JsonObject = json.loads(value)

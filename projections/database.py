@@ -26,8 +26,14 @@ UNAVAILABLE = (
     asyncpg.InsufficientResourcesError,
     asyncpg.PostgresSystemError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
 )
 """What is raised while PostgreSQL is away, starting or stopping: wait and try again."""
+
+
+_STOPPED = "5s"
+"""A process that is silent for so long inside a transaction loses it, and with it its locks: it was
+stopped, and others would wait for it for ever."""
 
 
 class Queries(Protocol):
@@ -62,7 +68,12 @@ class Pool(Queries, Protocol):
 async def open_pool(url: str, size: int = 16) -> AsyncIterator[Pool]:
     """At most `size` connections; every statement has 60 s."""
     async with asyncpg.create_pool(
-        url, min_size=1, max_size=size, command_timeout=60, init=_prepare
+        url,
+        min_size=1,
+        max_size=size,
+        command_timeout=60,
+        init=_prepare,
+        server_settings={"idle_in_transaction_session_timeout": _STOPPED},
     ) as pool:
         yield pool
 

@@ -6,8 +6,12 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from events.incidents import Arrival as Recorded
+from events.values import Blob
 from managers.blobs import BlobStore
 from workflows.errors import NotText
+
+Bytes = bytes
+"""Inside the class below, `bytes` is its method."""
 
 
 class Arrival(BaseModel):
@@ -37,6 +41,12 @@ class Arrival(BaseModel):
         )
         arrival._recorded, arrival._blobs = recorded, blobs
         return arrival
+
+    @property
+    def content(self) -> Blob | Bytes:
+        """What came, as data sets and simulations take it: what is large is not read for that."""
+        content = self._recorded.content
+        return content.inline or b"" if content.blob is None else content.blob
 
     def bytes(self) -> bytes:
         """What came. Read large arrivals in a step: this blocks while it reads."""

@@ -1,5 +1,6 @@
 """Endpoints, as stages ask for them: where data arrives for which stage."""
 
+import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
@@ -49,21 +50,22 @@ class Endpoints(Asking, Generic[P, S]):
         to: "Receiving[P, S]",
         when_changed: bool = True,
         name: str | None = None,
-    ) -> None:
+    ) -> str:
         """Fetch a URL on a period; with `when_changed` only what is new arrives.
 
-        The endpoint is called `name`, or as its stage: give two pulls of a stage different names.
+        Returns the endpoint's name: `name`, or one made of the stage's name and the URL's digest.
         """
-        await self._open(
-            Endpoint(
-                incident=self._incident,
-                name=name or to.name,
-                stage=own_name(to, self._kind),
-                url=HttpUrl(url),
-                period=every.total_seconds(),
-                when_changed=when_changed,
-            )
+        stage = own_name(to, self._kind)
+        endpoint = Endpoint(
+            incident=self._incident,
+            name=name or f"{stage[:80]}-{hashlib.sha256(url.encode()).hexdigest()[:8]}",
+            stage=stage,
+            url=HttpUrl(url),
+            period=every.total_seconds(),
+            when_changed=when_changed,
         )
+        await self._open(endpoint)
+        return endpoint.name
 
     async def remove(self, name: str) -> None:
         """Close an endpoint; what arrived before is still delivered."""

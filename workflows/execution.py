@@ -1,5 +1,6 @@
 """One run of a stage's code, from its message to what it leaves behind."""
 
+import asyncio
 import inspect
 import traceback
 from collections.abc import Mapping
@@ -37,9 +38,17 @@ async def execute(
     try:
         workflow, stage = _find(workflows, record, run)
         return await _execute(workflow, stage, record, talk)
-    except Exception as error:
+    except BaseException as error:
+        if _was_told_to_end():
+            raise
         refusal = next((leaf for leaf in _leaves(error) if isinstance(leaf, Reject)), None)
         return _rejected(run, str(refusal)) if refusal else failure(run, error)
+
+
+def _was_told_to_end() -> bool:
+    """A stage that raises `CancelledError` or `SystemExit` by itself failed, like any other."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _rejected(run: Run, reason: str) -> FinishRun:
@@ -50,7 +59,7 @@ def _rejected(run: Run, reason: str) -> FinishRun:
     return FinishRun(run.id, run.attempt, rejected=whole)
 
 
-def failure(run: Run, error: Exception) -> FailRun:
+def failure(run: Run, error: BaseException) -> FailRun:
     """What an exception means for the run."""
     leaves = list(_leaves(error))
     forget = {call for leaf in leaves if isinstance(leaf, SimulationFailed) for call in leaf.calls}
@@ -58,11 +67,19 @@ def failure(run: Run, error: Exception) -> FailRun:
     return FailRun(
         run.id,
         run.attempt,
-        _cut("; ".join(f"{type(leaf).__name__}: {leaf}" for leaf in leaves)),
+        _cut("; ".join(map(_sentence, leaves))),
         "".join(traceback.format_exception(error))[-_TRACEBACK_CHARACTERS:],
         tuple(sorted(forget)),
         final,
     )
+
+
+def _sentence(error: BaseException) -> str:
+    said = str(error)
+    if isinstance(error, ValidationError):
+        wrong = error.errors(include_url=False)
+        said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in wrong)
+    return f"{type(error).__name__}: {said}".rstrip(": ")
 
 
 def _cut(text: str) -> str:

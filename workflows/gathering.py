@@ -13,8 +13,10 @@ async def gather(calls: Sequence[Awaitable[R]], at_most: int) -> list[R]:
     room = asyncio.Semaphore(at_most)
 
     async def one(call: Awaitable[R]) -> R:
-        async with room:
-            return await call
+        await room.acquire()
+        result = await call
+        room.release()  # not after an error: who waits for room then is not wanted any more
+        return result
 
     try:
         async with asyncio.TaskGroup() as group:

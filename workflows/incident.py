@@ -6,7 +6,7 @@ stage's completion, or not at all.
 
 import inspect
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
 from uuid import UUID, uuid5
@@ -62,12 +62,20 @@ class Incident(Generic[P, S]):
 
     # Recorded: asked once, however often the stage runs.
 
+    @overload
     async def step(
         self,
-        function: Callable[Args, R] | Callable[Args, Awaitable[R]],
+        function: Callable[Args, Coroutine[Any, Any, R]],
         *args: Args.args,
         **kwargs: Args.kwargs,
-    ) -> R:
+    ) -> R: ...
+
+    @overload
+    async def step(
+        self, function: Callable[Args, R], *args: Args.args, **kwargs: Args.kwargs
+    ) -> R: ...
+
+    async def step(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """The result of a function, recorded: it is not run again. Plain ones run in a worker.
 
         Arguments and result must be JSON, pydantic models or dataclasses; the function's return
@@ -76,7 +84,7 @@ class Incident(Generic[P, S]):
         name = f"step {getattr(function, '__name__', 'function')}"
         talk = self._conversation
         key = talk.key(name, args, kwargs)
-        adapter: TypeAdapter[R] = _result_type(function)
+        adapter = _result_type(function)
         if call := talk.recorded(key):
             return _fitting(adapter, name, await talk.value(call))
         with talk.stopwatch.working():

@@ -73,7 +73,7 @@ class LoopThread:
         self._loop.set_default_executor(executor)
         self._mailbox = Mailbox(self._loop)
         self.call = self._mailbox.call
-        threading.Thread(target=self._loop.run_forever, name="workflows", daemon=True).start()
+        threading.Thread(target=self._run, name="workflows", daemon=True).start()
 
     def busy_with(self) -> str | None:
         task = asyncio.current_task(self._loop)
@@ -81,3 +81,11 @@ class LoopThread:
 
     def close(self) -> None:
         self.call(self._loop.stop)
+
+    def _run(self) -> None:
+        """Until it is closed: `sys.exit` in a stage ends that stage, not the loop of all others."""
+        while True:
+            try:
+                return self._loop.run_forever()
+            except (SystemExit, KeyboardInterrupt):
+                continue

@@ -50,8 +50,8 @@ def kept(ctx: typer.Context, *, make: bool = False) -> AbstractAsyncContextManag
 class Desk:
     """Takes commands to their managers."""
 
-    def __init__(self, storage: Storage, reader: Reader) -> None:
-        self.storage, self._reader = storage, reader
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
 
     async def carry_out(
         self,
@@ -78,20 +78,21 @@ class Desk:
     async def _word(self, wanted: Write, place: tuple[int, int]) -> Outcome | None:
         if _surely_alone(self.storage.settings):
             return None
-        try:
-            async with asyncio.timeout(WAIT):
-                found = await outcome(self._reader, wanted, ACTOR, place)
-                await shown(self._reader, found, wanted.shown_by)
-        except TimeoutError:
-            return None
-        return found
+        async with open_reader(Reader(self.storage.pool)) as reader:
+            try:
+                async with asyncio.timeout(WAIT):
+                    found = await outcome(reader, wanted, ACTOR, place)
+                    await shown(reader, found, wanted.shown_by)
+            except TimeoutError:
+                return None
+            return found
 
 
 @asynccontextmanager
 async def desk(ctx: typer.Context, *, make: bool = False) -> AsyncIterator[Desk]:
     """A desk for the command's system."""
-    async with kept(ctx, make=make) as storage, open_reader(Reader(storage.pool)) as reader:
-        yield Desk(storage, reader)
+    async with kept(ctx, make=make) as storage:
+        yield Desk(storage)
 
 
 def _surely_alone(settings: Settings) -> bool:

@@ -6,15 +6,16 @@ ones go to the blob store as they come in, and are never whole in memory.
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from uuid import UUID
 
 from aiohttp import web
 from pydantic import BaseModel, Field
 
-from bus import Doubt
+from bus import Doubt, LogError
 from events.endpoints import ReceivePush
-from events.incidents import Arrival
-from events.values import INLINE_BYTES, Content, Context
+from events.incidents import Arrival, TakeNote
+from events.values import INLINE_BYTES, Content, Context, Note
 from interfaces.external_data.endpoint_cache import EndpointCache
 from interfaces.gateway import Edge, Verifier
 from interfaces.gateway.exchange import answer, idempotency_key
@@ -75,7 +76,7 @@ class _Push:
             id=id,
             endpoint=endpoint.name,
             received=self._edge.wall(),
-            content=await self._content(request),
+            content=await self._taken(request, endpoint),
             source="HTTP push",
         )
         crash_point("before push is kept")
@@ -96,6 +97,19 @@ class _Push:
                 "This endpoint wants its secret, as a Bearer token or as ?key=….",
                 headers={"WWW-Authenticate": "Bearer"},
             )
+
+    async def _taken(self, request: web.Request, endpoint: OpenEndpoint) -> Content:
+        """The body; the incident's operators are told of one that is refused. Raises `Problem`."""
+        try:
+            return await self._content(request)
+        except Problem as problem:
+            text = f"a push to {endpoint.name} was refused: {problem.detail}"
+            told = TakeNote(note=Note(level="warning", text=text))
+            edge, incident = self._edge, endpoint.incident
+            with suppress(Doubt, LogError):
+                write = Write(edge.new_id(), Context.INCIDENTS, incident, told)
+                await issue(edge.log, edge.clock, write, ACTOR)
+            raise
 
     async def _content(self, request: web.Request) -> Content:
         """The body, in the arrival itself or in the blob store. Raises `Problem`."""

@@ -120,9 +120,8 @@ def changed(was: Simulations, event: "OfOne") -> Simulation:
 
 def _ranked(was: Simulations, now: Simulation) -> Simulation:
     """The first completion of a group counts, all later ones are beaten."""
-    completed = now.state == JobState.COMPLETED and not was.by_id[now.id].completed_first
-    others = completed and any(rival.completed_first for rival in was.rivals(now))
-    return replace(now, beaten=True) if others else now
+    late = now.state == JobState.COMPLETED and any(r.completed_first for r in was.rivals(now))
+    return replace(now, beaten=True) if late else now
 
 
 OfOne = (

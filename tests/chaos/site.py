@@ -58,19 +58,28 @@ class Site:
         status: int = 200,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """What it answers; it must be of that status. `body` is JSON, bytes, or chunks of them."""
-        data = body if isinstance(body, bytes | Iterator) else json.dumps(body).encode()
+        """The JSON it answers; it must be of that status."""
+        return json.loads(self.text(method, path, body, status, headers))
+
+    def text(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> str:
+        """What it answers; `body` is bytes, chunks of them, or else JSON."""
+        data = body if isinstance(body, bytes | Iterator | None) else json.dumps(body).encode()
         given = {"Authorization": f"Bearer {self._token}", **(headers or {})}
-        request = urllib.request.Request(
-            self.url + path, None if body is None else data, given, method=method
-        )
+        request = urllib.request.Request(self.url + path, data, given, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
-                got, text = answer.status, answer.read()
+                got, text = answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
-            got, text = error.code, error.read()
-        assert got == status, f"{path} answered {got}: {text!r}"
-        return json.loads(text)
+            got, text = error.code, error.read().decode()
+        assert got == status, f"{path} answered {got}: {text}"
+        return text
 
     def incident(self, kind: str, **parameters: object) -> str:
         """A new incident, active, its endpoints open."""
@@ -85,11 +94,18 @@ class Site:
         return any(run["status"] == "completed" for run in runs)
 
     def push(
-        self, id: str, endpoint: str, body: bytes | Iterator[bytes], status: int = 202, **more: str
+        self,
+        id: str,
+        endpoint: str,
+        body: bytes | Iterator[bytes],
+        status: int = 202,
+        size: int | None = None,
     ) -> Any:
-        """Post to an endpoint that may have been opened a moment ago."""
-        path, headers = f"/EDI/{endpoint}{id}", {"Idempotency-Key": str(uuid4()), **more}
-        return self.ask("POST", path, body, status, headers)
+        """Post to an endpoint; `size` is what is declared of chunks."""
+        headers = {"Idempotency-Key": str(uuid4())}
+        if size is not None:
+            headers["Content-Length"] = str(size)
+        return self.ask("POST", f"/EDI/{endpoint}{id}", body, status, headers)
 
     def show(self, id: str, what: str = "") -> Any:
         """An incident, or one of its pages: `log`, `graph`, `data-sets`, …"""
@@ -101,8 +117,9 @@ class Site:
         return found
 
     def data_sets(self, id: str) -> dict[str, int]:
-        """Names and sizes."""
-        return {one["name"]: one["size"] for one in self.show(id, "data-sets")["items"]}
+        """Names and sizes of those that nothing superseded."""
+        found = self.show(id, "data-sets")["items"]
+        return {one["name"]: one["size"] for one in found if one["superseded_by"] is None}
 
     def until(self, what: str, condition: Callable[[], bool], within: float = 30.0) -> None:
         eventually(what, condition, within)

@@ -94,7 +94,7 @@ def test_what_changed_code_calls_besides_is_asked_for_anew(site: Site) -> None:
     site = change_the_code(site)
     site.until("it ends", lambda: "said" in site.data_sets(id))
     (found,) = site.show(id, "data-sets")["items"]
-    said = site.text(f"/api/v1/data-sets/{found['id']}/content")
+    said = site.text("GET", f"/api/v1/data-sets/{found['id']}/content")
     assert said == f"one by {first} two by {site.process.process.pid}"
 
 

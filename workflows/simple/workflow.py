@@ -26,7 +26,7 @@ async def data(incident: Incident[NoParameters, Kept], arrival: Arrival) -> None
     """Make what arrived a data set."""
     incident.state.files += 1
     await incident.data.register(
-        f"data-{incident.state.files}", arrival.bytes(), media_type=arrival.media_type
+        f"data-{incident.state.files}", arrival.content, media_type=arrival.media_type
     )
 
 

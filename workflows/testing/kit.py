@@ -65,8 +65,10 @@ class Kit:
         self._events: list[Recorded] = []
         self._incidents: dict[str, Incident] = {}
 
-    async def start(self, parameters: Mapping[str, JsonValue] | None = None) -> IncidentId:
-        """Create and activate an incident, and see it settle."""
+    async def start(
+        self, parameters: Mapping[str, JsonValue] | None = None, settle: bool = True
+    ) -> IncidentId:
+        """Create and activate an incident, and see it settle, unless `settle` is false."""
         incident = IncidentId(str(UUID(int=random.Random(self._arrivals).getrandbits(128))))
         self._arrivals += 1
         create = i.CreateIncident(
@@ -77,7 +79,8 @@ class Kit:
         )
         await self.issue(Context.INCIDENTS, incident, create)
         await self.issue(Context.INCIDENTS, incident, i.ActivateIncident())
-        await self.settle(incident)
+        if settle:
+            await self.settle(incident)
         return incident
 
     async def push(

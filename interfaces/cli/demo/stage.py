@@ -45,8 +45,10 @@ class Stage:
     async def set_up(self) -> None:
         """The machine and the incident, if they are not there yet."""
         settings = local_machine(self.system.storage.settings.data)
-        if not any(machine.name == MACHINE for machine in await list_machines(self._pool)):
+        known = {machine.name: machine.enabled for machine in await list_machines(self._pool)}
+        if MACHINE not in known:
             await self._issue(Context.MACHINES, FLEET, AddMachine(settings=settings))
+        if not known.get(MACHINE):
             await self._issue(Context.MACHINES, FLEET, EnableMachine(name=MACHINE))
         if await find_incident(self._pool, self.incident) is None:
             create = i.CreateIncident(

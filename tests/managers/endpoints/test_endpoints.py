@@ -1,47 +1,133 @@
-"""Arrivals at endpoints: what comes twice arrives once."""
+"""Where data arrives: opened, closed, each arrival once, failures of pulls once."""
 
+from typing import Any
 from uuid import UUID
 
-import pytest
+from pydantic import HttpUrl
 
-from events.endpoints import DataArrived, Endpoint, EndpointOpened, ReceivePush
-from events.incidents import Arrival
-from events.values import Content, Event, IncidentId
-from managers.endpoints.manager import Endpoints, PullBrought, decide, evolve
-from managers.runtime import Given
-from managers.runtime.manager import Input
+from events import endpoints as e
+from events.endpoints import Endpoint
+from events.incidents import AnswerCall, Arrival, DeliverArrival
+from events.users import EnableUser
+from events.values import Content, IncidentId, ReplyTo
+from managers.endpoints import Endpoints, EndpointState, PullBroke, PullBrought, endpoint_manager
+from managers.runtime import Assignment, Work
+from tests.managers.scenario import Scenario, scenario
 
-INCIDENT = IncidentId("one")
-OPENED = EndpointOpened(endpoint=Endpoint(incident=INCIDENT, name="in", stage="s", path="inone"))
-
-
-def arrival(number: int) -> Arrival:
-    content = Content(size=1, inline=b"x")
-    return Arrival(id=UUID(int=number), endpoint="in", received=0.0, content=content, source="test")
+ID = IncidentId("i-1")
+REPLY = ReplyTo(incident=ID, run=UUID(int=9), call="open")
+FEED = HttpUrl("http://feed.example/fires.csv")
 
 
-def told(state: Endpoints | None, input: Input) -> tuple[Endpoints | None, list[Event]]:
-    given = Given(UUID(int=0), 0.0, "", "")
-    events = [effect for effect in decide(state, input, given) if isinstance(effect, Event)]
-    for event in events:
-        state = evolve(state, event)
-    return state, events
+def nobody(assigned: Assignment[Endpoints, EndpointState]) -> Work[EndpointState]:
+    raise AssertionError("a decision has no hands")
 
 
-@pytest.mark.parametrize("between", [0, 1, 100])
-def test_a_push_that_is_sent_twice_arrives_once(between: int) -> None:
-    state = evolve(None, OPENED)
-    for number in range(between + 1):
-        state, events = told(state, ReceivePush(arrival=arrival(number)))
-        assert len(events) == 1
-    assert told(state, ReceivePush(arrival=arrival(0)))[1] == []
+MANAGER = endpoint_manager(nobody)
 
 
-def test_what_a_source_said_last_is_known() -> None:
-    state = evolve(None, OPENED)
-    brought = PullBrought("in", arrival(1), "tag", "monday", "ab" * 32)
-    state, (event,) = told(state, brought)
-    assert isinstance(event, DataArrived)
-    assert state is not None
-    known = state.by_name["in"]
-    assert (known.etag, known.last_modified, known.sha256) == ("tag", "monday", "ab" * 32)
+def opens(name: str = "hot", stage: str = "read", **more: Any) -> e.OpenEndpoint:
+    where = more or {"path": f"{name}{ID}"}
+    endpoint = Endpoint(incident=ID, name=name, stage=stage, **where)
+    return e.OpenEndpoint(endpoint=endpoint, reply_to=REPLY)
+
+
+def pulling() -> Scenario[Endpoints]:
+    return scenario(MANAGER).when(opens("feed", url=FEED, period=60.0))
+
+
+def arrival(number: int, endpoint: str = "hot") -> Arrival:
+    return Arrival(
+        id=UUID(int=number),
+        endpoint=endpoint,
+        received=1.0,
+        content=Content(size=1, inline=b"x"),
+        source="push",
+    )
+
+
+def push(number: int, endpoint: str = "hot") -> e.ReceivePush:
+    return e.ReceivePush(arrival=arrival(number, endpoint))
+
+
+def state(of: Scenario[Endpoints], name: str = "feed") -> EndpointState:
+    assert of.state is not None
+    return of.state.by_name[name]
+
+
+def test_an_endpoint_is_opened_once_and_answered_each_time() -> None:
+    of = scenario(MANAGER).when(opens()).then(e.EndpointOpened, AnswerCall)
+    of.when(opens()).then(AnswerCall)
+    of.when(opens(stage="other")).rejected("there is an endpoint hot already, close it first")
+
+
+def test_it_is_pushed_to_or_pulled_from() -> None:
+    both = opens(path="x", url=FEED, period=60.0)
+    scenario(MANAGER).when(both).rejected("either pushed to a path or pulled from a URL")
+    neither = opens(credential="x")
+    scenario(MANAGER).when(neither).rejected("either pushed to a path or pulled from a URL")
+    scenario(MANAGER).when(opens(url=FEED)).rejected("a pull needs a period")
+
+
+def test_what_arrives_goes_to_its_stage_once() -> None:
+    of = scenario(MANAGER).when(opens()).when(push(1)).then(e.DataArrived, DeliverArrival)
+    of.when(push(1)).then().when(push(2)).then(e.DataArrived, DeliverArrival)
+    assert state(of, "hot").recent == (UUID(int=2), UUID(int=1))
+
+
+def test_only_the_newest_arrivals_are_remembered() -> None:
+    of = scenario(MANAGER).when(opens())
+    for number in range(300):
+        of.when(push(number))
+    assert len(state(of, "hot").recent) == 256
+
+
+def test_where_there_is_no_endpoint_nothing_arrives() -> None:
+    of = scenario(MANAGER).when(push(1)).rejected("there is no endpoint hot (any more)")
+    of.when(opens()).when(e.CloseEndpoint(name="hot", reply_to=REPLY))
+    of.then(e.EndpointClosed, AnswerCall).when(push(1)).rejected("no endpoint hot")
+    assert of.state is None
+    of.when(e.CloseEndpoint(name="hot", reply_to=REPLY)).then(AnswerCall)
+
+
+def test_with_the_incident_all_are_closed() -> None:
+    of = scenario(MANAGER).when(opens("one")).when(opens("two"))
+    of.when(e.CloseAllEndpoints()).then(e.EndpointClosed(name="one"), e.EndpointClosed(name="two"))
+    assert of.state is None
+    of.when(e.CloseAllEndpoints()).then()
+
+
+def test_only_pulls_are_work() -> None:
+    of = pulling().when(opens())
+    assert of.state is not None
+    assert [*MANAGER.under_way(of.state)] == ["feed"]
+
+
+def test_a_pull_remembers_what_its_source_said_of_the_newest() -> None:
+    brought = PullBrought("feed", arrival(1, "feed"), '"e1"', "yesterday", "0" * 64)
+    of = pulling().when(brought).then(e.DataArrived, DeliverArrival)
+    assert (state(of).etag, state(of).last_modified, state(of).sha256) == (
+        '"e1"',
+        "yesterday",
+        "0" * 64,
+    )
+    of.when(PullBrought("feed")).then()
+
+
+def test_a_row_of_failures_is_told_once_and_so_is_its_end() -> None:
+    of = pulling().when(PullBroke("feed", "404")).then(e.PullFailed)
+    of.when(PullBroke("feed", "404")).then().when(PullBroke("feed", "500")).then(e.PullFailed)
+    of.when(PullBrought("feed")).then(e.PullRecovered).when(PullBrought("feed")).then()
+    of.when(PullBroke("feed", "404"))
+    brought = PullBrought("feed", arrival(1, "feed"))
+    of.when(brought).then(e.PullRecovered, e.DataArrived, DeliverArrival)
+
+
+def test_a_pull_that_outlived_its_endpoint_is_not_heard() -> None:
+    of = pulling().when(e.CloseAllEndpoints())
+    of.when(PullBroke("feed", "404")).rejected("no endpoint feed")
+    of.when(PullBrought("feed")).rejected("no endpoint feed")
+
+
+def test_commands_of_somebody_else_are_refused() -> None:
+    scenario(MANAGER).when(EnableUser(user=UUID(int=1))).rejected("do not take EnableUser")

@@ -1,0 +1,177 @@
+"""Which machines there are, and where a simulation runs best."""
+
+from typing import Any
+from uuid import UUID
+
+from events import machines as e
+from events.jobs import JobState
+from events.machines import MachineLoad, MachineSettings
+from events.operations import ConfigureMachine
+from events.simulations import PlaceSimulation, RefusePlacement, Resources
+from events.values import IncidentId
+from managers.machines import Fleet, machine_manager
+from managers.runtime import Send
+from tests.managers.scenario import Scenario, scenario
+
+ONE, TWO, THREE = UUID(int=1), UUID(int=2), UUID(int=3)
+MANAGER = machine_manager()
+
+
+def settings(name: str, **more: Any) -> MachineSettings:
+    return MachineSettings(name=name, base_directory="/m", **more)
+
+
+def add(name: str, **more: Any) -> e.AddMachine:
+    return e.AddMachine(settings=settings(name, **more))
+
+
+def see(name: str, running: int | None = 0, queued: int | None = 0) -> e.SeeMachine:
+    return e.SeeMachine(name=name, reachable=True, load=MachineLoad(running=running, queued=queued))
+
+
+def lose(name: str) -> e.SeeMachine:
+    return e.SeeMachine(name=name, reachable=False, reason="no route")
+
+
+def choose(id: UUID = ONE, wanted: str | None = None, **needs: int) -> e.ChooseMachine:
+    return e.ChooseMachine(
+        simulation=id,
+        incident=IncidentId("i-1"),
+        resources=Resources(walltime=60, **needs),
+        wanted=wanted,
+    )
+
+
+def fleet(*names: str, **more: Any) -> Scenario[Fleet]:
+    of = scenario(MANAGER)
+    for name in names:
+        of.when(add(name, **more)).when(e.EnableMachine(name=name)).when(see(name))
+    return of
+
+
+def chosen(of: Scenario[Fleet]) -> e.MachineChosen:
+    return next(effect for effect in of.effects if isinstance(effect, e.MachineChosen))
+
+
+# Machines.
+
+
+def test_a_machine_is_added_once_and_told_to_its_interface() -> None:
+    of = scenario(MANAGER).when(add("m")).then(e.MachineAdded, ConfigureMachine)
+    of.when(add("m")).then().when(add("m", nodes=5)).rejected("other settings already")
+
+
+def test_a_new_machine_is_disabled() -> None:
+    of = scenario(MANAGER).when(add("m")).when(choose()).then(e.ChoicePostponed)
+    of.when(e.EnableMachine(name="m")).then(e.MachineEnabled, e.MachineChosen, PlaceSimulation)
+    of.when(e.EnableMachine(name="m")).then()
+
+
+def test_only_changes_are_events() -> None:
+    of = fleet("m").when(see("m")).then().when(see("m", running=1)).then(e.MachineSeen)
+    of.when(e.DisableMachine(name="m")).then(e.MachineDisabled)
+    of.when(e.DisableMachine(name="m")).then()
+
+
+def test_a_machine_that_is_not_there() -> None:
+    for command in (e.EnableMachine(name="x"), e.DisableMachine(name="x"), see("x")):
+        fleet("m").when(command).rejected("there is no machine x")
+
+
+def test_a_command_of_somebody_else_is_refused() -> None:
+    fleet("m").when(ConfigureMachine(settings=settings("m"))).rejected("do not take")
+
+
+# The choice.
+
+
+def test_the_least_loaded_machine_is_chosen_and_the_choice_is_explained() -> None:
+    of = fleet("busy", "idle", nodes=10).when(see("busy", running=5, queued=1)).when(choose())
+    of.then(e.MachineChosen, PlaceSimulation)
+    assert chosen(of).name == "idle"
+    assert chosen(of).explanation == (
+        "least loaded of idle: 0 of our jobs, 0 running and 0 queued in all;"
+        " busy: 0 of our jobs, 5 running and 1 queued in all"
+    )
+
+
+def test_our_jobs_count_before_the_machine_has_seen_them() -> None:
+    of = fleet("a", "b", nodes=2)
+    names = [chosen(of.when(choose(id))).name for id in (ONE, TWO, THREE)]
+    assert names == ["a", "b", "a"]
+
+
+def test_load_is_relative_to_what_a_machine_runs_at_once() -> None:
+    of = scenario(MANAGER).when(add("big", nodes=10)).when(add("slots", slots=2))
+    for name, running in (("big", 4), ("slots", 1)):
+        of.when(e.EnableMachine(name=name)).when(see(name, running=running))
+    assert chosen(of.when(choose())).name == "big"
+
+
+def test_unknown_load_is_not_no_load() -> None:
+    of = fleet("a", "b", nodes=4).when(see("a", None, None)).when(see("b", running=3))
+    assert chosen(of.when(choose(ONE))).name == "b"
+    assert "a: 0 of our jobs, its load is unknown" in chosen(of).explanation
+    of.when(see("b", running=4))
+    assert chosen(of.when(choose(TWO))).name == "a"
+    of.when(see("b", running=3, queued=None)).when(choose(THREE))
+    assert "3 running and unknown queued" in chosen(of).explanation
+
+
+def test_a_machine_that_was_never_seen_comes_last() -> None:
+    of = fleet("z").when(see("z", running=9)).when(add("a")).when(e.EnableMachine(name="a"))
+    assert chosen(of.when(choose())).name == "z"
+
+
+def test_who_is_passed_over_is_told() -> None:
+    of = fleet("off", "away", "good").when(add("small")).when(e.EnableMachine(name="small"))
+    of.when(e.DisableMachine(name="off")).when(lose("away")).when(choose())
+    assert chosen(of).explanation.endswith("off: disabled; away: unreachable (no route)")
+
+
+def test_a_named_machine_is_the_only_one_asked() -> None:
+    of = fleet("a", "b").when(see("b", running=50)).when(choose(ONE, "b"))
+    assert chosen(of).name == "b"
+
+
+def test_what_no_machine_will_ever_do_is_refused() -> None:
+    of = fleet("m", nodes=2, cores_per_node=4)
+    of.when(choose(ONE, nodes=3)).then(e.NoMachineFound, RefusePlacement)
+    refused = of.effects[1]
+    assert isinstance(refused, Send)
+    assert isinstance(refused.command, RefusePlacement)
+    assert refused.command.reason == "no machine will do: m: 3 nodes are wanted, it has 2"
+    of.when(choose(TWO, tasks=3, cpus_per_task=2)).then(e.NoMachineFound, RefusePlacement)
+    assert "6 cores are wanted, 1 of its nodes have 4" in str(of.effects)
+    of.when(choose(THREE, "typo")).then(e.NoMachineFound, RefusePlacement)
+    assert "there is no machine typo" in str(of.effects)
+
+
+def test_what_cannot_be_placed_now_is_placed_later_in_order() -> None:
+    of = fleet("m", "n").when(lose("m")).when(e.DisableMachine(name="n"))
+    of.when(choose(ONE)).then(e.ChoicePostponed).when(choose(ONE)).then()
+    of.when(choose(TWO)).then(e.ChoicePostponed)
+    of.when(see("m")).then(e.MachineSeen, *(e.MachineChosen, PlaceSimulation) * 2)
+    assert of.state is not None
+    assert of.state.places == {ONE: "m", TWO: "m"}
+    assert not of.state.postponed
+
+
+def test_before_there_is_any_machine_everything_waits_for_one() -> None:
+    of = scenario(MANAGER).when(choose(ONE)).then(e.ChoicePostponed)
+    of.when(choose(TWO, "m")).then(e.ChoicePostponed)
+    of.when(add("m")).then(e.MachineAdded, ConfigureMachine)
+    of.when(e.EnableMachine(name="m")).then(
+        e.MachineEnabled, *(e.MachineChosen, PlaceSimulation) * 2
+    )
+
+
+def test_what_leaves_is_no_load_any_more_and_waits_no_longer() -> None:
+    of = fleet("m").when(choose(ONE))
+    leave = e.LeaveMachine(simulation=ONE, state=JobState.FAILED)
+    of.when(leave).then(e.MachineLeft(simulation=ONE, name="m")).when(leave).then()
+    of.when(lose("m")).when(choose(TWO))
+    of.when(e.LeaveMachine(simulation=TWO, state=JobState.CANCELLED)).then(
+        e.MachineLeft(simulation=TWO, name=None)
+    )
+    of.when(see("m")).then(e.MachineSeen)

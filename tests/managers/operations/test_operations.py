@@ -1,0 +1,209 @@
+"""What is being done on one machine: announced, done by hands, concluded."""
+
+from uuid import UUID
+
+from events import operations as e
+from events.jobs import JobId, JobReport, JobRequest, JobState, Witness, token_of
+from events.machines import EnableMachine, MachineLoad, MachineSettings, SeeMachine
+from events.simulations import KeepOutputs, ReportJob
+from events.values import Blob, IncidentId
+from managers.operations import (
+    CancelTaken,
+    Job,
+    JobsSeen,
+    MachineJobs,
+    MachineLooked,
+    OutputsStored,
+    SubmissionAbsent,
+    SubmissionAnswered,
+    SubmissionInDoubt,
+    SubmissionTurnedDown,
+    operations_manager,
+)
+from managers.runtime import Assignment, Work
+from tests.managers.scenario import Scenario, scenario
+
+ONE = UUID(int=1)
+TOKEN = token_of(ONE)
+MAP = Blob.of(b"a map")
+SETTINGS = MachineSettings(name="m", base_directory="/m")
+SUBMIT = e.SubmitJob(
+    incident=IncidentId("i-1"),
+    simulation=ONE,
+    request=JobRequest(token=TOKEN, executable="fire", walltime=60),
+    inputs={"in": MAP},
+)
+CANCEL = e.CancelJob(token=TOKEN, reason="enough")
+RELEASE = e.ReleaseJob(token=TOKEN)
+REPORTED = (e.JobReported, ReportJob)
+
+
+def nobody(assigned: Assignment[MachineJobs, MachineJobs]) -> Work[MachineJobs]:
+    raise AssertionError("a decision has no hands")
+
+
+MANAGER = operations_manager(nobody)
+
+
+def machine() -> Scenario[MachineJobs]:
+    return scenario(MANAGER).when(e.ConfigureMachine(settings=SETTINGS))
+
+
+def submitting() -> Scenario[MachineJobs]:
+    return machine().when(SUBMIT)
+
+
+def queued() -> Scenario[MachineJobs]:
+    return submitting().when(SubmissionAnswered(TOKEN, 1, JobId("17")))
+
+
+def seen(state: JobState, attempt: int = 1) -> JobsSeen:
+    report = JobReport(token=TOKEN, state=state, witness=Witness.STATUS_FILE, attempt=attempt)
+    return JobsSeen([report])
+
+
+def work(of: Scenario[MachineJobs]) -> list[str]:
+    assert of.state is not None
+    return [*MANAGER.under_way(of.state)]
+
+
+def job(of: Scenario[MachineJobs]) -> Job:
+    assert of.state is not None
+    return of.state.jobs[TOKEN]
+
+
+def test_a_machine_is_watched_from_its_configuration_on() -> None:
+    of = machine().then(e.MachineConfigured(settings=SETTINGS))
+    of.when(e.ConfigureMachine(settings=SETTINGS)).then()
+    assert work(of) == ["watch"]
+    assert work(scenario(MANAGER).when(SUBMIT)) == []
+
+
+def test_only_what_changed_about_the_machine_is_told() -> None:
+    looked = MachineLooked(True, load=MachineLoad(running=1))
+    of = machine().when(looked).then(e.MachineAnswered, SeeMachine).when(looked).then()
+    of.when(MachineLooked(False, "no route")).then(e.MachineAnswered, SeeMachine)
+    scenario(MANAGER).when(looked).then()
+
+
+def test_commands_of_somebody_else_are_refused() -> None:
+    machine().when(EnableMachine(name="m")).rejected("do not take EnableMachine")
+
+
+# Submission.
+
+
+def test_a_submission_is_announced_once_and_concluded() -> None:
+    of = submitting().then(e.SubmissionIntended).when(SUBMIT).then()
+    assert work(of) == ["watch", f"submit {TOKEN} 1"]
+    of.when(SubmissionAnswered(TOKEN, 1, JobId("17"))).then(e.SubmissionConfirmed, *REPORTED)
+    assert work(of) == ["watch"]
+    last = job(of).report
+    assert last is not None
+    assert (last.job_id, last.state) == (job(of).job_id, JobState.QUEUED)
+
+
+def test_a_refusal_is_the_jobs_failure() -> None:
+    of = submitting().when(SubmissionTurnedDown(TOKEN, 1, "no such account"))
+    of.then(e.SubmissionRefused, *REPORTED)
+    assert "the machine refused the job: no such account" in str(of.effects)
+    assert work(of) == ["watch"]
+
+
+def test_doubt_is_told_and_work_goes_on() -> None:
+    of = submitting().when(SubmissionInDoubt(TOKEN, 1, "no answer")).then(e.SubmissionDoubted)
+    assert work(of) == ["watch", f"submit {TOKEN} 1"]
+
+
+def test_what_was_proved_absent_goes_out_again() -> None:
+    of = submitting().when(SubmissionInDoubt(TOKEN, 1, "no answer"))
+    of.when(SubmissionAbsent(TOKEN, 1)).then(e.SubmissionRepeated(token=TOKEN, attempt=2))
+    assert work(of) == ["watch", f"submit {TOKEN} 2"]
+
+
+def test_a_witness_settles_the_doubt() -> None:
+    of = submitting().when(SubmissionInDoubt(TOKEN, 1, "no answer"))
+    of.when(seen(JobState.RUNNING)).then(*REPORTED)
+    assert work(of) == ["watch"]
+
+
+def test_hands_that_speak_of_an_older_attempt_are_not_heard() -> None:
+    of = submitting().when(SubmissionAbsent(TOKEN, 1))
+    for late in (
+        SubmissionAnswered(TOKEN, 1, JobId("17")),
+        SubmissionTurnedDown(TOKEN, 1, "x"),
+        SubmissionInDoubt(TOKEN, 1, "x"),
+        SubmissionAbsent(TOKEN, 1),
+    ):
+        of.when(late).then()
+    queued().when(SubmissionAnswered(TOKEN, 1, JobId("18"))).then()
+
+
+# Reports.
+
+
+def test_news_is_told_repetitions_are_not() -> None:
+    of = queued().when(seen(JobState.RUNNING)).then(*REPORTED).when(seen(JobState.RUNNING)).then()
+    of.when(seen(JobState.QUEUED, 2)).then(*REPORTED).when(seen(JobState.COMPLETED, 1)).then()
+    of.when(seen(JobState.COMPLETED, 2)).then(*REPORTED).when(seen(JobState.FAILED, 3)).then()
+
+
+def test_what_is_lost_may_be_found() -> None:
+    queued().when(seen(JobState.LOST)).then(*REPORTED).when(seen(JobState.RUNNING)).then(*REPORTED)
+
+
+# Cancellation, results, release.
+
+
+def test_a_cancellation_is_announced_once_and_concluded_when_it_was_taken() -> None:
+    of = queued().when(CANCEL).then(e.CancelIntended).when(CANCEL).then()
+    assert f"cancel {TOKEN}" in work(of)
+    of.when(CancelTaken(TOKEN)).then(e.CancelSent).when(CancelTaken(TOKEN)).then()
+    assert work(of) == ["watch"]
+    of.when(CANCEL).then()
+
+
+def test_what_has_ended_is_not_cancelled_but_what_is_lost_is() -> None:
+    queued().when(seen(JobState.COMPLETED)).when(CANCEL).then()
+    queued().when(seen(JobState.LOST)).when(CANCEL).then(e.CancelIntended)
+
+
+def test_cancelled_in_doubt_an_absent_job_does_not_go_out_again() -> None:
+    of = submitting().when(SubmissionInDoubt(TOKEN, 1, "no answer")).when(CANCEL)
+    assert work(of) == ["watch", f"submit {TOKEN} 1", f"cancel {TOKEN}"]
+    of.when(CancelTaken(TOKEN)).when(SubmissionAbsent(TOKEN, 1)).then(*REPORTED)
+    last = job(of).report
+    assert last is not None
+    assert (last.state, last.witness) == (JobState.CANCELLED, Witness.OURSELVES)
+    assert work(of) == ["watch"]
+
+
+def test_results_are_collected_once() -> None:
+    of = queued().when(seen(JobState.COMPLETED))
+    of.when(e.CollectOutputs(token=TOKEN, names=("map", "log"))).then(e.CollectionIntended)
+    assert f"collect {TOKEN}" in work(of)
+    stored = OutputsStored(TOKEN, {"map": MAP}, ["log"])
+    of.when(stored).then(e.OutputsCollected, KeepOutputs).when(stored).then()
+    assert work(of) == ["watch"]
+
+
+def test_who_asks_now_is_noticed() -> None:
+    of = queued().when(e.RefreshJob(token=TOKEN)).then(e.RefreshRequested)
+    assert job(of).refresh == 1
+
+
+def test_a_released_job_is_forgotten() -> None:
+    of = queued().when(seen(JobState.COMPLETED)).when(RELEASE).then(e.JobReleased)
+    assert of.state is not None
+    assert of.state.jobs == {}
+    for late in (CANCEL, RELEASE, seen(JobState.FAILED), CancelTaken(TOKEN)):
+        of.when(late).then()
+
+
+def test_a_job_released_while_it_is_cancelled_is_cancelled_first() -> None:
+    of = queued().when(seen(JobState.LOST)).when(CANCEL).when(RELEASE).then(e.JobReleased)
+    of.when(RELEASE).then()
+    assert f"cancel {TOKEN}" in work(of)
+    of.when(CancelTaken(TOKEN)).then(e.CancelSent)
+    assert of.state is not None
+    assert of.state.jobs == {}

@@ -1,0 +1,233 @@
+"""The life of a simulation: placed, submitted, followed, ended, and what everybody is told."""
+
+from uuid import UUID
+
+import pytest
+
+from events import simulations as e
+from events.incidents import AnswerCall, Deliver
+from events.jobs import JobState
+from events.machines import FLEET, ChooseMachine, LeaveMachine
+from events.operations import CancelJob, CollectOutputs, RefreshJob, ReleaseJob, SubmitJob
+from events.values import Context, Document
+from managers.runtime import Send
+from tests.managers.scenario import scenario
+from tests.managers.simulations.site import (
+    ID,
+    MANAGER,
+    ONE,
+    RUN,
+    answers,
+    called_back,
+    create,
+    keep,
+    one,
+    place,
+    reply,
+    report,
+    submit,
+    submitted,
+    token,
+    wait,
+)
+
+OPEN = [JobState.PENDING, JobState.QUEUED, JobState.HELD, JobState.RUNNING, JobState.ENDING]
+DOWN = [JobState.FAILED, JobState.TIMEOUT, JobState.CANCELLED]
+REFUSE = e.RefusePlacement(simulation=ONE, reason="no machine will do: too small")
+
+
+# Creation and placement.
+
+
+def test_a_new_simulation_asks_for_a_machine_and_its_creator_is_told_which() -> None:
+    of = scenario(MANAGER).when(create()).then(e.SimulationCreated, ChooseMachine)
+    of.when(place()).then(e.SimulationPlaced, AnswerCall)
+    assert answers(of)[0].value.json_value == {"simulation": str(ONE), "machine": "local"}
+
+
+def test_created_again_it_is_the_same_and_the_answer_too() -> None:
+    of = scenario(MANAGER).when(create()).when(create()).then()
+    of.when(place()).when(create()).then(AnswerCall)
+    assert answers(of)[0].value.json_value == {"simulation": str(ONE), "machine": "local"}
+
+
+def test_without_a_machine_for_it_the_creator_is_told_why() -> None:
+    of = scenario(MANAGER).when(create())
+    of.when(REFUSE).then(e.SimulationStateChanged, AnswerCall, LeaveMachine)
+    assert one(of).state == JobState.FAILED
+    assert answers(of)[0].error == "no machine will do: too small"
+    of.when(create()).then(AnswerCall)
+    assert answers(of)[0].error == "no machine will do: too small"
+    of.when(REFUSE).then()
+
+
+def test_cancelled_while_it_waits_for_a_machine_its_creator_does_not_wait_on() -> None:
+    of = scenario(MANAGER).when(create())
+    of.when(e.CancelSimulation(simulation=ONE, reason="not needed")).then(
+        e.SimulationStateChanged, AnswerCall, LeaveMachine
+    )
+    assert answers(of)[0].error == "the simulation was cancelled: not needed"
+    leave = LeaveMachine(simulation=ONE, state=JobState.CANCELLED)
+    of.when(place()).then(Send(Context.MACHINES, FLEET, leave))
+    of.when(submit()).rejected("is CANCELLED, it cannot be submitted")
+
+
+# Submission.
+
+
+def test_a_submitted_simulation_goes_to_its_machine_under_its_token() -> None:
+    of = scenario(MANAGER).when(create(exercise=True)).when(place()).when(submit())
+    of.then(e.SimulationSubmitted, SubmitJob, AnswerCall)
+    job = next(s.command for s in of.effects if isinstance(s, Send))
+    assert isinstance(job, SubmitJob)
+    assert (job.request.token, job.request.comment) == (token(), "EXERCISE")
+    assert job.request.walltime == 60
+
+
+def test_only_what_was_placed_can_be_submitted() -> None:
+    scenario(MANAGER).when(create()).when(submit()).rejected("is CREATED")
+
+
+def test_submitted_twice_it_runs_once() -> None:
+    of = submitted(ONE).when(submit()).then(AnswerCall)
+    of.when(submit(ONE, JobState.RUNNING)).rejected("was submitted already")
+
+
+def test_a_simulation_that_is_not_there() -> None:
+    scenario(MANAGER).when(submit()).rejected("there is no simulation")
+    of = submitted(ONE)
+    of.when(e.CancelSimulation(simulation=UUID(int=9))).rejected("there is no simulation")
+    of.when(e.GroupSimulations(group=RUN, simulations=(UUID(int=9),))).rejected("no simulation")
+
+
+# Reports.
+
+
+@pytest.mark.parametrize("state", OPEN[1:])
+def test_a_stage_is_called_back_on_the_state_that_it_wants(state: JobState) -> None:
+    of = submitted(ONE, on=(state,)).when(report(state))
+    of.then(e.SimulationStateChanged, Deliver)
+    assert called_back(of) == [f"on_{state.lower()}"]
+    told = next(s.command for s in of.effects if isinstance(s, Send))
+    assert isinstance(told, Deliver)
+    message = told.delivery.message.json_value
+    assert isinstance(message, dict)
+    assert message["context"] == Document(json_value="mine").model_dump(mode="json")
+
+
+def test_pending_is_a_state_like_others() -> None:
+    of = scenario(MANAGER).when(create()).when(place()).when(submit(ONE, JobState.PENDING))
+    assert called_back(of) == ["on_pending"]
+
+
+@pytest.mark.parametrize("state", DOWN)
+def test_an_end_is_told_to_who_waits_to_the_fleet_and_to_the_machine(state: JobState) -> None:
+    of = submitted(ONE, on=(state,), outputs=("map",)).when(wait()).then(e.SimulationAwaited)
+    of.when(report(state, reason="x", exit_code=3, started=10.0, ended=14.0)).then(
+        e.SimulationStateChanged, Deliver, AnswerCall, LeaveMachine, ReleaseJob
+    )
+    result = answers(of)[0].value.json_value
+    assert isinstance(result, dict)
+    assert (result["state"], result["seconds"], result["exit_code"]) == (state, 4.0, 3)
+    of.when(wait()).then(AnswerCall)
+
+
+def test_results_are_collected_before_anybody_is_told() -> None:
+    of = submitted(ONE, on=(JobState.COMPLETED,), outputs=("map", "log")).when(wait())
+    of.when(report(JobState.COMPLETED)).then(e.SimulationStateChanged, CollectOutputs)
+    of.when(wait()).then(e.SimulationAwaited)
+    of.when(keep(ONE, "log")).then(
+        e.OutputsKept, Deliver, AnswerCall, AnswerCall, LeaveMachine, ReleaseJob
+    )
+    assert one(of).result.missing == ("log",)
+    assert one(of).result.outputs.keys() == {"map"}
+    of.when(keep()).then()
+
+
+def test_without_declared_results_completion_is_the_end() -> None:
+    submitted(ONE).when(report(JobState.COMPLETED)).then(
+        e.SimulationStateChanged, LeaveMachine, ReleaseJob
+    )
+
+
+def test_repetitions_and_words_after_the_end_are_not_news() -> None:
+    of = submitted(ONE).when(report(JobState.RUNNING)).when(report(JobState.RUNNING)).then()
+    of.when(report(JobState.FAILED)).when(report(JobState.RUNNING)).then()
+    of.when(report(JobState.COMPLETED, attempt=2)).then()
+
+
+def test_a_requeued_job_is_followed_in_its_newest_attempt() -> None:
+    of = submitted(ONE).when(report(JobState.RUNNING))
+    of.when(report(JobState.QUEUED, attempt=2)).then(e.SimulationStateChanged)
+    of.when(report(JobState.COMPLETED, attempt=1)).then()
+    assert (one(of).state, one(of).attempt) == (JobState.QUEUED, 2)
+
+
+def test_what_is_lost_is_told_and_revived_by_a_late_witness() -> None:
+    of = submitted(ONE, on=(JobState.LOST, JobState.COMPLETED), outputs=("map",)).when(wait())
+    of.when(report(JobState.LOST)).then(e.SimulationStateChanged, Deliver, AnswerCall, LeaveMachine)
+    of.when(report(JobState.RUNNING)).then(e.SimulationStateChanged)
+    of.when(report(JobState.COMPLETED)).then(e.SimulationStateChanged, CollectOutputs)
+    of.when(keep())
+    assert called_back(of) == ["on_completed"]
+
+
+def test_the_machine_can_be_asked_now() -> None:
+    refresh = e.RefreshSimulation(simulation=ONE)
+    submitted(ONE).when(refresh).then(RefreshJob)
+    scenario(MANAGER).when(create()).when(refresh).then()
+
+
+# Cancellation.
+
+
+@pytest.mark.parametrize("state", [*OPEN, JobState.LOST])
+def test_cancelling_what_a_machine_has_is_a_wish(state: JobState) -> None:
+    of = submitted(ONE).when(report(state)) if state != JobState.PENDING else submitted(ONE)
+    cancel = e.CancelSimulation(simulation=ONE, reason="enough")
+    of.when(cancel).then(e.CancellationRequested, CancelJob).when(cancel).then()
+    assert one(of).state == state
+    of.when(report(JobState.CANCELLED)).then(e.SimulationStateChanged, LeaveMachine, ReleaseJob)
+
+
+def test_cancelling_what_is_placed_but_not_submitted_is_ours() -> None:
+    of = scenario(MANAGER).when(create()).when(place()).when(wait())
+    of.when(e.CancelSimulation(simulation=ONE)).then(
+        e.SimulationStateChanged, AnswerCall, LeaveMachine
+    )
+    assert answers(of)[0].call == "wait 1"
+
+
+@pytest.mark.parametrize("state", [*DOWN, JobState.COMPLETED])
+def test_what_has_ended_is_not_cancelled(state: JobState) -> None:
+    submitted(ONE).when(report(state)).when(e.CancelSimulation(simulation=ONE)).then()
+
+
+def test_a_race_lost_by_the_cancellation_is_a_completion() -> None:
+    of = submitted(ONE).when(e.CancelSimulation(simulation=ONE))
+    of.when(report(JobState.COMPLETED))
+    assert one(of).state == JobState.COMPLETED
+
+
+def test_who_cancels_from_a_stage_gets_an_answer() -> None:
+    cancel = e.CancelSimulation(simulation=ONE, reply_to=reply("cancel"))
+    submitted(ONE).when(cancel).then(e.CancellationRequested, CancelJob, AnswerCall)
+
+
+def test_what_a_stopped_stage_created_is_not_wanted_any_more() -> None:
+    of = submitted(ONE)
+    of.when(e.CancelSimulationsOf(run=UUID(int=5))).then()
+    of.when(e.CancelSimulationsOf(run=RUN)).then(e.CancellationRequested, CancelJob)
+
+
+def test_commands_of_somebody_else_are_refused() -> None:
+    leave = LeaveMachine(simulation=ONE, state=JobState.FAILED)
+    submitted(ONE).when(leave).rejected("do not take LeaveMachine")
+    for of in (submitted(ONE), scenario(MANAGER)):
+        of.when(RefreshJob(token=token())).rejected("do not take RefreshJob")
+
+
+def test_the_incident_is_known_to_the_machine() -> None:
+    job = next(s.command for s in submitted(ONE).effects if isinstance(s, Send))
+    assert isinstance(job, SubmitJob)
+    assert job.incident == ID
