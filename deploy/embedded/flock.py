@@ -48,7 +48,7 @@ def closing(descriptor: int) -> Iterator[int]:
 @asynccontextmanager
 async def locked(path: Path, kind: int) -> AsyncIterator[int]:
     """Wait for the lock and hold it; the caller sets the deadline."""
-    while (descriptor := try_lock(path, kind)) is None:  # noqa: ASYNC110 - nothing signals a flock
+    while (descriptor := try_lock(path, kind)) is None:
         await asyncio.sleep(POLL_SECONDS)
     with closing(descriptor):
         yield descriptor

@@ -95,7 +95,7 @@ async def test_readers_that_give_up_do_not_hurt_the_others(engine: Watched, log:
     await engine.append(*T, numbered(1))
     hasty, hastier, patient = (asyncio.create_task(log.read(*T, 1)) for _ in range(3))
     for asked, reader in enumerate((hasty, hastier), 1):
-        while len(engine.reads) < asked:  # noqa: ASYNC110
+        while len(engine.reads) < asked:
             await asyncio.sleep(0)
         reader.cancel()
     assert await patient == stored(1)

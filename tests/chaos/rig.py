@@ -160,7 +160,7 @@ def require_as_if_nothing_had_happened(rig: Rig, told: Told, undisturbed: Told) 
     )
     done = {token for token, state in states.items() if state is JobState.COMPLETED}
     assert len(done) == player.NUMBERS
-    assert starts == {token: 1 for token in starts}
+    assert starts == dict.fromkeys(starts, 1)
     assert done <= starts.keys() <= states.keys()
     eventually("nothing runs any more", lambda: not rig.processes())
 

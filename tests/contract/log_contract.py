@@ -60,7 +60,7 @@ async def follow(log: Log, topic: str, partition: int, until: int) -> list[Store
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Look often: for what others do and nobody tells us."""
-    while not await condition():  # noqa: ASYNC110
+    while not await condition():
         await asyncio.sleep(0.005)
 
 

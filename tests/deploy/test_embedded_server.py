@@ -121,7 +121,7 @@ async def test_a_start_that_is_cancelled_leaves_no_server(made: Path, cluster: C
 
     task = asyncio.create_task(use())
     async with asyncio.timeout(10):
-        while not cluster.output.read_text().startswith("waiting"):  # noqa: ASYNC110
+        while not cluster.output.read_text().startswith("waiting"):
             await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

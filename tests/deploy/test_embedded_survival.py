@@ -1,6 +1,6 @@
 """The embedded server after what should not happen: kills, and lock files that lie."""
 
-# ruff: noqa: ASYNC110, ASYNC221 - nothing else runs on a test's loop
+# ruff: noqa: ASYNC221 - nothing else runs on a test's loop
 
 import asyncio
 import os

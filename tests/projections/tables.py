@@ -53,7 +53,7 @@ async def one_caught_up(reader: Reader, name: str, place: Place) -> None:
 async def until(condition: Callable[[], object]) -> None:
     """Wait until something holds."""
     async with asyncio.timeout(10.0):
-        while not condition():  # noqa: ASYNC110
+        while not condition():
             await asyncio.sleep(0.01)
 
 
