@@ -14,6 +14,12 @@ from projections.database import Connection, at
 from projections.positions import Mark, Source
 from projections.projection import Fact, Projection
 
+_SOON_OVER = """
+select set_config('transaction_timeout', '15s', true)
+where current_setting('server_version_num')::int >= 170000
+"""
+"""A process that is stopped in the middle of writing rows must not keep its locks for ever."""
+
 _CHUNK = 500
 """Records read in one go."""
 
@@ -85,6 +91,7 @@ async def take_in(
     """
     facts, after = _counted(decoder, chunks, before)
     async with connection.transaction():
+        await connection.execute(_SOON_OVER)
         await builds.claim(connection, projection, build)
         await positions.move(connection, projection.name, before, after)
         await projection.apply(connection, facts)

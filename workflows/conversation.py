@@ -37,6 +37,9 @@ class Conversation:
         self.work = work
         self.patient = False
         """Whether a step waits until it is recorded, so that tests can kill the stage there."""
+        self.ended = False
+        """Whether the stage was told to end. What it is told by `Task.cancelling` is no proof:
+        before Python 3.13 a task group in which something failed leaves that set."""
         self._calls = dict(run.calls)
         self._asked: Counter[str] = Counter()
         self._futures: dict[str, asyncio.Future[Call]] = {}

@@ -38,17 +38,11 @@ async def execute(
     try:
         workflow, stage = _find(workflows, record, run)
         return await _execute(workflow, stage, record, talk)
-    except BaseException as error:
-        if _was_told_to_end():
+    except (Exception, asyncio.CancelledError, SystemExit) as error:
+        if talk.ended:
             raise
         refusal = next((leaf for leaf in _leaves(error) if isinstance(leaf, Reject)), None)
         return _rejected(run, str(refusal)) if refusal else failure(run, error)
-
-
-def _was_told_to_end() -> bool:
-    """A stage that raises `CancelledError` or `SystemExit` by itself failed, like any other."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _rejected(run: Run, reason: str) -> FinishRun:

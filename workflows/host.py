@@ -180,7 +180,8 @@ class Execution:
                 self._talk.told(key, call)
 
     def cancel(self) -> None:
-        if self._task:
+        if self._task and self._talk:
+            self._talk.ended = True
             self._task.cancel()
 
     async def _execute(self, talk: Conversation) -> None:

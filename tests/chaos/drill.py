@@ -89,7 +89,7 @@ async def square(incident: Drill, wanted: Number) -> None:
         PROGRAM,
         inputs={"number.txt": str(wanted.number)},
         outputs=["square.txt"],
-        walltime=seconds(30),
+        walltime=minutes(2),
         attempts=20,
         environment={"WITNESS": incident.parameters.witness, "NUMBER": str(wanted.number)},
     )

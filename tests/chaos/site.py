@@ -74,11 +74,11 @@ class Site:
         request = urllib.request.Request(self.url + path, data, given, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
-                got, text = answer.status, answer.read().decode()
+                got, said = answer.status, bytes(answer.read())
         except urllib.error.HTTPError as error:
-            got, text = error.code, error.read().decode()
-        assert got == status, f"{path} answered {got}: {text}"
-        return text
+            got, said = error.code, error.read()
+        assert got == status, f"{path} answered {got}: {said!r}"
+        return said.decode()
 
     def incident(self, kind: str, **parameters: object) -> str:
         """A new incident, active, its endpoints open."""

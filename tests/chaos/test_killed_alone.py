@@ -17,7 +17,7 @@ def test_killed_at_random_moments(seed: int, undisturbed: Told) -> None:
     lot, kills = random.Random(seed), 0
     while kills < KILLS // len(SEEDS):
         with rigged() as rig:
-            while (told := _play_for(rig, lot.uniform(0.5, 5.0))) is None:
+            while (told := _play_for(rig, lot.uniform(0.3, 4.0))) is None:
                 kills += 1
             assert len(told.simulations) == len(undisturbed.simulations)
             require_as_if_nothing_had_happened(rig, told, undisturbed)

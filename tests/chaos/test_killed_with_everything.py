@@ -19,7 +19,7 @@ def test_killed_at_random_moments(seed: int, undisturbed: Told) -> None:
     lot, kills = random.Random(100 + seed), 0
     while kills < KILLS // len(SEEDS):
         with rigged() as rig:
-            while (told := _play_for(rig, lot.uniform(0.5, 7.0))) is None:
+            while (told := _play_for(rig, lot.uniform(0.5, 5.0))) is None:
                 kills += 1
             require_as_if_nothing_had_happened(rig, told, undisturbed)
 

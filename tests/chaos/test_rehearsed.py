@@ -1,4 +1,4 @@
-"""The drill with each stage killed at every reply, those of `gather` included, on a clock that jumps."""
+"""The drill, each stage of it killed at every reply, also of `gather`, on a clock that jumps."""
 
 import json
 

@@ -59,6 +59,7 @@ class Kit:
         self._log = MemoryLog()
         self._host = RehearsedHost({workflow.kind: workflow}, self.blobs, SameLoop, _at_once)
         self._host.differences = []
+        self._services: list[Service[Any, Any]] = []
         self._stack = AsyncExitStack()
         self._arrivals = 0
         self._positions: dict[Context, Position] = {}
@@ -135,6 +136,9 @@ class Kit:
 
     async def incident(self, incident: IncidentId) -> Incident:
         """The incident's state, as its events tell it."""
+        broken = [reason for service in self._services for reason in service.broken.values()]
+        if broken:
+            raise Stuck(f"a manager stopped: {'; '.join(broken)}")
         await self._read()
         if incident not in self._incidents:
             raise LookupError(f"there is no incident {incident}")
@@ -198,7 +202,8 @@ class Kit:
         group = await self._stack.enter_async_context(_Tasks())
         plans = {self.workflow.kind: self.workflow.plan}
         for manager in all_managers(plans, self._host.begin, on_machines.begin, _no_pull):
-            group.start(Service(manager, around).run())
+            self._services.append(Service(manager, around))
+            group.start(self._services[-1].run())
         settings = MachineSettings(
             name=MACHINE, base_directory="/simulated", nodes=1000, cores_per_node=128
         )
