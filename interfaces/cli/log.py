@@ -12,6 +12,7 @@ from interfaces.cli.output import as_json, json_line, say, table
 from interfaces.cli.records import lines_of, plain
 from interfaces.cli.session import kept, run
 from interfaces.cli.soundness import Soundness, examine
+from projections.positions import load_all
 
 app = typer.Typer(
     add_completion=False,
@@ -78,4 +79,5 @@ def verify(ctx: typer.Context, json: AsJson = False) -> None:
 
 
 async def _examined(storage: Storage) -> list[Soundness]:
-    return [one async for one in examine(storage.log, storage.pool)]
+    marks = await load_all(storage.pool)
+    return [one async for one in examine(storage.log, marks)]

@@ -29,7 +29,6 @@ def configure_logs(level: str, stream: TextIO) -> None:
         processors=[*_SHARED, *_rendering(stream)],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(stream),
-        cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(

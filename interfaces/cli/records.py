@@ -3,15 +3,18 @@
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
-from bus import START, Log, Position, Stored, Timestamp
+from bus import START, Log, LogError, Position, Stored, Timestamp
 from bus.clock import moment
-from bus.epochs import TAKEOVER
+from bus.epochs import EPOCH, SEQUENCE, TAKEOVER
 from events.envelope import decode, events_topic
 from events.values import Context
 from interfaces.cli.errors import Complaint
 from interfaces.cli.output import compact
 
 Line = Mapping[str, Any]
+
+UNREADABLE = (ValueError, KeyError, TypeError)
+"""What a record raises that is no commit; `pydantic.ValidationError` is a `ValueError`."""
 
 _CHUNK = 1000
 
@@ -26,7 +29,10 @@ async def records(
     topic, position = events_topic(context), START
     _, end = await log.bounds(topic, partition)
     while position.offset < end:
-        for stored in await log.read(topic, partition, position.offset, _CHUNK):
+        found = await log.read(topic, partition, position.offset, _CHUNK)
+        if not found:
+            raise LogError(f"{topic}/{partition} ends at {position.offset}, not at {end}")
+        for stored in found:
             position, counts = position.after(stored)
             yield stored, position, counts
 
@@ -51,11 +57,16 @@ def _lines(stored: Stored, position: Position, counts: bool) -> Iterator[dict[st
     if TAKEOVER in headers:
         yield {"kind": "takeover", "epoch": position.epoch, "nonce": headers[TAKEOVER]}
         return
-    commit = decode(stored.record)
-    told = {
-        "epoch": int(headers["epoch"]),
-        "sequence": int(headers["sequence"]),
-        "counts": counts,
+    stamp = {"epoch": headers.get(EPOCH), "sequence": headers.get(SEQUENCE)}
+    told: dict[str, Any] = {name: int(n) if n else None for name, n in stamp.items()} | {
+        "counts": counts
+    }
+    try:
+        commit = decode(stored.record)
+    except UNREADABLE as error:
+        yield told | {"kind": "unreadable", "key": stored.record.key, "error": str(error)}
+        return
+    told |= {
         "time": moment(Timestamp(commit.time)),
         "hlc": commit.time,
         "key": commit.key,
@@ -80,8 +91,10 @@ def plain(line: Line) -> str:
     if line["kind"] == "takeover":
         return f"{place}  TAKEOVER epoch {line['epoch']} by {line['nonce']}"
     mark = "" if line["counts"] else "DOES NOT COUNT  "
-    when = line["time"].strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + "Z"
     place = f"{place}  epoch {line['epoch']}.{line['sequence']}"
+    if line["kind"] == "unreadable":
+        return f"{place}  {mark}UNREADABLE  key={line['key']}: {line['error']}"
+    when = line["time"].strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + "Z"
     return f"{place}  {when}  {mark}{_content(line)}  key={line['key']} cause={line['cause']}"
 
 

@@ -1,17 +1,14 @@
 """Whether the log is what its rules promise, and the one that readers have read."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pydantic import ValidationError
-
-from bus import Log, LogReplaced, verify
+from bus import Log, LogReplaced, Stored, verify
 from bus.epochs import TAKEOVER
-from events.envelope import Commit, decode, events_topic
+from events.envelope import decode, events_topic
 from events.values import Context
-from interfaces.cli.records import records
-from projections import Pool
-from projections.positions import load_all
+from interfaces.cli.records import UNREADABLE, records
+from projections.positions import Mark, Source
 
 
 @dataclass
@@ -29,18 +26,17 @@ class Soundness:
     problems: list[str] = field(default_factory=list)
 
 
-async def examine(log: Log, pool: Pool) -> AsyncIterator[Soundness]:
-    """Every partition of every context's events."""
-    async with pool.acquire() as connection:
-        marks = await load_all(connection)
+async def examine(log: Log, marks: Mapping[str, Mapping[Source, Mark]]) -> AsyncIterator[Soundness]:
+    """Every partition of every context's events; `marks` is how far projections have read."""
     for context in Context:
-        for partition in range(await log.partitions(events_topic(context))):
+        topic = events_topic(context)
+        for partition in range(await log.partitions(topic)):
             found = Soundness(context, partition)
             await _read(log, found)
             for projection, of_one in marks.items():
                 if (mark := of_one.get((context, partition))) is not None:
                     try:
-                        await verify(log, events_topic(context), partition, mark.position)
+                        await verify(log, topic, partition, mark.position)
                     except LogReplaced as error:
                         found.problems.append(f"projection {projection}: {error}")
             yield found
@@ -55,21 +51,22 @@ async def _read(log: Log, found: Soundness) -> None:
         found.records = stored.offset + 1
         if TAKEOVER in stored.record.headers:
             found.takeovers += 1
-            continue
-        found.count, found.dead = found.count + counts, found.dead + (not counts)
-        try:
-            commit = decode(stored.record)
-        except (ValidationError, ValueError, KeyError) as error:
-            found.problems.append(f"{place}: {error}")
-            continue
-        if counts:
-            found.problems += _backward(commit, cursors, place)
+        elif not counts:
+            found.dead += 1
+        else:
+            found.count += 1
+            found.problems += _problems(stored, cursors, place)
 
 
-def _backward(commit: Commit, cursors: dict[str, tuple[int, int]], place: str) -> list[str]:
-    """A decider never reads a source a second time."""
-    if (cursor := commit.cursor) is None:
-        return []
-    before = cursors.get(cursor.source, (0, 0))
-    cursors[cursor.source] = now = (cursor.offset, cursor.taken)
-    return [f"{place}: {cursor.source} was read again from {now}"] if now < before else []
+def _problems(stored: Stored, cursors: dict[str, tuple[int, int]], place: str) -> Iterator[str]:
+    """Of a commit that counts: everybody can read it, and its decider read no source twice."""
+    try:
+        cursor = decode(stored.record).cursor
+    except UNREADABLE as error:
+        yield f"{place} cannot be read: {error}"
+        return
+    if cursor is not None:
+        before = cursors.get(cursor.source, (0, 0))
+        cursors[cursor.source] = now = (cursor.offset, cursor.taken)
+        if now < before:
+            yield f"{place}: {cursor.source} was read again from {now[0]}"

@@ -8,7 +8,13 @@ import random
 import pytest
 
 from tests.chaos.player import Told
-from tests.chaos.rig import WITHIN, Rig, require_as_if_nothing_had_happened, rigged
+from tests.chaos.rig import (
+    Playing,
+    Rig,
+    play_under_fire,
+    require_as_if_nothing_had_happened,
+    rigged,
+)
 
 KILLS = 20
 SEEDS = range(2)
@@ -19,16 +25,11 @@ def test_killed_at_random_moments(seed: int, undisturbed: Told) -> None:
     lot, kills = random.Random(100 + seed), 0
     while kills < KILLS // len(SEEDS):
         with rigged() as rig:
-            while (told := _play_for(rig, lot.uniform(0.5, 5.0))) is None:
+
+            def kill(_playing: Playing, rig: Rig = rig) -> None:
+                nonlocal kills
                 kills += 1
+                rig.kill_everything()
+
+            told = play_under_fire(rig, iter(lambda: lot.uniform(0.5, 5.0), None), kill)
             require_as_if_nothing_had_happened(rig, told, undisturbed)
-
-
-def _play_for(rig: Rig, seconds: float) -> Told | None:
-    """Kill everything after a while, unless it has played to the end by then."""
-    process = rig.start()
-    if process.ends(seconds):
-        return process.told()
-    rig.kill_everything()
-    process.ends(WITHIN)
-    return None

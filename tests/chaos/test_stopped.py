@@ -39,18 +39,17 @@ async def test_stopped_inside_an_append(lands: bool, database_url: str, undistur
     with shared(database_url) as rig:
         first = rig.start("first")
         eventually("a job runs", lambda: bool(rig.starts()))
-        connection = await asyncpg.connect(database_url)
-        append = connection.transaction()
-        await append.start()
-        await connection.execute(HOLD)
-        while not (appending := await connection.fetch(WAITING)):
-            assert not first.ends(0.01), first.said()
-        first.send(signal.SIGSTOP)
-        second = rig.start("second")
-        while not lands and await connection.fetchval(ALIVE, [row["pid"] for row in appending]):
-            assert not second.ends(0.05), second.said()
-        await append.rollback()
-        await connection.close()
+        holding, watching = [await asyncpg.connect(database_url) for _ in range(2)]
+        async with holding.transaction():
+            await holding.execute(HOLD)
+            while not (appending := await watching.fetch(WAITING)):
+                assert not first.ends(0.01), first.said()
+            first.send(signal.SIGSTOP)
+            second = rig.start("second")
+            while not lands and await watching.fetchval(ALIVE, [row["pid"] for row in appending]):
+                assert not second.ends(0.05), second.said()
+        for connection in (holding, watching):
+            await connection.close()
         told = second.told()
         assert first.stopped()
         require_nothing_changes(rig, first, told, undisturbed)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -11,12 +12,22 @@ from uuid import uuid4
 
 import pytest
 
+from deploy.embedded import EmbeddedServer
 from deploy.settings import Settings
 from deploy.storage import open_storage
 from events.simulations import CreateSimulation, Resources, SimulationRequest, SubmitSimulation
 from events.values import Command, Context, IncidentId
 from interfaces.issuing import Write, issue
-from tests.interfaces.cli.vestec import Up, as_json, complaint, eventually, lines, up, vestec
+from tests.interfaces.cli.vestec import (
+    COMMAND,
+    Up,
+    as_json,
+    complaint,
+    eventually,
+    lines,
+    up,
+    vestec,
+)
 
 
 @pytest.fixture(scope="module")
@@ -223,3 +234,28 @@ def test_projections_are_rebuilt_to_the_same(here: Path) -> None:
     assert as_json("incidents", "show", id) == before
     assert "there are: commands" in complaint("projections", "rebuild", "nothing")
     assert vestec("projections", "status").count("\n") == 10
+
+
+async def _url(folder: Path) -> str:
+    async with EmbeddedServer.open(folder) as server:
+        return server.url
+
+
+def test_a_log_elsewhere_needs_no_system_in_this_folder(here: Path, tmp_path: Path) -> None:
+    elsewhere = ("--log", asyncio.run(_url(here)), "--data", tmp_path / "other")
+    made = as_json("incidents", "create", "simple", "from afar", *elsewhere)
+    assert made["status"] == "PENDING"
+    assert made["id"] in vestec(*elsewhere, "incidents", "list")
+    assert made["id"] in vestec("incidents", "list")
+
+
+def test_who_reads_only_the_beginning_is_not_complained_to(here: Path) -> None:
+    shown = subprocess.Popen(
+        [COMMAND, "log", "show", "incidents"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert shown.stdout
+    assert shown.stderr
+    shown.stdout.close()
+    assert shown.stderr.read() == b""
+    shown.stderr.close()
+    assert shown.wait(30) == 1

@@ -31,11 +31,6 @@ def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
         assert part in text
 
 
-@pytest.mark.parametrize("name", [*COMMANDS])
-def test_a_command_is_listed_by_the_sentence_that_it_has_itself(name: str) -> None:
-    assert COMMANDS[name].split(".")[0].split(":")[0] in vestec(name, "--help")
-
-
 def test_help_imports_nothing_that_takes_time() -> None:
     probe = (
         "import sys; from interfaces.cli.main import app\n"

@@ -10,11 +10,8 @@ import pytest
 from tests.interfaces.cli.vestec import complaint, vestec
 
 
-def test_the_new_workflow_passes_its_own_test(tmp_path: Path) -> None:
-    said = vestec("new", "workflow", "snow-slide", "--into", tmp_path)
-    folder = tmp_path / "snow-slide"
-    assert f"cd {folder}" in said
-    ended = subprocess.run(
+def _tested(folder: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=folder,
         capture_output=True,
@@ -22,22 +19,19 @@ def test_the_new_workflow_passes_its_own_test(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         timeout=60,
     )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "3 passed" in ended.stdout
+
+
+def test_the_new_workflow_passes_its_own_test_and_not_when_it_is_broken(tmp_path: Path) -> None:
+    said = vestec("new", "workflow", "snow-slide", "--into", tmp_path)
+    folder = tmp_path / "snow-slide"
+    assert f"cd {folder}" in said
     assert 'snow-slide = "snow_slide:workflow"' in (folder / "pyproject.toml").read_text()
-
-
-def test_its_test_fails_when_the_workflow_does_not_work(tmp_path: Path) -> None:
-    vestec("new", "workflow", "slide", "--into", tmp_path)
-    code = tmp_path / "slide/slide/workflow.py"
+    whole = _tested(folder)
+    assert whole.returncode == 0, whole.stdout + whole.stderr
+    assert "3 passed" in whole.stdout
+    code = folder / "snow_slide/workflow.py"
     code.write_text(code.read_text().replace("value > incident", "value < incident"))
-    ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
-        cwd=tmp_path / "slide",
-        capture_output=True,
-        timeout=60,
-    )
-    assert ended.returncode == 1
+    assert "3 failed" in _tested(folder).stdout
 
 
 def test_what_is_there_is_left_alone(tmp_path: Path) -> None:

@@ -1,16 +1,20 @@
 """The log as it is shown: also takeovers, and commits that do not count."""
 
 import random
+import re
 from uuid import UUID, uuid4
 
 import pytest
 
-from bus import HybridClock, MemoryLog, Record, Writer
-from events.envelope import Commit, Message, Rejection, encode, events_topic
+from bus import HybridClock, MemoryLog, Position, Record, Writer
+from events.envelope import Commit, Cursor, Message, Rejection, encode, events_topic
 from events.incidents import IncidentActivated, TakeNote
 from events.values import Context, IncidentId, Note
 from interfaces.cli.errors import Complaint
 from interfaces.cli.records import Line, lines_of, plain
+from interfaces.cli.soundness import Soundness, examine
+from managers.everyone import declare_topics
+from projections.positions import Mark
 
 TOPIC = events_topic(Context.INCIDENTS)
 INCIDENT = str(UUID(int=random.Random(1).getrandbits(128)))
@@ -33,7 +37,7 @@ def _commit(**holds: object) -> Record:
 async def log() -> MemoryLog:
     """Two takeovers, and a commit of the first owner behind the second one."""
     log = MemoryLog()
-    await log.declare(TOPIC, 2)
+    await declare_topics(log, partitions=2)
     deposed = await Writer.take_over(log, TOPIC, 1, "first")
     await deposed.append([_commit(events=(IncidentActivated(),))])
     owner = await Writer.take_over(log, TOPIC, 1, "second")
@@ -83,3 +87,51 @@ async def test_people_read_the_same(log: MemoryLog) -> None:
     assert "refused ActivateIncident: active already" in said[4]
     assert "DOES NOT COUNT  IncidentActivated" in said[6]
     assert all("cause=commands/0/7" in line for line in said[3:])
+
+
+async def test_what_is_no_commit_is_shown_as_that(log: MemoryLog) -> None:
+    await log.append(TOPIC, 0, [Record("who", b"what")])
+    (line,) = await _lines(log, 0)
+    assert (line["kind"], line["counts"], line["key"]) == ("unreadable", False, "who")
+    assert "DOES NOT COUNT  UNREADABLE  key=who" in plain(line)
+
+
+async def _examined(log: MemoryLog, read: Position | None = None) -> Soundness:
+    """What was found in the partition that the log here has records in."""
+    marks = {"timeline": {(Context.INCIDENTS, 1): Mark(read, None)}} if read else {}
+    found = [one async for one in examine(log, marks)]
+    return next(one for one in found if (one.context, one.partition) == (Context.INCIDENTS, 1))
+
+
+async def test_a_sound_log(log: MemoryLog) -> None:
+    found = await _examined(log, Position(7, 2, 3, "second"))
+    assert (found.records, found.takeovers, found.count, found.dead) == (7, 2, 4, 1)
+    assert found.problems == []
+
+
+@pytest.mark.parametrize(
+    ("read", "problem"),
+    [
+        (Position(7, 2, 3, "another"), "projection timeline: .* holds another takeover"),
+        (Position(8, 2, 3, "second"), "projection timeline: .* lost its tail"),
+    ],
+)
+async def test_readers_have_read_another_log(log: MemoryLog, read: Position, problem: str) -> None:
+    (found,) = (await _examined(log, read)).problems
+    assert re.match(problem, found)
+
+
+async def test_a_commit_that_counts_must_be_readable(log: MemoryLog) -> None:
+    owner = await Writer.take_over(log, TOPIC, 1, "third")
+    await owner.append([Record(INCIDENT, b"{}")])
+    (found,) = (await _examined(log)).problems
+    assert found.startswith("incidents/1/8 cannot be read")
+
+
+async def test_a_source_is_never_read_again(log: MemoryLog) -> None:
+    owner = await Writer.take_over(log, TOPIC, 1, "third")
+    await owner.append(
+        [_commit(cursor=Cursor(source="commands", offset=offset)) for offset in (4, 5, 4)]
+    )
+    (found,) = (await _examined(log)).problems
+    assert found == "incidents/1/10: commands was read again from 4"

@@ -36,13 +36,21 @@ async def start(incident: Incident) -> None:
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder for data, with a short path."""
+def new_folder() -> Iterator[Path]:
+    """A folder that is not there yet, with a short path."""
     with TemporaryDirectory(prefix="v", dir="/tmp") as parent:
         yield Path(parent, "data")
 
 
-def test_what_is_said_before_the_first_start_waits_for_it(folder: Path) -> None:
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """One for all tests that do not care what happened in it before."""
+    with TemporaryDirectory(prefix="v", dir="/tmp") as parent:
+        yield Path(parent, "data")
+
+
+def test_what_is_said_before_the_first_start_waits_for_it(new_folder: Path) -> None:
+    folder = new_folder
     added = invoke("users", "add", "anna", "--password-stdin", "--data", folder, stdin="secret")
     assert added.exit_code == 0
     assert f"accepted; no system runs in {folder}, start it with: vestec up" in added.stderr
