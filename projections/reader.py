@@ -78,13 +78,13 @@ class Reader:
 
     @asynccontextmanager
     async def _listening(self, connection: Connection) -> AsyncIterator[None]:
-        for channel in self._subscribers:
-            await connection.add_listener(channel, self._heard)
         try:
+            for channel in self._subscribers:
+                await connection.add_listener(channel, self._heard)
             yield
         finally:
-            with suppress(*UNAVAILABLE):
-                for channel in self._subscribers:
+            for channel in self._subscribers:  # one that was cancelled in between, too
+                with suppress(*UNAVAILABLE):
                     await connection.remove_listener(channel, self._heard)
 
     def _heard(self, _connection: object, _process: int, channel: str, payload: str) -> None:
