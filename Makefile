@@ -11,10 +11,10 @@ demo: install
 	.venv/bin/vestec demo wildfire
 
 test: .venv/developing .venv-fire/installed
-	.venv/bin/python -m pytest -n 2 --dist loadfile
+	.venv/bin/python -m pytest -n 3 --dist loadfile
 
 chaos: .venv/developing .venv-fire/installed
-	.venv/bin/python -m pytest -m chaos tests/chaos
+	.venv/bin/python -m pytest -n 3 --dist loadfile tests/chaos
 
 lint: .venv/developing
 	.venv/bin/ruff check .

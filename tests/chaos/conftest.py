@@ -1,7 +1,6 @@
 """What an undisturbed drill comes to, to compare others with."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -10,16 +9,6 @@ from tests.chaos.rig import Rig, rigged
 from tests.servers import database_url, server_url
 
 __all__ = ["database_url", "server_url"]
-
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """They are asked for by `make chaos`: their timing is not steady enough to gate each change."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.chaos)
-
 
 @pytest.fixture
 def rig() -> Iterator[Rig]:

@@ -28,6 +28,7 @@ from projections.journal import read_journal
 from projections.machines import list_machines
 from projections.simulations import list_simulations
 from projections.stages import RunStatus, list_stage_runs
+from projections.status import status
 
 NAMES = UUID("0b8e9a54-3f0b-4d7e-9a55-0f5f4d1c9a11")
 INCIDENT = str(uuid5(NAMES, "incident"))
@@ -65,6 +66,7 @@ class Player:
         await self._push("finish", str(NUMBERS))
         await self._until("the incident is over", self._over)
         await self._until("all jobs are over", self._all_jobs_over)
+        await self._until("read models have taken in all of it", self._all_taken_in)
         return await self._told()
 
     async def _set_up(self) -> None:
@@ -110,6 +112,10 @@ class Player:
 
     async def _all_jobs_over(self) -> bool:
         return all(one.state.ended for one in await list_simulations(self._pool, INCIDENT))
+
+    async def _all_taken_in(self) -> bool:
+        partitions = await status(self._pool, self._system.storage.log, time.time)
+        return not any(partition.lag_records for partition in partitions)
 
     async def _until(self, what: str, condition: Condition) -> None:
         deadline = time.monotonic() + WITHIN

@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.chaos.rig import Rig, eventually, rigged
 
 COMMAND = Path(sys.executable).with_name("vestec")
@@ -16,7 +14,6 @@ KILLS = 3
 WITHIN = 400.0
 
 
-@pytest.mark.slow
 def test_the_demonstration_ends_as_if_nothing_had_happened() -> None:
     with rigged() as rig:
         undisturbed = _ending(rig)
