@@ -10,6 +10,7 @@ from tests.servers import database_url, server_url
 
 __all__ = ["database_url", "server_url"]
 
+
 @pytest.fixture
 def rig() -> Iterator[Rig]:
     """A folder with an embedded database of its own."""
