@@ -82,7 +82,7 @@ class PullHands:
 class _Pull:
     def __init__(self, hands: PullHands, assigned: Assignment[Endpoints, EndpointState]) -> None:
         self._hands, self._tell, self._state = hands, assigned.tell, assigned.item
-        self._task = TaskWork[EndpointState](self._run(), f"pull {assigned.item.endpoint.url}")
+        self._task = TaskWork[EndpointState](self._run, f"pull {assigned.item.endpoint.url}")
 
     def update(self, item: EndpointState) -> None:
         self._state = item

@@ -8,6 +8,7 @@ import math
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -81,11 +82,12 @@ class MachineHands:
             case Task.WATCH:
                 return _Watch(machine, assigned)
             case Task.SUBMIT:
-                work = self._submit(machine, assigned, Token(rest[0]))
+                do = self._submit
             case Task.CANCEL:
-                work = self._cancel(machine, assigned, Token(rest[0]))
+                do = self._cancel
             case Task.COLLECT:
-                work = self._collect(machine, assigned, Token(rest[0]))
+                do = self._collect
+        work = partial(do, machine, assigned, Token(rest[0]))
         return TaskWork(work, f"{settings.name} {assigned.name}")
 
     async def _submit(self, machine: "_Machine", assigned: Assigned, token: Token) -> None:
@@ -207,7 +209,7 @@ class _Watch:
         self._wake = asyncio.Event()
         self._asked: float | None = None
         self._refreshed = _refreshes(assigned.item)
-        self._task = TaskWork[MachineJobs](self._run(), f"watch {machine.settings.name}")
+        self._task = TaskWork[MachineJobs](self._run, f"watch {machine.settings.name}")
 
     def update(self, item: MachineJobs) -> None:
         if item.jobs.keys() - self._jobs.jobs.keys() or _refreshes(item) != self._refreshed:

@@ -1,8 +1,8 @@
 """Long work that is a coroutine: the common kind."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
 
 import structlog
 
@@ -10,17 +10,21 @@ W = TypeVar("W")
 
 _log = structlog.get_logger()
 
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+"""Seconds before work that raised begins again."""
+
 
 class TaskWork(Generic[W]):
-    """Runs a coroutine; it is cancelled when the work is stopped.
+    """Runs `make()`; it is cancelled when the work is stopped.
 
-    The coroutine tells its manager how it ended, then returns. What it raises is a bug, is logged,
-    and leaves the work under way in the state for an operator to see.
+    The coroutine tells its manager how it ended, then returns. What it raises is a bug or a trouble
+    that nobody thought of: it is logged, and the work begins again after a pause, as it would after
+    a crash, since the state still has it under way.
     """
 
-    def __init__(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
-        self._task = asyncio.get_running_loop().create_task(coroutine, name=name)
-        self._task.add_done_callback(self._ended)
+    def __init__(self, make: Callable[[], Awaitable[None]], name: str) -> None:
+        self._make = make
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=name)
 
     def update(self, item: W) -> None:
         """A coroutine that cares reads the new item itself, from its own subclass."""
@@ -28,6 +32,13 @@ class TaskWork(Generic[W]):
     def stop(self) -> None:
         self._task.cancel()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()):
-            _log.error("work failed", work=task.get_name(), exc_info=error)
+    async def _run(self) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return await self._make()
+            except Exception:
+                name = self._task.get_name()
+                _log.exception("work failed, it begins again", work=name, seconds=pause)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)

@@ -65,7 +65,7 @@ class _Labourer(TaskWork[Labour]):
         what = (context, assignment.key, assignment.name)
         self._took = partial(hands.took, *what)
         self._took(assignment.item)
-        super().__init__(hands.labour(*what, assignment.tell), "/".join(what))
+        super().__init__(partial(hands.labour, *what, assignment.tell), "/".join(what))
 
     def update(self, item: Labour) -> None:
         self._took(item)

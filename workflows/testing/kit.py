@@ -337,4 +337,4 @@ def _no_pull(assigned: Assignment[Endpoints, EndpointState]) -> Work[EndpointSta
     async def nothing() -> None:
         return None
 
-    return TaskWork(nothing(), "no pull")
+    return TaskWork(nothing, "no pull")
