@@ -7,6 +7,7 @@ What counts in a partition, and therefore every position in one, is decided in `
 from bus.cache import CachedLog
 from bus.clock import ClockAhead, HybridClock, Timestamp
 from bus.contract import (
+    AppendTooLarge,
     Doubt,
     Log,
     LogError,
@@ -19,11 +20,12 @@ from bus.contract import (
     UnknownTopic,
     partition_of,
 )
-from bus.epochs import START, LogReplaced, Position, Writer, counted, verify
+from bus.epochs import START, LogReplaced, Position, Writer, check_commit, counted, verify
 from bus.memory import MemoryLog
 
 __all__ = [
     "START",
+    "AppendTooLarge",
     "CachedLog",
     "ClockAhead",
     "Doubt",
@@ -42,6 +44,7 @@ __all__ = [
     "Timestamp",
     "UnknownTopic",
     "Writer",
+    "check_commit",
     "counted",
     "partition_of",
     "verify",

@@ -12,13 +12,17 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 MAX_RECORD_BYTES = 1_000_000
 """Largest record (key, headers and value) that every engine takes."""
+MAX_APPEND_BYTES = 5_000_000
+"""Largest append that every engine takes whole: its records, and `RECORD_OVERHEAD` for each."""
+RECORD_OVERHEAD = 100
+"""Bytes that a record may cost besides its own, as counted by `MAX_APPEND_BYTES`."""
 
 
 class LogError(Exception):
@@ -41,6 +45,10 @@ class RecordTooLarge(LogError):
     """A record exceeds `MAX_RECORD_BYTES`; put its payload into the blob store."""
 
 
+class AppendTooLarge(LogError):
+    """The records of an append exceed `MAX_APPEND_BYTES`; append them in `portions`."""
+
+
 class Doubt(Exception):
     """Nobody knows whether an append took effect; the writer must take over again."""
 
@@ -56,9 +64,9 @@ class Record:
     @property
     def size(self) -> int:
         """Bytes, as limited by `MAX_RECORD_BYTES`."""
-        size = len(self.key) + len(self.value)
+        size = _bytes(self.key) + len(self.value)
         for name, text in self.headers.items():
-            size += len(name) + len(text)
+            size += _bytes(name) + _bytes(text)
         return size
 
 
@@ -96,7 +104,10 @@ class Log(ABC):
 
     @abstractmethod
     async def append(self, topic: str, partition: int, records: Sequence[Record]) -> int:
-        """Append all or none; return the offset of the first. Raises `Doubt`, `RecordTooLarge`."""
+        """Append all or none; return the offset of the first.
+
+        Raises `Doubt`, `RecordTooLarge`, `AppendTooLarge`.
+        """
 
     @abstractmethod
     async def read(
@@ -126,16 +137,40 @@ class Log(ABC):
 
 
 def check_sizes(records: Sequence[Record]) -> None:
-    """Raise `RecordTooLarge` for the first record that no engine would take."""
+    """Raise `RecordTooLarge` or `AppendTooLarge` for an append that no engine would take."""
+    total = 0
     for record in records:
-        if record.size > MAX_RECORD_BYTES:
+        if (size := record.size) > MAX_RECORD_BYTES:
             raise RecordTooLarge(
-                f"a record of {record.size} bytes for key {record.key!r} exceeds the limit of"
+                f"a record of {size} bytes for key {record.key!r} exceeds the limit of"
                 f" {MAX_RECORD_BYTES}: its payload belongs into the blob store"
             )
+        total += size + RECORD_OVERHEAD
+    if total > MAX_APPEND_BYTES:
+        raise AppendTooLarge(
+            f"an append of {len(records)} records with {total} bytes exceeds the limit of"
+            f" {MAX_APPEND_BYTES}: append them in portions"
+        )
+
+
+def portions(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    """The records in order, in as few appends as `MAX_APPEND_BYTES` allows."""
+    start = total = 0
+    for index, record in enumerate(records):
+        size = record.size + RECORD_OVERHEAD
+        if total + size > MAX_APPEND_BYTES and index > start:
+            yield records[start:index]
+            start, total = index, 0
+        total += size
+    yield records[start:]
 
 
 def partition_of(key: str, partitions: int) -> int:
     """The partition of a key: the same on every engine, machine and version."""
     digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
     return int.from_bytes(digest) % partitions
+
+
+def _bytes(text: str) -> int:
+    """Of a text in UTF-8; engines refuse what is not proper text by themselves."""
+    return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))

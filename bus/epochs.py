@@ -10,7 +10,7 @@ would otherwise disagree about which commits of a deposed writer count.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bus.contract import Doubt, Log, LogError, Record, Stored
+from bus.contract import Doubt, Log, LogError, Record, Stored, check_sizes, portions
 
 TAKEOVER = "takeover"
 EPOCH = "epoch"
@@ -93,20 +93,21 @@ class Writer:
     async def append(self, commits: Sequence[Record]) -> Position:
         """Append commits; return the position behind them once they are known to count.
 
-        Raises `Doubt` where they lie elsewhere than expected: somebody else wrote in between.
+        More than the log takes at once go in portions, one after the other: each commit is whole
+        or absent, and those before a doubt may be there. Raises `Doubt` where they lie elsewhere
+        than expected: somebody else wrote in between.
         """
         here = self.position
         stamped = [
-            replace(
-                commit,
-                headers={
-                    **commit.headers,
-                    EPOCH: str(here.epoch),
-                    SEQUENCE: str(here.sequence + index),
-                },
-            )
+            _stamped(commit, here.epoch, here.sequence + index)
             for index, commit in enumerate(commits)
         ]
+        for portion in portions(stamped):
+            await self._append(portion)
+        return self.position
+
+    async def _append(self, stamped: Sequence[Record]) -> None:
+        here = self.position
         offset = await self._log.append(self._topic, self._partition, stamped)
         if offset != here.offset:
             raise Doubt(
@@ -114,4 +115,15 @@ class Writer:
             )
         count = len(stamped)
         self.position = replace(here, offset=offset + count, sequence=here.sequence + count)
-        return self.position
+
+
+def check_commit(commit: Record) -> None:
+    """Raise `RecordTooLarge` for a commit that a writer could not append."""
+    check_sizes([_stamped(commit, _HIGHEST, _HIGHEST)])
+
+
+_HIGHEST = 2**63
+
+
+def _stamped(commit: Record, epoch: int, sequence: int) -> Record:
+    return replace(commit, headers={**commit.headers, EPOCH: str(epoch), SEQUENCE: str(sequence)})

@@ -11,8 +11,7 @@ from typing import Generic, NoReturn, TypeVar
 
 import structlog
 
-from bus import Record, RecordTooLarge, Writer
-from bus.contract import check_sizes
+from bus import Record, RecordTooLarge, Writer, check_commit
 from events.envelope import (
     Commit,
     Cursor,
@@ -130,7 +129,7 @@ class Owner(Generic[S, W]):
         try:
             commit, after = self._apply(item, before)
             record = encode(commit)
-            check_sizes([record])
+            check_commit(record)
         except Exception as error:
             commit, after = self._refuse(item, error), before
             record = encode(commit)

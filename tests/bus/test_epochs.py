@@ -15,11 +15,14 @@ from bus import (
     MemoryLog,
     Position,
     Record,
+    RecordTooLarge,
     Stored,
     Writer,
+    check_commit,
     counted,
     verify,
 )
+from bus.contract import MAX_RECORD_BYTES
 from bus.epochs import EPOCH, SEQUENCE, TAKEOVER
 
 takeovers = st.builds(lambda nonce: {TAKEOVER: nonce}, st.sampled_from("abc"))
@@ -137,3 +140,21 @@ async def test_two_appends_of_one_writer_at_once_count_only_once() -> None:
     found, _ = fold(START, await log.read("t", 0, 0))
     assert found == [1]
     assert writer.position.offset == 1
+
+
+async def test_what_is_no_commit_too_large_can_be_appended() -> None:
+    """Its stamp is part of the record: without room for that, an owner would fail for ever."""
+    log = MemoryLog()
+    await log.declare("t", 1)
+    largest = next(n for n in range(MAX_RECORD_BYTES, 0, -1) if _fits(Record("k", bytes(n))))
+    writer = await Writer.take_over(log, "t", 0, "nonce")
+    await writer.append([Record("k", bytes(largest))])
+    assert largest > MAX_RECORD_BYTES - 100
+
+
+def _fits(commit: Record) -> bool:
+    try:
+        check_commit(commit)
+    except RecordTooLarge:
+        return False
+    return True

@@ -12,6 +12,7 @@ import pytest
 
 from bus import (
     START,
+    AppendTooLarge,
     Doubt,
     Log,
     LogReplaced,
@@ -25,7 +26,7 @@ from bus import (
     counted,
     verify,
 )
-from bus.contract import MAX_RECORD_BYTES
+from bus.contract import MAX_APPEND_BYTES, MAX_RECORD_BYTES, RECORD_OVERHEAD
 
 Opener = Callable[[], Awaitable[Log]]
 Scenario = Callable[..., Awaitable[None]]
@@ -38,10 +39,12 @@ def numbered(*numbers: int) -> list[Record]:
     return [Record(f"key-{number}", b"%d" % number) for number in numbers]
 
 
-async def read_all(log: Log, topic: str, partition: int, offset: int = 0) -> list[Stored]:
+async def read_all(
+    log: Log, topic: str, partition: int, offset: int = 0, limit: int = 1000
+) -> list[Stored]:
     """Everything from `offset` on, as far as it goes now."""
     found: list[Stored] = []
-    while some := await log.read(topic, partition, offset):
+    while some := await log.read(topic, partition, offset, limit):
         found.extend(some)
         offset = some[-1].offset + 1
     return found
@@ -164,6 +167,25 @@ class Records(LogContract):
         for record in large[5:]:
             await log.append("t", 0, [record])
         assert [stored.record for stored in await read_all(other, "t", 0)] == large
+
+    async def test_the_largest_append_is_whole_and_a_larger_one_refused(
+        self, log: Log, other: Log
+    ) -> None:
+        few = [Record("", bytes(MAX_APPEND_BYTES // 5 - RECORD_OVERHEAD))] * 5
+        many = [Record("", b"", {"a": "", "b": ""})] * (MAX_APPEND_BYTES // (RECORD_OVERHEAD + 2))
+        for records in (few, many):
+            _, end = await log.bounds("t", 0)
+            with pytest.raises(AppendTooLarge, match="in portions"):
+                await log.append("t", 0, [*records, *few[:1]])
+            assert await log.append("t", 0, records) == end
+            found = await read_all(other, "t", 0, end, limit=len(records))
+            assert [stored.offset for stored in found] == list(range(end, end + len(records)))
+            assert all(stored.record == records[0] for stored in found)
+
+    async def test_sizes_are_bytes_not_letters(self, log: Log) -> None:
+        assert Record("ü", b"", {"名": "🔥"}).size == 2 + 3 + 4
+        with pytest.raises(RecordTooLarge):
+            await log.append("t", 0, [Record("漢" * (MAX_RECORD_BYTES // 3 + 1), b"")])
 
     async def test_writers_race_without_gaps_and_readers_skip_nothing(
         self, log: Log, other: Log
@@ -375,6 +397,20 @@ class Epochs(LogContract):
             kept = [stored.record.value for stored, _, counts in rows if counts]
             assert kept == [b"1", b"2", b"4", b"5"]
             assert rows[-1][1] == newest.position
+
+    async def test_more_than_the_log_takes_at_once_goes_in_portions(
+        self, log: Log, other: Log
+    ) -> None:
+        writer = await Writer.take_over(log, "t", 0, "nonce")
+        large = [Record(str(n), bytes(MAX_RECORD_BYTES - 100)) for n in range(12)]
+        await writer.append(large)
+        await writer.append(numbered(1))
+        rows = list(counted(START, await read_all(other, "t", 0)))
+        assert [stored.record.key for stored, _, counts in rows if counts] == [
+            *map(str, range(12)),
+            "key-1",
+        ]
+        assert rows[-1][1] == writer.position
 
     async def test_two_who_take_over_in_turns(self, log: Log, other: Log) -> None:
         """Every commit that was acknowledged as counting does count, for all."""
