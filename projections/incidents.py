@@ -63,14 +63,12 @@ def _changes(was: Incident, it: Recorded) -> dict[str, object]:
             return {"status": IncidentStatus.ACTIVE, "activated": at(it.time)}
         case e.StageFailed(run=run):
             return {"status": IncidentStatus.ERROR, "failed_runs": [*was.failed_runs, run]}
-        case e.StageRetried(run=run):
+        case e.StageRetried(run=run) | e.StageStopped(run=run) if run in was.failed_runs:
             left = [other for other in was.failed_runs if other != run]
             return {
                 "failed_runs": left,
                 "status": IncidentStatus.ERROR if left else IncidentStatus.ACTIVE,
             }
-        case e.StageStopped(run=run) if run in was.failed_runs:
-            return {"failed_runs": [other for other in was.failed_runs if other != run]}
         case e.IncidentEnded(ending=ending):
             return {
                 "status": ending.outcome,
@@ -109,7 +107,7 @@ async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
 
 PROJECTION = Projection(
     name="incidents",
-    version=1,
+    version=2,
     contexts=(Context.INCIDENTS,),
     tables=("incidents", "stage_runs"),
     ddl="""

@@ -123,10 +123,10 @@ class Workflow(Generic[P, S]):
     ) -> "_Registrar[P, S]":
         """A stage. `lane`: one at a time among its stages, in order of arrival.
 
-        `exclusive`: a lane of its own. `latest`: a newer message cancels the older run.
-        `debounce`: arrivals are gathered until it was quiet for the first duration, at most for the
-        second. `timeout` counts running, not waiting. It is logged as `name` (the function's), and
-        answers to `aliases`, its older names.
+        `exclusive`: a lane of its own. `latest`: a newer message cancels the older run, and takes
+        the place of a failed one. `debounce`: arrivals are gathered until it was quiet for the
+        first duration, at most for the second. `timeout` counts running, not waiting. It is logged
+        as `name` (the function's), and answers to `aliases`, its older names.
         """
         return _Registrar(self, lane, exclusive, latest, debounce, retry, timeout, name, aliases)
 

@@ -69,12 +69,12 @@ def _quiet_from(now: float, debounce: Debounce, burst: Waiting) -> float:
 
 
 def _supersede(draft: Draft, plan: StagePlan, newer: UUID) -> None:
-    """What is older of the same stage is not wanted any more."""
+    """What is older of the same stage is not wanted any more, nor is the retry of a failed run."""
     incident, reason = draft.incident, "superseded by a newer message"
     for message in incident.waiting.values():
         if _is_of(draft, message, plan):
             draft.add(e.MessageDropped(message=message.id, reason=reason))
-    for run in incident.runs.values():
+    for run in (*incident.runs.values(), *incident.failed.values()):
         if _is_of(draft, run.message, plan):
             draft.add(e.StageStopped(run=run.id, reason=reason, superseded_by=newer))
             unwanted = CancelSimulationsOf(run=run.id, reason=reason)

@@ -154,10 +154,7 @@ def _evolve(was: Incident, event: Event) -> Incident:
         case e.StageResumed():
             return _with_run(was, was.runs[event.run]._replace(starts=event.starts))
         case e.StageStopped():
-            return was._replace(
-                runs=_without(was.runs, event.run),
-                failed=_without(was.failed, event.run),
-            )
+            return _stopped(was, event.run)
         case e.StageAttemptFailed():
             run = _forgetting(was.runs[event.run], event.forget)
             failures = run.failures + 1
@@ -223,6 +220,13 @@ def _failed(was: Incident, event: e.StageFailed) -> Incident:
         failed={**was.failed, event.run: run},
         status=IncidentStatus.ERROR,
     )
+
+
+def _stopped(was: Incident, run: UUID) -> Incident:
+    if run not in was.failed:
+        return was._replace(runs=_without(was.runs, run))
+    failed = _without(was.failed, run)
+    return was._replace(failed=failed, status=was.status if failed else IncidentStatus.ACTIVE)
 
 
 def _retried(was: Incident, event: e.StageRetried) -> Incident:

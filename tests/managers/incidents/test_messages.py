@@ -1,10 +1,13 @@
 """Lanes, newer messages, bursts, periods, delays."""
 
 from events import incidents as e
-from events.incidents import Delivery
+from events.incidents import Delivery, IncidentStatus
 from events.simulations import CancelSimulationsOf
-from managers.incidents import FailRun, LookAtClock
+from events.values import Context
+from managers.incidents import FailRun, Incident, LookAtClock
+from managers.runtime import Send
 from tests.managers.incidents.site import (
+    ID,
     active,
     arrival,
     arrives,
@@ -13,8 +16,9 @@ from tests.managers.incidents.site import (
     incident,
     run,
     sent,
+    status,
 )
-from tests.managers.scenario import NOW
+from tests.managers.scenario import NOW, Scenario
 
 
 def test_a_stage_without_a_lane_runs_at_once_beside_itself() -> None:
@@ -82,6 +86,34 @@ def test_a_newer_arrival_replaces_what_waits_and_what_is_to_be_tried_again() -> 
     at_work = run(failing, "newest") if incident(failing).runs else None
     assert at_work is None
     failing.when(arrives("newest")).then(e.MessageDropped, e.MessageQueued, e.StageStarted)
+
+
+def failed_newest() -> Scenario[Incident]:
+    failed = active().when(sent("newest", 1))
+    return failed.when(FailRun(run(failed, "newest").id, 1, "no")).then(e.StageFailed)
+
+
+def test_a_newer_message_stops_the_older_failed_run_and_its_simulations() -> None:
+    failed = failed_newest()
+    (older,) = incident(failed).failed
+    failed.when(sent("newest", 2)).then(
+        e.StageStopped, CancelSimulationsOf, e.MessageQueued, e.StageStarted
+    )
+    newer = run(failed, "newest")
+    reason = "superseded by a newer message"
+    assert failed.effects[:2] == [
+        e.StageStopped(run=older, reason=reason, superseded_by=newer.id),
+        Send(Context.SIMULATIONS, ID, CancelSimulationsOf(run=older, reason=reason)),
+    ]
+    assert (incident(failed).failed, status(failed)) == ({}, IncidentStatus.ACTIVE)
+    failed.when(e.RetryStage(run=older)).rejected("no such failed stage")
+
+
+def test_a_superseded_failure_leaves_those_of_others() -> None:
+    failed = failed_newest().when(sent("plain"))
+    failed.when(FailRun(run(failed, "plain").id, 1, "no")).when(arrives("newest"))
+    assert [left.message.stage for left in incident(failed).failed.values()] == ["plain"]
+    assert status(failed) == IncidentStatus.ERROR
 
 
 def test_a_renamed_stage_supersedes_messages_under_its_older_name() -> None:
