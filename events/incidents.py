@@ -80,6 +80,8 @@ class ActivateIncident(Command):
 
 
 class CancelIncident(Command):
+    """Once more while the last stage cleans up: without the rest of that."""
+
     type: Literal["CancelIncident"] = "CancelIncident"
     reason: str = ""
 

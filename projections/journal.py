@@ -44,8 +44,17 @@ class _Line(NamedTuple):
 _RETRY = "Look at the error, then retry the stage or cancel the incident."
 
 
+def _line_in(commit: Commit, event: Event) -> _Line | None:
+    """What an operator should read about an event of a commit."""
+    if not isinstance(event, incidents.IncidentEnding):
+        return _line(event)
+    if any(isinstance(other, incidents.IncidentEnded) for other in commit.events):
+        return None
+    text = f"the incident ends ({event.ending.outcome}), its last stage cleans up"
+    return _Line("info", text, "If that does not end, cancel the incident once more.")
+
+
 def _line(event: Event) -> _Line | None:
-    """What an operator should read about an event."""
     match event:
         case incidents.Noted(note=note):
             return _Line(note.level, note.text)
@@ -125,7 +134,7 @@ def _rows(fact: Fact) -> Iterator[tuple[object, ...]]:
     lines: list[tuple[int, str | None, _Line | None]] = [
         (-1, fact.commit.incident, _refusal(fact)),
         *(
-            (index, _incident(fact.commit, event), _line(event))
+            (index, _incident(fact.commit, event), _line_in(fact.commit, event))
             for index, event in enumerate(fact.commit.events)
         ),
     ]
@@ -146,7 +155,7 @@ async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
 
 PROJECTION = Projection(
     name="journal",
-    version=1,
+    version=2,
     contexts=tuple(context for context in Context if context != Context.USERS),
     tables=("journal",),
     ddl="""

@@ -190,11 +190,16 @@ def cancel(
 ) -> None:
     """End an incident: its stages stop, its jobs are cancelled, its endpoints close.
 
+    If its workflow has a last stage that cleans up, that runs first. Cancelling once more stops the
+    clean-up and ends the incident at once, with both reasons in its log.
+
     Example: vestec incidents cancel 3f2a --reason 'the fire is out'
 
-    Next: vestec incidents archive ID
+    Next: vestec incidents log ID, vestec incidents archive ID
     """
-    _steer(ctx, id, e.CancelIncident(reason=reason), json)
+    found = _steer(ctx, id, e.CancelIncident(reason=reason), json)
+    if found and found.ended is None and not json:
+        notice(f"Its last stage cleans up. To end it without: vestec incidents cancel {id}")
 
 
 @app.command()
@@ -235,23 +240,24 @@ def retry(
     run(work())
 
 
-def _steer(ctx: typer.Context, id: str, command: Command, json: bool) -> None:
-    async def work() -> None:
+def _steer(ctx: typer.Context, id: str, command: Command, json: bool) -> Incident | None:
+    async def work() -> Incident | None:
         async with desk(ctx) as at:
             incident = await the_one(at.storage, "incidents", "incident", id)
             known = await at.carry_out(Context.INCIDENTS, incident, command, "incidents")
-            await _tell(at.storage, incident, known, json)
+            return await _tell(at.storage, incident, known, json)
 
-    run(work())
+    return run(work())
 
 
-async def _tell(storage: Storage, id: str, known: bool, json: bool) -> None:
+async def _tell(storage: Storage, id: str, known: bool, json: bool) -> Incident | None:
     """The incident after a command; its id where nothing is known of it yet."""
     found = await find_incident(storage.pool, id) if known else None
     if json:
         as_json(found or {"id": id, "known": False})
     else:
         say(f"{id} {found.status if found else 'not known yet'}")
+    return found
 
 
 @app.command()

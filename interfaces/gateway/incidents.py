@@ -51,7 +51,11 @@ class NewIncident(BaseModel):
 
 
 class Cancellation(BaseModel):
-    """Why an incident is cancelled."""
+    """Why an incident is cancelled.
+
+    A last stage that cleans up runs before the incident is over. Cancelling once more, under a new
+    `Idempotency-Key`, stops the clean-up and ends the incident at once.
+    """
 
     reason: str = Field(default="", max_length=1000)
 
@@ -136,7 +140,7 @@ async def activate(request: web.Request) -> web.StreamResponse:
 
 
 async def cancel(request: web.Request) -> web.StreamResponse:
-    """Stop the incident, its stages and its jobs."""
+    """Stop the incident, its stages and its jobs; once more: its clean-up as well."""
     wanted = await body_of(request, Cancellation)
     return await _steer(request, CancelIncident(reason=wanted.reason))
 

@@ -14,6 +14,9 @@ from managers.incidents.draft import Draft
 from managers.incidents.state import Incident
 from managers.runtime import Effect, Rejected, Send
 
+_CLEAN_UP = "end"
+"""The name of the message for the last stage."""
+
 
 def create(
     catalogue: Catalogue, incident: Incident | None, wanted: e.CreateIncident
@@ -58,7 +61,10 @@ def activate(draft: Draft) -> None:
 
 
 def cancel(draft: Draft, wanted: e.CancelIncident) -> None:
-    """People's word that it is over."""
+    """People's word that it is over; one more ends it without the rest of its clean-up."""
+    if draft.incident.ending:
+        _end_without_clean_up(draft, draft.incident.ending, wanted.reason)
+        return
     draft.require_open()
     end(draft, Ending(outcome=IncidentStatus.CANCELLED, reason=wanted.reason))
 
@@ -86,7 +92,17 @@ def end(draft: Draft, ending: Ending) -> None:
         return
     _tell(draft, Context.SIMULATIONS, CancelAllSimulations(reason=reason))
     _tell(draft, Context.ENDPOINTS, CloseAllEndpoints())
-    messages.queue(draft, e.Delivery(stage=clean_up), "end")
+    messages.queue(draft, e.Delivery(stage=clean_up), _CLEAN_UP)
+
+
+def _end_without_clean_up(draft: Draft, ending: Ending, reason: str) -> None:
+    """Its outcome stays; the same command sent twice is not one more."""
+    if messages.id_of(draft, _CLEAN_UP) in draft.incident.runs:
+        return
+    stopped = f"its clean-up was stopped: {reason}".removesuffix(": ")
+    draft.add(*(e.StageStopped(run=run, reason=stopped) for run in draft.incident.runs))
+    both = "; ".join(filter(None, (ending.reason, stopped)))
+    be_over(draft, Ending(outcome=ending.outcome, reason=both))
 
 
 def be_over(draft: Draft, ending: Ending) -> None:

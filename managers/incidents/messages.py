@@ -17,10 +17,15 @@ def deliver(draft: Draft, wanted: e.Deliver) -> None:
     queue(draft, wanted.delivery, "callback")
 
 
+def id_of(draft: Draft, *name: object) -> UUID:
+    """The id of the message that this decision queues under a name."""
+    return draft.given.name("message", *name)
+
+
 def queue(draft: Draft, delivery: e.Delivery, *name: object, sender: UUID | None = None) -> None:
-    """A message, under an id made of the decision's and `name`."""
+    """A message, under the id that `name` gives it."""
     plan = draft.stage(delivery.stage)
-    message = draft.given.name("message", *name)
+    message = id_of(draft, *name)
     if plan.latest:
         _supersede(draft, plan, message)
     draft.add(
@@ -44,7 +49,7 @@ def arrive(draft: Draft, wanted: e.DeliverArrival) -> None:
         due = _quiet_from(draft.given.now, plan.debounce, burst)
         draft.add(e.MessageExtended(message=burst.id, arrival=arrival, due=due))
         return
-    message = draft.given.name("message", arrival.id)
+    message = id_of(draft, arrival.id)
     if plan.latest:
         _supersede(draft, plan, message)
     draft.add(

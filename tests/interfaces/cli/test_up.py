@@ -34,6 +34,21 @@ async def start(incident: Incident) -> None:
     await incident.step(burn)
 '''
 
+LINGERER = '''
+"""A workflow whose last stage does not end by itself."""
+
+from datetime import timedelta
+
+from workflows import Incident, Workflow
+
+lingerer = Workflow("lingerer", version=1, title="Waits")
+
+
+@lingerer.on_end
+async def clean(incident: Incident) -> None:
+    await incident.ask("Is all put away?", ["yes"], timedelta(days=1000), "yes")
+'''
+
 
 @pytest.fixture
 def new_folder() -> Iterator[Path]:
@@ -84,20 +99,24 @@ def test_a_killed_system_is_not_believed_to_run(folder: Path) -> None:
 
 
 def test_a_stage_that_burns_a_core_does_not_keep_it_from_ending(folder: Path) -> None:
-    installed = folder.parent / "installed"
-    (installed / "burner-1.dist-info").mkdir(parents=True)
-    (installed / "burner.py").write_text(BURNER)
-    (installed / "burner-1.dist-info/METADATA").write_text("Name: burner\nVersion: 1\n")
-    (installed / "burner-1.dist-info/entry_points.txt").write_text(
-        "[vestec.workflows]\nburner = burner:burner\n"
-    )
-    with up(folder, {"PYTHONPATH": str(installed)}) as system:
+    with up(folder, _installed(folder, "burner", BURNER)) as system:
         made = as_json("incidents", "create", "burner", "hot", "--data", folder)
         vestec("incidents", "activate", made["id"], "--data", folder)
         eventually(lambda: _cpu_seconds(system.process.pid, 0.3))
         asked = time.monotonic()
         assert system.end(signal.SIGTERM) == 0
         assert time.monotonic() - asked < 15
+
+
+def _installed(folder: Path, name: str, code: str) -> dict[str, str]:
+    """The environment in which a workflow is installed beside ours."""
+    installed = folder.parent / "installed"
+    package = installed / f"{name}-1.dist-info"
+    package.mkdir(parents=True)
+    (installed / f"{name}.py").write_text(code)
+    (package / "METADATA").write_text(f"Name: {name}\nVersion: 1\n")
+    (package / "entry_points.txt").write_text(f"[vestec.workflows]\n{name} = {name}:{name}\n")
+    return {"PYTHONPATH": str(installed)}
 
 
 def _cpu_seconds(pid: int, least: float) -> bool:
@@ -109,6 +128,22 @@ def _cpu_seconds(pid: int, least: float) -> bool:
         if thread.name != str(pid) and name != "x" and int(times[11]) / ticks > least:
             return True
     return False
+
+
+def test_an_incident_whose_clean_up_hangs_is_ended_by_cancelling_once_more(folder: Path) -> None:
+    with up(folder, _installed(folder, "lingerer", LINGERER)):
+        id = as_json("incidents", "create", "lingerer", "slow", "--data", folder)["id"]
+        vestec("incidents", "activate", id, "--data", folder)
+        said = invoke("incidents", "cancel", id, "--reason", "rain", "--data", folder)
+        assert said.stdout == f"{id} ACTIVE\n"
+        assert f"To end it without: vestec incidents cancel {id}" in said.stderr
+        log = eventually(lambda: vestec("incidents", "log", id, "--data", folder))
+        assert "its last stage cleans up\tIf that does not end, cancel the incident once" in log
+        over = as_json("incidents", "cancel", id, "--reason", "it hangs", "--data", folder)
+        assert (over["status"], over["reason"]) == (
+            "CANCELLED",
+            "rain; its clean-up was stopped: it hangs",
+        )
 
 
 def test_a_port_in_use_is_one_line(folder: Path) -> None:

@@ -54,6 +54,7 @@ def plan(kind: str, *stages: StagePlan, **more: str) -> WorkflowPlan:
 CATALOGUE = {
     "test": plan("test", *STAGES),
     "whole": plan("whole", *STAGES, on_activate="start", on_end="clean"),
+    "stubborn": plan("stubborn", *STAGES, on_end="flaky"),
     "ticking": plan("ticking", *STAGES, StagePlan("tick", lane="tick", every=60.0)),
 }
 

@@ -11,6 +11,7 @@ from tests.managers.incidents.site import (
     ID,
     active,
     arrives,
+    asks,
     created,
     empty,
     finished,
@@ -103,7 +104,6 @@ def test_the_last_stage_cleans_up_also_after_cancellation() -> None:
         e.MessageQueued,
         e.StageStarted,
     )
-    ending.when(e.CancelIncident()).rejected("ending")
     ending.when(arrives("plain")).rejected("ending")
     ending.when(finished(ending, "clean")).then(e.StageCompleted, *OVER)
     assert status(ending) == IncidentStatus.CANCELLED
@@ -114,6 +114,45 @@ def test_a_clean_up_that_fails_ends_the_incident_all_the_same() -> None:
     clean = run(ending, "clean")
     ending.when(FailRun(clean.id, 1, "no")).then(e.StageFailed, *OVER)
     assert status(ending) == IncidentStatus.CANCELLED
+
+
+def test_a_clean_up_that_does_not_end_is_stopped_by_cancelling_once_more() -> None:
+    ending = active("whole").when(e.CancelIncident(reason="a false alarm"))
+    clean = run(ending, "clean").id
+    ending.when(asks(ending, "clean", "an answer that never comes"))
+    ending.when(e.CancelIncident(reason="it hangs")).then(
+        e.StageStopped(run=clean, reason="its clean-up was stopped: it hangs"), *OVER
+    )
+    reason = "a false alarm; its clean-up was stopped: it hangs"
+    ended = Ending(outcome=IncidentStatus.CANCELLED, reason=reason)
+    assert ending.effects[1] == e.IncidentEnded(ending=ended)
+    assert status(ending) == IncidentStatus.CANCELLED
+    ending.when(e.CancelIncident()).rejected("the incident is over")
+
+
+def test_the_same_cancellation_sent_twice_leaves_the_clean_up_alone() -> None:
+    wanted = e.CancelIncident(reason="a false alarm")
+    ending = active("whole").when(wanted)
+    ending.when(wanted, id=ending.id).then()
+    ending.when(FailRun(run(ending, "clean").id, 1, "no")).then(e.StageFailed, *OVER)
+
+
+def test_stopping_the_clean_up_of_a_complete_incident_leaves_it_complete() -> None:
+    at_work = active("whole").when(sent("plain"))
+    at_work.when(finished(at_work, "plain", ending=DONE))
+    at_work.when(e.CancelIncident()).then(e.StageStopped, *OVER)
+    reason = "all well; its clean-up was stopped"
+    assert at_work.effects[1] == e.IncidentEnded(
+        ending=Ending(outcome=IncidentStatus.COMPLETE, reason=reason)
+    )
+    assert status(at_work) == IncidentStatus.COMPLETE
+
+
+def test_a_clean_up_that_waits_to_be_tried_again_is_stopped_as_well() -> None:
+    ending = active("stubborn").when(e.CancelIncident())
+    clean = run(ending, "flaky")
+    ending.when(FailRun(clean.id, 1, "no")).then(e.StageAttemptFailed)
+    ending.when(e.CancelIncident()).then(e.StageStopped, *OVER)
 
 
 def test_what_the_clean_up_sends_is_told_to_be_lost() -> None:
