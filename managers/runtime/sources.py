@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 import structlog
 from pydantic import ValidationError
 
-from bus import ClockAhead, Doubt, Position, Stored, partition_of
+from bus import ClockAhead, Doubt, Position, Stored, partition_of, verify
 from events.envelope import (
     Cursor,
     Issued,
@@ -83,8 +83,12 @@ async def pull_messages(
     start: Cursor,
     inbox: Inbox,
 ) -> NoReturn:
-    """Put what `source` sent to `target` from `start` on into the inbox."""
+    """Put what `source` sent to `target` from `start` on into the inbox.
+
+    Raises `LogReplaced` where the source's log is not the one that was read to `start`.
+    """
     topic, position = events_topic(source[0]), start.position
+    await verify(around.log, topic, source[1], position)
     partitions = await around.log.partitions(events_topic(target[0]))
     while True:
         records = await around.log.read(topic, source[1], position.offset)
