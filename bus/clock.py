@@ -2,7 +2,8 @@
 
 A timestamp is one integer: milliseconds since the epoch (48 bits) and a counter (16 bits), after
 Kulkarni et al. 2014, "Logical Physical Clocks". A clock that is ahead beyond a bound is refused,
-so that one machine with a wrong clock cannot drag all others into the future.
+so that one machine with a wrong clock cannot drag all others into the future. What counts already
+cannot be refused any more: its time is followed up to the bound.
 """
 
 from collections.abc import Callable
@@ -41,6 +42,24 @@ class HybridClock:
                 " are believed: check the clocks of the machines"
             )
         self._last = max(self._last, timestamp)
+
+    def compare(self, other: float) -> None:
+        """Raise `ClockAhead` unless a clock that others go by shows about the same (seconds)."""
+        apart = self._wall() - other
+        if abs(apart) > self._max_ahead:
+            where = "ahead of" if apart > 0 else "behind"
+            raise ClockAhead(
+                f"this machine's clock is {abs(apart):.0f} s {where} the database's; at most"
+                f" {self._max_ahead:.0f} s are believed: set it right"
+            )
+
+    def follow(self, timestamp: Timestamp) -> None:
+        """Take note of the timestamp of what counts already, as far as it can be true.
+
+        To refuse it would stop who reads it, for as long as somebody else's clock was wrong.
+        """
+        believed = int((self._wall() + self._max_ahead) * 1000) << _COUNTER_BITS
+        self._last = max(self._last, min(timestamp, believed))
 
 
 def timestamp(at: float) -> Timestamp:

@@ -17,7 +17,7 @@ from deploy.settings import Settings
 from managers.blobs import BlobStore
 from managers.everyone import declare_topics
 from managers.runtime import Surroundings
-from projections import Pool, TableSnapshots, open_pool, prepare
+from projections import Pool, TableSnapshots, database_time, open_pool, prepare
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Storage:
 async def open_storage(settings: Settings, *, make: bool = True) -> AsyncIterator[Storage]:
     """Open what is kept; with `make` it is made where there is none.
 
-    Raises `EmbeddedServerError`, `bus.LogError`.
+    Raises `EmbeddedServerError`, `bus.LogError`, `bus.ClockAhead`.
     """
     async with AsyncExitStack() as stack:
         url = str(settings.log or settings.database or "")
@@ -58,7 +58,9 @@ async def open_storage(settings: Settings, *, make: bool = True) -> AsyncIterato
         await declare_topics(log, settings.partitions)
         pool = await stack.enter_async_context(open_pool(str(settings.database or url)))
         await prepare(pool)
-        yield Storage(log, pool, _blobs(settings), HybridClock(time.time), settings)
+        clock = HybridClock(time.time)
+        clock.compare(await database_time(pool))
+        yield Storage(log, pool, _blobs(settings), clock, settings)
 
 
 def _blobs(settings: Settings) -> BlobStore:

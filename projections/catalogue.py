@@ -15,7 +15,7 @@ from projections import (
 from projections.database import Pool
 from projections.people import prepare_people
 from projections.projection import Projection
-from projections.snapshots import prepare_snapshots
+from projections.snapshots import forget_snapshots, prepare_snapshots
 
 PROJECTIONS: tuple[Projection, ...] = (
     commands.PROJECTION,
@@ -44,12 +44,21 @@ class UnknownProjection(Exception):
     """There is no projection of that name."""
 
 
-async def rebuild(pool: Pool, name: str) -> None:
-    """Have a projection folded anew by whoever runs it. Raises `UnknownProjection`."""
-    found = next((projection for projection in PROJECTIONS if projection.name == name), None)
-    if found is None:
+async def rebuild(pool: Pool, name: str | None = None) -> list[str]:
+    """Have a projection folded anew by whoever runs it; return its name.
+
+    Without a name all of them are, and managers' snapshots are forgotten. Raises
+    `UnknownProjection`.
+    """
+    found = [projection for projection in PROJECTIONS if name in (None, projection.name)]
+    if not found:
         known = ", ".join(projection.name for projection in PROJECTIONS)
         raise UnknownProjection(f"there is no projection {name!r}; there are: {known}")
     async with pool.acquire() as connection:
         await builds.prepare(connection)
-        await builds.rebuild(connection, found)
+        for projection in found:
+            await builds.rebuild(connection, projection)
+        if name is None:
+            await prepare_snapshots(connection)
+            await forget_snapshots(connection)
+    return [projection.name for projection in found]

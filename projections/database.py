@@ -78,6 +78,12 @@ async def open_pool(url: str, size: int = 16) -> AsyncIterator[Pool]:
         yield pool
 
 
+async def database_time(database: Queries) -> float:
+    """What time the database has, in seconds since the epoch."""
+    time: float = await database.fetchval("select extract(epoch from clock_timestamp())::float8")
+    return time
+
+
 async def _prepare(connection: asyncpg.Connection) -> None:
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", encoder=_encode, decoder=_decode, format="binary"

@@ -27,6 +27,11 @@ async def prepare_snapshots(connection: Connection) -> None:
     await connection.execute(_DDL)
 
 
+async def forget_snapshots(connection: Connection) -> None:
+    """Have every manager fold its whole log at its next takeover."""
+    await connection.execute("delete from vestec_read.snapshots")
+
+
 class TableSnapshots:
     """The newest snapshot of every partition; implements `managers.runtime.Snapshots`."""
 

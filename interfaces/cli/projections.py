@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from deploy.storage import Storage
 from interfaces.cli.options import AsJson, settings_of
 from interfaces.cli.output import as_json, say, table
 from interfaces.cli.presence import running_in
@@ -63,6 +62,9 @@ def rebuild_(
 ) -> None:
     """Have a read model folded anew from the log, by the system that runs or by the next one.
 
+    Without a name all of them, and managers forget their snapshots: what is to be done after a log
+    was restored from a backup.
+
     Example: vestec projections rebuild timeline
 
     Next: vestec projections status
@@ -70,14 +72,9 @@ def rebuild_(
 
     async def work() -> None:
         async with kept(ctx) as storage:
-            await _rebuild(storage, [name] if name else [one.name for one in PROJECTIONS])
+            for one in await rebuild(storage.pool, name):
+                say(f"{one} begins anew")
 
     run(work())
     if not running_in(settings_of(ctx).data):
         say("No system runs in this folder: it is folded when one does. Next: vestec up")
-
-
-async def _rebuild(storage: Storage, names: list[str]) -> None:
-    for name in names:
-        await rebuild(storage.pool, name)
-        say(f"{name} begins anew")

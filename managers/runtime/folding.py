@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from bus import START, Doubt, LogError, Position, Stored, Timestamp, Writer, verify
+from bus import START, Doubt, LogError, LogReplaced, Position, Stored, Timestamp, Writer, verify
 from events.envelope import Commit, Cursor, decode, events_topic
 from managers.runtime.manager import Manager
 from managers.runtime.snapshots import Snapshot
@@ -31,7 +31,7 @@ class PartitionState(Generic[S]):
     cursors: dict[str, Cursor]
     position: Position = START
     time: Timestamp = Timestamp(0)
-    """When it was kept as a snapshot: after every commit in it."""
+    """Of a snapshot: later than that of every commit folded into it."""
 
     def put(self, key: str, state: S | None) -> None:
         if state is None:
@@ -71,7 +71,7 @@ async def fold_until(
             state.position, counts = state.position.after(stored)
             if counts:
                 commit = _decoded(manager, stored)
-                around.clock.seen(commit.time)
+                around.clock.follow(commit.time)
                 state.fold(manager, commit)
     if state.position != writer.position:
         raise Doubt(f"{topic}/{partition} was read to {state.position}, not {writer.position}")
@@ -107,11 +107,16 @@ async def _from_snapshot(
         if kept is None or kept.fold != manager.fold:
             return None
         state = _adapter(manager).validate_json(kept.states)
-    except (ValidationError, OSError, TimeoutError) as error:
+    except Exception as error:
         _log.warning("snapshot ignored", context=manager.context, error=str(error))
         return None
-    await verify(around.log, events_topic(manager.context), partition, kept.position)
-    around.clock.seen(state.time)
+    try:
+        await verify(around.log, events_topic(manager.context), partition, kept.position)
+    except LogReplaced as error:
+        raise LogReplaced(
+            f"{error}. If that was done on purpose: vestec projections rebuild, then start again"
+        ) from error
+    around.clock.follow(state.time)
     return state
 
 

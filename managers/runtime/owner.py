@@ -27,7 +27,13 @@ from managers.runtime.crashpoints import crash_point
 from managers.runtime.folding import PartitionState, fold_until, keep_snapshot
 from managers.runtime.inbox import Inbox, Item, Reply
 from managers.runtime.manager import Decided, Given, Input, Manager, Rejected, Send
-from managers.runtime.sources import COMMANDS, pull_commands, pull_messages, source_name
+from managers.runtime.sources import (
+    COMMANDS,
+    NothingForUs,
+    pull_commands,
+    pull_messages,
+    source_name,
+)
 from managers.runtime.surroundings import Surroundings
 from managers.runtime.timers import Timers
 from managers.runtime.workforce import Workforce
@@ -36,6 +42,12 @@ S = TypeVar("S")
 W = TypeVar("W")
 
 _log = structlog.get_logger()
+
+_PORTION_BYTES = 1_000_000
+"""Decisions of this size are appended before more are made."""
+
+Decision = tuple[Rejection | None, Record | None]
+"""Why an input is refused, if it is; and the record of the commit, if there is one."""
 
 
 class Owner(Generic[S, W]):
@@ -109,22 +121,41 @@ class Owner(Generic[S, W]):
         return self._state.cursors.get(source, Cursor(source=source, offset=0))
 
     async def _go_on(self, writer: Writer, items: Sequence[Item]) -> None:
-        """Decide, append, and once it is known to count, say so."""
-        if not items:
-            return
+        """Decide, append, and once it is known to count, say so; large decisions in portions."""
         self._deciding = items
-        decided = [self._decide(item) for item in items]
+        while self._deciding:
+            decided = self._decide_portion(self._deciding)
+            await self._append(writer, [record for _, record in decided if record])
+            for item, (rejection, _) in zip(self._deciding, decided, strict=False):
+                item.settle(rejection)
+            self._deciding = self._deciding[len(decided) :]
+
+    async def _append(self, writer: Writer, records: Sequence[Record]) -> None:
+        if not records:
+            return
         crash_point("before append")
         async with asyncio.timeout(self._around.append_deadline):
-            self._state.position = await writer.append([record for _, record in decided])
+            self._state.position = await writer.append(records)
         crash_point("after append")
-        self._deciding = ()
-        for item, (commit, _) in zip(items, decided, strict=True):
-            item.settle(commit.rejection)
-        self._since_snapshot += len(decided)
+        self._since_snapshot += len(records)
 
-    def _decide(self, item: Item) -> tuple[Commit, Record]:
-        """The commit of one item, already folded into the tentative state."""
+    def _decide_portion(self, items: Sequence[Item]) -> list[Decision]:
+        """The decisions about the first items, as many as go into one append."""
+        decided, size = [], 0
+        for item in items:
+            decision = self._decide(item)
+            decided.append(decision)
+            size += decision[1].size if decision[1] else 0
+            if size >= _PORTION_BYTES:
+                break
+        return decided
+
+    def _decide(self, item: Item) -> Decision:
+        """The decision about one item, already folded into the tentative state.
+
+        Without a record when own hands told nothing new: only what was taken from a log has to be
+        known as taken.
+        """
         before = self._state.keys.get(item.key)
         try:
             commit, after = self._apply(item, before)
@@ -136,11 +167,14 @@ class Owner(Generic[S, W]):
         self._state.put(item.key, after)
         if item.cursor:
             self._state.cursors[item.cursor.source] = item.cursor
-        return commit, record
+        new = commit.events or commit.messages or commit.rejection or commit.cursor
+        return commit.rejection, record if new else None
 
     def _apply(self, item: Item, state: S | None) -> tuple[Commit, S | None]:
         if isinstance(item.input, Exception):
             raise item.input
+        if isinstance(item.input, NothingForUs):
+            return self._commit(item), state
         given = Given(item.id, self._around.wall(), item.actor, item.cause)
         events: list[Event] = []
         messages: list[Message] = []

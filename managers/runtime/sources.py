@@ -1,5 +1,6 @@
 """How a partition pulls: commands from outside, and messages out of other managers' events."""
 
+from dataclasses import dataclass
 from typing import NoReturn
 from uuid import UUID, uuid5
 
@@ -24,8 +25,16 @@ from managers.runtime.surroundings import Surroundings
 COMMANDS = "commands"
 """The name of the source that is the partition's own commands topic."""
 
+SKIPPED = 10_000
+"""Commits of a source that were for others, after which it is recorded that they were read."""
+
 _NAMES = UUID("6f1c9c5e-44b4-5f5b-9d0e-2d3c3f1f4a10")
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class NothingForUs:
+    """A source was read further and held nothing for this partition: only the cursor moves."""
 
 
 def source_name(context: Context, partition: int) -> str:
@@ -90,6 +99,7 @@ async def pull_messages(
     topic, position = events_topic(source[0]), start.position
     await verify(around.log, topic, source[1], position)
     partitions = await around.log.partitions(events_topic(target[0]))
+    recorded = position.offset
     while True:
         records = await around.log.read(topic, source[1], position.offset)
         for stored in records:
@@ -100,8 +110,20 @@ async def pull_messages(
                 for item in _messages(around, source, target, partitions, stored, before)[taken:]:
                     await inbox.room()
                     inbox.put(item)
+                recorded = position.offset
+        if position.offset - recorded >= SKIPPED:
+            recorded = position.offset
+            await inbox.room()
+            inbox.put(_skipped(source, position))
         if not records:
             await around.log.wait(topic, source[1], position.offset)
+
+
+def _skipped(source: tuple[Context, int], position: Position) -> Item:
+    cause = f"{source_name(*source)}/{position.offset}"
+    nobody = uuid5(_NAMES, cause)
+    cursor = Cursor.at(source_name(*source), position)
+    return Item("", NothingForUs(), nobody, cause, nobody, "system", cursor=cursor)
 
 
 def _addressed(stored: Stored, target: tuple[Context, int], partitions: int) -> bool:
@@ -121,7 +143,7 @@ def _messages(
 ) -> list[Item]:
     """One item each; the cursor moves behind the record with the last of them."""
     commit = decode(stored.record)
-    around.clock.seen(commit.time)
+    around.clock.follow(commit.time)
     cause = f"{source_name(*source)}/{stored.offset}"
     mine = [
         message

@@ -5,26 +5,35 @@ import heapq
 from collections.abc import Callable
 from typing import NoReturn
 
+_AGAIN = 1.0
+"""Seconds until a moment is rung for again that is still due after it was rung for."""
+
 
 class Timers:
-    """Calls `ring(key)` once when the moment set for the key (seconds since the epoch) is there."""
+    """Calls `ring(key)` when the moment set for the key (seconds since the epoch) is there."""
 
     def __init__(self, wall: Callable[[], float], ring: Callable[[str], None]) -> None:
         self._wall, self._ring = wall, ring
         self._due: dict[str, float] = {}
-        self._heap: list[tuple[float, str]] = []
+        self._rung: dict[str, float] = {}
+        """The moments that were rung for last, by key."""
+        self._heap: list[tuple[float, str, float]] = []
+        """When to ring, for whom, and for which moment."""
         self._changed = asyncio.Event()
 
     def set(self, key: str, due: float | None) -> None:
         """Replace the key's moment; None: there is none."""
+        if due is None:
+            self._due.pop(key, None)
+            self._rung.pop(key, None)
+            return
         if due == self._due.get(key):
             return
-        if due is None:
-            del self._due[key]
-            return
         self._due[key] = due
-        heapq.heappush(self._heap, (due, key))
-        if self._heap[0] == (due, key):
+        again = due == self._rung.get(key)
+        entry = (self._wall() + _AGAIN if again else due, key, due)
+        heapq.heappush(self._heap, entry)
+        if self._heap[0] == entry:
             self._changed.set()
 
     async def run(self) -> NoReturn:
@@ -41,7 +50,8 @@ class Timers:
     def _ring_what_is_due(self) -> None:
         now = self._wall()
         while self._heap and self._heap[0][0] <= now:
-            due, key = heapq.heappop(self._heap)
+            _, key, due = heapq.heappop(self._heap)
             if self._due.get(key) == due:
                 del self._due[key]
+                self._rung[key] = due
                 self._ring(key)

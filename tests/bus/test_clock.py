@@ -60,3 +60,19 @@ def test_more_events_in_a_millisecond_than_the_counter_holds() -> None:
     first = clock.now()
     clock.seen(type(first)(first + 2**16 - 1))
     assert seconds(clock.now()) == pytest.approx(NOW + 0.001)
+
+
+def test_what_counts_already_is_followed_up_to_the_bound() -> None:
+    clock = HybridClock(Wall(), max_ahead=60)
+    clock.follow(timestamp(NOW + 30))
+    assert clock.now() > timestamp(NOW + 30)
+    clock.follow(timestamp(NOW + 3600))
+    assert timestamp(NOW + 60) < clock.now() < timestamp(NOW + 61)
+
+
+@pytest.mark.parametrize(("apart", "word"), [(120, "ahead of"), (-120, "behind")])
+def test_a_clock_far_from_the_databases_is_refused(apart: float, word: str) -> None:
+    clock = HybridClock(Wall(NOW + apart), max_ahead=60)
+    clock.compare(NOW + apart / 2)
+    with pytest.raises(ClockAhead, match=f"120 s {word} the database's"):
+        clock.compare(NOW)

@@ -12,6 +12,7 @@ from bus.epochs import EPOCH, SEQUENCE, TAKEOVER
 from events.envelope import Commit, Cursor, commands_topic
 from managers.runtime import Owner
 from managers.runtime.inbox import Item
+from managers.runtime.owner import Decision
 from tests.simulation.checks import Violation
 from tests.simulation.toys import Desk, Labour
 from tests.simulation.world import simulate
@@ -104,10 +105,10 @@ def confirm_before_append() -> Iterator[None]:
     """Whoever waits for a decision is told as soon as it was made."""
     decide = Owner._decide
 
-    def hasty(self: Model, item: Item) -> tuple[Commit, Record]:
-        commit, record = decide(self, item)
-        item.settle(commit.rejection)
-        return commit, record
+    def hasty(self: Model, item: Item) -> Decision:
+        rejection, record = decide(self, item)
+        item.settle(rejection)
+        return rejection, record
 
     with patch.object(Owner, "_decide", hasty):
         yield
@@ -117,7 +118,7 @@ def work_before_append() -> Iterator[None]:
     """Work begins as soon as it was decided."""
     decide = Owner._decide
 
-    def hasty(self: Model, item: Item) -> tuple[Commit, Record]:
+    def hasty(self: Model, item: Item) -> Decision:
         decided = decide(self, item)
         self._act([item.key])
         return decided
@@ -176,7 +177,7 @@ def forget_work() -> Iterator[None]:
 
 def keep_own_time() -> Iterator[None]:
     """A clock takes no note of others."""
-    with patch.object(HybridClock, "seen"):
+    with patch.object(HybridClock, "seen"), patch.object(HybridClock, "follow"):
         yield
 
 

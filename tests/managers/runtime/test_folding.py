@@ -1,10 +1,23 @@
 """What a new owner knows after it folded."""
 
-from bus import MemoryLog, Writer
+import asyncio
+
+import pytest
+
+from bus import LogReplaced, MemoryLog, Position, Writer
+from bus.clock import seconds
 from events.values import Context
-from managers.runtime import Snapshot
+from managers.runtime import Service, Snapshot
 from managers.runtime.folding import PartitionState, fold_until, keep_snapshot
-from tests.managers.runtime.notes import EVENTS, NOTES, NOW, declared, surroundings
+from tests.managers.runtime.notes import (
+    EVENTS,
+    NOTES,
+    NOW,
+    commits,
+    declared,
+    issue,
+    surroundings,
+)
 
 
 class OneSnapshot:
@@ -29,3 +42,45 @@ async def test_time_goes_on_behind_a_snapshot_that_a_faster_clock_left() -> None
     await keep_snapshot(NOTES, 0, fast, PartitionState({}, {}, first.position))
     await fold_until(NOTES, 0, slow, await Writer.take_over(log, EVENTS, 0, "second"))
     assert slow.clock.now() > time
+
+
+class LostSnapshots:
+    """Somebody dropped the read models' schema."""
+
+    async def load(self, _context: Context, _partition: int) -> Snapshot | None:
+        raise LookupError("relation vestec_read.snapshots does not exist")
+
+    async def store(self, _context: Context, _partition: int, _snapshot: Snapshot) -> None:
+        raise LookupError("relation vestec_read.snapshots does not exist")
+
+
+async def test_snapshots_that_cannot_be_read_cost_time_only() -> None:
+    log = await declared(MemoryLog())
+    around = surroundings(log, snapshots=LostSnapshots())
+    await keep_snapshot(NOTES, 0, around, PartitionState({}, {}))
+    state = await fold_until(NOTES, 0, around, await Writer.take_over(log, EVENTS, 0, "first"))
+    assert state.keys == {}
+
+
+async def test_a_snapshot_of_another_log_stops_the_partition_and_says_what_to_do() -> None:
+    log, snapshots = await declared(MemoryLog()), OneSnapshot()
+    around = surroundings(log, snapshots=snapshots)
+    await keep_snapshot(NOTES, 0, around, PartitionState({}, {}, Position(9, 8, 0, "another")))
+    writer = await Writer.take_over(log, EVENTS, 0, "first")
+    with pytest.raises(LogReplaced, match="vestec projections rebuild"):
+        await fold_until(NOTES, 0, around, writer)
+
+
+async def test_a_commit_that_a_wrong_clock_dated_is_folded_and_does_not_drag_time_along() -> None:
+    log = await declared(MemoryLog())
+    await issue(log, "from an hour ahead", at=NOW + 3600)
+    ahead = surroundings(log, lambda: NOW + 3600)
+    owner = asyncio.create_task(Service(NOTES, ahead)._own(0))
+    async with asyncio.timeout(1):
+        while not await commits(log):
+            await log.wait(EVENTS, 0, (await log.bounds(EVENTS, 0))[1])
+    owner.cancel()
+    right = surroundings(log)
+    state = await fold_until(NOTES, 0, right, await Writer.take_over(log, EVENTS, 0, "next"))
+    assert state.keys == {"key": ("from an hour ahead",)}
+    assert seconds(right.clock.now()) <= NOW + 60
