@@ -10,7 +10,16 @@ would otherwise disagree about which commits of a deposed writer count.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bus.contract import Doubt, Log, LogError, Record, Stored, check_sizes, portions
+from bus.contract import (
+    MAX_RECORD_BYTES,
+    Doubt,
+    Log,
+    LogError,
+    Record,
+    Stored,
+    check_sizes,
+    portions,
+)
 
 TAKEOVER = "takeover"
 EPOCH = "epoch"
@@ -119,10 +128,12 @@ class Writer:
 
 def check_commit(commit: Record) -> None:
     """Raise `RecordTooLarge` for a commit that a writer could not append."""
-    check_sizes([_stamped(commit, _HIGHEST, _HIGHEST)])
+    if commit.size > MAX_RECORD_BYTES - _STAMP_BYTES:
+        check_sizes([_stamped(commit, _HIGHEST, _HIGHEST)])
 
 
 _HIGHEST = 2**63
+_STAMP_BYTES = len(EPOCH) + len(SEQUENCE) + 2 * len(str(_HIGHEST))
 
 
 def _stamped(commit: Record, epoch: int, sequence: int) -> Record:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 from pydantic_core import to_json
 
 from managers.blobs import BlobStore, open_document
@@ -51,7 +51,8 @@ class Conversation:
 
     def key(self, name: str, *arguments: Any) -> str:
         """The key of the next call of this name with these arguments."""
-        digest = hashlib.sha256(to_json(arguments, bytes_mode="base64")).hexdigest()[:16]
+        text = to_json(_ordered(arguments), bytes_mode="base64")
+        digest = hashlib.sha256(text).hexdigest()[:16]
         call = f"{name} {digest}"
         occurrence = self._asked[call]
         self._asked[call] += 1
@@ -94,3 +95,18 @@ class Conversation:
         self._futures[key] = future
         with self.stopwatch.waiting():
             return await future
+
+
+def _ordered(value: Any) -> Any:
+    """The same with its sets sorted: their order differs from process to process."""
+    match value:
+        case BaseModel():
+            return _ordered(dict(value))
+        case dict():
+            return {key: _ordered(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_ordered(one) for one in value]
+        case set() | frozenset():
+            return sorted(to_json(_ordered(one), bytes_mode="base64") for one in value)
+        case _:
+            return value

@@ -6,7 +6,8 @@ their recorded answers.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import Any, NoReturn
 
@@ -51,7 +52,7 @@ class StageHost:
     def threaded(cls, workflows: Mapping[str, Workflow[Any, Any]], blobs: BlobStore) -> "StageHost":
         """A host whose stages run in threads of their own."""
         executor = ThreadPoolExecutor(_WORKERS, thread_name_prefix="step")
-        return cls(workflows, blobs, partial(LoopThread, executor), asyncio.to_thread)
+        return cls(workflows, blobs, LoopThread, partial(_in_worker, executor))
 
     def begin(self, assignment: Assignment[IncidentRecord, Run]) -> Work[Run]:
         """Start a run."""
@@ -67,6 +68,11 @@ class StageHost:
             if not answered.is_set() and (culprit := self.place.busy_with()):
                 self._move_away_from(culprit)
 
+    def left(self, place: Place) -> None:
+        """A run has left the place; one that others were moved from ends with its last run."""
+        if place is not self.place and all(run.place is not place for run in self.runs):
+            place.close()
+
     def close(self) -> None:
         self.place.close()
 
@@ -76,6 +82,12 @@ class StageHost:
         _log.warning("a stage keeps its loop busy", run=culprit, others_moved=len(moved))
         for run in moved:
             run.move(self.place)
+
+
+async def _in_worker(executor: Executor, function: Callable[..., Any], *args: Any) -> Any:
+    """The result of a plain function; all loops share the workers."""
+    work = partial(copy_context().run, function, *args)
+    return await asyncio.get_running_loop().run_in_executor(executor, work)
 
 
 class StageRun:
@@ -106,6 +118,7 @@ class StageRun:
         if self._execution:
             self.place.call(self._execution.cancel)
             self._execution = None
+        self._host.left(self.place)
 
     def move(self, place: Place) -> None:
         """Start again elsewhere; what the old execution still says is not heard."""

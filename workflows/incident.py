@@ -76,8 +76,10 @@ class Incident(Generic[P, S]):
     ) -> R: ...
 
     async def step(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """The result of a function, recorded: it is not run again. Plain ones run in a worker.
+        """The result of a function. Plain ones run in a worker.
 
+        Once the result is recorded the function is not run again; until then it may be, by whoever
+        goes on after a crash, or beside itself when a busy stage has others move out of its way.
         Arguments and result must be JSON, pydantic models or dataclasses; the function's return
         annotation says what a recorded result is made into.
         """

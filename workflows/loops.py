@@ -8,7 +8,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor
+from contextlib import suppress
 from typing import Any, Protocol
 
 
@@ -22,7 +22,7 @@ class Place(Protocol):
         """The name of the task that runs at this very moment."""
 
     def close(self) -> None:
-        """No more calls."""
+        """No more calls; what still runs is cancelled."""
 
 
 class Mailbox:
@@ -68,9 +68,8 @@ class SameLoop:
 class LoopThread:
     """A thread with a loop."""
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._loop.set_default_executor(executor)
         self._mailbox = Mailbox(self._loop)
         self.call = self._mailbox.call
         threading.Thread(target=self._run, name="workflows", daemon=True).start()
@@ -80,12 +79,20 @@ class LoopThread:
         return task.get_name() if task else None
 
     def close(self) -> None:
-        self.call(self._loop.stop)
+        self.call(self._end)
+
+    def _end(self) -> None:
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
+            task.cancel()
+        ended = asyncio.gather(*tasks, return_exceptions=True)
+        ended.add_done_callback(lambda _: self._loop.stop())
 
     def _run(self) -> None:
         """Until it is closed: `sys.exit` in a stage ends that stage, not the loop of all others."""
-        while True:
-            try:
-                return self._loop.run_forever()
-            except (SystemExit, KeyboardInterrupt):
-                continue
+        ended = False
+        while not ended:
+            with suppress(SystemExit, KeyboardInterrupt):
+                self._loop.run_forever()
+                ended = True
+        self._loop.close()

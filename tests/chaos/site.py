@@ -30,6 +30,10 @@ class Site:
 
     def _serves(self) -> bool:
         assert self.process.process.exitcode is None, self.process.said()
+        return self.serves()
+
+    def serves(self) -> bool:
+        """Whether its address is that of the process that runs."""
         try:
             address = Address.model_validate_json(self._address.read_bytes())
         except FileNotFoundError:

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import dataclass
 
@@ -541,3 +544,21 @@ def test_now_uuid_and_random_are_the_same_again() -> None:
 
     rehearsal()
     assert ends["later"] == 2
+
+
+def test_a_set_is_the_same_question_in_every_process() -> None:
+    """Sets of texts have another order in each process."""
+    program = (
+        "from workflows.conversation import _ordered, to_json;"
+        "from pydantic import BaseModel;"
+        "M = type('M', (BaseModel,), {'__annotations__': {'of': set[str]}});"
+        "words = {'one', 'two', 'three', 'four', 'five'};"
+        "print(to_json(_ordered((words, {'key': [frozenset(words)]}, M(of=words)))))"
+    )
+    asked = {
+        subprocess.check_output(
+            [sys.executable, "-c", program], env={**os.environ, "PYTHONHASHSEED": str(seed)}
+        )
+        for seed in range(3)
+    }
+    assert len(asked) == 1

@@ -1,0 +1,71 @@
+"""Where stages run: a loop that one of them keeps busy is left to it, and ends with it."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+from obstore.store import MemoryStore
+
+from managers.blobs import BlobStore
+from workflows.host import StageHost
+from workflows.loops import LoopThread
+
+
+class Somebody:
+    """A run, as far as its host looks at it."""
+
+    def __init__(self, name: str, host: StageHost) -> None:
+        self.name, self.place = name, host.place
+        host.runs.add(self)  # type: ignore[arg-type]
+
+    def move(self, place: LoopThread) -> None:
+        self.place = place
+
+
+def _threads() -> int:
+    return sum(thread.name == "workflows" for thread in threading.enumerate())
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_place_that_was_left_ends_with_its_last_run() -> None:
+    before = _threads()
+    host = StageHost.threaded({}, BlobStore(MemoryStore()))
+    busy, other = Somebody("busy", host), Somebody("other", host)
+    place, over = host.place, threading.Event()
+
+    async def burn() -> None:
+        over.wait(20)
+
+    place.call(lambda: setattr(place, "task", asyncio.create_task(burn(), name="busy")))
+    watch = asyncio.create_task(host.watch())
+    await _until(lambda: host.place is not place)
+    assert (busy.place, other.place) == (place, host.place)
+    assert _threads() == before + 2
+    over.set()
+    host.runs.discard(busy)
+    host.left(place)
+    await _until(lambda: _threads() == before + 1)
+    watch.cancel()
+    host.close()
+    await _until(lambda: _threads() == before)
+
+
+async def test_what_runs_in_a_place_that_is_closed_is_cancelled() -> None:
+    place, begun, cancelled = LoopThread(), threading.Event(), threading.Event()
+
+    async def wait() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    place.call(lambda: setattr(place, "task", asyncio.create_task(wait())))
+    await _until(begun.is_set)
+    place.close()
+    await _until(cancelled.is_set)
