@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from events.prose import Prose
 from events.values import Blob, Command, Event, IncidentId, Name, ReplyTo, Value
 
 
@@ -20,7 +21,7 @@ class DataSet(Value):
     """What clients key on, such as `2D_FIRE`."""
     media_type: str = "application/octet-stream"
     blob: Blob
-    comment: str = ""
+    comment: Prose = ""
     simulation: UUID | None = None
     """That made it."""
 

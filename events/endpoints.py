@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, HttpUrl
 
 from events.incidents import Arrival
+from events.prose import Prose
 from events.values import Command, Event, Identifier, IncidentId, ReplyTo, Sha256, Value
 
 
@@ -75,7 +76,7 @@ class PullFailed(Event):
 
     type: Literal["PullFailed"] = "PullFailed"
     name: Identifier
-    reason: str
+    reason: Prose
 
 
 class PullRecovered(Event):

@@ -18,6 +18,7 @@ from events.endpoints import EndpointCommand, EndpointEvent
 from events.incidents import IncidentCommand, IncidentEvent
 from events.machines import MachineCommand, MachineEvent
 from events.operations import OperationCommand, OperationEvent
+from events.prose import Prose
 from events.simulations import SimulationCommand, SimulationEvent
 from events.upcasting import UPCASTERS, is_old, upcast
 from events.users import UserCommand, UserEvent
@@ -60,7 +61,7 @@ class Rejection(Value):
     """A command that was refused, and why."""
 
     command: str
-    reason: str
+    reason: Prose
 
 
 class Cursor(Value):

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue
 
+from events.prose import Prose, Traceback
 from events.values import (
     Command,
     Content,
@@ -59,7 +60,7 @@ class Ending(Value):
     """How an incident ends."""
 
     outcome: Literal[IncidentStatus.COMPLETE, IncidentStatus.CANCELLED]
-    reason: str = ""
+    reason: Prose = ""
 
 
 # Commands of people.
@@ -83,7 +84,7 @@ class CancelIncident(Command):
     """Once more while the last stage cleans up: without the rest of that."""
 
     type: Literal["CancelIncident"] = "CancelIncident"
-    reason: str = ""
+    reason: Prose = ""
 
 
 class ArchiveIncident(Command):
@@ -127,7 +128,7 @@ class AnswerCall(Command):
     run: UUID
     call: str
     value: Document = Document()
-    error: str | None = None
+    error: Prose | None = None
 
 
 class TakeNote(Command):
@@ -200,7 +201,7 @@ class MessageExtended(Event):
 class MessageDropped(Event):
     type: Literal["MessageDropped"] = "MessageDropped"
     message: UUID
-    reason: str
+    reason: Prose
 
 
 class StageStarted(Event):
@@ -226,7 +227,7 @@ class CallRequested(Event):
     call: str
     name: str
     due: float | None = None
-    question: str | None = None
+    question: Prose | None = None
     choices: list[str] = []
     otherwise: Document = Document()
 
@@ -237,7 +238,7 @@ class CallAnswered(Event):
     call: str
     name: str
     value: Document = Document()
-    error: str | None = None
+    error: Prose | None = None
 
 
 class StageCompleted(Event):
@@ -258,8 +259,8 @@ class StageConflicted(Event):
 class StageAttemptFailed(Event):
     type: Literal["StageAttemptFailed"] = "StageAttemptFailed"
     run: UUID
-    error: str
-    traceback: str = ""
+    error: Prose
+    traceback: Traceback = ""
     forget: tuple[str, ...] = ()
     """Calls whose answers are not kept for the next attempt."""
     retry_at: float
@@ -270,8 +271,8 @@ class StageFailed(Event):
 
     type: Literal["StageFailed"] = "StageFailed"
     run: UUID
-    error: str
-    traceback: str = ""
+    error: Prose
+    traceback: Traceback = ""
     forget: tuple[str, ...] = ()
 
 
@@ -285,7 +286,7 @@ class StageStopped(Event):
 
     type: Literal["StageStopped"] = "StageStopped"
     run: UUID
-    reason: str
+    reason: Prose
     superseded_by: UUID | None = None
 
 
@@ -294,7 +295,7 @@ class ArrivalRejected(Event):
 
     type: Literal["ArrivalRejected"] = "ArrivalRejected"
     arrival: UUID | None
-    reason: str
+    reason: Prose
     run: UUID | None = None
     endpoint: Identifier | None = None
     """Where the arrival came in."""

@@ -12,6 +12,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from events.prose import Prose
+
 Token = NewType("Token", str)
 JobId = NewType("JobId", str)
 
@@ -114,7 +116,7 @@ class JobReport(BaseModel):
     ended: float | None = None
     copies: int = 0
     """Second copies of the job that exited before the user's program started."""
-    reason: str = ""
+    reason: Prose = ""
     """Text for an operator: a scheduler's own word or the tail of stderr."""
 
 

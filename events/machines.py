@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from events.jobs import JobState
+from events.prose import Prose
 from events.simulations import Resources
 from events.values import Command, Event, Identifier, IncidentId, Value
 
@@ -88,7 +89,7 @@ class SeeMachine(Command):
     type: Literal["SeeMachine"] = "SeeMachine"
     name: Identifier
     reachable: bool
-    reason: str = ""
+    reason: Prose = ""
     load: MachineLoad | None = None
 
 
@@ -114,7 +115,7 @@ class MachineSeen(Event):
     type: Literal["MachineSeen"] = "MachineSeen"
     name: Identifier
     reachable: bool
-    reason: str = ""
+    reason: Prose = ""
     load: MachineLoad | None = None
 
 
@@ -123,7 +124,7 @@ class MachineChosen(Event):
     simulation: UUID
     incident: IncidentId
     name: Identifier
-    explanation: str
+    explanation: Prose
 
 
 class NoMachineFound(Event):
@@ -132,7 +133,7 @@ class NoMachineFound(Event):
     type: Literal["NoMachineFound"] = "NoMachineFound"
     simulation: UUID
     incident: IncidentId
-    reason: str
+    reason: Prose
 
 
 class ChoicePostponed(Event):
@@ -140,7 +141,7 @@ class ChoicePostponed(Event):
 
     type: Literal["ChoicePostponed"] = "ChoicePostponed"
     wanted: ChooseMachine
-    reason: str
+    reason: Prose
 
 
 class MachineLeft(Event):

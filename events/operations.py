@@ -11,6 +11,7 @@ from pydantic import Field
 
 from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
 from events.machines import MachineLoad, MachineSettings
+from events.prose import Prose
 from events.values import Blob, Command, Event, IncidentId
 
 
@@ -30,7 +31,7 @@ class SubmitJob(Command):
 class CancelJob(Command):
     type: Literal["CancelJob"] = "CancelJob"
     token: Token
-    reason: str = ""
+    reason: Prose = ""
 
 
 class CollectOutputs(Command):
@@ -73,7 +74,7 @@ class SubmissionConfirmed(Event):
 class SubmissionRefused(Event):
     type: Literal["SubmissionRefused"] = "SubmissionRefused"
     token: Token
-    reason: str
+    reason: Prose
 
 
 class SubmissionDoubted(Event):
@@ -81,7 +82,7 @@ class SubmissionDoubted(Event):
 
     type: Literal["SubmissionDoubted"] = "SubmissionDoubted"
     token: Token
-    reason: str
+    reason: Prose
 
 
 class SubmissionRepeated(Event):
@@ -100,7 +101,7 @@ class JobReported(Event):
 class CancelIntended(Event):
     type: Literal["CancelIntended"] = "CancelIntended"
     token: Token
-    reason: str
+    reason: Prose
 
 
 class CancelSent(Event):
@@ -138,7 +139,7 @@ class MachineAnswered(Event):
 
     type: Literal["MachineAnswered"] = "MachineAnswered"
     reachable: bool
-    reason: str = ""
+    reason: Prose = ""
     load: MachineLoad | None = None
 
 

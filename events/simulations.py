@@ -17,6 +17,7 @@ from events.jobs import (
     VariableName,
     Witness,
 )
+from events.prose import Prose
 from events.values import (
     Blob,
     Command,
@@ -66,7 +67,7 @@ class SimulationResult(Value):
     seconds: float | None = None
     """Of running, by the machine's clock."""
     exit_code: int | None = None
-    reason: str = ""
+    reason: Prose = ""
     outputs: dict[str, Blob] = {}
     missing: tuple[str, ...] = ()
     """Declared outputs that the program did not write."""
@@ -106,7 +107,7 @@ class AwaitSimulation(Command):
 class CancelSimulation(Command):
     type: Literal["CancelSimulation"] = "CancelSimulation"
     simulation: UUID
-    reason: str = ""
+    reason: Prose = ""
     reply_to: ReplyTo | None = None
 
 
@@ -114,14 +115,14 @@ class CancelAllSimulations(Command):
     """The incident ends."""
 
     type: Literal["CancelAllSimulations"] = "CancelAllSimulations"
-    reason: str = ""
+    reason: Prose = ""
 
 
 class CloseSimulations(Command):
     """The incident is over: what still runs is cancelled, and nobody asks for the rest."""
 
     type: Literal["CloseSimulations"] = "CloseSimulations"
-    reason: str = ""
+    reason: Prose = ""
 
 
 class CancelSimulationsOf(Command):
@@ -129,7 +130,7 @@ class CancelSimulationsOf(Command):
 
     type: Literal["CancelSimulationsOf"] = "CancelSimulationsOf"
     run: UUID
-    reason: str = ""
+    reason: Prose = ""
 
 
 class RefreshSimulation(Command):
@@ -155,13 +156,13 @@ class PlaceSimulation(Command):
     type: Literal["PlaceSimulation"] = "PlaceSimulation"
     simulation: UUID
     machine: Identifier
-    explanation: str
+    explanation: Prose
 
 
 class RefusePlacement(Command):
     type: Literal["RefusePlacement"] = "RefusePlacement"
     simulation: UUID
-    reason: str
+    reason: Prose
 
 
 class ReportJob(Command):
@@ -193,7 +194,7 @@ class SimulationPlaced(Event):
     type: Literal["SimulationPlaced"] = "SimulationPlaced"
     simulation: UUID
     machine: Identifier
-    explanation: str
+    explanation: Prose
 
 
 class SimulationSubmitted(Event):
@@ -222,7 +223,7 @@ class SimulationStateChanged(Event):
     host: str | None = None
     started: float | None = None
     ended: float | None = None
-    reason: str = ""
+    reason: Prose = ""
 
 
 class CancellationRequested(Event):
@@ -230,7 +231,7 @@ class CancellationRequested(Event):
 
     type: Literal["CancellationRequested"] = "CancellationRequested"
     simulation: UUID
-    reason: str
+    reason: Prose
 
 
 class OutputsKept(Event):

@@ -16,6 +16,8 @@ from pydantic import (
     StringConstraints,
 )
 
+from events.prose import Prose
+
 IncidentId = NewType("IncidentId", str)
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
@@ -112,4 +114,4 @@ class Note(Value):
     """Something an operator should read in the incident's log."""
 
     level: Literal["info", "warning", "error"] = "info"
-    text: str
+    text: Prose

@@ -20,9 +20,6 @@ from workflows.errors import CodeChanged, Reject, SimulationFailed
 from workflows.incident import Incident
 from workflows.workflow import Stage, Workflow
 
-_ERROR_CHARACTERS = 2000
-_TRACEBACK_CHARACTERS = 8000
-
 Ended = FinishRun | FailRun
 
 
@@ -47,7 +44,6 @@ async def execute(
 
 def _rejected(run: Run, reason: str) -> FinishRun:
     """The stage is well, what came is not."""
-    reason = _cut(reason)
     arrivals = [RejectedArrival(arrival.id, reason) for arrival in run.message.arrivals]
     whole = arrivals or [RejectedArrival(None, reason)]
     return FinishRun(run.id, run.attempt, rejected=whole)
@@ -61,8 +57,8 @@ def failure(run: Run, error: BaseException) -> FailRun:
     return FailRun(
         run.id,
         run.attempt,
-        _cut("; ".join(map(_sentence, leaves))),
-        "".join(traceback.format_exception(error))[-_TRACEBACK_CHARACTERS:],
+        "; ".join(map(_sentence, leaves)),
+        "".join(traceback.format_exception(error)),
         tuple(sorted(forget)),
         final,
     )
@@ -74,11 +70,6 @@ def _sentence(error: BaseException) -> str:
         wrong = error.errors(include_url=False)
         said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in wrong)
     return f"{type(error).__name__}: {said}".rstrip(": ")
-
-
-def _cut(text: str) -> str:
-    """Short enough for a log that people read."""
-    return text if len(text) <= _ERROR_CHARACTERS else f"{text[:_ERROR_CHARACTERS]} …"
 
 
 def _leaves(error: BaseException) -> list[BaseException]:

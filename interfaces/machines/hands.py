@@ -15,6 +15,7 @@ import structlog
 
 from events.jobs import JobReport, JobState, RelativePath, Token, Witness
 from events.machines import MachineLoad, MachineSettings
+from events.prose import cut
 from events.values import Blob
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.connection import FileMissing, MachineError
@@ -299,7 +300,7 @@ class _Watch:
             return report
         tail = (await batch.stderr_tail(report.token)).strip()
         reason = "; stderr ends: ".join(part for part in (report.reason, tail[-1000:]) if part)
-        return report.model_copy(update={"reason": reason})
+        return report.model_copy(update={"reason": cut(reason)})
 
 
 def _gone_without_a_word(report: JobReport) -> bool:

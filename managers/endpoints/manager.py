@@ -187,8 +187,9 @@ def _brought(was: Endpoints, input: PullBrought) -> Iterator[Effect]:
 
 
 def _broke(was: Endpoints, input: PullBroke) -> Iterator[Effect]:
-    if _find(was, input.name).failing != input.reason:
-        yield e.PullFailed(name=input.name, reason=input.reason)
+    failed = e.PullFailed(name=input.name, reason=input.reason)
+    if _find(was, input.name).failing != failed.reason:
+        yield failed
 
 
 def _with(was: Endpoints, state: EndpointState) -> Endpoints:

@@ -66,11 +66,12 @@ def _of_one(was: MachineJobs, input: Input) -> Iterable[Effect]:
 def _looked(was: MachineJobs, input: i.MachineLooked) -> Iterator[Effect]:
     if was.settings is None:
         return
-    if (input.reachable, input.reason, input.load) == (was.reachable, was.reason, was.load):
+    now = e.MachineAnswered(reachable=input.reachable, reason=input.reason, load=input.load)
+    if (now.reachable, now.reason, now.load) == (was.reachable, was.reason, was.load):
         return
-    yield e.MachineAnswered(reachable=input.reachable, reason=input.reason, load=input.load)
+    yield now
     see = SeeMachine(
-        name=was.settings.name, reachable=input.reachable, reason=input.reason, load=input.load
+        name=was.settings.name, reachable=now.reachable, reason=now.reason, load=now.load
     )
     yield Send(Context.MACHINES, FLEET, see)
 

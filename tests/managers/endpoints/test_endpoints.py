@@ -131,3 +131,8 @@ def test_a_pull_that_outlived_its_endpoint_is_not_heard() -> None:
 
 def test_commands_of_somebody_else_are_refused() -> None:
     scenario(MANAGER).when(EnableUser(user=UUID(int=1))).rejected("do not take EnableUser")
+
+
+def test_a_long_reason_is_told_once_like_any_other() -> None:
+    broke = PullBroke("feed", "no route, " * 1000)
+    pulling().when(broke).then(e.PullFailed).when(broke).then()

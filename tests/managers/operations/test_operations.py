@@ -207,3 +207,8 @@ def test_a_job_released_while_it_is_cancelled_is_cancelled_first() -> None:
     of.when(CancelTaken(TOKEN)).then(e.CancelSent)
     assert of.state is not None
     assert of.state.jobs == {}
+
+
+def test_a_long_reason_is_told_once_like_any_other() -> None:
+    away = MachineLooked(reachable=False, reason="no route, " * 1000)
+    machine().when(away).then(e.MachineAnswered, SeeMachine).when(away).then()

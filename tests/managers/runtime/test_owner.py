@@ -42,6 +42,10 @@ def _decide(state: Notes | None, input: object, given: Given) -> Iterable[Effect
     return list(NOTES.decide(state, input, given))  # type: ignore[arg-type]
 
 
+def _decide_at_length(state: Notes | None, input: object, given: Given) -> Iterable[Effect]:
+    return [*_decide(state, input, given)] * 150
+
+
 @asynccontextmanager
 async def running(manager: Manager[Notes, object], log: MemoryLog) -> AsyncIterator[None]:
     owner = asyncio.create_task(Service(manager, surroundings(log))._own(0))
@@ -94,8 +98,8 @@ async def test_many_large_decisions_go_in_portions() -> None:
     log = await declared(Counting())
     assert isinstance(log, Counting)
     for number in range(40):
-        await issue(log, str(number) + "x" * 300_000)
-    async with running(NOTES, log):
+        await issue(log, str(number) + "x" * 1900)
+    async with running(replace(NOTES, decide=_decide_at_length), log):
         while len(kept := await commits(log)) < 40:
             await log.wait(EVENTS, 0, (await log.bounds(EVENTS, 0))[1])
     assert [c.events[0].note.text.rstrip("x") for c in kept if isinstance(c.events[0], Noted)] == [

@@ -1,10 +1,14 @@
 """What stops an owner, and what must not."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 
 from bus import Doubt, MemoryLog, Record
-from managers.runtime import Service
+from events.envelope import Commit
+from events.incidents import TakeNote
+from managers.runtime import Effect, Given, Manager, Rejected, Service
 from tests.managers.runtime.notes import (
     COMMANDS,
     EVENTS,
@@ -51,15 +55,40 @@ async def test_a_commit_that_cannot_be_read_stops_the_partition_loudly() -> None
     assert "cannot read the commit at 1" in service.broken[0]
 
 
+async def test_a_refusal_with_a_reason_of_any_length_is_recorded_and_others_go_on() -> None:
+    def decide(state: tuple[str, ...] | None, input: object, given: Given) -> Iterable[Effect]:
+        assert isinstance(input, TakeNote)
+        if input.note.text == "refuse":
+            raise Rejected("no, " * 1_000_000)
+        return NOTES.decide(state, input, given)  # type: ignore[return-value]  # of the toy
+
+    log = await declared(MemoryLog())
+    await issue(log, "refuse")
+    await issue(log, "take")
+    refused, taken = await decisions(log, replace(NOTES, decide=decide), 2)
+    assert refused.rejection
+    assert refused.rejection.reason.startswith("no, no, ")
+    assert "were cut" in refused.rejection.reason
+    assert taken.events
+
+
+async def decisions(log: MemoryLog, manager: Manager[Any, Any], count: int) -> list[Commit]:
+    """The first commits of an owner."""
+    owner = asyncio.create_task(Service(manager, surroundings(log))._own(0))
+    try:
+        async with asyncio.timeout(1):
+            while len(decided := await commits(log)) < count:
+                await log.wait(EVENTS, 0, (await log.bounds(EVENTS, 0))[1])
+    finally:
+        owner.cancel()
+    return decided
+
+
 async def test_a_command_from_the_future_is_refused_and_the_next_one_is_decided() -> None:
     log = await declared(MemoryLog())
     late = await issue(log, "from the future", at=NOW + 3600)
     good = await issue(log, "from now")
-    owner = asyncio.create_task(Service(NOTES, surroundings(log))._own(0))
-    async with asyncio.timeout(1):
-        while len(decided := await commits(log)) < 2:
-            await log.wait(EVENTS, 0, (await log.bounds(EVENTS, 0))[1])
-    owner.cancel()
+    decided = await decisions(log, NOTES, 2)
     assert [commit.id for commit in decided] == [late, good]
     assert decided[0].rejection
     assert "check the clocks" in decided[0].rejection.reason

@@ -1,0 +1,49 @@
+"""What people write and exceptions say, as events hold it: never too long, always UTF-8.
+
+A reason, an error, a remark may be of any length and out of any source; a record of the log may
+not. Where something was cut, a sign says how much.
+"""
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+PROSE_CHARACTERS = 2000
+TRACEBACK_CHARACTERS = 8000
+
+_SIGN_CHARACTERS = 60
+"""Room for the sign."""
+
+
+def cut(text: str) -> str:
+    """The beginning of a text; cut again it stays the same."""
+    text = _utf8(text)
+    if len(text) <= PROSE_CHARACTERS:
+        return text
+    kept = PROSE_CHARACTERS - _SIGN_CHARACTERS
+    return f"{text[:kept]} … {_sign(len(text) - kept)}"
+
+
+def cut_before(text: str) -> str:
+    """The end of a text; cut again it stays the same."""
+    text = _utf8(text)
+    if len(text) <= TRACEBACK_CHARACTERS:
+        return text
+    kept = TRACEBACK_CHARACTERS - _SIGN_CHARACTERS
+    return f"{_sign(len(text) - kept)} … {text[-kept:]}"
+
+
+def _sign(gone: int) -> str:
+    return f"({gone} more characters were cut)"
+
+
+def _utf8(text: str) -> str:
+    """A file's odd name, quoted by an exception, holds what no UTF-8 can say: that is escaped."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+Prose = Annotated[str, AfterValidator(cut)]
+"""A reason, an error, a remark."""
+
+Traceback = Annotated[str, AfterValidator(cut_before)]
+"""Where it went wrong: what matters is at the end."""
