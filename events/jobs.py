@@ -101,7 +101,7 @@ class JobRequest(BaseModel):
 class JobReport(BaseModel):
     """What one witness says of one job."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     token: Token
     state: JobState

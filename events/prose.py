@@ -6,7 +6,7 @@ not. Where something was cut, a sign says how much.
 
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, ValidationError
 
 PROSE_CHARACTERS = 2000
 TRACEBACK_CHARACTERS = 8000
@@ -40,6 +40,13 @@ def _sign(gone: int) -> str:
 def _utf8(text: str) -> str:
     """A file's odd name, quoted by an exception, holds what no UTF-8 can say: that is escaped."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def describe(error: ValidationError) -> str:
+    """What is wrong where, on one line."""
+    wrong = error.errors(include_url=False, include_context=False, include_input=False)
+    sentences = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in wrong)
+    return "; ".join(sentence.removeprefix(": ") for sentence in sentences)
 
 
 Prose = Annotated[str, AfterValidator(cut)]

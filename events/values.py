@@ -14,6 +14,8 @@ from pydantic import (
     JsonValue,
     PlainSerializer,
     StringConstraints,
+    TypeAdapter,
+    ValidationError,
 )
 
 from events.prose import Prose
@@ -36,9 +38,13 @@ INLINE_BYTES = 64 * 1024
 
 
 class Value(BaseModel):
-    """Immutable; compared by value; unknown fields are an error only where people type them."""
+    """Immutable; compared by value; unknown fields are an error only where people type them.
 
-    model_config = ConfigDict(frozen=True)
+    NaN and infinity are refused, also inside of JSON: they would be written as null, and be read
+    back as something else or not at all.
+    """
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
 class Command(Value):
@@ -84,6 +90,24 @@ class Document(Value):
 
     json_value: JsonValue = None
     blob: Blob | None = None
+
+
+class NotJson(ValueError):
+    """A value that JSON cannot say; the sentence says where in it, and why."""
+
+
+def require_json(value: object) -> JsonValue:
+    """The value, if JSON can say it. Raises `NotJson`."""
+    try:
+        return _JSON.validate_python(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        # A place is told with the kinds of all that it is in: list 1 dict power float.
+        place = ".".join(map(str, first["loc"][1::2]))
+        raise NotJson(f"{place}: {first['msg']}".removeprefix(": ")) from None
+
+
+_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue, config=ConfigDict(allow_inf_nan=False))
 
 
 class Content(Value):

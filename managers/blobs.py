@@ -11,7 +11,7 @@ from obstore.store import ObjectStore
 from pydantic import JsonValue
 from pydantic_core import from_json, to_json
 
-from events.values import INLINE_BYTES, Blob, Content, Document
+from events.values import INLINE_BYTES, Blob, Content, Document, NotJson, require_json
 from managers.runtime import crash_point
 
 _CHUNK = 1 << 20
@@ -94,9 +94,15 @@ class BlobStore:
             start = stop
 
 
-async def keep_document(blobs: BlobStore, value: JsonValue) -> Document:
-    """A JSON value as a document, in the blob store when large."""
-    text = to_json(value)
+async def keep_document(blobs: BlobStore, value: JsonValue, what: str) -> Document:
+    """A JSON value as a document, in the blob store when large; `what` it is, for people.
+
+    Raises `NotJson` for what would be another value when it is read: NaN and infinity are none.
+    """
+    try:
+        text = to_json(require_json(value))
+    except NotJson as error:
+        raise NotJson(f"{what} is not JSON: {error}") from None
     if len(text) <= INLINE_BYTES:
         return Document(json_value=value)
     return Document(blob=await blobs.put(text))

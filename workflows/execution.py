@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
+from events.prose import describe
 from events.values import Document
 from managers.blobs import keep_document, open_document
 from managers.incidents import FailRun, FinishRun, Run
@@ -65,10 +66,7 @@ def failure(run: Run, error: BaseException) -> FailRun:
 
 
 def _sentence(error: BaseException) -> str:
-    said = str(error)
-    if isinstance(error, ValidationError):
-        wrong = error.errors(include_url=False)
-        said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in wrong)
+    said = describe(error) if isinstance(error, ValidationError) else str(error)
     return f"{type(error).__name__}: {said}".rstrip(": ")
 
 
@@ -131,7 +129,7 @@ async def _changed(
 ) -> dict[str, Document]:
     after = state.model_dump(mode="json")
     return {
-        name: await keep_document(talk.blobs, value)
+        name: await keep_document(talk.blobs, value, f"field {name} of the state")
         for name, value in after.items()
         if value != before.get(name)
     }

@@ -93,7 +93,7 @@ class Incident(Generic[P, S]):
             result = await _run(function, talk.work, args, kwargs)
         crash_point("after step")
         value = adapter.dump_python(result, mode="json")
-        document = await keep_document(talk.blobs, value)
+        document = await keep_document(talk.blobs, value, f"the result of {name}")
         await talk.record(RecordStep(talk.run.id, talk.run.attempt, key, name, document))
         return _fitting(adapter, name, value)
 
@@ -194,7 +194,11 @@ class Incident(Generic[P, S]):
         """What leaves with the completion; for whoever runs the stage."""
         talk = self._conversation
         deliveries = [
-            Delivery(stage=stage, message=await keep_document(talk.blobs, message), after=after)
+            Delivery(
+                stage=stage,
+                message=await keep_document(talk.blobs, message, f"the message for stage {stage}"),
+                after=after,
+            )
             for stage, message, after in self._deliveries
         ]
         return FinishRun(

@@ -114,7 +114,8 @@ class Simulations(Asking, Generic[P, S]):
     ) -> None:
         """Submit it; each state in `on` gives its stage a message with the context."""
         callbacks = {state: own_name(stage, self._kind) for state, stage in (on or {}).items()}
-        await self._submit(simulation, callbacks, await keep_document(self._talk.blobs, context))
+        kept = await keep_document(self._talk.blobs, context, "the context of a simulation")
+        await self._submit(simulation, callbacks, kept)
 
     async def wait(self, simulation: Simulation) -> SimulationResult:
         """What came of a submitted simulation when it is over, whatever it was."""

@@ -10,6 +10,8 @@ from typing import Any, Generic, get_type_hints, overload
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 from typing_extensions import TypeVar
 
+from events.prose import describe
+from events.values import require_json
 from managers.incidents import Debounce, Retry, StagePlan, WorkflowPlan
 from workflows.arrivals import Arrival
 from workflows.incident import Incident
@@ -144,9 +146,11 @@ class Workflow(Generic[P, S]):
 
     def _check(self, parameters: dict[str, JsonValue]) -> dict[str, JsonValue]:
         try:
-            return self.parameters.model_validate(parameters).model_dump(mode="json")
+            checked = self.parameters.model_validate(parameters).model_dump(mode="json")
         except ValidationError as error:
-            raise ValueError("; ".join(_sentence(e) for e in error.errors())) from error
+            raise ValueError(describe(error)) from error
+        require_json(checked)
+        return checked
 
     def _register(
         self,
@@ -219,8 +223,3 @@ def _message_hint(function: Callable[..., Ended]) -> Any:
     if names[1] not in hints:
         raise TypeError(f"stage {function.__name__}: give its message {names[1]!r} a type")
     return hints[names[1]]
-
-
-def _sentence(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"])
-    return f"{where}: {error['msg']}" if where else str(error["msg"])

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from bus import ClockAhead, Doubt, LogError
 from deploy.embedded import EmbeddedServerError
 from deploy.workflows import BrokenWorkflow
+from events.prose import describe
 from managers.blobs import BlobMissing
 from projections import UnknownProjection
 from projections.builds import NewerVersion
@@ -77,14 +78,6 @@ def _of_typer(error: typer.TyperException) -> str:
     ctx = getattr(error, "ctx", None)
     hint = f" See: {ctx.command_path} --help" if ctx else ""
     return f"{error.format_message()}{hint}"
-
-
-def describe(error: ValidationError) -> str:
-    """What is wrong where, on one line."""
-    return "; ".join(
-        f"{'.'.join(map(str, found['loc'])) or 'it'}: {found['msg']}"
-        for found in error.errors(include_url=False, include_context=False, include_input=False)
-    )
 
 
 def _first(error: BaseException) -> BaseException:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 from uuid import uuid4
 
 import typer
@@ -42,7 +42,7 @@ def parameters_of(file: Path | None, given: Sequence[str]) -> dict[str, JsonValu
 
 def _object(file: Path) -> dict[str, JsonValue]:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = _json(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise Complaint(f"{file} is not JSON: {error}.") from error
     if not isinstance(found, dict):
@@ -52,9 +52,18 @@ def _object(file: Path) -> dict[str, JsonValue]:
 
 def _value(text: str) -> JsonValue:
     try:
-        found: JsonValue = json.loads(text)
+        return _json(text)
     except ValueError:
         return text
+
+
+def _json(text: str) -> JsonValue:
+    """Raises `ValueError`; also for the words that only Python takes: NaN, Infinity."""
+
+    def refuse(word: str) -> NoReturn:
+        raise ValueError(f"{word} is no number there")
+
+    found: JsonValue = json.loads(text, parse_constant=refuse)
     return found
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 from uuid import UUID
 
 from aiohttp import web
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from events.incidents import (
     ActivateIncident,
@@ -41,6 +41,8 @@ from projections.timeline import TimelineEvent, read_timeline
 
 class NewIncident(BaseModel):
     """What a user gives to create an incident."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     id: UUID | None = None
     """Chosen by the client, so that it can send the same again; made here if absent."""

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any, Generic, TypeVar
 
 import structlog
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from bus import START, Doubt, LogError, LogReplaced, Position, Stored, Timestamp, Writer, verify
 from events.envelope import Commit, Cursor, decode, events_topic
@@ -81,7 +81,7 @@ async def fold_until(
 def _decoded(manager: Manager[S, W], stored: Stored) -> Commit:
     try:
         return decode(stored.record)
-    except ValidationError as error:
+    except ValueError as error:
         raise PartitionBroken(
             f"{manager.context}: cannot read the commit at {stored.offset}: {error}"
         ) from error

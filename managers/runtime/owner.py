@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Generic, NoReturn, TypeVar
 
 import structlog
+from pydantic import ValidationError
 
 from bus import Record, RecordTooLarge, Writer, check_commit
 from events.envelope import (
@@ -22,6 +23,7 @@ from events.envelope import (
     events_topic,
 )
 from events.incidents import AnswerCall
+from events.prose import describe
 from events.values import Context, Event, IncidentId, ReplyTo
 from managers.runtime.crashpoints import crash_point
 from managers.runtime.folding import PartitionState, fold_until, keep_snapshot
@@ -199,7 +201,8 @@ class Owner(Generic[S, W]):
             _log.exception(
                 "decision failed", context=str(self._manager.context), key=item.key, input=name
             )
-            reason = f"{type(error).__name__}: {error}"
+            said = describe(error) if isinstance(error, ValidationError) else error
+            reason = f"{type(error).__name__}: {said}"
         messages = [*_refusal(item.input, reason)]
         return self._commit(item, (), messages, Rejection(command=name, reason=reason))
 

@@ -5,7 +5,6 @@ from typing import NoReturn
 from uuid import UUID, uuid5
 
 import structlog
-from pydantic import ValidationError
 
 from bus import ClockAhead, Doubt, Position, Stored, partition_of, verify
 from events.envelope import (
@@ -68,7 +67,7 @@ def _issued(around: Surroundings, context: Context, partition: int, stored: Stor
     key = stored.record.key
     try:
         issued = decode_issued(stored.record)
-    except ValidationError as error:
+    except ValueError as error:
         _log.error("command is malformed", cause=cause, error=str(error))
         nobody = uuid5(_NAMES, cause)
         return Item(key, error, nobody, cause, nobody, "unknown", cursor=cursor)

@@ -1,6 +1,7 @@
 """The blob store: bytes named by their digest, in memory and in a folder."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from obstore.store import LocalStore, MemoryStore, ObjectStore
+from pydantic import JsonValue
 
-from events.values import INLINE_BYTES, Blob
+from events.values import INLINE_BYTES, Blob, NotJson
 from managers.blobs import (
     BlobMissing,
     BlobStore,
@@ -76,15 +78,29 @@ async def test_what_is_missing_says_so(store: BlobStore) -> None:
 def test_documents_come_back(value: object) -> None:
     async def there_and_back() -> object:
         store = BlobStore(MemoryStore())
-        return await open_document(store, await keep_document(store, value))  # type: ignore[arg-type]
+        return await open_document(store, await keep_document(store, value, "it"))  # type: ignore[arg-type]
 
     assert asyncio.run(there_and_back()) == value
 
 
 async def test_what_is_large_leaves_only_its_digest(store: BlobStore) -> None:
     large = "x" * (INLINE_BYTES + 1)
-    document, content = await keep_document(store, large), await keep_content(store, large.encode())
+    document, content = (
+        await keep_document(store, large, "it"),
+        await keep_content(store, large.encode()),
+    )
     assert document.json_value is None
     assert content.inline is None
     assert await open_document(store, document) == large
     assert await open_content(store, content) == large.encode()
+
+
+@pytest.mark.parametrize("fill", [0, INLINE_BYTES])
+async def test_what_json_cannot_say_is_refused_and_where_it_is(store: BlobStore, fill: int) -> None:
+    rows: list[JsonValue] = [{"power": 1.0}, {"power": math.nan}]
+    value: JsonValue = {"filler": "x" * fill, "rows": rows}
+    with pytest.raises(NotJson) as refused:
+        await keep_document(store, value, "the result of a step")
+    assert str(refused.value) == (
+        "the result of a step is not JSON: rows.1.power: Input should be a finite number"
+    )

@@ -38,7 +38,15 @@ def test_parameters_given_one_by_one_go_over_those_of_a_file(tmp_path: Path) -> 
     }
 
 
-@pytest.mark.parametrize(("text", "why"), [("[1]", "JSON object"), ("{", "is not JSON")])
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "[NaN]"])
+def test_what_json_has_no_word_for_is_text(text: str) -> None:
+    assert parameters_of(None, [f"wind={text}"]) == {"wind": text}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("[1]", "JSON object"), ("{", "is not JSON"), ('{"wind": NaN}', "is not JSON: NaN is")],
+)
 def test_a_parameter_file_must_hold_an_object(tmp_path: Path, text: str, why: str) -> None:
     file = tmp_path / "fire.json"
     file.write_text(text)

@@ -47,6 +47,7 @@ BAD: list[tuple[str, str, dict[str, Any], int]] = [
     ("GET", f"/api/v1/events?incident=%FF{ID}", {}, 404),
     ("POST", NEW, {"data": b'{"kind": "plain", "name": "\\ud800"}'}, 400),
     ("POST", NEW, {"data": b'{"kind": "plain", "name": "A", "parameters": {"a": NaN}}'}, 400),
+    ("POST", NEW, {"data": b'{"kind": "plain", "name": "A", "parameters": {"a": [1e999]}}'}, 422),
 ]
 
 

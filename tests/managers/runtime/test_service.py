@@ -7,7 +7,7 @@ from typing import Any
 
 from bus import Doubt, MemoryLog, Record
 from events.envelope import Commit
-from events.incidents import TakeNote
+from events.incidents import MessageQueued, TakeNote
 from managers.runtime import Effect, Given, Manager, Rejected, Service
 from tests.managers.runtime.notes import (
     COMMANDS,
@@ -69,6 +69,22 @@ async def test_a_refusal_with_a_reason_of_any_length_is_recorded_and_others_go_o
     assert refused.rejection
     assert refused.rejection.reason.startswith("no, no, ")
     assert "were cut" in refused.rejection.reason
+    assert taken.events
+
+
+async def test_a_decision_that_makes_no_number_is_refused_with_a_sentence() -> None:
+    def decide(_state: tuple[str, ...] | None, input: object, given: Given) -> Iterable[Effect]:
+        assert isinstance(input, TakeNote)
+        due = float("nan") if input.note.text == "divide" else None
+        yield MessageQueued(message=given.id, stage="later", due=due)
+
+    log = await declared(MemoryLog())
+    await issue(log, "divide")
+    await issue(log, "go on")
+    manager = replace(NOTES, decide=decide, evolve=lambda state, event: state)
+    refused, taken = await decisions(log, manager, 2)
+    assert refused.rejection
+    assert refused.rejection.reason == "ValidationError: due: Input should be a finite number"
     assert taken.events
 
 

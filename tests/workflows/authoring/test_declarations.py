@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, JsonValue
 
 from events import incidents as e
 from events.values import Context, Document
@@ -30,6 +30,19 @@ class Text(BaseModel):
 
 def workflow(kind: str = "test") -> Workflow[NoParameters, NoState]:
     return Workflow(kind, version=1, title="Test")
+
+
+class Windy(BaseModel):
+    """Parameters with a number."""
+
+    wind: float = 0.0
+
+
+@pytest.mark.parametrize("wind", ["NaN", "Infinity", 1e999])
+def test_parameters_that_are_not_finite_are_refused(wind: JsonValue) -> None:
+    plan = Workflow("test", version=1, title="Test", parameters=Windy).plan
+    with pytest.raises(ValueError, match=r"^wind: Input should be a finite number$"):
+        plan.check({"wind": wind})
 
 
 def test_parameters_are_checked_and_completed() -> None:

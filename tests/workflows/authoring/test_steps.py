@@ -437,6 +437,48 @@ def test_an_endless_error_is_cut_and_the_incident_goes_on() -> None:
     rehearsal()
 
 
+class Measured(BaseModel):
+    """What came of a division."""
+
+    ratio: float = 0.0
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("step", "the result of step divide is not JSON: 1.ratio: Input should be a finite number"),
+        ("state", "field ratio of the state is not JSON: Input should be a finite number"),
+        ("send", "the message for stage take is not JSON: ratio: Input should be a finite number"),
+    ],
+)
+def test_a_number_that_is_not_finite_fails_the_stage_with_a_sentence(where: str, said: str) -> None:
+    workflow = Workflow("test", version=1, title="Test", state=Measured)
+
+    def divide() -> list[Measured]:
+        return [Measured(), Measured(ratio=float("nan"))]
+
+    @workflow.on_activate
+    async def start(incident: Incident[NoParameters, Measured]) -> None:
+        match where:
+            case "step":
+                await incident.step(divide)
+            case "state":
+                incident.state.ratio = float("inf")
+            case "send":
+                incident.send(take, Measured(ratio=float("-inf")))
+
+    @workflow.stage()
+    async def take(incident: Incident[NoParameters, Measured], message: Measured) -> None: ...
+
+    @rehearse(workflow)
+    async def rehearsal(kit: Kit) -> None:
+        incident = await kit.start()
+        (failed,) = (await kit.incident(incident)).failed.values()
+        assert failed.error == f"NotJson: {said}"
+
+    rehearsal()
+
+
 # Cleaning up.
 
 
