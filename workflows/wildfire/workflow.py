@@ -144,9 +144,9 @@ async def hotspots(incident: Fire, arrivals: list[Arrival]) -> None:
     fresh = [one for one in gained if newest is None or one.time >= newest]
     if fresh:
         _forecast_from_passes(incident, passes, fresh)
-        incident.send(score, fresh)
     else:
         incident.note("late passes joined the burned area; no forecast starts from the past")
+    incident.send(score)
 
 
 def read_arrivals(arrivals: list[Arrival], area: Area | None) -> list[Feed]:
@@ -236,9 +236,7 @@ async def forecast(incident: Fire, sources: Sources) -> None:
         start=sources.start, name=sources.name, files={**files, **done.outputs}, data_sets=made
     )
     state.forecasts = [*state.forecasts, forecast_made]
-    missed = [one for one in state.passes if one.time > sources.start]
-    if missed:
-        incident.send(score, missed)
+    incident.send(score)
 
 
 def _inputs(incident: Fire, sources: Sources) -> dict[str, bytes | Blob]:
@@ -300,12 +298,14 @@ async def _register(
 
 
 @wildfire.stage(lane="score")
-async def score(incident: Fire, passes: list[Pass]) -> None:
-    """Score every forecast that a pass is the first after, and draw both."""
+async def score(incident: Fire) -> None:
+    """Score every forecast by the first pass after it, once both are there, and draw both.
+
+    Sent after every pass and after every forecast, since either may come last.
+    """
     for made in incident.state.forecasts:
-        observed = next((one for one in passes if one.time > made.start), None)
-        first = next((one for one in incident.state.passes if one.time > made.start), None)
-        if observed is not None and observed == first and made.start not in incident.state.scored:
+        observed = next((one for one in incident.state.passes if one.time > made.start), None)
+        if observed is not None and made.start not in incident.state.scored:
             await _score(incident, made, observed)
             incident.state.scored = [*incident.state.scored, made.start]
 

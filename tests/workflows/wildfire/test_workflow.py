@@ -1,5 +1,6 @@
 """The wildfire workflow, rehearsed on the Tubbs fire with canned results of the model."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import workflows.wildfire.workflow as under_test
 from events.incidents import IncidentStatus
 from events.simulations import SimulationCreated
 from events.values import Context, IncidentId
+from interfaces.machines.fates import Fate
 from workflows.testing import Kit, rehearse
 from workflows.wildfire import wildfire
 from workflows.wildfire.model import FORECAST_OUTPUTS, VERIFY_OUTPUTS
@@ -33,6 +35,15 @@ async def begin(kit: Kit) -> IncidentId:
     report = '{"latitude": 38.60895, "longitude": -122.62879, "time": "2017-10-09T04:45:00Z"}'
     await kit.push(incident, "report", report)
     return incident
+
+
+async def forecasting(kit: Kit, incident: IncidentId) -> None:
+    """Wait until a forecast is under way."""
+    async with asyncio.timeout(60):
+        while "forecast" not in [
+            run.message.stage for run in (await kit.incident(incident)).runs.values()
+        ]:
+            await asyncio.sleep(1)
 
 
 @rehearse(wildfire, results=RESULTS)
@@ -75,3 +86,13 @@ async def test_malformed_rows_are_refused_with_their_reason(kit: Kit) -> None:
     refused = [note for note in await kit.notes(incident) if note.startswith("row")]
     assert [note.split(":")[0] for note in refused] == ["row 4", "row 6"]
     assert len((await kit.incident(incident)).runs) == 0
+
+
+@rehearse(wildfire, results=RESULTS, fates={"fire-spread": Fate(wait=5.0, run=120.0)})
+async def test_a_pass_that_comes_while_a_forecast_runs_scores_it(kit: Kit) -> None:
+    incident = await begin(kit)
+    await kit.push(incident, "hotspots", PASSES[0].read_bytes(), settle=False)
+    await forecasting(kit, incident)
+    await kit.push(incident, "hotspots", PASSES[3].read_bytes())
+    assert "no forecast: the weather ends 05:45 UTC" in await kit.notes(incident)
+    assert "scores_2017-10-09T1015Z.json" in await kit.data_sets(incident)
