@@ -7,9 +7,11 @@ archive's (`brightness`, `acq_time` without leading zeros). Source: FIRMS, "VNP1
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from workflows.wildfire.times import utc
 
 PASS_GAP = timedelta(minutes=10)
 """Detections of one satellite further apart than this belong to different passes."""
@@ -142,7 +144,7 @@ def _time(date: str, clock: str) -> datetime:
     digits = clock.strip().replace(":", "").zfill(4)
     if len(digits) != 4 or not digits.isdigit():
         raise ValueError(f"acq_time {clock!r} is not a time of day")
-    return datetime.strptime(f"{date.strip()} {digits}", "%Y-%m-%d %H%M").replace(tzinfo=UTC)
+    return utc(datetime.strptime(f"{date.strip()} {digits}", "%Y-%m-%d %H%M"))
 
 
 def _low(confidence: str) -> bool:

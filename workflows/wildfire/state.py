@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, JsonValue, model_validator
 from events.datasets import DataSet
 from events.values import Blob
 from workflows.wildfire.detections import Area, Detection, Pass
+from workflows.wildfire.times import Moment
 from workflows.wildfire.weather import Span
 
 
@@ -41,7 +42,7 @@ class Report(BaseModel):
 
     latitude: float = Field(ge=-90, le=90)
     longitude: float = Field(ge=-180, le=180)
-    time: datetime
+    time: Moment
 
 
 class Sources(BaseModel):

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel
 
+from workflows.wildfire.times import utc
+
 COLUMNS = (
     "time_utc",
     "wind_speed_20ft_mph",
@@ -33,13 +35,11 @@ def read_weather(text: str) -> Span:
     times: list[datetime] = []
     for number, row in enumerate(rows, start=2):
         try:
-            times.append(datetime.fromisoformat(row["time_utc"].replace("Z", "+00:00")))
+            times.append(utc(datetime.fromisoformat(row["time_utc"])))
             for name in COLUMNS[1:]:
                 float(row[name])
         except (ValueError, TypeError) as error:
             raise ValueError(f"weather, row {number}: {error}") from error
-        if times[-1].tzinfo is None:
-            raise ValueError(f"weather, row {number}: the time has no zone; write …Z")
         if len(times) > 1 and times[-1] <= times[-2]:
             raise ValueError(f"weather, row {number}: not later than the row before")
     if not times:

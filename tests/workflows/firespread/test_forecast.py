@@ -116,7 +116,7 @@ def test_burned_ground_counts_and_stops_fire(job: Job) -> None:
 
 
 SENTENCES = {
-    "weather": ({"start": "2020-07-01T16:00:00Z"}, "weather.csv covers 2020-07-01T12:00:00Z"),
+    "weather": ({"start": "2020-07-01T17:00:00Z"}, "weather.csv covers 2020-07-01T12:00:00Z"),
     "outside": ({"ignition": [{"latitude": 40.0, "longitude": -122.7}]}, "outside the terrain"),
     "nowhere": ({"ignition": []}, "ignition is empty"),
     "no zone": ({"start": "2020-07-01T12:00:00"}, "has no zone"),
@@ -157,7 +157,7 @@ def test_ignition_on_water_is_refused(job: Job, capsys: pytest.CaptureFixture[st
         ("request.json", "not json", "request.json"),
         ("request.json", "[]", "firespread-request/1"),
         ("weather.csv", "time_utc\n2020-07-01T12:00:00Z\n", "no column"),
-        ("weather.csv", "", "at least two rows"),
+        ("weather.csv", "", "at least one row"),
         ("landscape.tif", "not a picture", "landscape.tif cannot be read"),
     ],
 )
@@ -188,6 +188,27 @@ def test_a_line_of_weather_that_is_no_number_is_named(
     (folder / "weather.csv").write_text("\n".join(lines))
     assert forecast(folder) == 2
     assert "line 3" in capsys.readouterr().err
+
+
+def test_the_last_row_of_weather_holds_for_an_hour(
+    job: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for hours, code in ((1, 0), (2, 2)):
+        folder = job(f"{hours} hours", request={"hours": hours})
+        header, first, *_ = (folder / "weather.csv").read_text().splitlines()
+        (folder / "weather.csv").write_text(f"{header}\n{first}\n")
+        assert forecast(folder) == code
+    assert "to 2020-07-01T13:00:00Z" in capsys.readouterr().err
+
+
+def test_weather_without_a_zone_is_in_utc(job: Job) -> None:
+    folder = job()
+    assert forecast(folder) == 0
+    used = json.loads((folder / "forecast.json").read_text())["weather"]
+    rows = (folder / "weather.csv").read_text()
+    (folder / "weather.csv").write_text(rows.replace("Z,", ","))
+    assert forecast(folder) == 0
+    assert json.loads((folder / "forecast.json").read_text())["weather"] == used
 
 
 def test_scores_need_a_forecast_and_a_later_pass(

@@ -96,3 +96,14 @@ async def test_a_pass_that_comes_while_a_forecast_runs_scores_it(kit: Kit) -> No
     await kit.push(incident, "hotspots", PASSES[3].read_bytes())
     assert "no forecast: the weather ends 05:45 UTC" in await kit.notes(incident)
     assert "scores_2017-10-09T1015Z.json" in await kit.data_sets(incident)
+
+
+@rehearse(wildfire, results=RESULTS)
+async def test_a_report_without_a_zone_is_in_utc(kit: Kit) -> None:
+    incident = await kit.start()
+    report = '{"latitude": 38.60895, "longitude": -122.62879, "time": "2017-10-09T04:45:00"}'
+    await kit.push(incident, "report", report)
+    await kit.push(incident, "landscape", (TUBBS / "landscape.tif").read_bytes())
+    await kit.push(incident, "weather", (TUBBS / "weather.csv").read_bytes())
+    assert (await kit.incident(incident)).status == IncidentStatus.ACTIVE
+    assert "probability_2017-10-09T0445Z.tif" in await kit.data_sets(incident)
