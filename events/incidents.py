@@ -62,6 +62,11 @@ class Ending(Value):
     outcome: Literal[IncidentStatus.COMPLETE, IncidentStatus.CANCELLED]
     reason: Prose = ""
 
+    @property
+    def sentence(self) -> str:
+        """Why all that belongs to the incident ends with it."""
+        return f"the incident ends: {self.reason or self.outcome}"
+
 
 # Commands of people.
 
@@ -155,10 +160,16 @@ class IncidentActivated(Event):
 
 
 class IncidentEnding(Event):
-    """No new stage runs from here on, but the one that cleans up."""
+    """Runs are stopped, failed ones given up, messages that wait dropped: all at once, since there
+    may be more than one record can name. No stage runs from here on but the one that cleans up."""
 
     type: Literal["IncidentEnding"] = "IncidentEnding"
     ending: Ending
+    stopped: int = 0
+    """How many runs, failed ones included. Older logs do not count: there, each run that is stopped
+    and each message that is dropped has an event of its own behind this one."""
+    dropped: int = 0
+    """How many messages."""
 
 
 class IncidentEnded(Event):

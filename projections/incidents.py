@@ -69,6 +69,8 @@ def _changes(was: Incident, it: Recorded) -> dict[str, object]:
                 "failed_runs": left,
                 "status": IncidentStatus.ERROR if left else IncidentStatus.ACTIVE,
             }
+        case e.IncidentEnding() if was.failed_runs:
+            return {"failed_runs": [], "status": IncidentStatus.ACTIVE}
         case e.IncidentEnded(ending=ending):
             return {
                 "status": ending.outcome,
@@ -89,6 +91,7 @@ def _key(it: Recorded) -> str | None:
 _CONCERN_THE_INCIDENT = (
     e.IncidentCreated,
     e.IncidentActivated,
+    e.IncidentEnding,
     e.IncidentEnded,
     e.IncidentArchived,
     e.StageFailed,
@@ -102,12 +105,12 @@ TABLE = Table("incidents", Incident, "id", _key, _evolve)
 async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
     recorded = [it for fact in batch for it in fact.events()]
     await TABLE.fold(connection, recorded)
-    await stages.TABLE.fold(connection, recorded)
+    await stages.fold(connection, recorded)
 
 
 PROJECTION = Projection(
     name="incidents",
-    version=2,
+    version=3,
     contexts=(Context.INCIDENTS,),
     tables=("incidents", "stage_runs"),
     ddl="""

@@ -48,10 +48,18 @@ def _line_in(commit: Commit, event: Event) -> _Line | None:
     """What an operator should read about an event of a commit."""
     if not isinstance(event, incidents.IncidentEnding):
         return _line(event)
-    if any(isinstance(other, incidents.IncidentEnded) for other in commit.events):
+    over = any(isinstance(other, incidents.IncidentEnded) for other in commit.events)
+    clauses = [
+        f"the incident ends ({event.ending.outcome})",
+        event.stopped and f"runs stopped: {event.stopped}",
+        event.dropped and f"messages dropped: {event.dropped}",
+        not over and "its last stage cleans up",
+    ]
+    told = [clause for clause in clauses if clause]
+    if len(told) == 1:
         return None
-    text = f"the incident ends ({event.ending.outcome}), its last stage cleans up"
-    return _Line("info", text, "If that does not end, cancel the incident once more.")
+    next = "" if over else "If that does not end, cancel the incident once more."
+    return _Line("info", ", ".join(told), next)
 
 
 def _line(event: Event) -> _Line | None:

@@ -3,6 +3,7 @@
 A run has the id of the message it works on, from the moment that message waits.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -11,7 +12,7 @@ from pydantic import BaseModel
 
 from events import incidents as e
 from events.envelope import Recorded
-from projections.database import Queries, at, when
+from projections.database import Connection, Queries, at, storable, when
 from projections.rows import Table
 
 
@@ -171,6 +172,27 @@ create table vestec_read.stage_runs (
 );
 create index on vestec_read.stage_runs (incident, queued);
 """
+
+_STOP_ALL = """
+update vestec_read.stage_runs set status = 'stopped', ended = $2, error = $3, due = null,
+    seconds = seconds + case status
+        when 'running' then extract(epoch from $2 - started)::double precision else 0 end
+where incident = $1 and status in ('waiting', 'running', 'failed')
+"""
+
+
+async def fold(connection: Connection, recorded: Iterable[Recorded]) -> None:
+    """Take in events, in order; the end of an incident is about more rows than it names."""
+    before: list[Recorded] = []
+    for it in recorded:
+        if isinstance(it.event, e.IncidentEnding):
+            await TABLE.fold(connection, before)
+            before = []
+            reason = storable(it.event.ending.sentence)
+            await connection.execute(_STOP_ALL, storable(it.commit.key), at(it.time), reason)
+        else:
+            before.append(it)
+    await TABLE.fold(connection, before)
 
 
 async def list_stage_runs(database: Queries, incident: str) -> list[StageRun]:

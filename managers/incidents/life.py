@@ -80,17 +80,13 @@ def archive(draft: Draft) -> None:
 def end(draft: Draft, ending: Ending) -> None:
     """Stop everything, clean up, and be over."""
     incident, was_pending = draft.incident, draft.incident.status == IncidentStatus.PENDING
-    draft.add(e.IncidentEnding(ending=ending))
-    reason = _reason(ending)
-    for run in (*incident.runs.values(), *incident.failed.values()):
-        draft.add(e.StageStopped(run=run.id, reason=reason))
-    for message in incident.waiting:
-        draft.add(e.MessageDropped(message=message, reason=reason))
+    stopped, dropped = len(incident.runs) + len(incident.failed), len(incident.waiting)
+    draft.add(e.IncidentEnding(ending=ending, stopped=stopped, dropped=dropped))
     clean_up = draft.plan.on_end if draft.plan and not was_pending else None
     if clean_up is None:
         be_over(draft, ending)
         return
-    _tell(draft, Context.SIMULATIONS, CancelAllSimulations(reason=reason))
+    _tell(draft, Context.SIMULATIONS, CancelAllSimulations(reason=ending.sentence))
     _tell(draft, Context.ENDPOINTS, CloseAllEndpoints())
     messages.queue(draft, e.Delivery(stage=clean_up), _CLEAN_UP)
 
@@ -108,13 +104,9 @@ def _end_without_clean_up(draft: Draft, ending: Ending, reason: str) -> None:
 def be_over(draft: Draft, ending: Ending) -> None:
     """Nothing of the incident goes on, and other managers forget what was its."""
     draft.add(e.IncidentEnded(ending=ending))
-    _tell(draft, Context.SIMULATIONS, CloseSimulations(reason=_reason(ending)))
+    _tell(draft, Context.SIMULATIONS, CloseSimulations(reason=ending.sentence))
     _tell(draft, Context.ENDPOINTS, CloseAllEndpoints())
     _tell(draft, Context.DATASETS, CloseDataSets())
-
-
-def _reason(ending: Ending) -> str:
-    return f"the incident ends: {ending.reason or ending.outcome}"
 
 
 def _tell(draft: Draft, context: Context, command: Command) -> None:

@@ -166,7 +166,8 @@ def _evolve(was: Incident, event: Event) -> Incident:
         case e.IncidentActivated():
             return was._replace(status=IncidentStatus.ACTIVE)
         case e.IncidentEnding():
-            return was._replace(ending=event.ending)
+            status = IncidentStatus.ACTIVE if was.failed else was.status
+            return was._replace(ending=event.ending, waiting={}, runs={}, failed={}, status=status)
         case e.IncidentEnded():
             return _remains(was, event.ending.outcome)
         case e.IncidentArchived():

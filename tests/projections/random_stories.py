@@ -28,6 +28,7 @@ class Teller:
             self.message,
             self.start,
             self.end_run,
+            self.end_all,
             self.simulation,
             self.job,
             self.data_set,
@@ -80,6 +81,16 @@ class Teller:
                 ]
             ),
         )
+
+    async def end_all(self, key: str) -> None:
+        if len(self.runs.get(key, ())) > 3:
+            ending, last = Ending(outcome=IncidentStatus.CANCELLED), self.story.id()
+            await self._of_incident(
+                key,
+                incidents.IncidentEnding(ending=ending, stopped=2, dropped=1),
+                incidents.MessageQueued(message=last, stage="clean"),
+                incidents.StageStarted(run=last, attempt=1, at=0.0),
+            )
 
     async def simulation(self, key: str) -> None:
         id = self.story.id()
@@ -167,8 +178,8 @@ class Teller:
     async def ghost(self, key: str) -> None:
         await self.story.ghost(Context.INCIDENTS, key, incidents.IncidentArchived())
 
-    async def _of_incident(self, key: str, event: Event) -> None:
-        await self.story.commit(Context.INCIDENTS, key, event)
+    async def _of_incident(self, key: str, *events: Event) -> None:
+        await self.story.commit(Context.INCIDENTS, key, *events)
 
 
 def _created(key: str) -> incidents.IncidentCreated:

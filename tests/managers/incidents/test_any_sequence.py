@@ -70,6 +70,8 @@ class AnySequence(RuleBasedStateMachine):
                 self.failed.add(run)
             case e.StageRetried(run=run):
                 self.failed.remove(run)
+            case e.IncidentEnding():
+                self.open, self.failed = {}, set()
             case e.IncidentEnded():
                 self.open = {id: lane for id, lane in self.open.items() if id not in self.failed}
 

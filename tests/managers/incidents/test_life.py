@@ -82,8 +82,30 @@ def test_cancelled_before_it_began_it_needs_no_clean_up() -> None:
 def test_cancelling_stops_and_drops_everything() -> None:
     busy = active().when(sent("a")).when(sent("b")).when(sent("plain", after=60))
     over = busy.when(e.CancelIncident(reason="a false alarm"))
-    over.then(e.IncidentEnding, e.StageStopped, e.MessageDropped, e.MessageDropped, *OVER)
+    over.then(e.IncidentEnding(ending=CANCELLED, stopped=1, dropped=2), *OVER)
     over.when(sent("a")).rejected("the incident is over (CANCELLED)")
+
+
+def test_what_ends_with_an_incident_is_gone_before_it_is_cleaned_up() -> None:
+    busy = active("whole").when(sent("a")).when(sent("b")).when(sent("plain"))
+    busy.when(FailRun(run(busy, "plain").id, 1, "no")).when(e.CancelIncident())
+    left = incident(busy)
+    assert busy.effects[0] == e.IncidentEnding(
+        ending=Ending(outcome=IncidentStatus.CANCELLED), stopped=3, dropped=1
+    )
+    assert [one.message.stage for one in left.runs.values()] == ["clean"]
+    assert [*left.waiting, *left.failed] == []
+    assert left.status == IncidentStatus.ACTIVE
+
+
+def test_in_older_logs_each_run_and_message_has_an_end_of_its_own() -> None:
+    busy = active("whole").when(sent("a")).when(sent("b"))
+    stopped = [e.StageStopped(run=run, reason="over") for run in incident(busy).runs]
+    dropped = [e.MessageDropped(message=id, reason="over") for id in incident(busy).waiting]
+    busy.given(e.IncidentEnding(ending=CANCELLED), *stopped, *dropped)
+    left = incident(busy)
+    assert [*left.runs, *left.waiting, *left.failed] == []
+    assert left.ending == CANCELLED
 
 
 def test_what_is_over_keeps_only_its_status() -> None:
@@ -98,7 +120,6 @@ def test_the_last_stage_cleans_up_also_after_cancellation() -> None:
     ending = active("whole").when(e.CancelIncident(reason="a false alarm"))
     ending.then(
         e.IncidentEnding,
-        e.StageStopped,
         CancelAllSimulations,
         CloseAllEndpoints,
         e.MessageQueued,
@@ -167,7 +188,7 @@ def test_a_stage_completes_the_incident_and_its_sends_are_dropped() -> None:
     at_work = active().when(sent("plain"))
     end = finished(at_work, "plain", ending=DONE, deliveries=[Delivery(stage="a")])
     at_work.when(end).then(
-        e.StageCompleted, e.MessageQueued, e.IncidentEnding(ending=DONE), e.MessageDropped, *OVER
+        e.StageCompleted, e.MessageQueued, e.IncidentEnding(ending=DONE, dropped=1), *OVER
     )
     assert status(at_work) == IncidentStatus.COMPLETE
 
