@@ -18,6 +18,9 @@ STARTS_WITHOUT_PROGRESS = 5
 REFUSALS_TOLD = 50
 """Of one arrival; the rest is counted."""
 
+REFUSALS_OF_A_RUN = 100
+"""Of all arrivals of a burst, so that what a stage leaves always fits into one record."""
+
 
 def finish(draft: Draft, input: i.FinishRun) -> None:
     """Everything that the stage leaves, or a new start if what it set was changed meanwhile."""
@@ -105,13 +108,18 @@ def _refusals(run: Run, rejected: Iterable[i.RejectedArrival]) -> Iterator[e.Arr
         return e.ArrivalRejected(arrival=arrival, reason=reason, run=run.id, endpoint=endpoint)
 
     told: Counter[UUID | None] = Counter()
+    left: Counter[UUID | None] = Counter()
     for one in rejected:
-        told[one.arrival] += 1
-        if told[one.arrival] <= REFUSALS_TOLD:
+        if told[one.arrival] < REFUSALS_TOLD and told.total() < REFUSALS_OF_A_RUN:
+            told[one.arrival] += 1
             yield refused(one.arrival, one.reason)
-    for arrival, count in told.items():
-        if count > REFUSALS_TOLD:
-            yield refused(arrival, f"{count - REFUSALS_TOLD} more refusals of the same arrival")
+        else:
+            left[one.arrival] += 1
+    for arrival, count in left.most_common(REFUSALS_TOLD):
+        yield refused(arrival, f"{count} more refusals of the same arrival")
+        del left[arrival]
+    if left:
+        yield refused(None, f"{left.total()} more refusals of others")
 
 
 def _nothing_after_the_end(draft: Draft, run: Run, input: i.FinishRun) -> None:

@@ -9,7 +9,7 @@ from events.incidents import IncidentStatus
 from events.values import Document, Note
 from managers.incidents import FailRun, Incident, LookAtClock, RecordStep, ResumeRun
 from managers.incidents.inputs import RejectedArrival
-from managers.incidents.runs import REFUSALS_TOLD, STARTS_WITHOUT_PROGRESS
+from managers.incidents.runs import REFUSALS_OF_A_RUN, REFUSALS_TOLD, STARTS_WITHOUT_PROGRESS
 from tests.managers.incidents.site import (
     active,
     arrival,
@@ -104,6 +104,16 @@ def test_of_many_refused_rows_of_one_arrival_the_rest_is_counted() -> None:
     told = [event.reason for event in end.effects if isinstance(event, e.ArrivalRejected)]
     assert told[:REFUSALS_TOLD] == [f"row {row}" for row in range(REFUSALS_TOLD)]
     assert told[REFUSALS_TOLD:] == ["and this", "1184 more refusals of the same arrival"]
+
+
+def test_of_a_burst_of_refused_arrivals_the_rest_is_counted() -> None:
+    end = active().when(arrives("plain"))
+    many = [RejectedArrival(arrival(number).id, "no") for number in range(5000)]
+    end.when(finished(end, "plain", rejected=many))
+    told = [event for event in end.effects if isinstance(event, e.ArrivalRejected)]
+    assert len(told) == REFUSALS_OF_A_RUN + REFUSALS_TOLD + 1
+    assert told[0].arrival == arrival(0).id
+    assert told[-1].reason == f"{5000 - REFUSALS_OF_A_RUN - REFUSALS_TOLD} more refusals of others"
 
 
 # Failures.
