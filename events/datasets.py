@@ -35,10 +35,20 @@ class RegisterDataSet(Command):
 
 
 class ListDataSets(Command):
-    """Answered with the data sets of the incident, newest first, without superseded ones."""
+    """Answered with a `DataSetPage`: the newest first, without superseded ones."""
 
     type: Literal["ListDataSets"] = "ListDataSets"
+    before: UUID | None = None
+    """Only data sets that were registered before this one."""
     reply_to: ReplyTo
+
+
+class DataSetPage(Value):
+    """As many data sets as an answer has room for."""
+
+    data_sets: tuple[DataSet, ...]
+    older: bool
+    """Whether there are more, before the last one here."""
 
 
 class CloseDataSets(Command):

@@ -3,14 +3,10 @@
 from collections.abc import Sequence
 from uuid import UUID, uuid5
 
-from pydantic import TypeAdapter
-
 from events import datasets as e
-from events.datasets import DataSet
+from events.datasets import DataSet, DataSetPage
 from events.values import Blob, Context, ReplyTo
 from workflows.asking import Asking
-
-_DATA_SETS = TypeAdapter(list[DataSet])
 
 
 class Data(Asking):
@@ -55,12 +51,12 @@ class Data(Asking):
 
     async def list(self) -> list[DataSet]:
         """The data sets that nothing superseded, newest first."""
-
-        def command(reply_to: ReplyTo) -> e.ListDataSets:
-            return e.ListDataSets(reply_to=reply_to)
-
-        _, value = await self._ask("data.list", command)
-        return _DATA_SETS.validate_python(value)
+        found: tuple[DataSet, ...] = ()
+        page = await self._page(None)
+        while page.older:
+            found += page.data_sets
+            page = await self._page(found[-1].id)
+        return [*found, *page.data_sets]
 
     async def get(self, data: DataSet | Blob) -> bytes:
         """The bytes; not recorded, since a digest names them."""
@@ -77,3 +73,10 @@ class Data(Asking):
     def put_now(self, data: bytes) -> Blob:
         """Store bytes that are not a data set, in a step that runs in a worker: this blocks."""
         return self._talk.blobs.put_now(data)
+
+    async def _page(self, before: UUID | None) -> DataSetPage:
+        def command(reply_to: ReplyTo) -> e.ListDataSets:
+            return e.ListDataSets(before=before, reply_to=reply_to)
+
+        _, value = await self._ask("data.list", command, before)
+        return DataSetPage.model_validate(value)

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import dropwhile
 from uuid import UUID
-
-from pydantic import JsonValue
 
 from events import datasets as e
 from events.datasets import DataSet
-from events.values import Context, Event
+from events.values import INLINE_BYTES, Context, Event
 from managers.answers import answer
 from managers.runtime import (
     Effect,
@@ -21,6 +20,9 @@ from managers.runtime import (
 )
 from managers.runtime.manager import Input
 
+_PAGE_BYTES = INLINE_BYTES // 2
+"""Of the data sets in one answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class DataSets:
@@ -29,10 +31,13 @@ class DataSets:
     by_id: Mapping[UUID, DataSet] = field(default_factory=dict)
     superseded_by: Mapping[UUID, UUID] = field(default_factory=dict)
 
-    @property
-    def valid(self) -> list[DataSet]:
-        """Newest first, without superseded ones."""
-        return [d for d in reversed([*self.by_id.values()]) if d.id not in self.superseded_by]
+    def valid(self, before: UUID | None = None) -> Iterator[DataSet]:
+        """Newest first, without superseded ones; all, or those registered before that one."""
+        newest_first = iter(reversed([*self.by_id.values()]))
+        if before is not None:
+            newest_first = dropwhile(lambda one: one.id != before, newest_first)
+            next(newest_first, None)
+        return (one for one in newest_first if one.id not in self.superseded_by)
 
 
 def data_set_manager() -> Manager[DataSets, object]:
@@ -72,9 +77,21 @@ def decide(was: DataSets | None, input: Input, given: Given) -> Iterable[Effect]
         case e.RegisterDataSet():
             return _register(was, input)
         case e.ListDataSets():
-            valid: list[JsonValue] = [data_set.model_dump(mode="json") for data_set in was.valid]
-            return answer(input.reply_to, valid)
+            return answer(input.reply_to, _page(was, input.before).model_dump(mode="json"))
     raise Rejected(f"data sets do not take {type(input).__name__}")
+
+
+def _page(was: DataSets, before: UUID | None) -> e.DataSetPage:
+    """At least one data set, and no more than make an answer large."""
+    if before is not None and before not in was.by_id:
+        raise Rejected(f"there is no data set {before}")
+    size, data_sets = 0, list[DataSet]()
+    for data_set in was.valid(before):
+        size += len(data_set.model_dump_json())
+        if data_sets and size > _PAGE_BYTES:
+            return e.DataSetPage(data_sets=tuple(data_sets), older=True)
+        data_sets.append(data_set)
+    return e.DataSetPage(data_sets=tuple(data_sets), older=False)
 
 
 def _register(was: DataSets, wanted: e.RegisterDataSet) -> Iterator[Effect]:

@@ -91,6 +91,23 @@ def test_run_creates_puts_submits_waits_and_fetches() -> None:
     rehearsal()
 
 
+def test_a_list_of_data_sets_of_any_length_is_whole() -> None:
+    test = workflow()
+
+    @test.on_activate
+    async def start(incident: Plain) -> None:
+        for number in range(30):
+            await incident.data.register(f"{number}", b"", comment="a map " * 500)
+        incident.note(" ".join(one.name for one in await incident.data.list()))
+
+    @rehearse(test)
+    async def rehearsal(kit: Kit) -> None:
+        incident = await kit.start()
+        assert await kit.notes(incident) == [" ".join(str(n) for n in reversed(range(30)))]
+
+    rehearsal()
+
+
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
