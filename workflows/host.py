@@ -29,6 +29,8 @@ _log = structlog.get_logger()
 
 _WORKERS = 32
 """Steps at once."""
+_UNTOLD = "it failed, and its error could not be recorded: see the server's log"
+"""A run always ends, whatever its error is like."""
 _BEAT = 0.5
 """Seconds between two looks at the loops; one that does not answer until the next is busy."""
 
@@ -154,6 +156,10 @@ class StageRun:
             case FinishRun():
                 reason = f"what the stage left was refused: {rejection.reason}"
                 self._tell(execution, FailRun(input.run, input.attempt, reason, final=True))
+            case FailRun() if input.error != _UNTOLD:
+                self._tell(execution, FailRun(input.run, input.attempt, _UNTOLD, final=True))
+                failure = ascii(input.error)
+                _log.error("failure refused", run=self.name, why=rejection.reason, failure=failure)
 
 
 class Execution:

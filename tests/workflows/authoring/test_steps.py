@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass
+from uuid import UUID
 
 import pytest
 from pydantic import BaseModel, JsonValue
@@ -14,6 +15,8 @@ from pydantic import BaseModel, JsonValue
 from events import incidents as e
 from events.envelope import Recorded
 from events.incidents import IncidentStatus
+from events.jobs import JobState
+from events.simulations import SimulationResult
 from events.values import INLINE_BYTES, Context, IncidentId
 from workflows import (
     Arrival,
@@ -22,6 +25,7 @@ from workflows import (
     NoState,
     Reject,
     Retry,
+    SimulationFailed,
     Workflow,
     hours,
     minutes,
@@ -604,3 +608,22 @@ def test_a_set_is_the_same_question_in_every_process() -> None:
         for seed in range(3)
     }
     assert len(asked) == 1
+
+
+def test_a_failure_that_cannot_be_recorded_fails_the_stage_all_the_same() -> None:
+    workflow = keeping()
+
+    @workflow.on_activate
+    async def start(incident: Keeping) -> None:
+        result = SimulationResult(simulation=UUID(int=1), state=JobState.FAILED)
+        raise SimulationFailed("fire", result, tuple("x" * 1000 + str(n) for n in range(1000)))
+
+    @rehearse(workflow)
+    async def rehearsal(kit: Kit) -> None:
+        incident = await kit.start()
+        (failed,) = (await kit.incident(incident)).failed.values()
+        assert (
+            failed.error == "it failed, and its error could not be recorded: see the server's log"
+        )
+
+    rehearsal()
