@@ -229,7 +229,14 @@ class StageResumed(Event):
     type: Literal["StageResumed"] = "StageResumed"
     run: UUID
     starts: int
-    """Without an end or any progress; a stage that kills its process is failed by this."""
+    """Without an end, progress or rest; a stage that kills its process is failed by this."""
+
+
+class StageRested(Event):
+    """A run that was started again only waits for others: it is not what ends its process now."""
+
+    type: Literal["StageRested"] = "StageRested"
+    run: UUID
 
 
 class CallRequested(Event):
@@ -337,6 +344,7 @@ IncidentEvent = Annotated[
     | MessageDropped
     | StageStarted
     | StageResumed
+    | StageRested
     | CallRequested
     | CallAnswered
     | StageCompleted

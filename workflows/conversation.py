@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, JsonValue
 from pydantic_core import to_json
@@ -19,6 +19,8 @@ from managers.incidents import Call, RecordStep, Run
 from managers.runtime.manager import Input
 from workflows.errors import CallFailed
 from workflows.stopwatch import Stopwatch
+
+R = TypeVar("R")
 
 Post = Callable[[Input], None]
 """Hands an input to the manager, from the workflow's thread."""
@@ -81,7 +83,12 @@ class Conversation:
         """The value of an answered call; raises `CallFailed`."""
         if call.error is not None:
             raise CallFailed(call.error)
-        return await open_document(self.blobs, call.value)
+        return await self.working(open_document(self.blobs, call.value))
+
+    async def working(self, doing: Awaitable[R]) -> R:
+        """The result of what the stage does itself: meanwhile it does not rest."""
+        with self.stopwatch.working():
+            return await doing
 
     def told(self, key: str, call: Call) -> None:
         """An answer was recorded."""

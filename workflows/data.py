@@ -26,7 +26,7 @@ class Data(Asking):
         supersedes: Sequence[DataSet] = (),
     ) -> DataSet:
         """Make bytes, or what a simulation wrote, a data set of the incident."""
-        blob = await self._talk.blobs.put(content) if isinstance(content, bytes) else content
+        blob = await self.put(content) if isinstance(content, bytes) else content
         old = tuple(data_set.id for data_set in supersedes)
         run = self._talk.run
 
@@ -60,11 +60,12 @@ class Data(Asking):
 
     async def get(self, data: DataSet | Blob) -> bytes:
         """The bytes; not recorded, since a digest names them."""
-        return await self._talk.blobs.get(data.blob if isinstance(data, DataSet) else data)
+        blob = data.blob if isinstance(data, DataSet) else data
+        return await self._talk.working(self._talk.blobs.get(blob))
 
     async def put(self, data: bytes) -> Blob:
         """Store bytes that are not a data set; not recorded, since a digest names them."""
-        return await self._talk.blobs.put(data)
+        return await self._talk.working(self._talk.blobs.put(data))
 
     def get_now(self, blob: Blob) -> bytes:
         """The bytes, in a step that runs in a worker: this blocks."""

@@ -15,7 +15,7 @@ import structlog
 
 from events.envelope import Rejection
 from managers.blobs import BlobStore
-from managers.incidents import Call, FailRun, FinishRun, RecordStep, RequestCall, Run
+from managers.incidents import Call, FailRun, FinishRun, RecordStep, RequestCall, RestRun, Run
 from managers.incidents import Incident as IncidentRecord
 from managers.runtime import Assignment, Work
 from managers.runtime.manager import Input
@@ -186,7 +186,8 @@ class Execution:
 
     def start(self, name: str) -> None:
         loop = asyncio.get_running_loop()
-        stopwatch = Stopwatch(self._timeout(), self._overran)
+        again = self._run.starts > 1
+        stopwatch = Stopwatch(self._timeout(), self._overran, self._rested if again else None)
         self._talk = Conversation(
             self._run, self._host.blobs, self._post, stopwatch, self._host.work
         )
@@ -210,6 +211,9 @@ class Execution:
         workflow = self._host.workflows.get(self._record.kind)
         stage = workflow and workflow.stages.get(self._run.message.stage)
         return stage.timeout.total_seconds() if stage and stage.timeout else None
+
+    def _rested(self) -> None:
+        self._post(RestRun(self._run.id, self._run.attempt))
 
     def _overran(self) -> None:
         error = f"the stage ran longer than its {self._timeout():g} s"

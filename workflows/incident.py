@@ -89,8 +89,7 @@ class Incident(Generic[P, S]):
         adapter = _result_type(function)
         if call := talk.recorded(key):
             return _fitting(adapter, name, await talk.value(call))
-        with talk.stopwatch.working():
-            result = await _run(function, talk.work, args, kwargs)
+        result = await talk.working(_run(function, talk.work, args, kwargs))
         crash_point("after step")
         value = adapter.dump_python(result, mode="json")
         document = await keep_document(talk.blobs, value, f"the result of {name}")

@@ -224,4 +224,4 @@ class Simulations(Asking, Generic[P, S]):
                 data = given.encode()
             case bytes():
                 data = given
-        return await self._talk.blobs.put(data)
+        return await self._talk.working(self._talk.blobs.put(data))

@@ -1,4 +1,4 @@
-"""The running time of a stage: waiting for others does not count."""
+"""The running time of a stage: waiting for others does not count, and is rest if nothing runs."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -6,10 +6,18 @@ from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Calls `ring` when the stage has run for `budget` seconds in all; None: never."""
+    """Calls `ring` when the stage has run for `budget` seconds in all; None: never.
 
-    def __init__(self, budget: float | None, ring: Callable[[], None]) -> None:
-        self._left, self._ring = budget, ring
+    Calls `rested` once, when the stage first waits for others and nothing of it runs.
+    """
+
+    def __init__(
+        self,
+        budget: float | None,
+        ring: Callable[[], None],
+        rested: Callable[[], None] | None = None,
+    ) -> None:
+        self._left, self._ring, self._rested = budget, ring, rested
         self._waits = 0
         self._working = 0
         self._since = 0.0
@@ -29,7 +37,7 @@ class Stopwatch:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Somebody else has to answer; meanwhile only steps of this stage count."""
+        """Somebody else has to answer; meanwhile only what works counts."""
         self._waits += 1
         self._adjust()
         try:
@@ -40,7 +48,7 @@ class Stopwatch:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """A step runs."""
+        """A step runs, or bytes are read or stored."""
         self._working += 1
         self._adjust()
         try:
@@ -50,7 +58,18 @@ class Stopwatch:
             self._adjust()
 
     def _adjust(self) -> None:
-        if self._waits and not self._working:
-            self.stop()
-        else:
+        if not self._rests:
             self.start()
+            return
+        self.stop()
+        if self._rested:  # not yet: what else the stage does at once comes before this
+            asyncio.get_running_loop().call_soon(self._look_at_rest)
+
+    @property
+    def _rests(self) -> bool:
+        return self._waits > 0 and self._working == 0
+
+    def _look_at_rest(self) -> None:
+        if self._rests and (rested := self._rested):
+            self._rested = None
+            rested()

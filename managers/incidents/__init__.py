@@ -12,6 +12,7 @@ from managers.incidents.inputs import (
     LookAtClock,
     RecordStep,
     RequestCall,
+    RestRun,
     ResumeRun,
 )
 from managers.incidents.manager import incident_manager
@@ -27,6 +28,7 @@ __all__ = [
     "LookAtClock",
     "RecordStep",
     "RequestCall",
+    "RestRun",
     "ResumeRun",
     "Retry",
     "Run",

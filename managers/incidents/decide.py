@@ -51,6 +51,8 @@ def _take(draft: Draft, input: Input) -> None:
             runs.fail(draft, input)
         case i.ResumeRun():
             runs.resume(draft, input)
+        case i.RestRun():
+            runs.rest(draft, input)
         case i.LookAtClock():
             runs.try_again(draft)
             calls.answer_by_clock(draft)

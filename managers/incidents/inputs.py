@@ -16,6 +16,14 @@ class ResumeRun:
 
 
 @dataclass(frozen=True, slots=True)
+class RestRun:
+    """Nothing of a run that was started again runs any more, it only waits for others."""
+
+    run: UUID
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class RequestCall:
     """A stage awaits what another manager, the clock or a person has to give."""
 

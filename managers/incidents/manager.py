@@ -55,9 +55,5 @@ def _moments(incident: Incident) -> Iterator[float]:
 
 
 def _resume(incident: Incident) -> Iterable[Input]:
-    """Nobody is blamed for the end of a process while it waited for somebody else."""
-    return [
-        ResumeRun(run.id)
-        for run in incident.runs.values()
-        if run.retry_at is None and not run.waits
-    ]
+    """Whose code starts again."""
+    return [ResumeRun(run.id) for run in incident.runs.values() if run.retry_at is None]

@@ -15,6 +15,9 @@ from managers.runtime import Rejected
 STARTS_WITHOUT_PROGRESS = 5
 """A stage whose process ended so often while it ran, without any progress, is failed."""
 
+STARTS_WHILE_WAITING = 10
+"""The same for one that waits for somebody else besides."""
+
 REFUSALS_TOLD = 50
 """Of one arrival; the rest is counted."""
 
@@ -68,15 +71,28 @@ def fail(draft: Draft, input: i.FailRun) -> None:
 
 
 def resume(draft: Draft, input: i.ResumeRun) -> None:
-    """Once more after a crash; not for ever, since the stage may be what crashes."""
+    """Once more after a process ended; not for ever, since the stage may be what ends it.
+
+    Every start of its code counts, until it makes progress or rests (`rest`). So a stage that only
+    waits is never blamed for what others do to its process, and one that waits in one branch and
+    kills its process in another is. Who waits is allowed more starts: where another stage ends the
+    process at once, nobody has the time to say that he rests, and the other one is failed first.
+    """
     run = draft.incident.runs.get(input.run)
     if run is None:
         return
-    if run.starts < STARTS_WITHOUT_PROGRESS:
+    if run.starts < (STARTS_WHILE_WAITING if run.waits else STARTS_WITHOUT_PROGRESS):
         draft.add(e.StageResumed(run=run.id, starts=run.starts + 1))
         return
     error = f"its process ended {run.starts} times while the stage ran; it may have caused that"
     fail(draft, i.FailRun(run.id, run.attempt, error, final=True))
+
+
+def rest(draft: Draft, input: i.RestRun) -> None:
+    """Cleared of blame: it came as far as it comes without others, and the process lives."""
+    run = draft.current(input.run, input.attempt)
+    if run.starts > 1:
+        draft.add(e.StageRested(run=run.id))
 
 
 def retry(draft: Draft, wanted: e.RetryStage) -> None:

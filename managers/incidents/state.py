@@ -61,7 +61,7 @@ class Run(NamedTuple):
     failures: int = 0
     """Attempts that failed since the stage was started, or retried by an operator."""
     starts: int = 1
-    """Without an end or any progress."""
+    """Without an end, progress or rest."""
     retry_at: float | None = None
     error: str | None = None
 
@@ -153,6 +153,8 @@ def _evolve(was: Incident, event: Event) -> Incident:
             return was._replace(waiting=_without(was.waiting, event.message))
         case e.StageResumed():
             return _with_run(was, was.runs[event.run]._replace(starts=event.starts))
+        case e.StageRested():
+            return _with_run(was, was.runs[event.run]._replace(starts=1))
         case e.StageStopped():
             return _stopped(was, event.run)
         case e.StageAttemptFailed():

@@ -66,6 +66,20 @@ async def leave(incident: Moody) -> None:
     await be_good(incident)
 
 
+async def wait(incident: Moody) -> None:
+    await incident.ask("All clear?", ["yes"], seconds(3600), "yes")
+
+
+async def leave_while_waiting(incident: Moody) -> None:
+    await incident.gather(wait(incident), incident.step(leave_soon))
+
+
+def leave_soon() -> None:
+    """Once it is recorded what is waited for."""
+    time.sleep(0.5)
+    os._exit(7)
+
+
 async def burn(incident: Moody) -> None:
     until = time.monotonic() + BURN
     while time.monotonic() < until:
@@ -155,6 +169,8 @@ DEEDS: dict[str, Callable[[Moody], Awaitable[None]]] = {
     for deed in (
         be_good,
         leave,
+        wait,
+        leave_while_waiting,
         burn,
         change,
         grow,

@@ -34,33 +34,48 @@ def change_the_code(site: Site) -> Site:
     return changed
 
 
+def test_a_stage_that_ends_its_process_fails_after_a_few_runs(site: Site) -> None:
+    id = site.incident("misbehaving")
+    site.push(id, "do", b"leave")
+    assert serve_until_blamed(site, id) == 5
+    line = site.line(id, *BLAME)
+    assert line["next"] == "Look at the error, then retry the stage or cancel the incident."
+    assert site.show(id)["status"] == "ERROR"
+    site = change_the_code(site)
+    assert site.ask("POST", f"/api/v1/incidents/{id}/retry", {})["status"] == "ACTIVE"
+    site.until("the mended stage ran", lambda: "good-1" in site.data_sets(id))
+
+
+def test_a_stage_that_ends_its_process_beside_a_call_that_waits_fails_alone(site: Site) -> None:
+    id, other = site.incident("misbehaving"), site.incident("misbehaving")
+    site.push(other, "do", b"wait")
+    wait_until_it_asks(site, other)
+    site.push(id, "do", b"leave_while_waiting")
+    assert serve_until_blamed(site, id) == 10
+    assert site.show(id)["status"] == "ERROR"
+    assert site.show(other)["status"] == "ACTIVE"
+
+
 BLAME = ("its process ended", "may have caused that")
 
 
+def serve_until_blamed(site: Site, id: str) -> int:
+    """Start the system again as often as it ends, until it serves and blames a stage; how often."""
+    ends = 0
+    while not _blamed(site, id):
+        if site.process.ends(0.1):
+            ends += 1
+            assert ends < 15, site.process.said()
+            site.process = site.rig.serve(**WORKFLOWS)
+    return ends
+
+
 def _blamed(site: Site, id: str) -> bool:
-    """Whether the system serves, and says that the stage ends it."""
     try:
         lines = site.lines(id) if site.serves() else []
     except (OSError, HTTPException):
         return False
     return any(all(words in line["text"] for words in BLAME) for line in lines)
-
-
-def test_a_stage_that_ends_its_process_fails_after_a_few_runs(site: Site) -> None:
-    id = site.incident("misbehaving")
-    site.push(id, "do", b"leave")
-    ends = 0
-    while not _blamed(site, id):
-        if site.process.ends(0.1):
-            ends += 1
-            assert ends < 10, site.process.said()
-            site.process = site.rig.serve(**WORKFLOWS)
-    line = site.line(id, *BLAME)
-    assert line["next"] == "Look at the error, then retry the stage or cancel the incident."
-    assert (ends, site.show(id)["status"]) == (5, "ERROR")
-    site = change_the_code(site)
-    assert site.ask("POST", f"/api/v1/incidents/{id}/retry", {})["status"] == "ACTIVE"
-    site.until("the mended stage ran", lambda: "good-1" in site.data_sets(id))
 
 
 def test_a_stage_that_keeps_a_core_busy_makes_nothing_late(site: Site) -> None:
@@ -117,9 +132,17 @@ def _has_data_sets(site: Site, id: str, least: int) -> bool:
 
 def wait_until_it_sleeps(site: Site, id: str) -> None:
     """Wait until a stage sleeps: until then its steps may not be recorded."""
+    wait_until_it_calls(site, id, "sleep")
 
-    def asleep() -> bool:
+
+def wait_until_it_asks(site: Site, id: str) -> None:
+    """Wait until a stage waits for a person."""
+    wait_until_it_calls(site, id, "All clear?")
+
+
+def wait_until_it_calls(site: Site, id: str, word: str) -> None:
+    def found() -> bool:
         events = site.show(id, "timeline")["items"]
-        return any("sleep" in str(event) for event in events)
+        return any(word in str(event) for event in events)
 
-    site.until("the stage sleeps", asleep)
+    site.until(f"its events tell of {word}", found)

@@ -21,6 +21,7 @@ from managers.incidents import (
     LookAtClock,
     RecordStep,
     RequestCall,
+    RestRun,
     ResumeRun,
     Run,
     question_id,
@@ -148,6 +149,12 @@ class AnySequence(RuleBasedStateMachine):
     @rule(data=st.data())
     def crash(self, data: st.DataObject) -> None:
         self.happens(ResumeRun(self.some_run(data).id))
+
+    @precondition(has_runs)
+    @rule(data=st.data())
+    def rest(self, data: st.DataObject) -> None:
+        run = self.some_run(data)
+        self.happens(RestRun(run.id, run.attempt))
 
     @precondition(has_runs)
     @rule(data=st.data(), call=CALLS)

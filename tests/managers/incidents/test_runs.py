@@ -7,9 +7,14 @@ import pytest
 from events import incidents as e
 from events.incidents import IncidentStatus
 from events.values import Document, Note
-from managers.incidents import FailRun, Incident, LookAtClock, RecordStep, ResumeRun
+from managers.incidents import FailRun, Incident, LookAtClock, RecordStep, RestRun, ResumeRun
 from managers.incidents.inputs import RejectedArrival
-from managers.incidents.runs import REFUSALS_OF_A_RUN, REFUSALS_TOLD, STARTS_WITHOUT_PROGRESS
+from managers.incidents.runs import (
+    REFUSALS_OF_A_RUN,
+    REFUSALS_TOLD,
+    STARTS_WHILE_WAITING,
+    STARTS_WITHOUT_PROGRESS,
+)
 from tests.managers.incidents.site import (
     active,
     arrival,
@@ -223,11 +228,55 @@ def test_progress_clears_a_stage_of_blame() -> None:
         crashing.when(records(crashing, "plain", f"f {step}"))
 
 
-def test_who_waits_for_somebody_else_is_not_blamed() -> None:
-    waiting = at_work()
-    assert [*waiting.manager.resume(incident(waiting))] == [ResumeRun(run(waiting, "plain").id)]
-    waiting.when(asks(waiting, "plain", "x"))
-    assert [*waiting.manager.resume(incident(waiting))] == []
+def resumed(of: Scenario[Incident], stage: str) -> Scenario[Incident]:
+    """The process ended, and another one took over."""
+    for input in of.manager.resume(incident(of)):
+        of.when(input)
+    return of.then(e.StageResumed(run=run(of, stage).id, starts=run(of, stage).starts))
+
+
+def rests(of: Scenario[Incident], stage: str) -> RestRun:
+    one = run(of, stage)
+    return RestRun(one.id, one.attempt)
+
+
+def test_who_kills_its_process_beside_a_call_that_waits_is_failed_too() -> None:
+    crashing = at_work().when(asks(at_work(), "plain", "x"))
+    id = run(crashing, "plain").id
+    for _ in range(STARTS_WHILE_WAITING - 1):
+        resumed(crashing, "plain")
+    crashing.when(ResumeRun(id)).then(e.StageFailed)
+    assert f"ended {STARTS_WHILE_WAITING} times" in str(incident(crashing).failed[id].error)
+
+
+def test_who_only_waits_is_not_blamed_however_often_others_end_its_process() -> None:
+    waiting = at_work().when(asks(at_work(), "plain", "x"))
+    for _ in range(3 * STARTS_WHILE_WAITING):
+        resumed(waiting, "plain").when(rests(waiting, "plain")).then(e.StageRested)
+        assert run(waiting, "plain").starts == 1
+
+
+def test_while_who_kills_at_once_is_failed_others_that_wait_are_not() -> None:
+    """None of them had the time to come to rest."""
+    two = at_work().when(sent("flaky"))
+    two.when(asks(two, "plain", "x"))
+    for _ in range(STARTS_WITHOUT_PROGRESS):
+        for input in two.manager.resume(incident(two)):
+            two.when(input)
+    assert [failed.message.stage for failed in incident(two).failed.values()] == ["flaky"]
+    two.when(rests(two, "plain")).then(e.StageRested)
+
+
+def test_who_was_never_resumed_rests_without_a_word() -> None:
+    waiting = at_work().when(asks(at_work(), "plain", "x"))
+    waiting.when(rests(waiting, "plain")).then()
+    waiting.when(RestRun(run(waiting, "plain").id, 2)).rejected("not current")
+
+
+def test_who_waits_to_be_tried_again_is_not_resumed() -> None:
+    flaky = at_work("flaky")
+    flaky.when(fails(flaky, "flaky")).then(e.StageAttemptFailed)
+    assert [*flaky.manager.resume(incident(flaky))] == []
 
 
 def test_a_run_that_is_over_is_not_resumed() -> None:
