@@ -84,14 +84,6 @@ def test_a_page_goes_on_behind_what_was_superseded_meanwhile() -> None:
     of.when(e.ListDataSets(before=UUID(int=9), reply_to=REPLY)).rejected("no data set")
 
 
-def test_what_is_too_large_for_a_page_is_one() -> None:
-    large = data_set(2).model_copy(update={"comment": "x" * INLINE_BYTES})
-    of = scenario(MANAGER).when(register(1))
-    of.given(e.DataSetRegistered(incident=ID, data_set=large)).when(register(3))
-    assert [len(page(of).data_sets), len(page(of, UUID(int=3)).data_sets)] == [1, 1]
-    assert not page(of, UUID(int=2)).older
-
-
 def test_what_was_superseded_stays_so_by_the_first() -> None:
     of = scenario(MANAGER).when(register(1)).when(register(2, 1))
     of.when(register(3, 1)).then(e.DataSetRegistered, AnswerCall)
