@@ -1,9 +1,9 @@
-# make install, demo, test, chaos, lint, bench: each sets up what it needs.
+# make install, demo, unit, test, chaos, lint, bench: each sets up what it needs.
 
 PYTHON ?= python3
 FIRE := workflows/wildfire/firespread
 
-.PHONY: install demo test chaos lint bench clean
+.PHONY: install demo unit test chaos lint bench clean
 
 install: .venv/installed .venv-fire/installed
 
@@ -12,6 +12,9 @@ demo: install
 
 test: .venv/developing .venv-fire/installed
 	.venv/bin/python -m pytest -n 3 --dist loadfile
+
+unit: .venv/developing
+	.venv/bin/python -m pytest -n 2 tests/bus tests/events tests/managers tests/workflows tests/contract/test_memory.py
 
 chaos: .venv/developing .venv-fire/installed
 	.venv/bin/python -m pytest -n 3 --dist loadfile tests/chaos

@@ -230,6 +230,8 @@ class StageResumed(Event):
     run: UUID
     starts: int
     """Without an end, progress or rest; a stage that kills its process is failed by this."""
+    process: str = ""
+    """Where it runs now."""
 
 
 class StageRested(Event):

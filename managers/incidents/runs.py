@@ -73,16 +73,17 @@ def fail(draft: Draft, input: i.FailRun) -> None:
 def resume(draft: Draft, input: i.ResumeRun) -> None:
     """Once more after a process ended; not for ever, since the stage may be what ends it.
 
-    Every start of its code counts, until it makes progress or rests (`rest`). So a stage that only
-    waits is never blamed for what others do to its process, and one that waits in one branch and
-    kills its process in another is. Who waits is allowed more starts: where another stage ends the
-    process at once, nobody has the time to say that he rests, and the other one is failed first.
+    Every process that starts its code counts, until it makes progress or rests (`rest`). So a
+    stage that only waits is never blamed for what others do to its process, and one that waits in
+    one branch and kills its process in another is. Who waits is allowed more starts: where another
+    stage ends the process at once, nobody has the time to say that he rests, and the other one is
+    failed first.
     """
-    run = draft.incident.runs.get(input.run)
-    if run is None:
+    run, process = draft.incident.runs.get(input.run), draft.given.process
+    if run is None or run.process == process:
         return
     if run.starts < (STARTS_WHILE_WAITING if run.waits else STARTS_WITHOUT_PROGRESS):
-        draft.add(e.StageResumed(run=run.id, starts=run.starts + 1))
+        draft.add(e.StageResumed(run=run.id, starts=run.starts + 1, process=process))
         return
     error = f"its process ended {run.starts} times while the stage ran; it may have caused that"
     fail(draft, i.FailRun(run.id, run.attempt, error, final=True))

@@ -62,6 +62,8 @@ class Run(NamedTuple):
     """Attempts that failed since the stage was started, or retried by an operator."""
     starts: int = 1
     """Without an end, progress or rest."""
+    process: str = ""
+    """Where it was started again."""
     retry_at: float | None = None
     error: str | None = None
 
@@ -152,7 +154,7 @@ def _evolve(was: Incident, event: Event) -> Incident:
         case e.MessageDropped():
             return was._replace(waiting=_without(was.waiting, event.message))
         case e.StageResumed():
-            return _with_run(was, was.runs[event.run]._replace(starts=event.starts))
+            return _with_run(was, _resumed(was.runs[event.run], event))
         case e.StageRested():
             return _with_run(was, was.runs[event.run]._replace(starts=1))
         case e.StageStopped():
@@ -213,6 +215,10 @@ def _started(was: Incident, event: e.StageStarted) -> Incident:
         retry_at=None,
     )
     return _with_run(was, run)
+
+
+def _resumed(run: Run, event: e.StageResumed) -> Run:
+    return run._replace(starts=event.starts, process=event.process)
 
 
 def _failed(was: Incident, event: e.StageFailed) -> Incident:

@@ -35,6 +35,8 @@ class Given:
     """Seconds since the epoch."""
     actor: str
     cause: str
+    process: str = ""
+    """Where it is decided: a name that no other process ever has."""
 
     def name(self, *parts: object) -> UUID:
         """An id for something that this decision creates."""

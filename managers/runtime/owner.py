@@ -177,7 +177,8 @@ class Owner(Generic[S, W]):
             raise item.input
         if isinstance(item.input, NothingForUs):
             return self._commit(item), state
-        given = Given(item.id, self._around.wall(), item.actor, item.cause)
+        around = self._around
+        given = Given(item.id, around.wall(), item.actor, item.cause, around.process)
         events: list[Event] = []
         messages: list[Message] = []
         decided = self._manager.decide(state, item.input, given)

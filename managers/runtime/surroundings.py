@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from bus import HybridClock, Log
 from managers.runtime.snapshots import NoSnapshots, Snapshots
@@ -18,6 +18,8 @@ class Surroundings:
     wall: Callable[[], float]
     chance: random.Random
     snapshots: Snapshots = field(default_factory=NoSnapshots)
+    process: str = field(default_factory=lambda: uuid4().hex)
+    """A name that no other process ever has."""
     append_deadline: float = 10.0
     backoff: tuple[float, float] = (0.05, 2.0)
     """The shortest and the longest wait before the next takeover."""

@@ -29,6 +29,7 @@ class Scenario(Generic[S]):
         self.manager = manager
         self.state: S | None = None
         self.now = NOW
+        self.process = "a process"
         self.effects: list[Effect] = []
         self.id = UUID(int=0)
         self._rejection: str | None = None
@@ -42,6 +43,11 @@ class Scenario(Generic[S]):
     def later(self, seconds: float) -> Self:
         """Time passes."""
         self.now += seconds
+        return self
+
+    def elsewhere(self) -> Self:
+        """Another process takes over."""
+        self.process += "'"
         return self
 
     def when(self, input: Input, *, id: UUID | None = None) -> Self:
@@ -73,7 +79,7 @@ class Scenario(Generic[S]):
         return self
 
     def _decided(self, input: Input) -> tuple[list[Effect], S | None]:
-        given = Given(self.id, self.now, "somebody", "a test")
+        given = Given(self.id, self.now, "somebody", "a test", self.process)
         decided = self.manager.decide(self.state, input, given)
         if not isinstance(decided, Decided):
             effects = list(decided)

@@ -215,24 +215,37 @@ def test_a_stage_that_seems_to_kill_its_process_is_failed_after_a_few_runs() -> 
     crashing = at_work("flaky")
     id = run(crashing, "flaky").id
     for starts in range(2, STARTS_WITHOUT_PROGRESS + 1):
-        crashing.when(ResumeRun(id)).then(e.StageResumed(run=id, starts=starts))
-    crashing.when(ResumeRun(id)).then(e.StageFailed)
+        crashing.elsewhere().when(ResumeRun(id)).then(
+            e.StageResumed(run=id, starts=starts, process=crashing.process)
+        )
+    crashing.elsewhere().when(ResumeRun(id)).then(e.StageFailed)
     assert "may have caused" in str(incident(crashing).failed[id].error)
+
+
+def test_a_process_that_takes_over_from_itself_blames_nobody() -> None:
+    """The database was away, or the lease ran out: nothing ended."""
+    lasting = at_work("flaky")
+    id = run(lasting, "flaky").id
+    lasting.when(ResumeRun(id)).then(e.StageResumed)
+    for _ in range(2 * STARTS_WITHOUT_PROGRESS):
+        lasting.when(ResumeRun(id)).then()
 
 
 def test_progress_clears_a_stage_of_blame() -> None:
     crashing = at_work()
     id = run(crashing, "plain").id
     for step in range(2 * STARTS_WITHOUT_PROGRESS):
-        crashing.when(ResumeRun(id)).then(e.StageResumed)
+        crashing.elsewhere().when(ResumeRun(id)).then(e.StageResumed)
         crashing.when(records(crashing, "plain", f"f {step}"))
 
 
 def resumed(of: Scenario[Incident], stage: str) -> Scenario[Incident]:
     """The process ended, and another one took over."""
+    of.elsewhere()
     for input in of.manager.resume(incident(of)):
         of.when(input)
-    return of.then(e.StageResumed(run=run(of, stage).id, starts=run(of, stage).starts))
+    again = run(of, stage)
+    return of.then(e.StageResumed(run=again.id, starts=again.starts, process=of.process))
 
 
 def rests(of: Scenario[Incident], stage: str) -> RestRun:
@@ -245,7 +258,7 @@ def test_who_kills_its_process_beside_a_call_that_waits_is_failed_too() -> None:
     id = run(crashing, "plain").id
     for _ in range(STARTS_WHILE_WAITING - 1):
         resumed(crashing, "plain")
-    crashing.when(ResumeRun(id)).then(e.StageFailed)
+    crashing.elsewhere().when(ResumeRun(id)).then(e.StageFailed)
     assert f"ended {STARTS_WHILE_WAITING} times" in str(incident(crashing).failed[id].error)
 
 
@@ -261,6 +274,7 @@ def test_while_who_kills_at_once_is_failed_others_that_wait_are_not() -> None:
     two = at_work().when(sent("flaky"))
     two.when(asks(two, "plain", "x"))
     for _ in range(STARTS_WITHOUT_PROGRESS):
+        two.elsewhere()
         for input in two.manager.resume(incident(two)):
             two.when(input)
     assert [failed.message.stage for failed in incident(two).failed.values()] == ["flaky"]
