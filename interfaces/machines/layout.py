@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from events.jobs import RelativePath, Token, relative_path
+from events.machines import MachineSettings
 
 _TOKEN = re.compile(r"[a-z][a-z0-9]{1,63}")
 OURS = ".vestec"
@@ -51,6 +52,11 @@ class Layout:
 
     def submission(self, token: Token, attempt: int) -> PurePosixPath:
         return self.ours(token) / f"submission-{attempt}"
+
+
+def layout_of(settings: MachineSettings) -> Layout:
+    """Where things lie on a machine; raises `ValueError`."""
+    return Layout(PurePosixPath(settings.base_directory))
 
 
 def quoted(word: object) -> str:

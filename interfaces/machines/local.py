@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import IO, Self
 
+from events.machines import MachineSettings
 from interfaces.machines.connection import (
     MIB,
     CommandCut,
@@ -26,6 +27,11 @@ from interfaces.machines.connection import (
 from interfaces.machines.framing import Frame
 
 _LOGIN = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "USER")
+
+
+def local(settings: MachineSettings) -> "LocalConnection":
+    """What the entry point `local` of `vestec.connections` names."""
+    return LocalConnection()
 
 
 class LocalConnection:

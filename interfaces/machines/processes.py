@@ -15,9 +15,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from events.jobs import JobId, JobReport, JobRequest, Token, Witness
+from events.machines import MachineSettings
 from interfaces.machines.connection import CommandFailed, Completed
 from interfaces.machines.dialect import Doubt, MachineLoad, Refused, Submitted
-from interfaces.machines.layout import Layout, quoted
+from interfaces.machines.layout import Layout, layout_of, quoted
 from interfaces.machines.process_job import job_id_of, job_script
 from interfaces.machines.status import parse_status
 from interfaces.machines.wrapper import wrapper
@@ -25,6 +26,11 @@ from interfaces.machines.wrapper import wrapper
 _TOOLS = "date find flock grep ln readlink setpriv setsid timeout xargs"
 _REFUSAL = "this machine cannot: "
 _GONE = "its processes are gone and left no account of an end: killed, or the machine was restarted"
+
+
+def processes(settings: MachineSettings) -> "Processes":
+    """What the entry point `processes` of `vestec.dialects` names."""
+    return Processes(layout_of(settings), settings.slots)
 
 
 @dataclass(frozen=True)

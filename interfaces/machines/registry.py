@@ -1,24 +1,24 @@
-"""Machines by their settings: connections and dialects by name, ours and those of other packages.
+"""Machines by their settings: connections and dialects by name.
 
-A package adds its own under the entry points `vestec.connections` and `vestec.dialects`.
+All of them, ours as well as those of other packages, are found under the entry points
+`vestec.connections` and `vestec.dialects`: functions that make one of a machine's settings.
 """
 
-from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
-from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from events.jobs import Text, VariableName
 from events.machines import MachineSettings
+from events.prose import describe
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.connection import Connection, MachineError
 from interfaces.machines.dialect import Dialect
 from interfaces.machines.fates import Results, Seeded
-from interfaces.machines.layout import Layout
-from interfaces.machines.local import LocalConnection
-from interfaces.machines.processes import Processes
+from interfaces.machines.layout import Layout, layout_of
 from interfaces.machines.shell import ShellBatchSystem
 from interfaces.machines.simulated import Clock, SimulatedBatchSystem
 
@@ -29,17 +29,6 @@ _variables = TypeAdapter(dict[VariableName, Text])
 
 class WrongSettings(MachineError):
     """The settings of a machine cannot work; the text says which and why."""
-
-
-ConnectionFactory = Callable[[MachineSettings], Connection]
-DialectFactory = Callable[[MachineSettings], Dialect]
-
-CONNECTIONS: Mapping[str, ConnectionFactory] = {
-    "local": lambda settings: LocalConnection(),
-}
-DIALECTS: Mapping[str, DialectFactory] = {
-    "processes": lambda settings: Processes(_layout(settings), settings.slots),
-}
 
 
 def connect(
@@ -58,14 +47,14 @@ def connect(
             results=results,
             folder=Path(layout.base),
         )
-    connection = _named("connection", settings.connection, CONNECTIONS)(settings)
-    dialect = _named("dialect", settings.dialect, DIALECTS)(settings)
+    connection: Connection = _named("connection", settings.connection)(settings)
+    dialect: Dialect = _named("dialect", settings.dialect)(settings)
     return ShellBatchSystem(connection, dialect, layout, environment=environment)
 
 
 def _layout(settings: MachineSettings) -> Layout:
     try:
-        return Layout(PurePosixPath(settings.base_directory))
+        return layout_of(settings)
     except ValueError as error:
         raise WrongSettings(f"machine {settings.name}: {error}") from error
 
@@ -74,18 +63,24 @@ def _environment(settings: MachineSettings) -> dict[str, str]:
     try:
         return _variables.validate_python(settings.environment)
     except ValidationError as error:
-        raise WrongSettings(f"machine {settings.name}: {error}") from error
+        raise WrongSettings(f"machine {settings.name}: {describe(error)}") from error
 
 
-Factory = TypeVar("Factory")
+def _named(kind: str, name: str) -> Callable[[MachineSettings], Any]:
+    installed = entry_points(group=f"vestec.{kind}s")
+    match [*installed.select(name=name)]:
+        case []:
+            known = ", ".join(sorted(installed.names)) or "none"
+            raise WrongSettings(f"there is no {kind} {name!r}; there are: {known}")
+        case [point]:
+            return _loaded(kind, point)
+        case _:
+            raise WrongSettings(f"two packages bring the {kind} {name}: remove one of them")
 
 
-def _named(kind: str, name: str, ours: Mapping[str, Factory]) -> Factory:
-    if name in ours:
-        return ours[name]
-    others = entry_points(group=f"vestec.{kind}s")
-    if name in others.names:
-        factory: Factory = others[name].load()
-        return factory
-    known = ", ".join(sorted({*ours, *others.names}))
-    raise WrongSettings(f"there is no {kind} {name!r}; there are: {known}")
+def _loaded(kind: str, point: EntryPoint) -> Callable[[MachineSettings], Any]:
+    try:
+        factory: Callable[[MachineSettings], Any] = point.load()
+    except Exception as error:
+        raise WrongSettings(f"{kind} {point.name} ({point.value}): {error}") from error
+    return factory

@@ -1,12 +1,14 @@
 """Machines by their settings."""
 
 import os
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 
 import pytest
 
 from events.jobs import JobRequest, JobState, Token
 from events.machines import MachineSettings
+from interfaces.machines import registry
 from interfaces.machines.dialect import Submitted
 from interfaces.machines.registry import WrongSettings, connect
 from interfaces.machines.shell import ShellBatchSystem
@@ -44,16 +46,47 @@ def test_settings_that_cannot_work_are_an_error(tmp_path: Path, wrong: dict[str,
         connect(settings(tmp_path, **wrong))
 
 
+def bring(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, points: str, package: str = "other"
+) -> None:
+    """Install another package that brings these entry points; its dialect is any object."""
+    info = folder / f"{package}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Name: {package}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(points)
+    (folder / "other_dialect.py").write_text("def make(settings):\n    return object()\n")
+    monkeypatch.syspath_prepend(folder)
+
+
 def test_other_packages_bring_dialects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = tmp_path / "other-1.0.dist-info"
-    package.mkdir()
-    (package / "METADATA").write_text("Name: other\nVersion: 1.0\n")
-    (package / "entry_points.txt").write_text("[vestec.dialects]\ncondor = other_dialect:make\n")
-    (tmp_path / "other_dialect.py").write_text(
-        "made = []\ndef make(settings):\n    made.append(settings)\n    return object()\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
+    bring(tmp_path, monkeypatch, "[vestec.dialects]\ncondor = other_dialect:make\n")
     assert isinstance(connect(settings(tmp_path, dialect="condor")), ShellBatchSystem)
+
+
+@pytest.mark.parametrize("kind", ["connection", "dialect"])
+def test_ours_come_the_same_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    def without(group: str) -> EntryPoints:
+        return EntryPoints(() if group == f"vestec.{kind}s" else entry_points(group=group))
+
+    monkeypatch.setattr(registry, "entry_points", without)
+    with pytest.raises(WrongSettings, match=rf"there is no {kind} '\w+'; there are: none"):
+        connect(settings(tmp_path))
+
+
+def test_a_dialect_that_cannot_be_loaded_is_an_error_that_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(tmp_path, monkeypatch, "[vestec.dialects]\nbroken = nowhere_at_all:make\n")
+    with pytest.raises(WrongSettings, match=r"dialect broken \(nowhere_at_all:make\): .*No module"):
+        connect(settings(tmp_path, dialect="broken"))
+
+
+def test_a_name_that_two_packages_bring_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(tmp_path, monkeypatch, "[vestec.dialects]\nprocesses = other_dialect:make\n")
+    with pytest.raises(WrongSettings, match="two packages bring the dialect processes"):
+        connect(settings(tmp_path))
 
 
 async def test_the_machines_environment_reaches_jobs(tmp_path: Path) -> None:
