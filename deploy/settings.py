@@ -6,7 +6,8 @@ From the command line, else the environment (`VESTEC_…`), else these defaults.
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PostgresUrl = Annotated[str, StringConstraints(pattern=r"^postgres(ql)?://")]
@@ -18,16 +19,22 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="VESTEC_", frozen=True, extra="ignore")
 
     data: Path = Field(
-        Path(".vestec"), description="Folder of the embedded database, blobs and local jobs."
+        Path(".vestec"),
+        description="Folder of the embedded PostgreSQL, of blobs and secrets unless set otherwise.",
     )
     log: PostgresUrl | None = Field(
         None, description="URL of the log; the embedded PostgreSQL of the data folder if unset."
     )
     database: PostgresUrl | None = Field(
-        None, description="URL of the PostgreSQL of the read models; that of the log if unset."
+        None,
+        description="URL of the PostgreSQL of the read models, users and snapshots; that of the log"
+        " if unset. The log stays where it is.",
     )
     blobs: str | None = Field(
-        None, description="URL of an object store for blobs; a folder below the data if unset."
+        None,
+        validate_default=True,
+        description="URL of an object store for blobs (s3://…, file:///…); a folder below the data"
+        " if unset. Must be set where VESTEC_LOG is: every process must reach the same blobs.",
     )
     workflows: str = Field(
         "",
@@ -43,7 +50,9 @@ class Settings(BaseSettings):
         6.0, ge=1.0, description="Seconds after which a silent process is replaced."
     )
     append_deadline: float = Field(
-        10.0, gt=0, description="Seconds after which an append is in doubt."
+        10.0,
+        gt=0,
+        description="Seconds after which an append is in doubt, or another call to the log failed.",
     )
     push_limit: int = Field(
         256 * 1024 * 1024, gt=0, description="Largest push to an endpoint, in bytes."
@@ -51,6 +60,7 @@ class Settings(BaseSettings):
     pull_deadline: float = Field(30.0, gt=0, description="Seconds that one pull may take.")
     token_key: SecretStr | None = Field(
         None,
+        min_length=32,
         description="Signs logins: at least 32 characters, the same in every process."
         " Made once and kept in the data folder if unset.",
     )
@@ -62,3 +72,15 @@ class Settings(BaseSettings):
         60.0, gt=0, description="Seconds between two questions to a machine's scheduler."
     )
     log_level: str = Field("info", description="debug, info, warning or error.")
+
+    @field_validator("blobs")
+    @classmethod
+    def _where_others_find_them(cls, blobs: str | None, info: ValidationInfo) -> str | None:
+        """A folder below the data is this host's; a log elsewhere may be that of many hosts."""
+        if blobs is None and info.data.get("log") is not None:
+            raise PydanticCustomError(
+                "blobs_unset",
+                "VESTEC_LOG may be shared by several hosts: set VESTEC_BLOBS to an object store"
+                " that every host reaches, or to a folder (file:///…) that every process shares",
+            )
+        return blobs

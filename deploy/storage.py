@@ -49,11 +49,12 @@ async def open_storage(settings: Settings, *, make: bool = True) -> AsyncIterato
     Raises `EmbeddedServerError`, `bus.LogError`, `bus.ClockAhead`.
     """
     async with AsyncExitStack() as stack:
-        url = str(settings.log or settings.database or "")
+        url = str(settings.log or "")
         if not url:
             opening = EmbeddedServer.open if make else EmbeddedServer.connect_or_start
             url = (await stack.enter_async_context(opening(settings.data))).url
-        log = CachedLog(await PostgresLog.connect(url, lease=settings.lease))
+        deadline, lease = settings.append_deadline, settings.lease
+        log = CachedLog(await PostgresLog.connect(url, deadline=deadline, lease=lease))
         stack.push_async_callback(log.close)
         await declare_topics(log, settings.partitions)
         pool = await stack.enter_async_context(open_pool(str(settings.database or url)))
