@@ -103,7 +103,7 @@ class Commit(Value):
     cause: str
     """The place of what was decided (`incidents/3/17`), or who inside us asked for it."""
     correlation: UUID
-    """The id of the first command of the chain."""
+    """The id of the command that the chain began with: from outside, or of our own hands."""
     actor: str
     cursor: Cursor | None = None
     events: tuple[AnyEvent, ...] = ()
@@ -112,7 +112,14 @@ class Commit(Value):
 
 
 class Issued(Value):
-    """A command from outside, under an id that its sender chose: sent twice, it acts once."""
+    """A command from outside, under an id that its sender chose.
+
+    Whoever does not know whether it was taken sends it again, under the same id. What it creates is
+    named after that id and exists once; what it switches stays switched, unless somebody switched
+    it back meanwhile. What would act again is known by its id: the newest 256 retries of an
+    incident's stages, and at least the newest 10,000 arrivals at an endpoint. Notes are not, and
+    nobody sends one again.
+    """
 
     id: UUID
     time: Timestamp

@@ -299,6 +299,8 @@ class StageFailed(Event):
 class StageRetried(Event):
     type: Literal["StageRetried"] = "StageRetried"
     run: UUID
+    command: UUID | None = None
+    """The operator's, which acts once however often it is sent."""
 
 
 class StageStopped(Event):

@@ -20,7 +20,7 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A command, under an id: sent twice, it acts once."""
+    """A command, under an id to send it again by; see `Issued` for what that promises."""
 
     id: UUID
     context: Context

@@ -15,6 +15,13 @@ JsonObject = dict[str, Any]
 Schemas = Mapping[Any, JsonObject]
 """By model and mode."""
 
+_IDEMPOTENCY_KEY: JsonObject = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "schema": {"type": "string", "format": "uuid"},
+    "description": "Send the same key with a request that is sent again: it acts once.",
+}
+
 
 def describe(routes: Sequence[Route]) -> JsonObject:
     """The OpenAPI document of these routes."""
@@ -48,7 +55,11 @@ def _operation(route: Route, schemas: Schemas) -> JsonObject:
     operation: JsonObject = {
         "summary": route.summary,
         "operationId": f"{route.handler.__module__.rpartition('.')[2]}.{route.handler.__name__}",
-        "parameters": [*_path_parameters(route), *_query_parameters(route)],
+        "parameters": [
+            *_path_parameters(route),
+            *_query_parameters(route),
+            *([_IDEMPOTENCY_KEY] if route.writes else []),
+        ],
         "responses": _responses(route, schemas),
         "security": [] if route.anonymous else [{"token": []}],
     }

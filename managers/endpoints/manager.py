@@ -22,7 +22,10 @@ from managers.runtime import (
 )
 from managers.runtime.manager import Input
 
-_REMEMBERED = 256
+REMEMBERED = 10_000
+"""How many of an endpoint's newest arrivals are known at least: minutes of a busy feed."""
+_TOGETHER = 250
+"""Arrivals in one set: adding to a set copies it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,8 @@ class EndpointState:
     last_modified: str | None = None
     sha256: str | None = None
     failing: str | None = None
-    recent: tuple[UUID, ...] = ()
-    """The newest arrivals: one that is sent twice arrives once."""
+    recent: tuple[frozenset[UUID], ...] = ()
+    """The newest arrivals, newest sets first: one of these that is sent again arrives once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def endpoint_manager(hands: Hands) -> Manager[Endpoints, EndpointState]:
         context=Context.ENDPOINTS,
         sources=(Context.INCIDENTS,),
         state=Endpoints,
-        fold=2,
+        fold=3,
         decide=decide,
         evolve=evolve,
         under_way=_pulls,
@@ -108,7 +111,10 @@ def evolve(was: Endpoints | None, event: Event) -> Endpoints | None:
 
 
 def _arrived(was: EndpointState, event: e.DataArrived) -> EndpointState:
-    recent = (event.arrival.id, *was.recent)[:_REMEMBERED]
+    newest, *older = was.recent or (frozenset[UUID](),)
+    if len(newest) == _TOGETHER:
+        newest, older = frozenset(), [newest, *older][: REMEMBERED // _TOGETHER]
+    recent = (newest | {event.arrival.id}, *older)
     return replace(
         was,
         etag=event.etag,
@@ -166,7 +172,7 @@ def _close(was: Endpoints, wanted: e.CloseEndpoint) -> Iterator[Effect]:
 def _receive(
     state: EndpointState, arrival: Arrival, pulled: PullBrought | None = None
 ) -> Iterator[Effect]:
-    if arrival.id in state.recent:
+    if any(arrival.id in some for some in state.recent):
         return
     yield e.DataArrived(
         arrival=arrival,

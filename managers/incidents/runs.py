@@ -97,12 +97,14 @@ def rest(draft: Draft, input: i.RestRun) -> None:
 
 
 def retry(draft: Draft, wanted: e.RetryStage) -> None:
-    """An operator's wish."""
-    failed = draft.incident.failed
+    """An operator's wish; the same command sent again is not one more."""
+    failed, command = draft.incident.failed, draft.given.id
+    if command in draft.incident.retries:
+        return
     runs = list(failed) if wanted.run is None else [wanted.run]
     if not runs or any(run not in failed for run in runs):
         raise Rejected("there is no such failed stage to retry")
-    draft.add(*(e.StageRetried(run=run) for run in runs))
+    draft.add(*(e.StageRetried(run=run, command=command) for run in runs))
 
 
 def try_again(draft: Draft) -> None:

@@ -14,6 +14,8 @@ from events.values import Document, Event
 
 V = TypeVar("V")
 
+_RETRIES_KNOWN = 256
+
 
 class Waiting(NamedTuple):
     """A message that waits for its stage; the run that it becomes has its id."""
@@ -89,6 +91,8 @@ class Incident(NamedTuple):
     runs: Mapping[UUID, Run] = {}
     failed: Mapping[UUID, Run] = {}
     ending: Ending | None = None
+    retries: tuple[UUID, ...] = ()
+    """The newest commands by which operators retried stages."""
 
     @property
     def id(self) -> str:
@@ -247,7 +251,12 @@ def _retried(was: Incident, event: e.StageRetried) -> Incident:
         failed=failed,
         waiting={message.id: message, **was.waiting},
         status=was.status if failed else IncidentStatus.ACTIVE,
+        retries=_with_command(was.retries, event.command),
     )
+
+
+def _with_command(known: tuple[UUID, ...], command: UUID | None) -> tuple[UUID, ...]:
+    return known if command is None or command in known else (command, *known)[:_RETRIES_KNOWN]
 
 
 def _remains(was: Incident, status: IncidentStatus) -> Incident:

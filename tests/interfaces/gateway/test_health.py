@@ -63,6 +63,7 @@ async def test_the_description_has_every_route_and_every_model(pool: Pool) -> No
         creation = document["paths"]["/api/v1/incidents"]["post"]
         assert creation["responses"].keys() == {"201", "202", "default"}
         assert creation["security"] == [{"token": []}]
+        assert [p["name"] for p in creation["parameters"]] == ["Idempotency-Key"]
         listing = document["paths"]["/api/v1/incidents"]["get"]
         assert [p["name"] for p in listing["parameters"]] == ["after", "limit", "status"]
 

@@ -176,13 +176,24 @@ def test_an_operator_retries_a_failed_stage_which_keeps_its_successes() -> None:
     failed.when(records(failed, "flaky", "good")).when(records(failed, "flaky", "bad"))
     id = run(failed, "flaky").id
     failed.when(fails(failed, "flaky", "bad", final=True))
-    failed.when(e.RetryStage(run=id)).then(e.StageRetried(run=id), e.StageStarted)
+    failed.when(e.RetryStage(run=id)).then(
+        e.StageRetried(run=id, command=failed.id), e.StageStarted
+    )
     again = run(failed, "flaky")
     assert (again.id, again.attempt, again.failures) == (id, 2, 0)
     assert again.calls.keys() == {"good"}
     assert again.forgotten == {"bad": 1}
     assert status(failed) == IncidentStatus.ACTIVE
     failed.when(fails(failed, "flaky")).then(e.StageAttemptFailed)
+
+
+def test_a_retry_that_is_sent_twice_acts_once() -> None:
+    failed = at_work("flaky")
+    failed.when(fails(failed, "flaky", final=True)).when(e.RetryStage())
+    wish = failed.id
+    failed.when(fails(failed, "flaky", final=True)).when(e.RetryStage(), id=wish).then()
+    failed.when(e.RetryStage(), id=UUID(int=77)).then(e.StageRetried, e.StageStarted)
+    failed.when(fails(failed, "flaky", final=True)).when(e.RetryStage(), id=wish).then()
 
 
 def test_a_retried_stage_comes_first_in_its_lane() -> None:
