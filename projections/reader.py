@@ -3,9 +3,8 @@
 import asyncio
 import itertools
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
 from typing import NoReturn
 
 import asyncpg
@@ -46,24 +45,13 @@ class Reader:
         mark = self._marks.get(projection, {}).get((context, partition))
         return mark.position.offset if mark else 0
 
-    def as_of(self, projection: str) -> datetime | None:
-        """The time of the newest event that the projection has taken in."""
-        marks = self._marks.get(projection, {}).values()
-        return max((mark.as_of for mark in marks if mark.as_of), default=None)
+    def marks(self, projection: str) -> Mapping[Source, Mark]:
+        """How far the projection has read each partition."""
+        return self._marks.get(projection, {})
 
     def move(self, projection: str) -> asyncio.Event:
         """Set when the projection next takes something in; take it before you look."""
         return self._moves[projection]
-
-    async def wait_for(
-        self, projection: str, context: Context, partition: int, offset: int, deadline: float
-    ) -> bool:
-        """Whether the projection took in the record at `offset` within `deadline` seconds."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(deadline):
-                while self.offset(projection, context, partition) <= offset:
-                    await self.move(projection).wait()
-        return self.offset(projection, context, partition) > offset
 
     async def follow(self) -> NoReturn:
         """Keep the view up to date, over the loss of connections, until cancelled."""

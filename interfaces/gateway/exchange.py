@@ -10,11 +10,13 @@ from pydantic_core import from_json
 
 from interfaces.gateway.problems import Problem, invalid
 from interfaces.gateway.surroundings import edge_of
+from projections import freshness
 
 M = TypeVar("M", bound=BaseModel)
 
 AS_OF = "As-Of"
-"""The header with the time of the newest event that an answer takes into account."""
+"""The header with the time of the newest event that an answer takes into account, or, while read
+models are behind, up to which it is whole."""
 
 
 class Page(BaseModel, Generic[M]):
@@ -81,11 +83,16 @@ def _uuid(text: str, status: int, sentence: str) -> UUID:
         raise Problem(status, sentence) from None
 
 
-def as_of(request: web.Request, *projections: str) -> dict[str, str]:
-    """The header; to be made before the tables are read, so that it never promises too much."""
-    reader = edge_of(request).reader
-    moments = [moment for name in projections if (moment := reader.as_of(name))]
-    return {AS_OF: min(moments).isoformat()} if moments else {}
+async def as_of(
+    request: web.Request, projection: str, incident: str | None = None
+) -> dict[str, str]:
+    """The header; to be made before the tables are read, so that it never promises too much.
+
+    With `incident`, an answer that is about this one alone.
+    """
+    edge = edge_of(request)
+    moment = await freshness.as_of(edge.reader, edge.log, projection, incident)
+    return {AS_OF: moment.isoformat()} if moment else {}
 
 
 def answer(

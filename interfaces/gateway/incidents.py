@@ -103,7 +103,8 @@ async def create(request: web.Request) -> web.StreamResponse:
     creation = Write(id, Context.INCIDENTS, str(id), command, ("incidents",))
     if await write(request, creation, refused=422) is None:
         return not_known_yet(creation)
-    headers = as_of(request, "incidents") | {"Location": f"/api/v1/incidents/{id}"}
+    headers = await as_of(request, "incidents", str(id))
+    headers["Location"] = f"/api/v1/incidents/{id}"
     found = await find_incident(edge_of(request).pool, str(id))
     if found is None or not _same(found, command):
         raise Problem(409, "This id is that of another incident; choose a new one.")
@@ -118,7 +119,7 @@ def _same(found: Incident, wanted: CreateIncident) -> bool:
 async def list_all(request: web.Request) -> web.StreamResponse:
     """The user's incidents, or all for administrators; newest first."""
     wanted, user = query_of(request, IncidentQuery), user_of(request)
-    headers = as_of(request, "incidents")
+    headers = await as_of(request, "incidents")
     found = await list_incidents(
         edge_of(request).pool,
         owner=None if user.administrator else str(user.id),
@@ -132,8 +133,9 @@ async def list_all(request: web.Request) -> web.StreamResponse:
 
 async def one(request: web.Request) -> web.StreamResponse:
     """One incident."""
-    headers = as_of(request, "incidents")
-    return answer(await visible(request, str(id_of(request))), headers)
+    id = str(id_of(request))
+    headers = await as_of(request, "incidents", id)
+    return answer(await visible(request, id), headers)
 
 
 async def activate(request: web.Request) -> web.StreamResponse:
@@ -169,8 +171,8 @@ async def _steer(request: web.Request, command: Command) -> web.StreamResponse:
 
 async def graph(request: web.Request) -> web.StreamResponse:
     """The stages that ran, and who sent to whom; also in Graphviz' language."""
-    wanted, headers = query_of(request, GraphQuery), as_of(request, "incidents")
-    edge, incident = edge_of(request), await visible(request, str(id_of(request)))
+    wanted, edge, id = query_of(request, GraphQuery), edge_of(request), str(id_of(request))
+    headers, incident = await as_of(request, "incidents", id), await visible(request, id)
     now = datetime.fromtimestamp(edge.wall(), UTC)
     drawn = draw(await list_stage_runs(edge.pool, incident.id), now)
     if wanted.format == "json":
@@ -180,8 +182,8 @@ async def graph(request: web.Request) -> web.StreamResponse:
 
 async def timeline(request: web.Request) -> web.StreamResponse:
     """The incident's events of all contexts, in the order in which they became known here."""
-    wanted, headers = query_of(request, PageQuery), as_of(request, "timeline")
-    incident = await visible(request, str(id_of(request)))
+    wanted, id = query_of(request, PageQuery), str(id_of(request))
+    headers, incident = await as_of(request, "timeline", id), await visible(request, id)
     after = serial(wanted.after)
     found = await read_timeline(edge_of(request).pool, after, [incident.id], wanted.limit)
     more = str(found[-1].id) if len(found) == wanted.limit else None
@@ -199,6 +201,7 @@ def serial(text: str | None) -> int:
 
 async def log(request: web.Request) -> web.StreamResponse:
     """What an operator should read about the incident, newest first."""
-    headers, incident = as_of(request, "journal"), await visible(request, str(id_of(request)))
+    id = str(id_of(request))
+    headers, incident = await as_of(request, "journal", id), await visible(request, id)
     found = await read_journal(edge_of(request).pool, incident.id)
     return answer(Page[Entry](items=found), headers)

@@ -45,7 +45,7 @@ async def live(request: web.Request) -> web.StreamResponse:
     incidents = await _incidents(request, wanted)
     last = request.headers.get("Last-Event-ID", wanted.after)
     after = await last_id(edge.pool) if last is None else serial(last)
-    response = web.StreamResponse(headers={**_HEADERS, **as_of(request, "timeline")})
+    response = web.StreamResponse(headers={**_HEADERS, **await as_of(request, "timeline")})
     request[STARTED] = True
     await response.prepare(request)
     with _known_as_stream(request), suppress(ConnectionError):

@@ -19,21 +19,23 @@ _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w.+-]+=[\w.+-]+)*", re.ASCII)
 
 async def simulations(request: web.Request) -> web.StreamResponse:
     """The incident's simulations, in order of creation."""
-    headers, incident = as_of(request, "simulations"), await visible(request, str(id_of(request)))
+    id = str(id_of(request))
+    headers, incident = await as_of(request, "simulations", id), await visible(request, id)
     found = await list_simulations(edge_of(request).pool, incident.id)
     return answer(Page[Simulation](items=found), headers)
 
 
 async def data_sets(request: web.Request) -> web.StreamResponse:
     """The incident's data sets: valid ones before superseded ones, newest first."""
-    headers, incident = as_of(request, "data_sets"), await visible(request, str(id_of(request)))
+    id = str(id_of(request))
+    headers, incident = await as_of(request, "data_sets", id), await visible(request, id)
     found = await list_data_sets(edge_of(request).pool, incident.id)
     return answer(Page[DataSet](items=found), headers)
 
 
 async def machines(request: web.Request) -> web.StreamResponse:
     """All machines."""
-    headers = as_of(request, "machines")
+    headers = await as_of(request, "machines")
     return answer(Page[Machine](items=await list_machines(edge_of(request).pool)), headers)
 
 

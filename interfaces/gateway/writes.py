@@ -50,7 +50,7 @@ def not_known_yet(wanted: Write) -> web.Response:
 
 async def command(request: web.Request) -> web.StreamResponse:
     """The word on a command that the user sent."""
-    user, headers = user_of(request), as_of(request, "commands")
+    user, headers = user_of(request), await as_of(request, "commands")
     actor = None if user.administrator else str(user.id)
     found = await find_outcome(edge_of(request).pool, id_of(request), actor)
     if found is None:

@@ -47,7 +47,12 @@ async def caught_up(reader: Reader, place: Place) -> None:
 
 async def one_caught_up(reader: Reader, name: str, place: Place) -> None:
     """Wait until one projection has taken in that commit."""
-    assert await reader.wait_for(name, place.context, place.partition, place.offset, 10.0)
+    async with asyncio.timeout(10.0):
+        while True:
+            moved = reader.move(name)
+            if reader.offset(name, place.context, place.partition) > place.offset:
+                return
+            await moved.wait()
 
 
 async def until(condition: Callable[[], object]) -> None:
