@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from events import incidents as e
-from events.values import Context, IncidentId, Note
+from events.values import Context, Document, IncidentId, Note
 from interfaces.gateway import GatewaySettings
 from interfaces.gateway.live import STREAMS
 from projections import Pool
@@ -62,8 +62,11 @@ class Stream:
         assert (str(event["id"]), event["type"]) == (block["id"], block["event"])
         return event
 
+    async def events(self, count: int) -> list[dict[str, Any]]:
+        return [await self.event() for _ in range(count)]
+
     async def notes(self, count: int) -> list[str]:
-        return [(await self.event())["event"]["note"]["text"] for _ in range(count)]
+        return [event["event"]["note"]["text"] for event in await self.events(count)]
 
 
 @asynccontextmanager
@@ -126,12 +129,14 @@ async def test_a_client_that_takes_nothing_is_dropped(pool: Pool) -> None:
         await created(site, FIRE)
         await all_caught_up(site.edge.reader, site.story)
         async with following(site) as stream:
+            large = Document(json_value="x" * 500_000)
             for _ in range(30):
-                await noted(site, FIRE, "x" * 500_000)
+                queued = e.MessageQueued(message=site.story.id(), stage="s", body=large)
+                await site.story.commit(Context.INCIDENTS, FIRE, queued)
             await all_caught_up(site.edge.reader, site.story)
             await until(lambda: not site.app[STREAMS])
             with pytest.raises(aiohttp.ClientError):
-                await stream.notes(30)
+                await stream.events(30)
 
 
 async def test_a_server_that_stops_ends_its_streams(pool: Pool) -> None:
