@@ -97,7 +97,7 @@ async def desk(ctx: typer.Context, *, make: bool = False) -> AsyncIterator[Desk]
 
 def _surely_alone(settings: Settings) -> bool:
     """Whether nobody can be at work: a log elsewhere may be worked on from any folder."""
-    return settings.log is None and settings.database is None and not running_in(settings.data)
+    return settings.log is None and not running_in(settings.data)
 
 
 def _not_yet(settings: Settings) -> str:
