@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel, TypeAdapter
 
 from events.envelope import Recorded
-from projections.database import Connection, Row, storable_json
+from projections.database import Connection, Queries, Row, storable_json
 from projections.projection import SCHEMA
 
 R = TypeVar("R", bound=BaseModel)
@@ -39,6 +39,16 @@ class Table(Generic[K, R]):
         before = await self._load(connection, touched)
         after = {key: reduce(self.evolve, its, before.get(key)) for key, its in touched.items()}
         await self._store(connection, before, after)
+
+    async def keys_beginning(self, database: Queries, prefix: str, limit: int) -> list[str]:
+        """At most `limit` keys that begin with `prefix`, in order."""
+        found = await database.fetch(
+            f'select "{self.key}"::text from {SCHEMA}.{self.name}'
+            f' where starts_with("{self.key}"::text, lower($1)) order by 1 limit $2',
+            prefix,
+            limit,
+        )
+        return [key for (key,) in found]
 
     def parse(self, record: Row) -> R:
         return self.row.model_validate(dict(record))

@@ -153,6 +153,14 @@ async def list_simulations(database: Queries, incident: str) -> list[Simulation]
     return [TABLE.parse(record) for record in found]
 
 
+async def newest_simulations(database: Queries, limit: int) -> list[Simulation]:
+    """The newest simulations of all incidents, newest first."""
+    found = await database.fetch(
+        "select * from vestec_read.simulations order by created desc, id limit $1", limit
+    )
+    return [TABLE.parse(record) for record in found]
+
+
 async def find_simulation(database: Queries, id: UUID) -> Simulation | None:
     """The simulation of that id."""
     found = await database.fetchrow("select * from vestec_read.simulations where id = $1", id)

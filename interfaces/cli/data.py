@@ -16,7 +16,9 @@ from interfaces.cli.errors import Complaint
 from interfaces.cli.options import AsJson
 from interfaces.cli.output import as_json, notice, short, table
 from interfaces.cli.session import kept, run, the_one
+from projections.data_sets import TABLE as DATA_SETS
 from projections.data_sets import DataSet, find_data_set, list_data_sets
+from projections.incidents import TABLE as INCIDENTS
 
 app = typer.Typer(
     add_completion=False,
@@ -40,7 +42,7 @@ def list_(
 
     async def work() -> list[DataSet]:
         async with kept(ctx) as storage:
-            id = await the_one(storage, "incidents", "incident", incident)
+            id = await the_one(storage, INCIDENTS, "incident", incident)
             return await list_data_sets(storage.pool, id)
 
     found = run(work())
@@ -86,7 +88,7 @@ def get(
 
 
 async def _data_set(storage: Storage, prefix: str) -> DataSet:
-    id = await the_one(storage, "data_sets", "data set", prefix)
+    id = await the_one(storage, DATA_SETS, "data set", prefix)
     if (found := await find_data_set(storage.pool, UUID(id))) is None:
         raise Complaint(f"There is no data set {id} (yet). See: vestec data list INCIDENT")
     return found

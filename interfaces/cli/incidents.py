@@ -21,10 +21,12 @@ from interfaces.cli.session import desk, kept, run, the_one
 from projections.data_sets import list_data_sets
 from projections.endpoints import list_endpoints
 from projections.graph import dot, draw
+from projections.incidents import TABLE as INCIDENTS
 from projections.incidents import Incident, find_incident, list_incidents
 from projections.journal import read_journal
 from projections.people import find_person
 from projections.simulations import list_simulations
+from projections.stages import TABLE as RUNS
 from projections.stages import list_stage_runs
 
 app = typer.Typer(
@@ -231,8 +233,8 @@ def retry(
 
     async def work() -> None:
         async with desk(ctx) as at:
-            incident = await the_one(at.storage, "incidents", "incident", id)
-            chosen = failed and await the_one(at.storage, "stage_runs", "run", failed, "run")
+            incident = await the_one(at.storage, INCIDENTS, "incident", id)
+            chosen = failed and await the_one(at.storage, RUNS, "run", failed)
             command = e.RetryStage(run=UUID(chosen) if chosen else None)
             known = await at.carry_out(Context.INCIDENTS, incident, command, "incidents")
             await _tell(at.storage, incident, known, json)
@@ -243,7 +245,7 @@ def retry(
 def _steer(ctx: typer.Context, id: str, command: Command, json: bool) -> Incident | None:
     async def work() -> Incident | None:
         async with desk(ctx) as at:
-            incident = await the_one(at.storage, "incidents", "incident", id)
+            incident = await the_one(at.storage, INCIDENTS, "incident", id)
             known = await at.carry_out(Context.INCIDENTS, incident, command, "incidents")
             return await _tell(at.storage, incident, known, json)
 
@@ -276,7 +278,7 @@ def log(
 
     async def work() -> list[Any]:
         async with kept(ctx) as storage:
-            incident = await the_one(storage, "incidents", "incident", id)
+            incident = await the_one(storage, INCIDENTS, "incident", id)
             return (await read_journal(storage.pool, incident, limit))[::-1]
 
     found = run(work())
@@ -305,7 +307,7 @@ def push(
 
     async def work() -> None:
         async with desk(ctx) as at:
-            incident = await the_one(at.storage, "incidents", "incident", id)
+            incident = await the_one(at.storage, INCIDENTS, "incident", id)
             command = await arrival_of(at.storage, incident, endpoint, file, media_type)
             arrival = command.arrival
             known = await at.carry_out(
@@ -351,7 +353,7 @@ def graph(
 
 
 async def _incident(storage: Storage, prefix: str) -> Incident:
-    id = await the_one(storage, "incidents", "incident", prefix)
+    id = await the_one(storage, INCIDENTS, "incident", prefix)
     if (found := await find_incident(storage.pool, id)) is None:
         raise Complaint(f"There is no incident {id} (yet). See: vestec incidents list")
     return found

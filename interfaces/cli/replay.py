@@ -10,6 +10,7 @@ from bus.clock import moment, seconds
 from interfaces.cli.errors import Complaint
 from interfaces.cli.output import compact, json_line, say
 from interfaces.cli.session import kept, run, the_one
+from projections.incidents import TABLE as INCIDENTS
 from projections.timeline import TimelineEvent, incident_timeline
 
 app = typer.Typer(add_completion=False)
@@ -34,7 +35,7 @@ def replay(
 
     async def work() -> None:
         async with kept(ctx) as storage:
-            id = await the_one(storage, "incidents", "incident", incident)
+            id = await the_one(storage, INCIDENTS, "incident", incident)
             events = await incident_timeline(storage.pool, id)
         if not events:
             raise Complaint(f"Nothing is known of an incident {id} (yet).")

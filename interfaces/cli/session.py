@@ -24,11 +24,14 @@ from interfaces.cli.presence import running_in
 from interfaces.issuing import Write, issue, outcome, shown
 from projections import Reader, open_reader
 from projections.commands import Outcome
+from projections.rows import Table
 
 ACTOR = "cli"
 """Who acts: whoever may read the folder."""
 WAIT = 10.0
 """Seconds until a command is told that its outcome is not known yet."""
+_NAMED = 4
+"""Ids that are named where several begin alike."""
 
 R = TypeVar("R")
 
@@ -107,17 +110,12 @@ def _not_yet(settings: Settings) -> str:
     return f"accepted, not known yet: no system said what came of it within {WAIT:g} s"
 
 
-async def the_one(storage: Storage, table: str, what: str, prefix: str, column: str = "id") -> str:
+async def the_one(storage: Storage, rows: Table[Any, Any], what: str, prefix: str) -> str:
     """The id that begins with `prefix`, of the rows of a read model. Raises `Complaint`.
 
     A whole id is believed even if no reader knows it yet.
     """
-    found = await storage.pool.fetch(
-        f"select {column}::text from vestec_read.{table}"
-        f" where starts_with({column}::text, lower($1)) order by 1 limit 4",
-        prefix,
-    )
-    ids = [str(row[0]) for row in found]
+    ids = await rows.keys_beginning(storage.pool, prefix, _NAMED)
     if len(ids) > 1:
         raise Complaint(f"Several {what}s begin with {prefix}: {', '.join(ids)}. Give more of it.")
     if not ids and _whole(prefix):

@@ -13,7 +13,14 @@ from interfaces.cli.errors import Complaint
 from interfaces.cli.options import AsJson
 from interfaces.cli.output import as_json, fields, say, short, table
 from interfaces.cli.session import desk, kept, run, the_one
-from projections.simulations import TABLE, Simulation, find_simulation, list_simulations
+from projections.incidents import TABLE as INCIDENTS
+from projections.simulations import TABLE as SIMULATIONS
+from projections.simulations import (
+    Simulation,
+    find_simulation,
+    list_simulations,
+    newest_simulations,
+)
 
 app = typer.Typer(
     add_completion=False,
@@ -43,8 +50,8 @@ def list_(
     async def work() -> list[Simulation]:
         async with kept(ctx) as storage:
             if incident is None:
-                return await _newest(storage)
-            id = await the_one(storage, "incidents", "incident", incident)
+                return await newest_simulations(storage.pool, _NEWEST)
+            id = await the_one(storage, INCIDENTS, "incident", incident)
             return await list_simulations(storage.pool, id)
 
     found = run(work())
@@ -60,13 +67,6 @@ def list_(
         "There are none yet: an incident's workflow creates them.",
     )
     return None
-
-
-async def _newest(storage: Storage) -> list[Simulation]:
-    found = await storage.pool.fetch(
-        "select * from vestec_read.simulations order by created desc, id limit $1", _NEWEST
-    )
-    return [TABLE.parse(record) for record in found]
 
 
 @app.command()
@@ -139,7 +139,7 @@ def _words(after: Simulation | None) -> str:
 
 
 async def _simulation(storage: Storage, prefix: str) -> Simulation:
-    id = await the_one(storage, "simulations", "simulation", prefix)
+    id = await the_one(storage, SIMULATIONS, "simulation", prefix)
     if (found := await find_simulation(storage.pool, UUID(id))) is None:
         raise Complaint(f"There is no simulation {id} (yet). See: vestec simulations list")
     return found

@@ -241,7 +241,10 @@ async def _url(folder: Path) -> str:
         return server.url
 
 
-def test_a_log_elsewhere_needs_no_system_in_this_folder(here: Path, tmp_path: Path) -> None:
+def test_a_log_elsewhere_needs_no_system_in_this_folder(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VESTEC_BLOBS", (here / "blobs").as_uri())
     elsewhere = ("--log", asyncio.run(_url(here)), "--data", tmp_path / "other")
     made = as_json("incidents", "create", "simple", "from afar", *elsewhere)
     assert made["status"] == "PENDING"
