@@ -6,14 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
-from obstore.store import LocalStore, from_url
+from obstore.store import from_url
 
 from bus import HybridClock, Log
 from bus.cache import CachedLog
 from bus.postgres import PostgresLog
 from deploy.embedded import EmbeddedServer
 from deploy.settings import Settings
+from managers.blob_folder import FolderBlobStore
 from managers.blobs import BlobStore
 from managers.everyone import declare_topics
 from managers.runtime import Surroundings
@@ -65,6 +68,9 @@ async def open_storage(settings: Settings, *, make: bool = True) -> AsyncIterato
 
 
 def _blobs(settings: Settings) -> BlobStore:
-    if settings.blobs is not None:
-        return BlobStore(from_url(settings.blobs))
-    return BlobStore(LocalStore(str(Path(settings.data, "blobs").absolute()), mkdir=True))
+    if settings.blobs is None:
+        return FolderBlobStore(settings.data / "blobs")
+    url = urlsplit(settings.blobs)
+    if url.scheme == "file":
+        return FolderBlobStore(Path(url2pathname(url.path)))
+    return BlobStore(from_url(settings.blobs))

@@ -4,11 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
 
 from deploy.embedded import FolderLock
 from deploy.parts import managers, projection_runner, web_edge
 from deploy.settings import Settings
 from deploy.storage import Storage, open_storage
+from managers.blobs import BlobStore, BlobStoreError
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,7 @@ async def running_system(settings: Settings) -> AsyncIterator[System]:
     """
     with FolderLock.acquire(settings.data) as lock:
         async with open_storage(settings) as storage:
+            await _tidy(storage.blobs)
             around = storage.surroundings()
             runner = projection_runner(storage)
             async with managers(storage, around) as services, asyncio.TaskGroup() as group:
@@ -38,3 +45,11 @@ async def running_system(settings: Settings) -> AsyncIterator[System]:
                     yield System(url, storage)
                 for task in tasks:
                     task.cancel()
+
+
+async def _tidy(blobs: BlobStore) -> None:
+    """What killed processes left behind; a store that is away now keeps nobody from starting."""
+    try:
+        await blobs.tidy(datetime.now(UTC))
+    except BlobStoreError as error:
+        _log.warning("blob store not tidied", reason=str(error))

@@ -1,12 +1,16 @@
 """The blob store: bytes named by their digest, in a folder or any object store.
 
-What is there is never rewritten: putting the same bytes again changes nothing.
+What is there is never rewritten: putting the same bytes again changes nothing. Whatever fails
+below is a `BlobStoreError`.
 """
 
 import hashlib
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from uuid import uuid4
 
+from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 from pydantic import JsonValue
 from pydantic_core import from_json, to_json
@@ -14,71 +18,92 @@ from pydantic_core import from_json, to_json
 from events.values import INLINE_BYTES, Blob, Content, Document, NotJson, require_json
 from managers.runtime import crash_point
 
+INCOMING = "incoming"
+"""Where bytes lie whose digest is not known yet."""
+ABANDONED = timedelta(days=1)
+"""After which nobody writes any more what still lies there: its writer was killed."""
+
 _CHUNK = 1 << 20
 
 
-class BlobMissing(Exception):
+class BlobStoreError(Exception):
+    """The blob store does not do what it should; the text says why."""
+
+
+class BlobMissing(BlobStoreError):
     """The blob store does not hold what the log refers to."""
 
 
+class BlobStoreUnavailable(BlobStoreError):
+    """The blob store neither takes nor gives bytes now: full, away, or not allowed."""
+
+
+class Measured:
+    """The chunks of a stream as they pass, and the blob that they are."""
+
+    def __init__(self, chunks: AsyncIterable[bytes]) -> None:
+        self._chunks, self._digest, self._size = chunks, hashlib.sha256(), 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._chunks:
+            self._digest.update(chunk)
+            self._size += len(chunk)
+            yield chunk
+
+    @property
+    def blob(self) -> Blob:
+        """Of what has passed so far."""
+        return Blob(sha256=self._digest.hexdigest(), size=self._size)
+
+
 class BlobStore:
-    """Content-addressed bytes over an obstore store (folder, memory, S3 and others)."""
+    """Content-addressed bytes over an obstore store (memory, S3 and others)."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
     async def put(self, data: bytes) -> Blob:
-        """Store bytes; durable when it returns."""
+        """Store bytes; durable when it returns. Raises `BlobStoreUnavailable`, as all of these."""
         blob = Blob.of(data)
         if not await self.has(blob):
-            await self._store.put_async(_path(blob), data)
+            with _translated():
+                await self._store.put_async(path_of(blob), data)
         return blob
 
     def put_now(self, data: bytes) -> Blob:
         """The same, for threads that may block."""
         blob = Blob.of(data)
-        self._store.put(_path(blob), data)
+        with _translated():
+            self._store.put(path_of(blob), data)
         return blob
 
     async def put_stream(self, chunks: AsyncIterable[bytes]) -> Blob:
-        """Store a stream, never held whole in memory."""
-        digest, size = hashlib.sha256(), 0
-        incoming = f"incoming/{uuid4()}"
-
-        async def watched() -> AsyncIterator[bytes]:
-            nonlocal size
-            async for chunk in chunks:
-                digest.update(chunk)
-                size += len(chunk)
-                yield chunk
-
-        await self._store.put_async(incoming, watched())
-        blob = Blob(sha256=digest.hexdigest(), size=size)
-        crash_point("before blob is named")
-        await self._store.rename_async(incoming, _path(blob))
-        return blob
+        """Store a stream, never held whole in memory; raises what the stream raises, too."""
+        incoming, measured = f"{INCOMING}/{uuid4()}", Measured(chunks)
+        with _translated():
+            await self._store.put_async(incoming, aiter(measured))
+            crash_point("before blob is named")
+            await self._store.rename_async(incoming, path_of(measured.blob))
+        return measured.blob
 
     async def has(self, blob: Blob) -> bool:
-        try:
-            await self._store.head_async(_path(blob))
-        except FileNotFoundError:
-            return False
-        return True
+        """Whether it is there whole."""
+        with _translated():
+            try:
+                found = await self._store.head_async(path_of(blob))
+            except FileNotFoundError:
+                return False
+        return found["size"] == blob.size
 
     async def get(self, blob: Blob) -> bytes:
         """All of it; raises `BlobMissing`."""
-        try:
-            result = await self._store.get_async(_path(blob))
-        except FileNotFoundError:
-            raise BlobMissing(f"blob {blob.sha256} is not in the blob store") from None
-        return bytes(await result.bytes_async())
+        with _translated(blob):
+            return bytes(await (await self._store.get_async(path_of(blob))).bytes_async())
 
     def get_now(self, blob: Blob) -> bytes:
         """All of it, for threads that may block; raises `BlobMissing`."""
-        try:
-            return bytes(self._store.get(_path(blob)).bytes())
-        except FileNotFoundError:
-            raise BlobMissing(f"blob {blob.sha256} is not in the blob store") from None
+        with _translated(blob):
+            return bytes(self._store.get(path_of(blob)).bytes())
 
     async def stream(
         self, blob: Blob, start: int = 0, end: int | None = None
@@ -87,11 +112,19 @@ class BlobStore:
         end = blob.size if end is None else end
         while start < end:
             stop = min(start + _CHUNK, end)
-            try:
-                yield bytes(await self._store.get_range_async(_path(blob), start=start, end=stop))
-            except FileNotFoundError:
-                raise BlobMissing(f"blob {blob.sha256} is not in the blob store") from None
+            with _translated(blob):
+                chunk = await self._store.get_range_async(path_of(blob), start=start, end=stop)
+            yield bytes(chunk)
             start = stop
+
+    async def tidy(self, now: datetime) -> None:
+        """Remove what writers left behind that were killed long ago."""
+        with _translated():
+            async for found in self._store.list(INCOMING):
+                for left in found:
+                    if now - left["last_modified"] > ABANDONED:
+                        with suppress(FileNotFoundError):  # somebody else tidies as well
+                            await self._store.delete_async(left["path"])
 
 
 async def keep_document(blobs: BlobStore, value: JsonValue, what: str) -> Document:
@@ -129,12 +162,20 @@ async def keep_content(
     )
 
 
-async def open_content(blobs: BlobStore, content: Content) -> bytes:
-    """The bytes of a content, wherever they lie."""
-    if content.blob is not None:
-        return await blobs.get(content.blob)
-    return content.inline or b""
-
-
-def _path(blob: Blob) -> str:
+def path_of(blob: Blob) -> str:
+    """Where a blob lies in its store."""
     return f"sha256/{blob.sha256[:2]}/{blob.sha256}"
+
+
+@contextmanager
+def _translated(wanted: Blob | None = None) -> Iterator[None]:
+    """Errors of obstore as ours; its `FileNotFoundError` says that what is wanted is missing."""
+    try:
+        yield
+    except BaseError as error:
+        reason = str(error).partition("\n")[0]
+        raise BlobStoreUnavailable(f"the blob store cannot be used: {reason}") from error
+    except FileNotFoundError:
+        if wanted is None:
+            raise
+        raise BlobMissing(f"blob {wanted.sha256} is not in the blob store") from None

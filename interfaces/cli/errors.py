@@ -13,7 +13,7 @@ from bus import ClockAhead, Doubt, LogError
 from deploy.embedded import EmbeddedServerError
 from deploy.workflows import BrokenWorkflow
 from events.prose import describe
-from managers.blobs import BlobMissing
+from managers.blobs import BlobStoreError
 from projections import UnknownProjection
 from projections.builds import NewerVersion
 
@@ -23,7 +23,7 @@ _EXPECTED = (
     LogError,
     ClockAhead,
     BrokenWorkflow,
-    BlobMissing,
+    BlobStoreError,
     UnknownProjection,
     NewerVersion,
 )

@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from bus import Doubt, LogError, RecordTooLarge
-from managers.blobs import BlobMissing
+from managers.blobs import BlobMissing, BlobStoreUnavailable
 from projections.database import UNAVAILABLE
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -97,7 +97,7 @@ def _problem(request: web.Request, error: Exception) -> Problem | None:
             return Problem(413, str(error))
         case BlobMissing():
             return Problem(500, f"{error}; restore it from a backup.")
-        case LogError() | Doubt():
+        case LogError() | Doubt() | BlobStoreUnavailable():
             return _away(error)
         case _ if isinstance(error, UNAVAILABLE):
             return _away(error)

@@ -13,7 +13,7 @@ from asyncio.subprocess import SubprocessStreamProtocol
 from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 from events.machines import MachineSettings
 from interfaces.machines.connection import (
@@ -25,6 +25,7 @@ from interfaces.machines.connection import (
     Unreachable,
 )
 from interfaces.machines.framing import Frame
+from managers.files import create, settle
 
 _LOGIN = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "USER")
 
@@ -69,12 +70,11 @@ class LocalConnection:
         place = Path(path)
         part = place.with_name(f".part-{secrets.token_hex(8)}")
         try:
-            file = await asyncio.to_thread(_create, part)
+            file = await asyncio.to_thread(create, part)
             with file:
                 async for chunk in chunks:
                     await asyncio.to_thread(file.write, chunk)
-                await asyncio.to_thread(_synchronize, file)
-            await asyncio.to_thread(_rename, part, place)
+                await asyncio.to_thread(settle, file, place)
         except OSError as error:
             raise MachineError(f"cannot write {place}: {error.strerror}") from error
         finally:
@@ -137,22 +137,3 @@ class _Shell(SubprocessStreamProtocol):
                 os.killpg(transport.get_pid(), signal.SIGKILL)
         await self._exited.wait()
         transport.close()
-
-
-def _create(part: Path) -> IO[bytes]:
-    part.parent.mkdir(parents=True, exist_ok=True)
-    return part.open("xb")
-
-
-def _synchronize(file: IO[bytes]) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _rename(part: Path, place: Path) -> None:
-    part.rename(place)
-    folder = os.open(place.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -25,7 +25,7 @@ from events.values import Blob, Command, Context, IncidentId
 from interfaces.machines.fates import Fate, Planned
 from interfaces.machines.hands import MachineHands
 from interfaces.machines.simulated import SimulatedBatchSystem
-from managers.blobs import BlobStore, keep_content
+from managers.blobs import BlobMissing, BlobStore, keep_content
 from managers.endpoints import Endpoints, EndpointState
 from managers.everyone import all_managers, declare_topics
 from managers.incidents import Incident, question_id
@@ -299,15 +299,17 @@ class _MemoryBlobs(BlobStore):
         return blob.sha256 in self._bytes
 
     async def get(self, blob: Blob) -> bytes:
-        return self._bytes[blob.sha256]
+        return self.get_now(blob)
 
     def get_now(self, blob: Blob) -> bytes:
+        if blob.sha256 not in self._bytes:
+            raise BlobMissing(f"blob {blob.sha256} is not in the blob store")
         return self._bytes[blob.sha256]
 
     async def stream(
         self, blob: Blob, start: int = 0, end: int | None = None
     ) -> AsyncIterator[bytes]:
-        yield self._bytes[blob.sha256][start:end]
+        yield self.get_now(blob)[start:end]
 
 
 class _Tasks:

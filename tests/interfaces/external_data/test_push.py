@@ -14,6 +14,7 @@ from events.incidents import Arrival
 from events.values import INLINE_BYTES, Blob, Context, IncidentId
 from interfaces.external_data.push import PushSettings
 from interfaces.gateway import hash_password
+from managers.blobs import BlobStore, BlobStoreUnavailable
 from projections import Pool
 from projections.people import keep_credential
 from tests.interfaces.gateway.site import CHEAP, Site, open_site
@@ -66,6 +67,21 @@ async def test_what_is_pushed_is_durable_when_it_is_answered(pool: Pool) -> None
         assert (arrival.id, arrival.endpoint) == (command.id, "hotspots")
         assert (arrival.content.inline, arrival.content.size) == (b"\x00\xff", 2)
         assert arrival.content.media_type == "text/csv"
+
+
+async def test_a_blob_store_that_is_full_takes_the_push_later(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(_blobs: BlobStore, _chunks: AsyncIterator[bytes]) -> Blob:
+        raise BlobStoreUnavailable("the blob store cannot write: No space left on device")
+
+    async with open_site(pool) as site:
+        await opened(site)
+        with monkeypatch.context() as patch:
+            patch.setattr(BlobStore, "put_stream", full)
+            await push(site, b"x" * (INLINE_BYTES + 1), 503)
+        assert await arrivals(site.story.log) == []
+        await push(site, b"x" * (INLINE_BYTES + 1))
 
 
 async def test_large_bodies_go_to_the_blob_store(pool: Pool) -> None:
