@@ -36,7 +36,9 @@ async def managers(storage: Storage, around: Surroundings) -> AsyncIterator[Serv
         watch = asyncio.create_task(host.watch())
         stack.callback(watch.cancel)
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        pull = PullHands(session, storage.blobs, around.wall, settings.pull_deadline)
+        pull = PullHands(
+            session, storage.blobs, around.wall, settings.pull_deadline, settings.push_limit
+        )
         on_machines = MachineHands(storage.blobs, connect, _manners(settings.look, settings.ask))
         made = all_managers(
             {kind: workflow.plan for kind, workflow in workflows.items()},

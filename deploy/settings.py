@@ -55,7 +55,7 @@ class Settings(BaseSettings):
         description="Seconds after which an append is in doubt, or another call to the log failed.",
     )
     push_limit: int = Field(
-        256 * 1024 * 1024, gt=0, description="Largest push to an endpoint, in bytes."
+        256 * 1024 * 1024, gt=0, description="Largest push to or pull by an endpoint, in bytes."
     )
     pull_deadline: float = Field(30.0, gt=0, description="Seconds that one pull may take.")
     token_key: SecretStr | None = Field(

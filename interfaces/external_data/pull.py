@@ -1,11 +1,12 @@
 """Data that we fetch on a period: each source on its own, with its own deadline.
 
 What the source says of its newest version (`ETag`, `Last-Modified`) is asked with, so that nothing
-new costs next to nothing. Failures are told, and recover by themselves.
+new costs next to nothing. What changes is told: new data, the first of a row of failures, another
+reason, the recovery.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import NoReturn
 from uuid import uuid4
 
@@ -13,9 +14,13 @@ import aiohttp
 
 from events.incidents import Arrival
 from events.values import INLINE_BYTES, Content
-from managers.blobs import BlobStore
+from managers.blobs import BlobStore, BlobStoreUnavailable
 from managers.endpoints import Endpoints, EndpointState, PullBroke, PullBrought
 from managers.runtime import Assignment, TaskWork, Work
+
+
+class _TooLarge(Exception):
+    """The source has more than we take."""
 
 
 class PullHands:
@@ -27,9 +32,11 @@ class PullHands:
         blobs: BlobStore,
         wall: Callable[[], float],
         deadline: float = 30.0,
+        max_bytes: int = 256 * 2**20,
     ) -> None:
-        """`deadline`: seconds for one pull, answer included."""
-        self._session, self._blobs, self._wall, self._deadline = session, blobs, wall, deadline
+        """`deadline`: seconds for one pull, answer included; `max_bytes`: of the answer."""
+        self._session, self._blobs, self._wall = session, blobs, wall
+        self._deadline, self._max_bytes = deadline, max_bytes
 
     def begin(self, assigned: Assignment[Endpoints, EndpointState]) -> Work[EndpointState]:
         """Pull one endpoint's source until it is closed."""
@@ -50,6 +57,8 @@ class PullHands:
             return PullBroke(endpoint.name, f"no whole answer within {self._deadline:g} s")
         except (aiohttp.ClientError, OSError) as error:
             return PullBroke(endpoint.name, f"{type(error).__name__}: {error}")
+        except (BlobStoreUnavailable, _TooLarge) as error:
+            return PullBroke(endpoint.name, str(error))
 
     async def _brought(
         self, state: EndpointState, response: aiohttp.ClientResponse
@@ -59,7 +68,7 @@ class PullHands:
             return PullBrought(endpoint.name)
         if response.status != 200:
             return PullBroke(endpoint.name, f"the source answered {response.status}")
-        blob = await self._blobs.put_stream(response.content.iter_chunked(1 << 16))
+        blob = await self._blobs.put_stream(self._limited(response))
         if endpoint.when_changed and blob.sha256 == state.sha256:
             return PullBrought(endpoint.name)
         inline = await self._blobs.get(blob) if blob.size <= INLINE_BYTES else None
@@ -78,6 +87,17 @@ class PullHands:
         etag, last_modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
         return PullBrought(endpoint.name, arrival, etag, last_modified, blob.sha256)
 
+    async def _limited(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        too_large = _TooLarge(f"the source has more than the {self._max_bytes} bytes we take")
+        if (response.content_length or 0) > self._max_bytes:
+            raise too_large
+        left = self._max_bytes
+        async for chunk in response.content.iter_chunked(1 << 16):
+            left -= len(chunk)
+            if left < 0:
+                raise too_large
+            yield chunk
+
 
 class _Pull:
     def __init__(self, hands: PullHands, assigned: Assignment[Endpoints, EndpointState]) -> None:
@@ -93,6 +113,11 @@ class _Pull:
     async def _run(self) -> NoReturn:
         while True:
             told = await self._hands.pull(self._state)
-            if isinstance(told, PullBroke) or self._state.failing or told.arrival:
+            if self._is_news(told):
                 await self._tell(told)
             await asyncio.sleep(self._state.endpoint.period or 60.0)
+
+    def _is_news(self, told: PullBrought | PullBroke) -> bool:
+        if isinstance(told, PullBroke):
+            return told.reason != self._state.failing
+        return told.arrival is not None or self._state.failing is not None

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from uuid import UUID
 
 import aiohttp
 import pytest
@@ -13,13 +14,14 @@ from pydantic import HttpUrl
 
 from events.endpoints import Endpoint
 from events.envelope import Rejection
-from events.values import IncidentId
+from events.values import Blob, Event, IncidentId
 from interfaces.external_data.pull import PullHands
-from managers.blobs import BlobStore
-from managers.endpoints import Endpoints, EndpointState, PullBroke, PullBrought
-from managers.runtime import Assignment
+from managers.blobs import BlobStore, BlobStoreUnavailable
+from managers.endpoints import Endpoints, EndpointState, PullBroke, PullBrought, endpoint_manager
+from managers.runtime import Assignment, Decided, Given
 from managers.runtime.manager import Input
 
+LIMIT = 300_000
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -62,7 +64,9 @@ async def source() -> AsyncIterator[tuple[Source, HttpUrl]]:
 @pytest.fixture
 async def hands() -> AsyncIterator[PullHands]:
     async with aiohttp.ClientSession() as session:
-        yield PullHands(session, BlobStore(MemoryStore()), lambda: 1000.0, deadline=0.5)
+        yield PullHands(
+            session, BlobStore(MemoryStore()), lambda: 1000.0, deadline=0.5, max_bytes=LIMIT
+        )
 
 
 def state(url: HttpUrl, **known: str) -> EndpointState:
@@ -144,26 +148,95 @@ async def test_nobody_listening_is_a_failure_too(hands: PullHands, unused_tcp_po
     assert "ClientConnectorError" in broke.reason
 
 
-async def test_only_news_and_failures_are_told(
+async def test_what_is_too_large_is_a_failure_whether_announced_or_not(
     source: tuple[Source, HttpUrl], hands: PullHands
 ) -> None:
     web_source, url = source
-    web_source.answer = web_source.fails(304)
-    told: list[Input] = []
 
-    def tell(input: Input) -> asyncio.Future[Rejection | None]:
-        told.append(input)
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b"x" * 100_000)
+
+    for answer in (web_source.says("x" * (LIMIT + 1)), endless):
+        web_source.answer = answer
+        broke = await hands.pull(state(url))
+        assert broke == PullBroke("feed", f"the source has more than the {LIMIT} bytes we take")
+    web_source.answer = web_source.says("x" * LIMIT)
+    assert isinstance(await hands.pull(state(url)), PullBrought)
+
+
+async def test_a_blob_store_that_is_full_is_a_failure_with_a_reason(
+    source: tuple[Source, HttpUrl], hands: PullHands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(_blobs: BlobStore, _chunks: AsyncIterator[bytes]) -> Blob:
+        raise BlobStoreUnavailable("No space left on device")
+
+    monkeypatch.setattr(BlobStore, "put_stream", full)
+    assert await hands.pull(state(source[1])) == PullBroke("feed", "No space left on device")
+
+
+class Owner:
+    """Decides what hands tell, and lets their work know."""
+
+    def __init__(self, hands: PullHands, url: HttpUrl) -> None:
+        self.told: list[Input] = []
+        self.hands, self.manager = hands, endpoint_manager(hands.begin)
+        quick = state(url).endpoint.model_copy(update={"period": 0.01})
+        self.state = Endpoints({"feed": EndpointState(quick)})
+
+    def begin(self) -> None:
+        """Start the work, as after a takeover."""
+        item = self.state.by_name["feed"]
+        assigned = Assignment("fire", "feed", self.state, item, self.tell)
+        self.work = self.hands.begin(assigned)
+
+    def tell(self, input: Input) -> asyncio.Future[Rejection | None]:
+        self.told.append(input)
+        given = Given(UUID(int=len(self.told)), 1000.0, "system", "endpoints.work")
+        effects = self.manager.decide(self.state, input, given)
+        assert not isinstance(effects, Decided)
+        for effect in effects:
+            if isinstance(effect, Event):
+                self.state = self.manager.evolve(self.state, effect) or Endpoints()
+        self.work.update(self.state.by_name["feed"])
         reply: asyncio.Future[Rejection | None] = asyncio.get_running_loop().create_future()
         reply.set_result(None)
         return reply
 
-    assigned = Assignment("fire", "feed", Endpoints(), state(url), tell)
-    work = hands.begin(assigned)
-    async with asyncio.timeout(10):
-        while not web_source.asked:
-            await asyncio.sleep(0)
-        web_source.answer = web_source.says("new")
-        while not told:
-            await asyncio.sleep(0.01)
-    work.stop()
-    assert [type(one) for one in told] == [PullBrought]
+
+async def test_only_what_changed_is_told(source: tuple[Source, HttpUrl], hands: PullHands) -> None:
+    web_source, url = source
+    web_source.answer = web_source.fails(304)
+    owner = Owner(hands, url)
+    owner.begin()
+
+    async def some_pulls() -> None:
+        asked = len(web_source.asked)
+        async with asyncio.timeout(10):
+            while len(web_source.asked) < asked + 5:
+                await asyncio.sleep(0)
+
+    await some_pulls()
+    assert owner.told == []
+    web_source.answer = web_source.says("new")
+    await some_pulls()
+    web_source.answer = web_source.fails(503)
+    await some_pulls()
+    owner.work.stop()
+    owner.begin()
+    await some_pulls()
+    web_source.answer = web_source.fails(404)
+    await some_pulls()
+    web_source.answer = web_source.fails(304)
+    await some_pulls()
+    owner.work.stop()
+    brought, *rest = owner.told
+    assert isinstance(brought, PullBrought)
+    assert brought.arrival
+    assert rest == [
+        PullBroke("feed", "the source answered 503"),
+        PullBroke("feed", "the source answered 404"),
+        PullBrought("feed"),
+    ]
