@@ -85,13 +85,15 @@ async def verify(log: Log, topic: str, partition: int, position: Position) -> No
 class Writer:
     """The right to write a partition, for as long as nobody else takes over.
 
-    One append at a time. After any exception, and after any `Doubt`, the writer is finished.
+    One append at a time. After any exception the writer is finished: another append raises `Doubt`.
     """
 
     def __init__(self, log: Log, topic: str, partition: int, epoch: int, nonce: str) -> None:
         self._log, self._topic, self._partition = log, topic, partition
         self.position = Position(epoch + 1, epoch, 0, nonce)
         """Behind the newest commit that was acknowledged where it was expected."""
+        self._ready = True
+        """Whether there is neither an append under way nor one that failed."""
 
     @classmethod
     async def take_over(cls, log: Log, topic: str, partition: int, nonce: str) -> "Writer":
@@ -106,13 +108,16 @@ class Writer:
         or absent, and those before a doubt may be there. Raises `Doubt` where they lie elsewhere
         than expected: somebody else wrote in between.
         """
-        here = self.position
+        if not self._ready:
+            raise Doubt(f"{self._topic}/{self._partition}: only who takes over again may append")
+        self._ready, here = False, self.position
         stamped = [
             _stamped(commit, here.epoch, here.sequence + index)
             for index, commit in enumerate(commits)
         ]
         for portion in portions(stamped):
             await self._append(portion)
+        self._ready = True
         return self.position
 
     async def _append(self, stamped: Sequence[Record]) -> None:

@@ -110,6 +110,15 @@ async def test_a_foreign_record_in_between_means_doubt() -> None:
     assert writer.position == Position(2, 0, 1, "nonce")
 
 
+async def test_after_any_exception_a_writer_is_finished() -> None:
+    log, writer = await written(b"1")
+    with pytest.raises(RecordTooLarge):
+        await writer.append([Record("k", b"x" * MAX_RECORD_BYTES)])
+    with pytest.raises(Doubt, match="takes over again"):
+        await writer.append([Record("k", b"2")])
+    assert await log.bounds("t", 0) == (0, 2)
+
+
 async def test_a_log_is_known_by_its_takeover() -> None:
     log, writer = await written(b"1")
     await verify(log, "t", 0, writer.position)
