@@ -29,7 +29,7 @@ class Service(Generic[S, W]):
         self._manager, self._around = manager, around
         self._owners: dict[int, asyncio.Task[None]] = {}
         self.broken: dict[int, str] = {}
-        """Partitions that were given up, and why."""
+        """Partitions that are ours and were given up, and why."""
 
     @property
     def context(self) -> Context:
@@ -37,8 +37,8 @@ class Service(Generic[S, W]):
 
     @property
     def owned(self) -> frozenset[int]:
-        """The partitions that this process writes."""
-        return frozenset(self._owners)
+        """The partitions that this process writes; not those that it has given up."""
+        return frozenset(self._owners.keys() - self.broken.keys())
 
     async def run(self) -> NoReturn:
         """Take part until cancelled; hands over its partitions on leaving."""
@@ -61,6 +61,8 @@ class Service(Generic[S, W]):
         for task in stopped:
             task.cancel()
         await asyncio.gather(*stopped, return_exceptions=True)
+        for partition in partitions:
+            self.broken.pop(partition, None)
 
     async def _own(self, partition: int) -> None:
         """Take over, again and again: any doubt has this one answer."""

@@ -1,7 +1,7 @@
 """What stops an owner, and what must not."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -53,6 +53,30 @@ async def test_a_commit_that_cannot_be_read_stops_the_partition_loudly() -> None
     async with asyncio.timeout(1):
         await service._own(0)
     assert "cannot read the commit at 1" in service.broken[0]
+
+
+async def test_a_partition_that_was_given_up_is_not_owned_and_forgotten_with_its_loss() -> None:
+    log = MemoryLog()
+    for topic in (EVENTS, COMMANDS):
+        await log.declare(topic, 2)
+    await log.append(EVENTS, 1, [Record("", b"", {"takeover": "n"})])
+    await log.append(EVENTS, 1, [Record("key", b"{}", {"epoch": "0", "sequence": "0"})])
+    service = Service(NOTES, surroundings(log))
+    running = asyncio.create_task(service.run())
+    await until(lambda: service.broken)
+    assert service.owned == {0}
+    assert {*service.broken} == {1}
+    async with log.membership("vestec.incidents", EVENTS) as other:
+        await until(lambda: other.owned == {1} and not service.broken)
+        assert service.owned == {0}
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(1):
+        while not condition():
+            await asyncio.sleep(0)
 
 
 async def test_a_refusal_with_a_reason_of_any_length_is_recorded_and_others_go_on() -> None:
