@@ -18,16 +18,22 @@ Token = NewType("Token", str)
 JobId = NewType("JobId", str)
 
 
+OURS = ".vestec"
+"""The folder inside of each job's folder that is not the program's."""
+
+
 def relative_path(name: str) -> str:
-    """`name` if it is a path that stays below the folder it is relative to."""
+    """`name` if it is a path that stays below the folder it is relative to, and out of ours."""
     parts = name.split("/")
     if not 1 <= len(name) <= 255 or not name.isprintable() or {"", ".", ".."} & {*parts}:
         raise ValueError("a file's name is 1 to 255 printable characters and stays in its folder")
+    if parts[0] == OURS:
+        raise ValueError(f"a file's name does not begin with {OURS}, which is not the program's")
     return name
 
 
 RelativePath = Annotated[str, AfterValidator(relative_path)]
-"""A file's name inside a job's folder; may have folders, never leaves it."""
+"""A file's name inside a job's folder; may have folders, never leaves it nor enters ours."""
 
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 """What a shell can be told: anything but a zero byte."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from events.jobs import JobId, JobReport, RelativePath, Token, Witness
+from events.jobs import OURS, JobId, JobReport, RelativePath, Token, Witness
 from interfaces.machines.batch import OutputFile
 from interfaces.machines.connection import Completed
-from interfaces.machines.layout import OURS, Layout, quoted
+from interfaces.machines.layout import Layout, quoted
 from interfaces.machines.status import parse_status
 
 _log = structlog.get_logger()

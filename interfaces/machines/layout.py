@@ -14,11 +14,10 @@ import shlex
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from events.jobs import RelativePath, Token, relative_path
+from events.jobs import OURS, RelativePath, Token, relative_path
 from events.machines import MachineSettings
 
 _TOKEN = re.compile(r"[a-z][a-z0-9]{1,63}")
-OURS = ".vestec"
 
 
 @dataclass(frozen=True)
@@ -42,16 +41,11 @@ class Layout:
         return self.base / "jobs" / token
 
     def file(self, token: Token, name: RelativePath) -> PurePosixPath:
-        """A file of the program; raises `ValueError` for a name that leaves its folder."""
-        if name.split("/")[0] == OURS:
-            raise ValueError(f"{name!r} lies in the folder {OURS}, which is not the program's")
+        """A file of the program; raises `ValueError` for what is not a `RelativePath`."""
         return self.folder(token) / relative_path(name)
 
     def ours(self, token: Token) -> PurePosixPath:
         return self.folder(token) / OURS
-
-    def submission(self, token: Token, attempt: int) -> PurePosixPath:
-        return self.ours(token) / f"submission-{attempt}"
 
 
 def layout_of(settings: MachineSettings) -> Layout:

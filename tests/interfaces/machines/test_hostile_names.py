@@ -41,9 +41,9 @@ async def test_inputs_and_outputs_of_any_name(shell: ShellBench) -> None:
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/../../x", ".vestec/claim", ".", ""])
 async def test_names_that_leave_the_folder_are_refused(shell: ShellBench, name: str) -> None:
     request = shell.request("true")
-    with pytest.raises(ValueError, match=r"name|lies"):
+    with pytest.raises(ValueError, match="a file's name"):
         await shell.system.prepare(request.token, {name: one(b"")})
-    with pytest.raises(ValueError, match=r"name|lies"):
+    with pytest.raises(ValueError, match="a file's name"):
         shell.system.fetch(request.token, name)
 
 

@@ -1,6 +1,7 @@
 """Simulations, data sets and endpoints, as stages ask for them."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -148,6 +149,23 @@ def test_what_failed_can_be_caught_with_its_result() -> None:
     @rehearse(test, fates=FATES)
     async def rehearsal(kit: Kit) -> None:
         assert await kit.notes(await kit.start()) == ["FAILED 3"]
+
+    rehearsal()
+
+
+@pytest.mark.parametrize("files", [{"inputs": {".vestec/claim": b""}}, {"outputs": [".vestec/x"]}])
+def test_what_lies_in_our_own_folder_is_refused_at_once(files: dict[str, Any]) -> None:
+    test = workflow()
+
+    @test.on_activate
+    async def start(incident: Plain) -> None:
+        await incident.simulations.run("quick", walltime=minutes(5), **files)
+
+    @rehearse(test, fates=FATES)
+    async def rehearsal(kit: Kit) -> None:
+        incident = await kit.start()
+        assert await created(kit, incident) == 0
+        assert "does not begin with .vestec" in await error(kit, incident)
 
     rehearsal()
 
