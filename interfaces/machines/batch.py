@@ -1,20 +1,11 @@
 """The port that drives one machine's batch system, whatever its dialect, connection or reality."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
 from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
 from interfaces.machines.dialect import MachineLoad, Refused, Submitted
-
-
-@dataclass(frozen=True)
-class OutputFile:
-    """A file in a job's folder, its size in bytes."""
-
-    name: RelativePath
-    size: int
 
 
 class BatchSystem(Protocol):
@@ -30,12 +21,9 @@ class BatchSystem(Protocol):
         ...
 
     async def prepare(
-        self,
-        token: Token,
-        inputs: Mapping[RelativePath, AsyncIterable[bytes]],
-        template: str | None = None,
+        self, token: Token, inputs: Mapping[RelativePath, AsyncIterable[bytes]]
     ) -> None:
-        """Make the job's folder from a template folder of the machine, and put its inputs there.
+        """Make the job's folder, and put its inputs there.
 
         May be repeated; once a submission was tried it changes nothing any more.
         """
@@ -50,10 +38,8 @@ class BatchSystem(Protocol):
         """
         ...
 
-    async def find(
-        self, tokens: Collection[Token], since: float = 0.0
-    ) -> Mapping[Token, JobReport]:
-        """Ask every witness: folder, queue, accounts (of jobs since `since`, epoch seconds).
+    async def find(self, tokens: Collection[Token]) -> Mapping[Token, JobReport]:
+        """Ask every witness: folder, queue, accounts.
 
         A token that is absent was not found now; it is proof of absence only after `lag` seconds.
         `ENDING` with the witness `QUEUE` is a job that is gone without a word of its end.
@@ -73,12 +59,8 @@ class BatchSystem(Protocol):
         """Wish the job's end. A copy of it that appears later does not start its program."""
         ...
 
-    async def outputs(self, token: Token) -> list[OutputFile]:
-        """The files in the job's folder, by name; empty when there is no folder."""
-        ...
-
     def fetch(self, token: Token, name: RelativePath) -> AsyncIterator[bytes]:
-        """Read one of them; raises `FileMissing`."""
+        """Read a file in the job's folder; raises `FileMissing`."""
         ...
 
     async def stderr_tail(self, token: Token) -> str:

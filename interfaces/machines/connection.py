@@ -22,7 +22,10 @@ class Unreachable(MachineError):
 
 
 class LoginNeeded(Unreachable):
-    """The machine wants a person to log in; trying again by itself would only lock the account."""
+    """The machine wants a person to log in; trying again by itself would only lock the account.
+
+    A connection raises it again, without asking the machine, until somebody has logged in.
+    """
 
 
 class CommandCut(MachineError):

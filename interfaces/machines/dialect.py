@@ -92,8 +92,8 @@ class Dialect(Protocol):
         """Those of our jobs that are in the queue, in one question."""
         ...
 
-    def history(self, tokens: Collection[Token], since: float) -> Command[list[JobReport]]:
-        """What the accounts say of jobs submitted after `since` (epoch seconds)."""
+    def history(self, tokens: Collection[Token]) -> Command[list[JobReport]]:
+        """What the accounts say of jobs that are not in the queue."""
         ...
 
     def cancel(self, token: Token, job_id: JobId | None) -> Command[None]:

@@ -3,37 +3,28 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-import structlog
-from pydantic import TypeAdapter, ValidationError
-
-from events.jobs import OURS, JobId, JobReport, RelativePath, Token, Witness
-from interfaces.machines.batch import OutputFile
+from events.jobs import OURS, JobId, JobReport, Token, Witness
 from interfaces.machines.connection import Completed
 from interfaces.machines.layout import Layout, quoted
 from interfaces.machines.status import parse_status
 
-_log = structlog.get_logger()
-
 _CLAIM = "CLAIM"
 _SPOOL_DAYS = 30
-_name = TypeAdapter(RelativePath)
 
 
 @dataclass(frozen=True)
 class Prepare:
-    """Make a job's folder from a template; the answer is whether inputs may still be put there."""
+    """Make a job's folder; the answer is whether inputs may still be put there."""
 
     layout: Layout
     token: Token
-    template: str | None
 
     def script(self) -> str:
-        folder, ours = self.layout.folder(self.token), self.layout.ours(self.token)
-        copy = f"cp -Rp -- {quoted(self.template)}/. {quoted(folder)}" if self.template else ":"
+        ours = self.layout.ours(self.token)
         return f"""
 mkdir -p {quoted(ours)} {quoted(self.layout.spool)} || exit
 for tried in {quoted(ours)}/submission-*; do test -e "$tried" && echo tried && exit; done
-{copy}
+exit 0
 """
 
     def parse(self, completed: Completed) -> bool:
@@ -108,30 +99,6 @@ class Forbid:
 
     def parse(self, completed: Completed) -> None:
         completed.checked()
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """List the files of a job; names that nobody could ask for again are logged and left out."""
-
-    layout: Layout
-    token: Token
-
-    def script(self) -> str:
-        return f"""
-cd {quoted(self.layout.folder(self.token))} 2>/dev/null || exit 0
-find . -path ./{OURS} -prune -o -type f -printf '%s %P\\0'
-"""
-
-    def parse(self, completed: Completed) -> list[OutputFile]:
-        files = []
-        for entry in completed.checked().split("\0")[:-1]:
-            size, _, name = entry.partition(" ")
-            try:
-                files.append(OutputFile(_name.validate_python(name), int(size)))
-            except ValidationError:
-                _log.warning("a job left a file that cannot be named", job=self.token, file=name)
-        return sorted(files, key=lambda file: file.name)
 
 
 @dataclass(frozen=True)

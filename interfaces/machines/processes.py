@@ -55,7 +55,7 @@ class Processes:
     def jobs(self, tokens: Collection[Token]) -> "Jobs":
         return Jobs(self.layout, tuple(tokens))
 
-    def history(self, tokens: Collection[Token], since: float) -> "History":
+    def history(self, tokens: Collection[Token]) -> "History":
         return History(self.layout, tuple(tokens))
 
     def cancel(self, token: Token, job_id: JobId | None) -> "Cancel":

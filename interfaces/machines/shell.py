@@ -7,7 +7,6 @@ from typing import Self, TypeVar
 
 from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
 from interfaces.machines import folders
-from interfaces.machines.batch import OutputFile
 from interfaces.machines.connection import MIB, CommandCut, Connection
 from interfaces.machines.dialect import Command, Dialect, Doubt, MachineLoad, Refused, Submitted
 from interfaces.machines.layout import Layout
@@ -60,13 +59,10 @@ class ShellBatchSystem:
         await self._connection.__aexit__(kind, error, traceback)
 
     async def prepare(
-        self,
-        token: Token,
-        inputs: Mapping[RelativePath, AsyncIterable[bytes]],
-        template: str | None = None,
+        self, token: Token, inputs: Mapping[RelativePath, AsyncIterable[bytes]]
     ) -> None:
         places = {name: self._layout.file(token, name) for name in inputs}
-        if await self._ask(folders.Prepare(self._layout, token, template)):
+        if await self._ask(folders.Prepare(self._layout, token)):
             for name, chunks in inputs.items():
                 await self._connection.put(places[name], chunks)
 
@@ -79,9 +75,7 @@ class ShellBatchSystem:
         except CommandCut as cut:
             raise Doubt(f"the submission is unknown: {cut}", DEADLINE + self.lag) from cut
 
-    async def find(
-        self, tokens: Collection[Token], since: float = 0.0
-    ) -> Mapping[Token, JobReport]:
+    async def find(self, tokens: Collection[Token]) -> Mapping[Token, JobReport]:
         if not tokens:
             return {}
         found = await self._ask(folders.Read(self._layout, tokens))
@@ -89,7 +83,7 @@ class ShellBatchSystem:
         gone = [t for t in tokens if t not in queue and not settled(found.statuses.get(t))]
         history: Mapping[Token, JobReport] = {}
         if gone:
-            history = _rows(await self._ask(self._dialect.history(gone, since)), found.claims)
+            history = _rows(await self._ask(self._dialect.history(gone)), found.claims)
         reports = (judge(found.statuses.get(t), queue.get(t), history.get(t)) for t in tokens)
         return {report.token: report for report in reports if report}
 
@@ -103,9 +97,6 @@ class ShellBatchSystem:
     async def cancel(self, token: Token, job_id: JobId | None = None) -> None:
         await self._ask(folders.Forbid(self._layout, token))
         await self._ask(self._dialect.cancel(token, job_id))
-
-    async def outputs(self, token: Token) -> list[OutputFile]:
-        return await self._ask(folders.Outputs(self._layout, token))
 
     def fetch(self, token: Token, name: RelativePath) -> AsyncIterator[bytes]:
         return self._connection.get(self._layout.file(token, name))

@@ -14,7 +14,6 @@ from typing import Protocol, Self
 from pydantic import Base64Bytes, TypeAdapter
 
 from events.jobs import JobId, JobReport, JobRequest, JobState, RelativePath, Token
-from interfaces.machines.batch import OutputFile
 from interfaces.machines.cluster import Cluster
 from interfaces.machines.connection import FileMissing, Unreachable
 from interfaces.machines.dialect import Doubt, MachineLoad, Refused, Submitted
@@ -81,14 +80,10 @@ class SimulatedBatchSystem:
         return None
 
     async def prepare(
-        self,
-        token: Token,
-        inputs: Mapping[RelativePath, AsyncIterable[bytes]],
-        template: str | None = None,
+        self, token: Token, inputs: Mapping[RelativePath, AsyncIterable[bytes]]
     ) -> None:
-        cluster = self._reached()
-        contents = {name: await _whole(chunks) for name, chunks in inputs.items()}
-        if not cluster.submitted(token):
+        if not self._reached().submitted(token):
+            contents = {name: await _whole(chunks) for name, chunks in inputs.items()}
             self._inputs[token] = contents
             self._write(self._inputs_file(token), _inputs.dump_json(contents))
 
@@ -109,9 +104,7 @@ class SimulatedBatchSystem:
             raise Doubt("the answer to the submission was lost", self.lag)
         return Submitted(job.job_id)
 
-    async def find(
-        self, tokens: Collection[Token], since: float = 0.0
-    ) -> Mapping[Token, JobReport]:
+    async def find(self, tokens: Collection[Token]) -> Mapping[Token, JobReport]:
         cluster = self._reached()
         jobs = [job for token in tokens if (job := cluster.the_job(token))]
         return {job.token: job.report(cluster.copies[job.token]) for job in jobs}
@@ -125,10 +118,6 @@ class SimulatedBatchSystem:
     async def cancel(self, token: Token, job_id: JobId | None = None) -> None:
         self._reached().cancel(token)
         self._save()
-
-    async def outputs(self, token: Token) -> list[OutputFile]:
-        files = self._files(token)
-        return [OutputFile(name, len(content)) for name, content in sorted(files.items())]
 
     async def fetch(self, token: Token, name: RelativePath) -> AsyncIterator[bytes]:
         files = self._files(token)

@@ -147,17 +147,6 @@ async def test_a_job_sees_neither_our_secrets_nor_our_descriptors(
     assert lines[-4:-1] == ["0", "1", "2"]
 
 
-async def test_a_template_folder_is_where_a_job_begins(shell: ShellBench) -> None:
-    template = Path(shell.layout.base).parent / "-template '"
-    (template / "deep").mkdir(parents=True)
-    (template / "deep" / "terrain").write_text("hills")
-    request = shell.request("cat deep/terrain")
-    await shell.system.prepare(request.token, {}, str(template))
-    await shell.system.submit(request, 1)
-    await shell.report(request.token, JobState.COMPLETED)
-    assert (shell.folder(request.token) / "stdout").read_text() == "hills"
-
-
 async def test_many_jobs_are_one_question(shell: ShellBench) -> None:
     tokens = [await shell.submitted("true") for _ in range(20)]
     for token in tokens:
