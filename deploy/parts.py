@@ -15,7 +15,8 @@ from events.machines import MachineSettings
 from interfaces.external_data.pull import PullHands
 from interfaces.external_data.push import PushSettings, add_push
 from interfaces.gateway import Edge, GatewaySettings, Part, Verifier, gateway
-from interfaces.machines.hands import MachineHands, Manners
+from interfaces.machines.hands import MachineHands
+from interfaces.machines.machine import Manners
 from interfaces.machines.registry import connect
 from managers.everyone import all_managers
 from managers.runtime import Service, Surroundings

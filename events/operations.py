@@ -86,11 +86,12 @@ class SubmissionDoubted(Event):
 
 
 class SubmissionRepeated(Event):
-    """Looked up long enough and not found: attempt n goes out."""
+    """Looked up long enough and not found: submission n goes out."""
 
+    version: int = 2
     type: Literal["SubmissionRepeated"] = "SubmissionRepeated"
     token: Token
-    attempt: int
+    submission: int
 
 
 class JobReported(Event):

@@ -10,8 +10,16 @@ from typing import Any
 
 JsonObject = dict[str, Any]
 
-UPCASTERS: dict[tuple[str, int], Callable[[JsonObject], JsonObject]] = {}
-"""By (type, version); there is none yet, every event is at its first version."""
+
+def submission_repeated_1(event: JsonObject) -> JsonObject:
+    """Only requeues are counted as attempts any more."""
+    return {**event, "version": 2, "submission": event["attempt"]}
+
+
+UPCASTERS: dict[tuple[str, int], Callable[[JsonObject], JsonObject]] = {
+    ("SubmissionRepeated", 1): submission_repeated_1,
+}
+"""By (type, version)."""
 
 
 def is_old(type: str, version: int) -> bool:

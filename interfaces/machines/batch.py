@@ -29,12 +29,12 @@ class BatchSystem(Protocol):
         """
         ...
 
-    async def submit(self, request: JobRequest, attempt: int) -> Submitted | Refused:
-        """Submit a prepared job.
+    async def submit(self, request: JobRequest, submission: int) -> Submitted | Refused:
+        """Submit a prepared job; `submission` counts how often it goes out, from 1.
 
-        The same attempt never goes out twice: repeated, it gives the recorded answer. Raises
-        `Doubt`; when its `wait` is over and `find` knows nothing, attempt n+1 may go out, and bars
-        all before it.
+        The same submission never goes out twice: repeated, it gives the recorded answer. Raises
+        `Doubt`; when its `wait` is over and `find` knows nothing, submission n+1 may go out, and
+        bars all before it.
         """
         ...
 

@@ -18,7 +18,7 @@ class SimulatedJob(BaseModel):
     """One accepted submission; times in seconds since the epoch."""
 
     request: JobRequest
-    attempt: int
+    submission: int
     job_id: JobId
     fate: Fate
     submitted: float
@@ -90,11 +90,11 @@ class Cluster(BaseModel):
         """All submissions of a token, oldest first."""
         return [job for job in self.jobs if job.token == token]
 
-    def accept(self, request: JobRequest, attempt: int, fate: Fate) -> SimulatedJob:
+    def accept(self, request: JobRequest, submission: int, fate: Fate) -> SimulatedJob:
         """Put a job into the queue."""
         job = SimulatedJob(
             request=request,
-            attempt=attempt,
+            submission=submission,
             job_id=JobId(str(1000 + len(self.jobs))),
             fate=fate,
             submitted=self.now,

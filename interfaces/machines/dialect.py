@@ -77,12 +77,12 @@ class Dialect(Protocol):
         """Whether the machine has what the dialect needs; raises with what is missing."""
         ...
 
-    def wrapper(self, request: JobRequest, attempt: int) -> str:
+    def wrapper(self, request: JobRequest, submission: int) -> str:
         """The wrapper's text for this batch system."""
         ...
 
-    def submit(self, request: JobRequest, attempt: int) -> Command[Submitted | Refused]:
-        """Submit `wrapper.sh` of the working directory, which is the attempt's own.
+    def submit(self, request: JobRequest, submission: int) -> Command[Submitted | Refused]:
+        """Submit `wrapper.sh` of the working directory, which is the submission's own.
 
         `parse` raises `Doubt` for every answer that is neither a job id nor a known refusal.
         """

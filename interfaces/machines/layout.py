@@ -2,7 +2,7 @@
 
 jobs/<token>/                   the program's folder: inputs, outputs, `stdout`, `stderr`
 jobs/<token>/.vestec/           ours
-    submission-<n>/             script, wrapper, stdout, stderr and (last) `exit` of attempt n
+    submission-<n>/             script, wrapper, stdout, stderr and (last) `exit` of submission n
     claim -> <job id>           whose run it is
     status-<n>, copy-<job id>   what the wrapper saw: run n; a second copy that it turned away
     cancel                      if it is there, the program does not start any more

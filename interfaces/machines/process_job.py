@@ -10,19 +10,19 @@ from interfaces.machines.layout import Layout, quoted
 from interfaces.machines.status import WRITE_STATUS
 
 
-def job_id_of(token: Token, attempt: int) -> JobId:
-    """The job's id: a process id would be reused, an attempt is made once."""
-    return JobId(f"{token}.{attempt}")
+def job_id_of(token: Token, submission: int) -> JobId:
+    """The job's id: a process id would be reused, a submission goes out once."""
+    return JobId(f"{token}.{submission}")
 
 
 def job_script(
-    request: JobRequest, attempt: int, layout: Layout, slots: int, kill_after: float
+    request: JobRequest, submission: int, layout: Layout, slots: int, kill_after: float
 ) -> str:
     """The job's text for `sh`; its argument is the number of its place in the queue."""
     token, walltime = request.token, request.walltime
     return f"""
-token={token} job_id={job_id_of(token, attempt)} host=$(uname -n) attempt=1 started=
-place=$1 base={quoted(layout.base)} submission=submission-{attempt}
+token={token} job_id={job_id_of(token, submission)} host=$(uname -n) attempt=1 started=
+place=$1 base={quoted(layout.base)} submission=submission-{submission}
 {WRITE_STATUS}
 cd {quoted(layout.ours(token))} || exit
 told= runner= code= word= state=

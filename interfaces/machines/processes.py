@@ -46,11 +46,11 @@ class Processes:
     def check(self) -> "Check":
         return Check()
 
-    def wrapper(self, request: JobRequest, attempt: int) -> str:
-        return wrapper(request, self.layout, quoted(job_id_of(request.token, attempt)))
+    def wrapper(self, request: JobRequest, submission: int) -> str:
+        return wrapper(request, self.layout, quoted(job_id_of(request.token, submission)))
 
-    def submit(self, request: JobRequest, attempt: int) -> "Submit":
-        return Submit(self.layout, self.slots, self.kill_after, request, attempt)
+    def submit(self, request: JobRequest, submission: int) -> "Submit":
+        return Submit(self.layout, self.slots, self.kill_after, request, submission)
 
     def jobs(self, tokens: Collection[Token]) -> "Jobs":
         return Jobs(self.layout, tuple(tokens))
@@ -87,7 +87,7 @@ class Submit:
     slots: int
     kill_after: float
     request: JobRequest
-    attempt: int
+    submission: int
 
     def script(self) -> str:
         if self.request.nodes > 1:
@@ -106,7 +106,7 @@ flock -n 8 || exit
 exec 5>&-
 unset LC_ALL
 setsid sh job.sh $place </dev/null >job.log 2>&1 &
-echo {job_id_of(self.request.token, self.attempt)}
+echo {job_id_of(self.request.token, self.submission)}
 """
 
     def parse(self, completed: Completed) -> Submitted | Refused:
@@ -118,7 +118,7 @@ echo {job_id_of(self.request.token, self.attempt)}
 
     @property
     def _job(self) -> str:
-        return job_script(self.request, self.attempt, self.layout, self.slots, self.kill_after)
+        return job_script(self.request, self.submission, self.layout, self.slots, self.kill_after)
 
 
 @dataclass(frozen=True)

@@ -66,12 +66,12 @@ class ShellBatchSystem:
             for name, chunks in inputs.items():
                 await self._connection.put(places[name], chunks)
 
-    async def submit(self, request: JobRequest, attempt: int) -> Submitted | Refused:
+    async def submit(self, request: JobRequest, submission: int) -> Submitted | Refused:
         environment = {**self._environment, **request.environment}
         complete = request.model_copy(update={"environment": environment})
-        submission = Submission(complete, attempt, self._layout, self._dialect)
+        submitting = Submission(complete, submission, self._layout, self._dialect)
         try:
-            return await self._ask(submission, DEADLINE)
+            return await self._ask(submitting, DEADLINE)
         except CommandCut as cut:
             raise Doubt(f"the submission is unknown: {cut}", DEADLINE + self.lag) from cut
 

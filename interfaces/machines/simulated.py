@@ -87,17 +87,17 @@ class SimulatedBatchSystem:
             self._inputs[token] = contents
             self._write(self._inputs_file(token), _inputs.dump_json(contents))
 
-    async def submit(self, request: JobRequest, attempt: int) -> Submitted | Refused:
+    async def submit(self, request: JobRequest, submission: int) -> Submitted | Refused:
         cluster = self._reached()
         fate = self._oracle.fate(request)
         if fate.refused:
             return Refused(fate.refused, permanent=True)
-        before = {job.attempt: job.job_id for job in cluster.submitted(request.token)}
-        if attempt in before:
-            return Submitted(before[attempt])
-        if before and attempt < max(before):
-            raise Doubt("a later attempt took this one's place", self.lag)
-        job = cluster.accept(request, attempt, fate)
+        before = {job.submission: job.job_id for job in cluster.submitted(request.token)}
+        if submission in before:
+            return Submitted(before[submission])
+        if before and submission < max(before):
+            raise Doubt("a later submission took this one's place", self.lag)
+        job = cluster.accept(request, submission, fate)
         self._save()
         await self._clock.sleep(fate.answer_after)
         if fate.answer_lost:

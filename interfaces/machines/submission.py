@@ -1,10 +1,10 @@
-"""The submission of one attempt: a script that runs at most once and whose answer is kept.
+"""One submission of a job: a script that runs at most once and whose answer is kept.
 
-Everything happens under a lock in the job's folder. The attempt's own folder is made by one system
-call and belongs to whoever made it; `exit` is written last, so a repeated submission either finds
-the whole answer or knows that it was cut. An attempt first makes the folders of all before it: a
-stopped process that wakes up with an older attempt finds its place taken. On a file system without
-`flock` the folders alone still hold.
+Everything happens under a lock in the job's folder. The submission's own folder is made by one
+system call and belongs to whoever made it; `exit` is written last, so whoever repeats it either
+finds the whole answer or knows that it was cut. A submission first makes the folders of all before
+it: a stopped process that wakes up with an older one finds its place taken. On a file system
+without `flock` the folders alone still hold.
 """
 
 from dataclasses import dataclass
@@ -28,20 +28,20 @@ class Submission:
     """A `Command` around the dialect's own."""
 
     request: JobRequest
-    attempt: int
+    number: int
     layout: Layout
     dialect: Dialect
 
     def script(self) -> str:
-        wrapper = self.dialect.wrapper(self.request, self.attempt)
-        fences = " ".join(f"submission-{n}" for n in range(1, self.attempt))
+        wrapper = self.dialect.wrapper(self.request, self.number)
+        fences = " ".join(f"submission-{n}" for n in range(1, self.number))
         return f"""
 answer() {{ echo "{_SIGN}$2" >&2; exit $1; }}
 cd {quoted(self.layout.ours(self.request.token))} || answer {_NO_ROOM} 'the job was not prepared'
 exec 9>>submitting
 flock -w {REMOTE_LIMIT + 10} 9
 test $? = 1 && answer {_BUSY} 'another submission of this job is under way'
-mine=submission-{self.attempt}
+mine=submission-{self.number}
 for fence in {fences}; do mkdir -p $fence || answer {_NO_ROOM} "cannot make $fence"; done
 if mkdir $mine 2>/dev/null; then
     cd $mine
@@ -74,4 +74,4 @@ cat stdout; cat stderr >&2; exit "$(cat exit)"
 
     @property
     def _submit(self) -> Command[Submitted | Refused]:
-        return self.dialect.submit(self.request, self.attempt)
+        return self.dialect.submit(self.request, self.number)

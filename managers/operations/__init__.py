@@ -15,10 +15,13 @@ from managers.operations.inputs import (
     SubmissionTurnedDown,
 )
 from managers.operations.manager import operations_manager
-from managers.operations.state import Job, MachineJobs, Task
+from managers.operations.state import Job, MachineJobs
+from managers.operations.tasks import Cancel, Collect, Submit, Task, Watch
 
 __all__ = [
+    "Cancel",
     "CancelTaken",
+    "Collect",
     "Job",
     "JobsSeen",
     "MachineJobs",
@@ -28,7 +31,9 @@ __all__ = [
     "SubmissionAnswered",
     "SubmissionInDoubt",
     "SubmissionTurnedDown",
+    "Submit",
     "Task",
+    "Watch",
     "is_news",
     "operations_manager",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from events import operations as e
-from events.jobs import JobReport, JobState, Token, Witness
+from events.jobs import JobId, JobReport, JobState, Token, Witness
 from events.machines import FLEET, SeeMachine
 from events.simulations import KeepOutputs, ReportJob
 from events.values import Context
@@ -38,16 +38,14 @@ def _of_one(was: MachineJobs, input: Input) -> Iterable[Effect]:
     if job is None:
         return []
     match input:
-        case i.SubmissionAnswered():
-            return _answered(job, input)
-        case i.SubmissionTurnedDown():
-            return _turned_down(job, input)
-        case i.SubmissionInDoubt():
-            return _if_current(
-                job, input.attempt, e.SubmissionDoubted(token=token, reason=input.reason)
-            )
-        case i.SubmissionAbsent():
-            return _absent(job, input)
+        case (
+            i.SubmissionAnswered()
+            | i.SubmissionTurnedDown()
+            | i.SubmissionInDoubt()
+            | i.SubmissionAbsent()
+        ):
+            current = job.submitting and job.submission == input.submission
+            return _submitted(job, input) if current else []
         case e.CancelJob():
             return [] if _over(job) else [e.CancelIntended(token=token, reason=input.reason)]
         case i.CancelTaken():
@@ -86,54 +84,40 @@ def _submit(was: MachineJobs, wanted: e.SubmitJob) -> Iterator[Effect]:
         )
 
 
-def _if_current(job: Job, attempt: int, event: Effect) -> Iterator[Effect]:
-    if job.submitting and job.attempt == attempt:
-        yield event
+_OfSubmission = (
+    i.SubmissionAnswered | i.SubmissionTurnedDown | i.SubmissionInDoubt | i.SubmissionAbsent
+)
 
 
-def _answered(job: Job, input: i.SubmissionAnswered) -> Iterator[Effect]:
-    if not job.submitting or job.attempt != input.attempt:
-        return
-    yield e.SubmissionConfirmed(token=input.token, job_id=input.job_id)
-    queued = JobReport(
-        token=input.token, state=JobState.QUEUED, witness=Witness.QUEUE, job_id=input.job_id
-    )
-    yield from _report(job, queued)
+def _submitted(job: Job, input: _OfSubmission) -> Iterator[Effect]:
+    """What came of the submission that is under way."""
+    match input:
+        case i.SubmissionAnswered(job_id=job_id):
+            yield e.SubmissionConfirmed(token=job.token, job_id=job_id)
+            yield from _report(job, _said(job, JobState.QUEUED, Witness.QUEUE, job_id=job_id))
+        case i.SubmissionTurnedDown(reason=reason):
+            yield e.SubmissionRefused(token=job.token, reason=reason)
+            refused = f"the machine refused the job: {reason}"
+            yield from _report(job, _said(job, JobState.FAILED, Witness.QUEUE, refused))
+        case i.SubmissionInDoubt(reason=reason):
+            yield e.SubmissionDoubted(token=job.token, reason=reason)
+        case i.SubmissionAbsent() if job.unwanted:
+            never = "it was cancelled before the machine had it"
+            yield from _report(job, _said(job, JobState.CANCELLED, Witness.OURSELVES, never))
+        case i.SubmissionAbsent():
+            yield e.SubmissionRepeated(token=job.token, submission=job.submission + 1)
 
 
-def _absent(job: Job, input: i.SubmissionAbsent) -> Iterator[Effect]:
-    """What did not get through goes out again, unless its end was wished meanwhile."""
-    if not job.submitting or job.attempt != input.attempt:
-        return
-    if not job.unwanted:
-        yield e.SubmissionRepeated(token=input.token, attempt=job.attempt + 1)
-        return
-    cancelled = JobReport(
-        token=input.token,
-        state=JobState.CANCELLED,
-        witness=Witness.OURSELVES,
-        reason="it was cancelled before the machine had it",
-    )
-    yield from _report(job, cancelled)
+def _said(
+    job: Job, state: JobState, witness: Witness, reason: str = "", job_id: JobId | None = None
+) -> JobReport:
+    return JobReport(token=job.token, state=state, witness=witness, reason=reason, job_id=job_id)
 
 
 def _over(job: Job) -> bool:
     """Whether a wish for its end was taken, or comes too late."""
     last = job.report
     return job.unwanted or (last is not None and last.state.ended and last.state != JobState.LOST)
-
-
-def _turned_down(job: Job, input: i.SubmissionTurnedDown) -> Iterator[Effect]:
-    if not job.submitting or job.attempt != input.attempt:
-        return
-    yield e.SubmissionRefused(token=input.token, reason=input.reason)
-    failed = JobReport(
-        token=input.token,
-        state=JobState.FAILED,
-        witness=Witness.QUEUE,
-        reason=f"the machine refused the job: {input.reason}",
-    )
-    yield from _report(job, failed)
 
 
 def _seen(was: MachineJobs, input: i.JobsSeen) -> Iterator[Effect]:

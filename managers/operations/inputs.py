@@ -13,7 +13,7 @@ class SubmissionAnswered:
     """The batch system has the job."""
 
     token: Token
-    attempt: int
+    submission: int
     job_id: JobId
 
 
@@ -22,7 +22,7 @@ class SubmissionTurnedDown:
     """The batch system will never take the job."""
 
     token: Token
-    attempt: int
+    submission: int
     reason: str
 
 
@@ -31,16 +31,16 @@ class SubmissionInDoubt:
     """Nobody knows whether the batch system has it; it is being looked up."""
 
     token: Token
-    attempt: int
+    submission: int
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class SubmissionAbsent:
-    """Looked up for long enough: the attempt did not get through."""
+    """Looked up for long enough: the submission did not get through."""
 
     token: Token
-    attempt: int
+    submission: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from uuid import UUID
 
 from events import operations as e
@@ -19,7 +18,8 @@ class Job:
     simulation: UUID
     request: JobRequest
     inputs: Mapping[RelativePath, Blob]
-    attempt: int = 1
+    submission: int = 1
+    """How often it went out; each has a number of its own on the machine."""
     job_id: JobId | None = None
     submitting: bool = True
     report: JobReport | None = None
@@ -32,14 +32,9 @@ class Job:
     refresh: int = 0
     """How often somebody asked to look now."""
 
-
-class Task(StrEnum):
-    """What there is to do on a machine."""
-
-    WATCH = "watch"
-    SUBMIT = "submit"
-    CANCEL = "cancel"
-    COLLECT = "collect"
+    @property
+    def token(self) -> Token:
+        return self.request.token
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +88,7 @@ def _changed(was: Job, event: _OfOne) -> Job:
         case e.SubmissionRefused():
             return replace(was, submitting=False)
         case e.SubmissionRepeated():
-            return replace(was, attempt=event.attempt)
+            return replace(was, submission=event.submission)
         case e.CancelIntended():
             return replace(was, cancelling=True, unwanted=True)
         case e.CancelSent():
@@ -115,7 +110,7 @@ def _reported(was: MachineJobs, job: Job, report: JobReport) -> MachineJobs:
 
 
 def _with(was: MachineJobs, job: Job) -> MachineJobs:
-    jobs = {**was.jobs, job.request.token: job}
+    jobs = {**was.jobs, job.token: job}
     if job.released and not job.cancelling:
-        del jobs[job.request.token]
+        del jobs[job.token]
     return replace(was, jobs=jobs)

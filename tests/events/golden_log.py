@@ -1,6 +1,6 @@
-"""The golden log: a record of every type of event and command, as the version of its day wrote it.
+"""The golden log: a record of every version of every event and command, as it was written then.
 
-`python -m tests.events.golden_log` adds a line for each type that has none. What is there is never
+`python -m tests.events.golden_log` adds a line for each that has none. What is there is never
 written again: it stands for the logs that people keep.
 """
 
@@ -39,20 +39,26 @@ def lines(file: Path) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
 
 
-def types_in(file: Path) -> list[str]:
-    """The types that have a line, in order."""
-    return [_type_of(json.loads(line)) for line in lines(file)]
+def kinds_in(file: Path) -> list[str]:
+    """The kinds that have a line, in order."""
+    return [_kind_of(json.loads(line)) for line in lines(file)]
+
+
+def kind(type: type[Event | Command]) -> str:
+    """A type and the version that is written today."""
+    version = type.model_fields.get("version")
+    return _kind(type.__name__, version.default if version else 1)
 
 
 def write_what_is_missing() -> None:
-    """Add a line for each type that has none."""
+    """Add a line for each kind that has none."""
     FOLDER.mkdir(exist_ok=True)
-    _add(EVENTS, {one.__name__: _commit_with(one) for one in event_types()})
-    _add(COMMANDS, {one.__name__: _issued_with(one) for one in command_types()})
+    _add(EVENTS, {kind(one): _commit_with(one) for one in event_types()})
+    _add(COMMANDS, {kind(one): _issued_with(one) for one in command_types()})
 
 
 def _add(file: Path, records: Mapping[str, BaseModel]) -> None:
-    known = types_in(file)
+    known = kinds_in(file)
     with file.open("a") as golden:
         for name, record in records.items():
             if name not in known:
@@ -117,8 +123,13 @@ def _members(union: Any) -> list[Any]:
     return [m for part in get_args(bare) for m in _members(part)] if get_args(bare) else [bare]
 
 
-def _type_of(record: dict[str, Any]) -> str:
-    return str((record.get("events") or [record.get("command")])[0]["type"])
+def _kind_of(record: dict[str, Any]) -> str:
+    one = (record.get("events") or [record["command"]])[0]
+    return _kind(one["type"], one.get("version", 1))
+
+
+def _kind(name: str, version: int) -> str:
+    return name if version == 1 else f"{name} {version}"
 
 
 def _commit_with(event: type[Event]) -> Commit:

@@ -15,8 +15,9 @@ from tests.events.golden_log import (
     EVENTS,
     command_types,
     event_types,
+    kind,
+    kinds_in,
     lines,
-    types_in,
 )
 
 
@@ -25,16 +26,16 @@ def record(line: str) -> Record:
 
 
 def test_every_type_of_event_has_a_line() -> None:
-    missing = {one.__name__ for one in event_types()} - {*types_in(EVENTS)}
+    missing = {kind(one) for one in event_types()} - {*kinds_in(EVENTS)}
     assert not missing, "run `python -m tests.events.golden_log`, and keep what it writes"
 
 
 def test_every_type_of_command_has_a_line() -> None:
-    missing = {one.__name__ for one in command_types()} - {*types_in(COMMANDS)}
+    missing = {kind(one) for one in command_types()} - {*kinds_in(COMMANDS)}
     assert not missing, "run `python -m tests.events.golden_log`, and keep what it writes"
 
 
-@pytest.mark.parametrize("line", lines(EVENTS), ids=types_in(EVENTS))
+@pytest.mark.parametrize("line", lines(EVENTS), ids=kinds_in(EVENTS))
 def test_an_event_is_read_whole(line: str) -> None:
     commit, written = decode(record(line)), json.loads(line)
     assert len(commit.events) == len(written["events"]) == 1
@@ -42,12 +43,12 @@ def test_an_event_is_read_whole(line: str) -> None:
         assert covers(commit.model_dump(mode="json"), written)
 
 
-@pytest.mark.parametrize("line", lines(COMMANDS), ids=types_in(COMMANDS))
+@pytest.mark.parametrize("line", lines(COMMANDS), ids=kinds_in(COMMANDS))
 def test_a_command_is_read_whole(line: str) -> None:
     assert covers(decode_issued(record(line)).model_dump(mode="json"), json.loads(line))
 
 
-@pytest.mark.parametrize("line", lines(EVENTS), ids=types_in(EVENTS))
+@pytest.mark.parametrize("line", lines(EVENTS), ids=kinds_in(EVENTS))
 def test_upcasting_changes_nothing_that_is_new(line: str) -> None:
     upcasted = TypeAdapter(Commit).validate_python(upcast(line.encode()))
     assert upcasted == decode(record(line))

@@ -104,7 +104,7 @@ async def test_a_job_that_nobody_submitted_is_not_found(bench: Bench) -> None:
     assert await bench.system.observe([request.token]) == []
 
 
-async def test_the_same_attempt_gives_the_recorded_answer(bench: Bench) -> None:
+async def test_the_same_submission_gives_the_recorded_answer(bench: Bench) -> None:
     request = bench.request(bench.succeed)
     await bench.system.prepare(request.token, {"input": one(b"x")})
     first = await bench.system.submit(request, 1)
@@ -134,7 +134,7 @@ async def test_a_second_copy_is_turned_away_and_counted(bench: Bench) -> None:
     assert await bench.starts(request.token) == 1
 
 
-async def test_a_later_attempt_takes_the_place_of_those_before_it(bench: Bench) -> None:
+async def test_a_later_submission_takes_the_place_of_those_before_it(bench: Bench) -> None:
     request = bench.request(bench.succeed)
     await bench.system.prepare(request.token, {"input": one(b"x")})
     await bench.system.submit(request, 2)

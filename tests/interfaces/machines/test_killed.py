@@ -241,9 +241,9 @@ async def test_racing_submitters_submit_once(shell: ShellBench) -> None:
 
 async def insist(shell: ShellBench, request: JobRequest) -> Submitted | Refused:
     """Submit as a manager does: in doubt, look it up; only a job that is nowhere goes out again."""
-    for attempt in range(1, 5):
+    for submission in range(1, 5):
         try:
-            return await shell.system.submit(request, attempt)
+            return await shell.system.submit(request, submission)
         except Doubt:
             if found := (await shell.system.find([request.token])).get(request.token):
                 assert found.job_id

@@ -18,6 +18,7 @@ from managers.operations import (
     SubmissionAnswered,
     SubmissionInDoubt,
     SubmissionTurnedDown,
+    Task,
     operations_manager,
 )
 from managers.runtime import Assignment, Work
@@ -38,7 +39,7 @@ RELEASE = e.ReleaseJob(token=TOKEN)
 REPORTED = (e.JobReported, ReportJob)
 
 
-def nobody(assigned: Assignment[MachineJobs, MachineJobs]) -> Work[MachineJobs]:
+def nobody(assigned: Assignment[MachineJobs, Task]) -> Work[Task]:
     raise AssertionError("a decision has no hands")
 
 
@@ -117,7 +118,7 @@ def test_doubt_is_told_and_work_goes_on() -> None:
 
 def test_what_was_proved_absent_goes_out_again() -> None:
     of = submitting().when(SubmissionInDoubt(TOKEN, 1, "no answer"))
-    of.when(SubmissionAbsent(TOKEN, 1)).then(e.SubmissionRepeated(token=TOKEN, attempt=2))
+    of.when(SubmissionAbsent(TOKEN, 1)).then(e.SubmissionRepeated(token=TOKEN, submission=2))
     assert work(of) == ["watch", f"submit {TOKEN} 2"]
 
 
@@ -127,7 +128,7 @@ def test_a_witness_settles_the_doubt() -> None:
     assert work(of) == ["watch"]
 
 
-def test_hands_that_speak_of_an_older_attempt_are_not_heard() -> None:
+def test_hands_that_speak_of_an_older_submission_are_not_heard() -> None:
     of = submitting().when(SubmissionAbsent(TOKEN, 1))
     for late in (
         SubmissionAnswered(TOKEN, 1, JobId("17")),

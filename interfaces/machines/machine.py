@@ -1,0 +1,68 @@
+"""One machine as all work on it shares it: a connection, opened when first needed, and patience."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+
+from events.machines import MachineSettings
+from interfaces.machines.batch import BatchSystem
+from interfaces.machines.connection import MachineError
+from interfaces.machines.dialect import Doubt
+
+R = TypeVar("R")
+Connect = Callable[[MachineSettings], BatchSystem]
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Manners:
+    """How often a machine is asked; seconds."""
+
+    look: float = 2.0
+    """Between two looks at what the wrappers wrote."""
+    ask: float = 60.0
+    """Between two questions to the scheduler."""
+    retry: tuple[float, float] = (0.5, 30.0)
+    """Between two tries of what failed: the first, and the longest."""
+
+
+class Machine:
+    """A batch system, asked with manners."""
+
+    def __init__(self, settings: MachineSettings, connect: Connect, manners: Manners) -> None:
+        self.settings, self.manners = settings, manners
+        self._connect = connect
+        self._stack = AsyncExitStack()
+        self._batch: BatchSystem | None = None
+        self._opening = asyncio.Lock()
+
+    async def batch(self) -> BatchSystem:
+        """Raises `MachineError` where settings are wrong, too."""
+        async with self._opening:
+            if self._batch is None:
+                batch = self._connect(self.settings)
+                self._batch = await self._stack.enter_async_context(batch)
+            return self._batch
+
+    async def persist(self, action: Callable[[BatchSystem], Awaitable[R]]) -> R:
+        """Do it, again and again while the machine fails to answer; raises `Doubt` only."""
+        wait, longest = self.manners.retry
+        while True:
+            try:
+                return await action(await self.batch())
+            except Doubt:
+                raise
+            except MachineError as error:
+                _log.warning("machine", machine=self.settings.name, error=str(error))
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, longest)
+
+    async def close(self) -> None:
+        async with self._opening:
+            self._batch = None
+            await self._stack.aclose()

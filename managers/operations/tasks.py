@@ -1,0 +1,52 @@
+"""What there is to do on a machine, as its hands get it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from managers.operations.state import Job, MachineJobs
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Look at the machine and its jobs, for ever."""
+
+    machine: MachineJobs
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Bring a job into the queue, or find out that it is there."""
+
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Wish a job's end."""
+
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """Bring a job's results into the blob store."""
+
+    job: Job
+
+
+Task = Watch | Submit | Cancel | Collect
+
+
+def under_way(machine: MachineJobs) -> Mapping[str, Task]:
+    """All of it, each under a name that stays the same as long as it is the same."""
+    if machine.settings is None:
+        return {}
+    tasks: dict[str, Task] = {"watch": Watch(machine)}
+    for token, job in machine.jobs.items():
+        if job.submitting:
+            tasks[f"submit {token} {job.submission}"] = Submit(job)
+        if job.cancelling:
+            tasks[f"cancel {token}"] = Cancel(job)
+        if job.collecting:
+            tasks[f"collect {token}"] = Collect(job)
+    return tasks
