@@ -40,6 +40,10 @@ class CommandFailed(MachineError):
     """A command ran to its end, and its answer says that it failed."""
 
 
+class NotUnderstood(MachineError):
+    """A command ran to its end, and nobody understands its answer."""
+
+
 class FileMissing(MachineError):
     """The machine has no such file."""
 

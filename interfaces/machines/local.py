@@ -13,7 +13,7 @@ from asyncio.subprocess import SubprocessStreamProtocol
 from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from events.machines import MachineSettings
 from interfaces.machines.connection import (
@@ -88,7 +88,7 @@ class LocalConnection:
         except OSError as error:
             raise FileMissing(f"cannot read {path}: {error.strerror}") from error
         with file:
-            while chunk := await asyncio.to_thread(file.read, MIB):
+            while chunk := await asyncio.to_thread(_read, file):
                 yield chunk
 
     async def _shell(self) -> "tuple[asyncio.SubprocessTransport, _Shell]":
@@ -137,3 +137,10 @@ class _Shell(SubprocessStreamProtocol):
                 os.killpg(transport.get_pid(), signal.SIGKILL)
         await self._exited.wait()
         transport.close()
+
+
+def _read(file: IO[bytes]) -> bytes:
+    try:
+        return file.read(MIB)
+    except OSError as error:
+        raise MachineError(f"cannot read {file.name}: {error.strerror}") from error

@@ -7,7 +7,7 @@ from typing import Self, TypeVar
 
 from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
 from interfaces.machines import folders
-from interfaces.machines.connection import MIB, CommandCut, Connection
+from interfaces.machines.connection import MIB, CommandCut, Connection, MachineError, NotUnderstood
 from interfaces.machines.dialect import Command, Dialect, Doubt, MachineLoad, Refused, Submitted
 from interfaces.machines.layout import Layout
 from interfaces.machines.submission import DEADLINE, Submission
@@ -72,8 +72,8 @@ class ShellBatchSystem:
         submitting = Submission(complete, submission, self._layout, self._dialect)
         try:
             return await self._ask(submitting, DEADLINE)
-        except CommandCut as cut:
-            raise Doubt(f"the submission is unknown: {cut}", DEADLINE + self.lag) from cut
+        except (CommandCut, NotUnderstood) as unknown:
+            raise Doubt(f"the submission is unknown: {unknown}", DEADLINE + self.lag) from unknown
 
     async def find(self, tokens: Collection[Token]) -> Mapping[Token, JobReport]:
         if not tokens:
@@ -117,7 +117,13 @@ class ShellBatchSystem:
             deadline=deadline or self._limits.deadline,
             output_limit=self._limits.output,
         )
-        return command.parse(completed)
+        try:
+            return command.parse(completed)
+        except MachineError:
+            raise
+        except Exception as error:  # whatever a reading trips over, the answer is what is wrong
+            said = f"{completed.stdout.strip()[:200]!r} ({type(error).__name__}: {error})"
+            raise NotUnderstood(f"the machine's answer is not understood: {said}") from error
 
 
 def _rows(reports: Iterable[JobReport], claims: Mapping[Token, JobId]) -> Mapping[Token, JobReport]:

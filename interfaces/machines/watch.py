@@ -2,16 +2,27 @@
 
 import asyncio
 
-from events.jobs import JobReport, JobState, Token, Witness
+from events.jobs import JobReport, JobState, Witness
 from events.machines import MachineLoad
 from events.prose import cut
 from interfaces.machines.batch import BatchSystem
-from interfaces.machines.connection import MachineError
+from interfaces.machines.connection import MachineError, Unreachable
 from interfaces.machines.machine import Machine
-from managers.operations import Job, JobsSeen, MachineJobs, MachineLooked, Task, Watch, is_news
+from managers.operations import (
+    Job,
+    JobsSeen,
+    MachineJobs,
+    MachineLooked,
+    Task,
+    Watch,
+    gone_without_a_word,
+    is_news,
+)
 from managers.runtime import TaskWork
 from managers.runtime.manager import Tell
 
+_MOST_FAILURES = 20
+"""In a row, counted for the pause after them."""
 _WITH_STDERR = (JobState.FAILED, JobState.TIMEOUT)
 
 
@@ -23,6 +34,7 @@ class MachineWatch:
         self._wake = asyncio.Event()
         self._asked: float | None = None
         self._refreshed = _refreshes(jobs)
+        self._failures = 0
         self._task = TaskWork[Task](self._run, f"watch {machine.settings.name}")
 
     def update(self, item: Task) -> None:
@@ -45,30 +57,39 @@ class MachineWatch:
     async def _pause(self) -> None:
         busy = any(not job.submitting for job in self._jobs.jobs.values())
         manners = self._machine.manners
+        pause = manners.look * 2.0**self._failures if busy or self._failures else manners.ask
         self._wake.clear()
         try:
-            async with asyncio.timeout(manners.look if busy else manners.ask):
+            async with asyncio.timeout(min(pause, manners.ask)):
                 await self._wake.wait()
         except TimeoutError:
             return
 
     async def _look(self) -> None:
+        """Jobs come first: they are followed though nobody understands what the load is."""
+        load, ask = self._jobs.load, self._ask_now()
         try:
             batch = await self._machine.batch()
-            load = await self._load(batch)
-            reports = await self._observe(batch)
-        except MachineError as error:
-            await self._tell(MachineLooked(reachable=False, reason=str(error)))
-        else:
-            if load or not self._jobs.reachable:
-                await self._tell(MachineLooked(reachable=True, load=load or self._jobs.load))
-            if reports:
+            if reports := await self._observe(batch, ask):
                 await self._tell(JobsSeen(reports))
+            if ask:
+                load = await self._load(batch)
+        except MachineError as error:
+            self._failures = min(self._failures + 1, _MOST_FAILURES)
+            looked = MachineLooked(reachable=False, reason=str(error))
+        else:
+            self._failures = 0
+            looked = MachineLooked(reachable=True, load=load)
+        jobs = self._jobs
+        if (looked.reachable, looked.reason, looked.load) != (
+            jobs.reachable,
+            jobs.reason,
+            jobs.load,
+        ):
+            await self._tell(looked)
 
-    async def _load(self, batch: BatchSystem) -> MachineLoad | None:
+    async def _load(self, batch: BatchSystem) -> MachineLoad:
         """Asked as often as the scheduler is."""
-        if not self._ask_now():
-            return None
         if not self._jobs.reachable:
             await batch.check()
         seen = await batch.load()
@@ -79,54 +100,67 @@ class MachineWatch:
             queued=seen.queued,
         )
 
-    async def _observe(self, batch: BatchSystem) -> list[JobReport]:
+    async def _observe(self, batch: BatchSystem, ask: bool) -> list[JobReport]:
         jobs = {t: job for t, job in self._jobs.jobs.items() if not job.submitting and _open(job)}
-        ask, now = self._ask_now(), asyncio.get_running_loop().time()
         if ask:
-            self._asked, self._refreshed = now, _refreshes(self._jobs)
+            self._asked, self._refreshed = _now(), _refreshes(self._jobs)
         seen = await batch.observe(list(jobs), ask_scheduler=ask)
         news = [report for report in seen if is_news(jobs[report.token], report)]
         if ask:
-            known = {report.token for report in seen if not _gone_without_a_word(report)}
-            news += await self._vanished(batch, [token for token in jobs if token not in known])
+            known = {report.token for report in seen if not gone_without_a_word(report)}
+            unknown = [job for token, job in jobs.items() if token not in known]
+            news += await self._vanished(batch, [job for job in unknown if not _lost(job)])
         return [await self._with_stderr(batch, report) for report in news]
 
     def _ask_now(self) -> bool:
-        since = asyncio.get_running_loop().time() - (self._asked or 0.0)
+        """Once a period, at a wish, and as long as nobody knows whether the machine answers."""
+        if self._asked is None or not self._jobs.reachable:
+            return True
         refresh = _refreshes(self._jobs) != self._refreshed
-        return self._asked is None or refresh or since >= self._machine.manners.ask
+        return refresh or _now() - self._asked >= self._machine.manners.ask
 
-    async def _vanished(self, batch: BatchSystem, gone: list[Token]) -> list[JobReport]:
+    async def _vanished(self, batch: BatchSystem, gone: list[Job]) -> list[JobReport]:
         """`LOST` is what folder, queue and accounts know no end of, even after their lag."""
         if not gone:
             return []
         await asyncio.sleep(batch.lag)
-        found = await batch.find(gone)
-        reason = "neither its folder nor the queue nor the accounts of the machine know its end"
+        found = await batch.find([job.token for job in gone])
         return [
-            JobReport(token=token, state=JobState.LOST, witness=Witness.QUEUE, reason=reason)
-            for token in gone
-            if token not in found or _gone_without_a_word(found[token])
+            JobReport(
+                token=job.token,
+                state=JobState.LOST,
+                witness=Witness.QUEUE,
+                attempt=job.report.attempt if job.report else 1,
+                reason="neither its folder nor the queue nor the accounts know its end",
+            )
+            for job in gone
+            if job.token not in found or gone_without_a_word(found[job.token])
         ]
 
     async def _with_stderr(self, batch: BatchSystem, report: JobReport) -> JobReport:
         if report.state not in _WITH_STDERR:
             return report
-        tail = (await batch.stderr_tail(report.token)).strip()
+        try:
+            tail = (await batch.stderr_tail(report.token)).strip()
+        except Unreachable:
+            raise
+        except MachineError as error:
+            tail = f"(cannot be read: {error})"
         reason = "; stderr ends: ".join(part for part in (report.reason, tail[-1000:]) if part)
         return report.model_copy(update={"reason": cut(reason)})
 
 
-def _gone_without_a_word(report: JobReport) -> bool:
-    """See `BatchSystem.find`."""
-    ending = report.state == JobState.ENDING and report.witness == Witness.QUEUE
-    return ending and report.exit_code is None
-
-
 def _open(job: Job) -> bool:
     """Whether anything is still to be learned of the job."""
-    report = job.report
-    return report is None or not report.state.ended or report.state == JobState.LOST
+    return job.report is None or not job.report.state.ended or _lost(job)
+
+
+def _lost(job: Job) -> bool:
+    return job.report is not None and job.report.state == JobState.LOST
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _refreshes(machine: MachineJobs) -> int:

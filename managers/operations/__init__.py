@@ -3,7 +3,7 @@
 Announce, act, conclude: the acting is done by hands in `interfaces.machines`.
 """
 
-from managers.operations.decide import is_news
+from managers.operations.decide import gone_without_a_word, is_news
 from managers.operations.inputs import (
     CancelTaken,
     JobsSeen,
@@ -34,6 +34,7 @@ __all__ = [
     "Submit",
     "Task",
     "Watch",
+    "gone_without_a_word",
     "is_news",
     "operations_manager",
 ]

@@ -132,9 +132,19 @@ def is_news(job: Job, report: JobReport) -> bool:
     last = job.report
     if last is None:
         return True
-    if report.attempt < last.attempt or (last.state.ended and last.state != JobState.LOST):
+    if report.attempt < last.attempt:
+        return False
+    if last.state == JobState.LOST:
+        return report.state != JobState.LOST and not gone_without_a_word(report)
+    if last.state.ended:
         return False
     return (report.state, report.attempt) != (last.state, last.attempt)
+
+
+def gone_without_a_word(report: JobReport) -> bool:
+    """Whether a job is in no queue any more, and nobody has told of its end yet."""
+    ending = report.state == JobState.ENDING and report.witness == Witness.QUEUE
+    return ending and report.exit_code is None
 
 
 def _report(job: Job, report: JobReport) -> Iterator[Effect]:

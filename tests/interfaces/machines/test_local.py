@@ -118,6 +118,8 @@ async def test_errors_about_files_are_sentences(tmp_path: Path) -> None:
     async with LocalConnection() as connection:
         with pytest.raises(FileMissing, match="No such file"):
             await anext(connection.get(PurePosixPath(tmp_path / "none")))
+        with pytest.raises(MachineError, match="cannot read /proc/self/mem: "):
+            await anext(connection.get(PurePosixPath("/proc/self/mem")))
         (tmp_path / "file").write_text("")
         with pytest.raises(MachineError, match="cannot write"):
             await connection.put(PurePosixPath(tmp_path / "file" / "x"), pieces(b""))

@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from events.jobs import JobRequest, JobState, Token, Witness
-from interfaces.machines.dialect import Doubt, Submitted
+from interfaces.machines.connection import Completed, NotUnderstood
+from interfaces.machines.dialect import Command, Doubt, MachineLoad, Refused, Submitted
+from interfaces.machines.processes import Processes
 
 if TYPE_CHECKING:
     from tests.interfaces.machines.conftest import ShellBench
@@ -220,3 +222,39 @@ def write(file: Path, text: str) -> None:
 
 def when(shell: ShellBench, token: Token, file: str) -> int:
     return int(read(shell.folder(token) / file))
+
+
+class Foreign(Command[Submitted | Refused]):
+    """What a machine answers that is not what its dialect thinks it is."""
+
+    def __init__(self, command: Command[Submitted | Refused] | Command[MachineLoad]) -> None:
+        self._command = command
+
+    def script(self) -> str:
+        return f"({self._command.script()}) >/dev/null; echo what?"
+
+    def parse(self, completed: Completed) -> Any:
+        assert completed.stdout == "what?\n"
+        raise ValueError("no number in it")
+
+
+async def test_an_answer_that_nobody_understands_is_the_machines_failure(
+    shell: ShellBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = Processes.load
+    monkeypatch.setattr(Processes, "load", lambda dialect: Foreign(load(dialect)))
+    await shell.system.check()
+    with pytest.raises(NotUnderstood, match=r"'what\?' \(ValueError: no number in it\)"):
+        await shell.system.load()
+
+
+async def test_a_submission_whose_answer_nobody_understands_is_in_doubt(
+    shell: ShellBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = Processes.submit
+    monkeypatch.setattr(Processes, "submit", lambda dialect, *what: Foreign(submit(dialect, *what)))
+    request = shell.request("true")
+    await shell.system.prepare(request.token, {})
+    with pytest.raises(Doubt, match="not understood"):
+        await shell.system.submit(request, 1)
+    await shell.report(request.token, JobState.COMPLETED)

@@ -149,6 +149,12 @@ def test_news_is_told_repetitions_are_not() -> None:
     of.when(seen(JobState.COMPLETED, 2)).then(*REPORTED).when(seen(JobState.FAILED, 3)).then()
 
 
+def test_what_stays_lost_is_no_news() -> None:
+    gone = JobReport(token=TOKEN, state=JobState.ENDING, witness=Witness.QUEUE)
+    of = queued().when(seen(JobState.LOST)).when(seen(JobState.LOST)).then()
+    of.when(JobsSeen([gone])).then()
+
+
 def test_what_is_lost_may_be_found() -> None:
     queued().when(seen(JobState.LOST)).then(*REPORTED).when(seen(JobState.RUNNING)).then(*REPORTED)
 

@@ -1,0 +1,205 @@
+"""Simulations, machines and what is done on them: real managers and hands on a troubled machine."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Mapping,
+)
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from obstore.store import MemoryStore
+
+from bus import START, HybridClock, MemoryLog
+from bus.epochs import counted
+from events import simulations as s
+from events.envelope import Commit, Issued, commands_topic, decode, encode_issued, events_topic
+from events.jobs import JobId, JobReport, JobRequest, JobState, RelativePath, Token, token_of
+from events.machines import FLEET, AddMachine, EnableMachine, MachineSettings
+from events.simulations import Resources, SimulationRequest
+from events.values import Command, Context, Event, IncidentId
+from interfaces.machines.dialect import MachineLoad, Refused, Submitted
+from interfaces.machines.fates import Fate, Planned
+from interfaces.machines.hands import MachineHands
+from interfaces.machines.machine import Manners
+from interfaces.machines.simulated import SimulatedBatchSystem
+from managers.blobs import BlobStore
+from managers.everyone import declare_topics
+from managers.machines import machine_manager
+from managers.operations import operations_manager
+from managers.runtime import Service, Surroundings
+from managers.simulations import simulation_manager
+
+E = TypeVar("E", bound=Event)
+
+FIRE = IncidentId("fire")
+QUICK = Manners(look=0.01, ask=0.03, retry=(0.01, 0.05))
+
+
+class TroubledSystem(SimulatedBatchSystem):
+    """A simulated machine that fails where a test says so, and counts what it is asked."""
+
+    def __init__(self, by_executable: Mapping[str, Fate]) -> None:
+        left = {"map": b"a map"}
+        super().__init__(
+            Planned(by_executable, Fate(run=0.05)), results=lambda request, inputs: left
+        )
+        self.troubles: dict[str, Exception] = {}
+        """By the name of the method that raises it."""
+        self.silent: dict[Token, JobReport | None] = {}
+        """Jobs of which the witnesses say this, or (None) nothing."""
+        self.asked: Counter[str] = Counter()
+
+    def _meet(self, method: str) -> None:
+        self.asked[method] += 1
+        if trouble := self.troubles.get(method):
+            raise trouble
+
+    async def prepare(
+        self, token: Token, inputs: Mapping[RelativePath, AsyncIterable[bytes]]
+    ) -> None:
+        self._meet("prepare")
+        await super().prepare(token, inputs)
+
+    async def submit(self, request: JobRequest, submission: int) -> Submitted | Refused:
+        self._meet("submit")
+        return await super().submit(request, submission)
+
+    async def observe(
+        self, tokens: Collection[Token], *, ask_scheduler: bool = False
+    ) -> list[JobReport]:
+        if ask_scheduler:
+            self._meet("ask")
+        return await super().observe(tokens, ask_scheduler=ask_scheduler)
+
+    async def find(self, tokens: Collection[Token]) -> Mapping[Token, JobReport]:
+        found = {**await super().find(tokens)}
+        for token in self.silent.keys() & {*tokens}:
+            found.pop(token, None)
+            if said := self.silent[token]:
+                found[token] = said
+        return found
+
+    async def cancel(self, token: Token, job_id: JobId | None = None) -> None:
+        self._meet("cancel")
+        await super().cancel(token, job_id)
+
+    async def fetch(self, token: Token, name: RelativePath) -> AsyncIterator[bytes]:
+        self._meet("fetch")
+        async for chunk in super().fetch(token, name):
+            yield chunk
+
+    async def load(self) -> MachineLoad:
+        self._meet("load")
+        return await super().load()
+
+
+@dataclass
+class Site:
+    """What runs, and what tests ask of it."""
+
+    machine: TroubledSystem
+    log: MemoryLog = field(default_factory=MemoryLog)
+    blobs: BlobStore = field(default_factory=lambda: BlobStore(MemoryStore()))
+    clock: HybridClock = field(default_factory=lambda: HybridClock(time.time))
+    services: list[Service[Any, Any]] = field(default_factory=list)
+
+    async def issue(self, context: Context, key: str, command: Command) -> UUID:
+        """Give a command, as a person or a stage would; the id of its chain."""
+        id = uuid4()
+        issued = Issued(id=id, time=self.clock.now(), actor="test", correlation=id, command=command)
+        await self.log.append(commands_topic(context), 0, [encode_issued(key, issued)])
+        return id
+
+    async def create(self, executable: str = "true", **more: Any) -> UUID:
+        """Create a simulation and wait until it has its machine."""
+        simulation = uuid4()
+        request = SimulationRequest(
+            kind="test", executable=executable, resources=Resources(walltime=60), **more
+        )
+        create = s.CreateSimulation(simulation=simulation, incident=FIRE, request=request)
+        await self.issue(Context.SIMULATIONS, FIRE, create)
+        await self.until(lambda: self.of(s.SimulationPlaced, simulation))
+        return simulation
+
+    async def submit(self, executable: str = "true", **more: Any) -> UUID:
+        """Create a simulation and submit it."""
+        simulation = await self.create(executable, **more)
+        submit = s.SubmitSimulation(simulation=simulation)
+        await self.issue(Context.SIMULATIONS, FIRE, submit)
+        return simulation
+
+    async def reach(self, simulation: UUID, state: JobState) -> s.SimulationStateChanged:
+        """Wait until a simulation reaches a state."""
+
+        async def reached() -> list[s.SimulationStateChanged]:
+            changes = await self.of(s.SimulationStateChanged, simulation)
+            return [change for change in changes if change.state == state]
+
+        return (await self.until(reached))[-1]
+
+    async def until(self, condition: Callable[[], Awaitable[list[E]]]) -> list[E]:
+        """Wait for events that tests wait for; no manager may have stopped meanwhile."""
+        async with asyncio.timeout(10):
+            while not (found := await condition()):
+                assert not [broken for one in self.services for broken in one.broken.values()]
+                await asyncio.sleep(0.005)
+        return found
+
+    async def looks(self, number: int = 5) -> None:
+        """Wait until the machine's scheduler was asked so often."""
+        before = self.machine.asked["ask"]
+        async with asyncio.timeout(10):
+            while self.machine.asked["ask"] < before + number:
+                await asyncio.sleep(0.005)
+
+    async def commits(self, context: Context) -> list[Commit]:
+        """What counts in a context."""
+        records = await self.log.read(events_topic(context), 0, 0, limit=1_000_000)
+        return [decode(stored.record) for stored, _, counts in counted(START, records) if counts]
+
+    async def events(self, type: type[E]) -> list[E]:
+        """All events of a type."""
+        contexts = (Context.SIMULATIONS, Context.MACHINES, Context.OPERATIONS)
+        commits = [commit for context in contexts for commit in await self.commits(context)]
+        return [event for commit in commits for event in commit.events if isinstance(event, type)]
+
+    async def of(self, type: type[E], simulation: UUID) -> list[E]:
+        """Those of them that are about a simulation or its job."""
+        names = {simulation, token_of(simulation)}
+        return [event for event in await self.events(type) if _subject(event) in names]
+
+
+def _subject(event: Event) -> object:
+    report = getattr(event, "report", None)
+    return getattr(report or event, "token", getattr(event, "simulation", None))
+
+
+@asynccontextmanager
+async def open_site(**fates: Fate) -> AsyncIterator[Site]:
+    """A site with one machine, while the context lasts."""
+    site = Site(TroubledSystem(fates))
+    await declare_topics(site.log, partitions=1)
+    around = Surroundings(site.log, site.clock, time.time, random.Random(1))
+    hands = MachineHands(site.blobs, lambda _: site.machine, lambda _: QUICK)
+    for manager in (simulation_manager(), machine_manager(), operations_manager(hands.begin)):
+        site.services.append(Service(manager, around))
+    tasks = [asyncio.create_task(service.run()) for service in site.services]
+    settings = MachineSettings(name="m", base_directory="/m", nodes=100, cores_per_node=100)
+    await site.issue(Context.MACHINES, FLEET, AddMachine(settings=settings))
+    await site.issue(Context.MACHINES, FLEET, EnableMachine(name="m"))
+    try:
+        yield site
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
