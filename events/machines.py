@@ -93,6 +93,14 @@ class SeeMachine(Command):
     load: MachineLoad | None = None
 
 
+class SeeTrouble(Command):
+    """The Machine Interface's word on what it cannot do there; empty: nothing any more."""
+
+    type: Literal["SeeTrouble"] = "SeeTrouble"
+    name: Identifier
+    reason: str
+
+
 # Events.
 
 
@@ -117,6 +125,14 @@ class MachineSeen(Event):
     reachable: bool
     reason: Prose = ""
     load: MachineLoad | None = None
+
+
+class TroubleSeen(Event):
+    """What keeps work of ours on the machine from going on; empty: nothing any more."""
+
+    type: Literal["TroubleSeen"] = "TroubleSeen"
+    name: Identifier
+    reason: str
 
 
 class MachineChosen(Event):
@@ -152,7 +168,13 @@ class MachineLeft(Event):
 
 
 MachineCommand = Annotated[
-    AddMachine | EnableMachine | DisableMachine | ChooseMachine | LeaveMachine | SeeMachine,
+    AddMachine
+    | EnableMachine
+    | DisableMachine
+    | ChooseMachine
+    | LeaveMachine
+    | SeeMachine
+    | SeeTrouble,
     Field(discriminator="type"),
 ]
 MachineEvent = Annotated[
@@ -160,6 +182,7 @@ MachineEvent = Annotated[
     | MachineEnabled
     | MachineDisabled
     | MachineSeen
+    | TroubleSeen
     | MachineChosen
     | NoMachineFound
     | ChoicePostponed

@@ -4,6 +4,7 @@ Every outside effect is announced by an event before it and concluded by one aft
 changed nothing is a metric, not an event. Key: the machine's name.
 """
 
+from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -13,6 +14,14 @@ from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
 from events.machines import MachineLoad, MachineSettings
 from events.prose import Prose
 from events.values import Blob, Command, Event, IncidentId
+
+
+class JobTask(StrEnum):
+    """What there is to do for a job."""
+
+    SUBMIT = "submit"
+    CANCEL = "cancel"
+    COLLECT = "collect"
 
 
 class ConfigureMachine(Command):
@@ -94,6 +103,18 @@ class SubmissionRepeated(Event):
     submission: int
 
 
+class TaskHindered(Event):
+    """What is to be done for a job fails and is tried again, until its conclusion is an event.
+
+    The first of a row of failures, and every one with another reason.
+    """
+
+    type: Literal["TaskHindered"] = "TaskHindered"
+    token: Token
+    task: JobTask
+    reason: str
+
+
 class JobReported(Event):
     type: Literal["JobReported"] = "JobReported"
     report: JobReport
@@ -155,6 +176,7 @@ OperationEvent = Annotated[
     | SubmissionRefused
     | SubmissionDoubted
     | SubmissionRepeated
+    | TaskHindered
     | JobReported
     | CancelIntended
     | CancelSent

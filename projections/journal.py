@@ -105,12 +105,20 @@ def _line_of_job(event: Event) -> _Line | None:
         case operations.SubmissionDoubted(reason=reason):
             text = f"nobody knows whether a submission got through: {reason}"
             return _Line("warning", text, "The job is looked up before it is submitted again.")
+        case operations.TaskHindered(task=task, reason=reason):
+            text = f"{_TASKS[task]} fails and is tried again: {reason}"
+            return _Line("warning", text, "It goes on by itself as soon as this is repaired.")
         case operations.SubmissionRefused(reason=reason):
             return _Line("error", f"a machine refused a job: {reason}", "Correct what it asks for.")
         case _:
             return None
 
 
+_TASKS = {
+    operations.JobTask.SUBMIT: "submitting a job",
+    operations.JobTask.CANCEL: "cancelling a job",
+    operations.JobTask.COLLECT: "fetching the results of a job",
+}
 _STATES: dict[JobState, tuple[Level, str]] = {
     JobState.FAILED: ("error", "Look at the program's output and its inputs."),
     JobState.TIMEOUT: ("error", "Ask for a longer walltime or for less work."),
@@ -163,7 +171,7 @@ async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
 
 PROJECTION = Projection(
     name="journal",
-    version=2,
+    version=3,
     contexts=tuple(context for context in Context if context != Context.USERS),
     tables=("journal",),
     ddl="""

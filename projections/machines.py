@@ -27,6 +27,9 @@ class Machine(BaseModel):
     load: MachineLoad | None = None
     seen: datetime | None = None
     """When reachability or load last changed."""
+    trouble: str = ""
+    """What keeps work of ours there from going on, though it is tried again and again."""
+    trouble_since: datetime | None = None
     simulations: list[UUID] = []
     """Ours that were sent there and have not ended."""
     explanation: str = ""
@@ -47,6 +50,9 @@ def _changes(was: Machine, it: Recorded) -> dict[str, object]:
             return {"enabled": False}
         case e.MachineSeen(reachable=reachable, reason=reason, load=load):
             return {"reachable": reachable, "reason": reason, "load": load, "seen": at(it.time)}
+        case e.TroubleSeen(reason=reason):
+            since = (was.trouble_since or at(it.time)) if reason else None
+            return {"trouble": reason, "trouble_since": since}
         case e.MachineChosen(simulation=simulation, explanation=explanation):
             return {"simulations": [*was.simulations, simulation], "explanation": explanation}
         case e.MachineLeft(simulation=simulation):
@@ -70,7 +76,7 @@ async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
 
 PROJECTION = Projection(
     name="machines",
-    version=1,
+    version=2,
     contexts=(Context.MACHINES,),
     tables=("machines",),
     ddl="""
@@ -82,6 +88,8 @@ PROJECTION = Projection(
             reason text not null,
             load jsonb,
             seen timestamptz,
+            trouble text not null,
+            trouble_since timestamptz,
             simulations uuid[] not null,
             explanation text not null
         )

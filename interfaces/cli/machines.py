@@ -49,7 +49,7 @@ def list_(ctx: typer.Context, json: AsJson = False) -> None:
             machine.enabled,
             "unknown" if machine.reachable is None else machine.reachable,
             len(machine.simulations),
-            machine.reason,
+            machine.reason or machine.trouble,
         )
         for machine in found
     ]

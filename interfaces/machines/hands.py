@@ -1,22 +1,24 @@
 """The hands of the Machine Interface: what its state says is under way is done on the machine.
 
-A machine that cannot be reached is a fact about the machine: it is told once, and the work waits.
+Work that fails is tried again with growing pauses until it succeeds, and what hinders it is told
+once: it is said of the job, and of the machine, until the work is done.
 """
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 from events.jobs import JobReport, RelativePath, Token
 from events.machines import MachineSettings
+from events.operations import JobTask
 from events.values import Blob
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.connection import FileMissing, MachineError
 from interfaces.machines.dialect import Doubt, Submitted
 from interfaces.machines.machine import Connect, Machine, Manners
 from interfaces.machines.watch import MachineWatch
-from managers.blobs import BlobStore
+from managers.blobs import BlobMissing, BlobStore
 from managers.operations import (
     Cancel,
     CancelTaken,
@@ -27,10 +29,12 @@ from managers.operations import (
     OutputsStored,
     SubmissionAbsent,
     SubmissionAnswered,
+    SubmissionImpossible,
     SubmissionInDoubt,
     SubmissionTurnedDown,
     Submit,
     Task,
+    TaskFails,
     Watch,
 )
 from managers.runtime import Assignment, TaskWork, Work, crash_point
@@ -74,10 +78,15 @@ class MachineHands:
     async def _submit(self, machine: Machine, job: Job, tell: Tell) -> None:
         """Submit; in doubt repeat the same submission, which never goes out twice, and look."""
         token, submission = job.token, job.submission
+        complain = _complaint(job, JobTask.SUBMIT, tell)
 
         async def submit(batch: BatchSystem) -> Input:
-            inputs = {name: self._blobs.stream(blob) for name, blob in job.inputs.items()}
-            await batch.prepare(token, inputs)
+            inputs = {name: self._input(name, blob) for name, blob in job.inputs.items()}
+            try:
+                await batch.prepare(token, inputs)
+            except BlobMissing as missing:
+                await batch.cancel(token)  # nor does it start if a process that slept submits it
+                return SubmissionImpossible(token, submission, str(missing))
             crash_point("before submission")
             answer = await batch.submit(job.request, submission)
             crash_point("after submission")
@@ -94,14 +103,14 @@ class MachineHands:
         until: float | None = None
         while True:
             try:
-                tell(await machine.persist(submit))
+                tell(await machine.persist(submit, complain))
                 return
             except Doubt as doubt:
                 if until is None:
                     await tell(SubmissionInDoubt(token, submission, str(doubt)))
                 until = min(until or math.inf, clock() + doubt.wait)
             over = clock() >= until
-            if report := await machine.persist(look):
+            if report := await machine.persist(look, complain):
                 tell(JobsSeen([report]))
                 return
             if over:  # an empty answer is proof of absence only now
@@ -109,13 +118,20 @@ class MachineHands:
                 return
             await asyncio.sleep(machine.manners.look)
 
+    async def _input(self, name: RelativePath, blob: Blob) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._blobs.stream(blob):
+                yield chunk
+        except BlobMissing as missing:
+            raise BlobMissing(f"the input {name} cannot be read: {missing}") from missing
+
     async def _cancel(self, machine: Machine, job: Job, tell: Tell) -> None:
         async def cancel(batch: BatchSystem) -> None:
             crash_point("before cancel")
             await batch.cancel(job.token, job.job_id)
             crash_point("after cancel")
 
-        await machine.persist(cancel)
+        await machine.persist(cancel, _complaint(job, JobTask.CANCEL, tell))
         tell(CancelTaken(job.token))
 
     async def _collect(self, machine: Machine, job: Job, tell: Tell) -> None:
@@ -126,7 +142,7 @@ class MachineHands:
             found = {name: await self._fetch(batch, token, name) for name in names}
             return {name: blob for name, blob in found.items() if blob}
 
-        outputs = await machine.persist(fetch)
+        outputs = await machine.persist(fetch, _complaint(job, JobTask.COLLECT, tell))
         crash_point("after fetch")
         missing = [name for name in names if name not in outputs]
         tell(OutputsStored(token, outputs, missing))
@@ -136,3 +152,16 @@ class MachineHands:
             return await self._blobs.put_stream(batch.fetch(token, name))
         except FileMissing:
             return None
+
+
+def _complaint(job: Job, task: JobTask, tell: Tell) -> Callable[[str], object]:
+    """Tells why a task fails, unless that is known."""
+    known = job.hindered.get(task)
+
+    def complain(reason: str) -> None:
+        nonlocal known
+        if reason != known:
+            known = reason
+            tell(TaskFails(job.token, task, reason))
+
+    return complain

@@ -12,9 +12,13 @@ from events.machines import MachineSettings
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.connection import MachineError
 from interfaces.machines.dialect import Doubt
+from managers.blobs import BlobStoreUnavailable
 
 R = TypeVar("R")
 Connect = Callable[[MachineSettings], BatchSystem]
+
+_WORTH_TELLING = 3
+"""Failures in a row: what is over before is a blip."""
 
 _log = structlog.get_logger()
 
@@ -49,16 +53,25 @@ class Machine:
                 self._batch = await self._stack.enter_async_context(batch)
             return self._batch
 
-    async def persist(self, action: Callable[[BatchSystem], Awaitable[R]]) -> R:
-        """Do it, again and again while the machine fails to answer; raises `Doubt` only."""
+    async def persist(
+        self, action: Callable[[BatchSystem], Awaitable[R]], complain: Callable[[str], object]
+    ) -> R:
+        """Do it, again and again while the machine or the blob store fails; raises `Doubt` only.
+
+        `complain` is told why, each time after the first few.
+        """
         wait, longest = self.manners.retry
+        failures = 0
         while True:
             try:
                 return await action(await self.batch())
             except Doubt:
                 raise
-            except MachineError as error:
+            except (MachineError, BlobStoreUnavailable) as error:
                 _log.warning("machine", machine=self.settings.name, error=str(error))
+                failures += 1
+                if failures >= _WORTH_TELLING:
+                    complain(str(error))
             await asyncio.sleep(wait)
             wait = min(2 * wait, longest)
 

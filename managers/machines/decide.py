@@ -27,6 +27,8 @@ def decide(was: Fleet | None, input: Input, given: Given) -> Iterable[Effect]:
                 name=input.name, reachable=input.reachable, reason=input.reason, load=input.load
             )
             return _see(fleet, seen)
+        case e.SeeTrouble():
+            return _see(fleet, e.TroubleSeen(name=input.name, reason=input.reason))
         case e.ChooseMachine():
             return _choose(fleet, input)
         case e.LeaveMachine():
@@ -45,7 +47,7 @@ def _add(fleet: Fleet, wanted: e.AddMachine) -> Iterator[Effect]:
 
 
 def _see(
-    fleet: Fleet, event: e.MachineEnabled | e.MachineDisabled | e.MachineSeen
+    fleet: Fleet, event: e.MachineEnabled | e.MachineDisabled | e.MachineSeen | e.TroubleSeen
 ) -> Iterator[Effect]:
     """Something about a machine changed: what waits for a place may have one now."""
     if event.name not in fleet.machines:

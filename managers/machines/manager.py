@@ -12,7 +12,7 @@ def machine_manager() -> Manager[Fleet, object]:
         context=Context.MACHINES,
         sources=(Context.SIMULATIONS, Context.OPERATIONS),
         state=Fleet,
-        fold=1,
+        fold=2,
         decide=decide,
         evolve=evolve,
         under_way=nothing_under_way,

@@ -18,6 +18,8 @@ class Machine:
     reachable: bool | None = None
     reason: str = ""
     load: MachineLoad | None = None
+    trouble: str = ""
+    """What keeps work of ours there from going on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ def evolve(was: Fleet | None, event: Event) -> Fleet | None:
                     load=event.load,
                 ),
             )
+        case e.TroubleSeen():
+            return _with(was, replace(was.machines[event.name], trouble=event.reason))
         case e.MachineChosen():
             return replace(
                 was,

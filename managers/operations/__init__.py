@@ -11,8 +11,10 @@ from managers.operations.inputs import (
     OutputsStored,
     SubmissionAbsent,
     SubmissionAnswered,
+    SubmissionImpossible,
     SubmissionInDoubt,
     SubmissionTurnedDown,
+    TaskFails,
 )
 from managers.operations.manager import operations_manager
 from managers.operations.state import Job, MachineJobs
@@ -29,10 +31,12 @@ __all__ = [
     "OutputsStored",
     "SubmissionAbsent",
     "SubmissionAnswered",
+    "SubmissionImpossible",
     "SubmissionInDoubt",
     "SubmissionTurnedDown",
     "Submit",
     "Task",
+    "TaskFails",
     "Watch",
     "gone_without_a_word",
     "is_news",

@@ -4,18 +4,30 @@ from collections.abc import Iterable, Iterator
 
 from events import operations as e
 from events.jobs import JobId, JobReport, JobState, Token, Witness
-from events.machines import FLEET, SeeMachine
+from events.machines import FLEET, SeeMachine, SeeTrouble
 from events.simulations import KeepOutputs, ReportJob
-from events.values import Context
+from events.values import Context, Event
 from managers.operations import inputs as i
-from managers.operations.state import Job, MachineJobs
-from managers.runtime import Effect, Given, Rejected, Send
+from managers.operations.state import Job, MachineJobs, evolve
+from managers.runtime import Decided, Effect, Given, Rejected, Send
 from managers.runtime.manager import Input
 
 
-def decide(was: MachineJobs | None, input: Input, given: Given) -> Iterable[Effect]:
+def decide(was: MachineJobs | None, input: Input, given: Given) -> Decided[MachineJobs]:
     """The effects of one command, or of what was seen, on one machine's jobs."""
-    was = was or MachineJobs()
+    effects = list(_decide(was or MachineJobs(), input))
+    after = was
+    for effect in effects:
+        if isinstance(effect, Event):
+            after = evolve(after, effect)
+    trouble = "" if was is None else was.trouble
+    if after and after.settings and after.trouble != trouble:
+        see = SeeTrouble(name=after.settings.name, reason=after.trouble)
+        effects.append(Send(Context.MACHINES, FLEET, see))
+    return Decided(effects, after)
+
+
+def _decide(was: MachineJobs, input: Input) -> Iterable[Effect]:
     match input:
         case e.ConfigureMachine():
             same = was.settings == input.settings
@@ -43,9 +55,12 @@ def _of_one(was: MachineJobs, input: Input) -> Iterable[Effect]:
             | i.SubmissionTurnedDown()
             | i.SubmissionInDoubt()
             | i.SubmissionAbsent()
+            | i.SubmissionImpossible()
         ):
             current = job.submitting and job.submission == input.submission
             return _submitted(job, input) if current else []
+        case i.TaskFails():
+            return _hindered(job, input)
         case e.CancelJob():
             return [] if _over(job) else [e.CancelIntended(token=token, reason=input.reason)]
         case i.CancelTaken():
@@ -85,7 +100,11 @@ def _submit(was: MachineJobs, wanted: e.SubmitJob) -> Iterator[Effect]:
 
 
 _OfSubmission = (
-    i.SubmissionAnswered | i.SubmissionTurnedDown | i.SubmissionInDoubt | i.SubmissionAbsent
+    i.SubmissionAnswered
+    | i.SubmissionTurnedDown
+    | i.SubmissionInDoubt
+    | i.SubmissionAbsent
+    | i.SubmissionImpossible
 )
 
 
@@ -99,6 +118,8 @@ def _submitted(job: Job, input: _OfSubmission) -> Iterator[Effect]:
             yield e.SubmissionRefused(token=job.token, reason=reason)
             refused = f"the machine refused the job: {reason}"
             yield from _report(job, _said(job, JobState.FAILED, Witness.QUEUE, refused))
+        case i.SubmissionImpossible(reason=reason):
+            yield from _report(job, _said(job, JobState.FAILED, Witness.OURSELVES, reason))
         case i.SubmissionInDoubt(reason=reason):
             yield e.SubmissionDoubted(token=job.token, reason=reason)
         case i.SubmissionAbsent() if job.unwanted:
@@ -106,6 +127,11 @@ def _submitted(job: Job, input: _OfSubmission) -> Iterator[Effect]:
             yield from _report(job, _said(job, JobState.CANCELLED, Witness.OURSELVES, never))
         case i.SubmissionAbsent():
             yield e.SubmissionRepeated(token=job.token, submission=job.submission + 1)
+
+
+def _hindered(job: Job, input: i.TaskFails) -> Iterator[Effect]:
+    if input.task in job.tasks and job.hindered.get(input.task) != input.reason:
+        yield e.TaskHindered(token=job.token, task=input.task, reason=input.reason)
 
 
 def _said(

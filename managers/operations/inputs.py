@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from events.jobs import JobId, JobReport, Token
 from events.machines import MachineLoad
+from events.operations import JobTask
 from events.values import Blob
 
 
@@ -41,6 +42,24 @@ class SubmissionAbsent:
 
     token: Token
     submission: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionImpossible:
+    """The job cannot even be brought to the machine, now or later."""
+
+    token: Token
+    submission: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFails:
+    """What is to be done for a job fails, and is tried again."""
+
+    token: Token
+    task: JobTask
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from uuid import UUID
 from events import operations as e
 from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
 from events.machines import MachineLoad, MachineSettings
+from events.operations import JobTask
 from events.values import Blob, Event
 
 
@@ -31,10 +32,22 @@ class Job:
     """Forgotten as soon as the machine took the wish for its end."""
     refresh: int = 0
     """How often somebody asked to look now."""
+    hindered: Mapping[JobTask, str] = field(default_factory=dict)
+    """Why what there is to do for it fails."""
 
     @property
     def token(self) -> Token:
         return self.request.token
+
+    @property
+    def tasks(self) -> frozenset[JobTask]:
+        """What there is to do for it."""
+        under_way = {
+            JobTask.SUBMIT: self.submitting,
+            JobTask.CANCEL: self.cancelling,
+            JobTask.COLLECT: bool(self.collecting),
+        }
+        return frozenset(task for task, wanted in under_way.items() if wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +59,12 @@ class MachineJobs:
     reachable: bool | None = None
     reason: str = ""
     load: MachineLoad | None = None
+
+    @property
+    def trouble(self) -> str:
+        """A reason why something there does not go on; empty when there is none."""
+        reasons = (reason for job in self.jobs.values() for reason in job.hindered.values())
+        return next(reasons, "")
 
 
 def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
@@ -72,6 +91,7 @@ _OfOne = (
     e.SubmissionConfirmed
     | e.SubmissionRefused
     | e.SubmissionRepeated
+    | e.TaskHindered
     | e.CancelIntended
     | e.CancelSent
     | e.CollectionIntended
@@ -89,6 +109,8 @@ def _changed(was: Job, event: _OfOne) -> Job:
             return replace(was, submitting=False)
         case e.SubmissionRepeated():
             return replace(was, submission=event.submission)
+        case e.TaskHindered():
+            return replace(was, hindered={**was.hindered, event.task: event.reason})
         case e.CancelIntended():
             return replace(was, cancelling=True, unwanted=True)
         case e.CancelSent():
@@ -110,6 +132,10 @@ def _reported(was: MachineJobs, job: Job, report: JobReport) -> MachineJobs:
 
 
 def _with(was: MachineJobs, job: Job) -> MachineJobs:
+    """Trouble with what is done is over."""
+    if job.hindered.keys() - job.tasks:
+        left = {task: why for task, why in job.hindered.items() if task in job.tasks}
+        job = replace(job, hindered=left)
     jobs = {**was.jobs, job.token: job}
     if job.released and not job.cancelling:
         del jobs[job.token]

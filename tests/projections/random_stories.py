@@ -156,6 +156,7 @@ class Teller:
                 machines.MachineAdded(settings=settings),
                 machines.MachineEnabled(name="m"),
                 machines.MachineSeen(name="m", reachable=False, reason="no route"),
+                machines.TroubleSeen(name="m", reason=self.chance.choice(["full\0", ""])),
                 machines.MachineChosen(
                     simulation=id, incident=IncidentId(key), name="m", explanation="the only one"
                 ),

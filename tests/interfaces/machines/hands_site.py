@@ -55,12 +55,16 @@ class TroubledSystem(SimulatedBatchSystem):
         )
         self.troubles: dict[str, Exception] = {}
         """By the name of the method that raises it."""
+        self.blips: dict[str, list[Exception]] = {}
+        """The same, each raised once."""
         self.silent: dict[Token, JobReport | None] = {}
         """Jobs of which the witnesses say this, or (None) nothing."""
         self.asked: Counter[str] = Counter()
 
     def _meet(self, method: str) -> None:
         self.asked[method] += 1
+        if blips := self.blips.get(method):
+            raise blips.pop()
         if trouble := self.troubles.get(method):
             raise trouble
 

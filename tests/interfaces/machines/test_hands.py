@@ -1,12 +1,19 @@
 """What hands do on a machine, what they tell of it, and what they keep to themselves."""
 
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
 from events import machines as m
 from events import operations as o
+from events import simulations as s
 from events.jobs import JobReport, JobState, Witness, token_of
-from events.values import Context
-from interfaces.machines.connection import NotUnderstood, Unreachable
+from events.values import Blob, Context
+from interfaces.machines.connection import MachineError, NotUnderstood, Unreachable
 from interfaces.machines.fates import Fate
-from tests.interfaces.machines.hands_site import Site, open_site
+from managers.blobs import BlobStore, BlobStoreUnavailable
+from tests.interfaces.machines.hands_site import FIRE, Site, open_site
 
 
 async def seen(site: Site, reachable: bool) -> m.MachineSeen:
@@ -83,3 +90,99 @@ async def test_a_job_that_stays_lost_is_told_of_once() -> None:
             return (await site.of(o.JobReported, simulation))[reports:]
 
         assert (await site.until(found))[0].report.state == JobState.RUNNING
+
+
+# What hinders work.
+
+
+async def trouble(site: Site, present: bool) -> m.TroubleSeen:
+    async def found() -> list[m.TroubleSeen]:
+        last = (await site.events(m.TroubleSeen))[-1:]
+        return [one for one in last if bool(one.reason) is present]
+
+    (one,) = await site.until(found)
+    return one
+
+
+async def tries(site: Site, method: str, number: int = 5) -> None:
+    before = site.machine.asked[method]
+    async with asyncio.timeout(10):
+        while site.machine.asked[method] < before + number:
+            await asyncio.sleep(0.005)
+
+
+FULL = MachineError("cannot write: Disk quota exceeded")
+
+
+@pytest.mark.parametrize(
+    ("method", "task"),
+    [("prepare", o.JobTask.SUBMIT), ("submit", o.JobTask.SUBMIT), ("fetch", o.JobTask.COLLECT)],
+)
+async def test_what_hinders_a_job_is_told_once_and_the_job_goes_on(
+    method: str, task: o.JobTask
+) -> None:
+    async with open_site() as site:
+        site.machine.troubles[method] = FULL
+        simulation = await site.submit(outputs=("map",))
+        assert "quota exceeded" in (await trouble(site, True)).reason
+        await tries(site, method)
+        (hindered,) = await site.of(o.TaskHindered, simulation)
+        assert (hindered.task, hindered.reason) == (task, str(FULL))
+        site.machine.troubles[method] = MachineError("cannot write: No space left")
+
+        async def told() -> list[o.TaskHindered]:
+            return (await site.of(o.TaskHindered, simulation))[1:]
+
+        assert "No space left" in (await site.until(told))[0].reason
+        site.machine.troubles.clear()
+        await trouble(site, False)
+        await site.until(lambda: site.of(s.OutputsKept, simulation))
+        assert site.machine.starts[token_of(simulation)] == 1
+
+
+async def test_a_cancellation_that_is_hindered_is_told_and_goes_on() -> None:
+    async with open_site(long=Fate(run=60)) as site:
+        simulation = await site.submit(executable="long")
+        await site.reach(simulation, JobState.RUNNING)
+        site.machine.troubles["cancel"] = FULL
+        cancel = s.CancelSimulation(simulation=simulation, reason="enough")
+        await site.issue(Context.SIMULATIONS, FIRE, cancel)
+        await trouble(site, True)
+        site.machine.troubles.clear()
+        await site.reach(simulation, JobState.CANCELLED)
+        await trouble(site, False)
+
+
+async def test_a_blip_is_not_told() -> None:
+    async with open_site() as site:
+        site.machine.blips["prepare"] = [FULL, FULL]
+        simulation = await site.submit()
+        await site.reach(simulation, JobState.COMPLETED)
+        assert site.machine.asked["prepare"] == 3
+        assert await site.events(o.TaskHindered) == []
+
+
+async def test_results_wait_for_a_blob_store_that_is_full(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def full(_blobs: BlobStore, _chunks: AsyncIterator[bytes]) -> Blob:
+        raise BlobStoreUnavailable("the blob store cannot be used: No space left on device")
+
+    async with open_site() as site:
+        with monkeypatch.context() as patch:
+            patch.setattr(BlobStore, "put_stream", full)
+            simulation = await site.submit(outputs=("map",))
+            assert "No space left" in (await trouble(site, True)).reason
+        (kept,) = await site.until(lambda: site.of(s.OutputsKept, simulation))
+        assert await site.blobs.get(kept.outputs["map"]) == b"a map"
+
+
+async def test_an_input_that_is_gone_fails_the_simulation_with_its_name() -> None:
+    async with open_site() as site:
+        gone, there = Blob.of(b"never put"), await site.blobs.put(b"wind")
+        simulation = await site.submit(inputs={"fuel.tif": gone, "wind.csv": there})
+        failed = await site.reach(simulation, JobState.FAILED)
+        assert failed.witness == Witness.OURSELVES
+        assert "the input fuel.tif cannot be read" in failed.reason
+        assert gone.sha256 in failed.reason
+        assert site.machine.starts[token_of(simulation)] == 0

@@ -73,6 +73,12 @@ def test_only_changes_are_events() -> None:
     of.when(e.DisableMachine(name="m")).then()
 
 
+def test_trouble_with_our_work_is_seen_until_it_is_over() -> None:
+    full, over = (e.SeeTrouble(name="m", reason=reason) for reason in ("the quota is used up", ""))
+    of = fleet("m").when(full).then(e.TroubleSeen(name="m", reason="the quota is used up"))
+    of.when(full).then().when(over).then(e.TroubleSeen(name="m", reason="")).when(over).then()
+
+
 def test_a_machine_that_is_not_there() -> None:
     for command in (e.EnableMachine(name="x"), e.DisableMachine(name="x"), see("x")):
         fleet("m").when(command).rejected("there is no machine x")

@@ -4,9 +4,16 @@ from uuid import UUID
 
 from events import operations as e
 from events.jobs import JobId, JobReport, JobRequest, JobState, Witness, token_of
-from events.machines import EnableMachine, MachineLoad, MachineSettings, SeeMachine
+from events.machines import (
+    FLEET,
+    EnableMachine,
+    MachineLoad,
+    MachineSettings,
+    SeeMachine,
+    SeeTrouble,
+)
 from events.simulations import KeepOutputs, ReportJob
-from events.values import Blob, IncidentId
+from events.values import Blob, Context, IncidentId
 from managers.operations import (
     CancelTaken,
     Job,
@@ -16,12 +23,14 @@ from managers.operations import (
     OutputsStored,
     SubmissionAbsent,
     SubmissionAnswered,
+    SubmissionImpossible,
     SubmissionInDoubt,
     SubmissionTurnedDown,
     Task,
+    TaskFails,
     operations_manager,
 )
-from managers.runtime import Assignment, Work
+from managers.runtime import Assignment, Send, Work
 from tests.managers.scenario import Scenario, scenario
 
 ONE = UUID(int=1)
@@ -138,6 +147,39 @@ def test_hands_that_speak_of_an_older_submission_are_not_heard() -> None:
     ):
         of.when(late).then()
     queued().when(SubmissionAnswered(TOKEN, 1, JobId("18"))).then()
+
+
+def test_what_cannot_be_submitted_is_a_failure_of_ours() -> None:
+    of = submitting().when(SubmissionImpossible(TOKEN, 1, "the input is gone")).then(*REPORTED)
+    last = job(of).report
+    assert last is not None
+    assert (last.state, last.witness) == (JobState.FAILED, Witness.OURSELVES)
+    assert work(of) == ["watch"]
+
+
+# What hinders work.
+
+
+def fails(task: e.JobTask, reason: str = "the quota is used up") -> TaskFails:
+    return TaskFails(TOKEN, task, reason)
+
+
+def test_what_hinders_a_job_is_told_once_and_of_the_machine_until_it_is_done() -> None:
+    submit = e.JobTask.SUBMIT
+    of = (
+        submitting().when(fails(submit)).then(e.TaskHindered, SeeTrouble).when(fails(submit)).then()
+    )
+    of.when(fails(submit, "no space left")).then(e.TaskHindered, SeeTrouble)
+    assert "no space left" in str(of.effects)
+    of.when(SubmissionAnswered(TOKEN, 1, JobId("17")))
+    of.then(e.SubmissionConfirmed, *REPORTED, SeeTrouble)
+    assert of.effects[-1] == Send(Context.MACHINES, FLEET, SeeTrouble(name="m", reason=""))
+
+
+def test_what_no_longer_has_to_be_done_hinders_nobody() -> None:
+    queued().when(fails(e.JobTask.SUBMIT)).then().when(fails(e.JobTask.COLLECT)).then()
+    of = queued().when(CANCEL).when(fails(e.JobTask.CANCEL)).then(e.TaskHindered, SeeTrouble)
+    of.when(CancelTaken(TOKEN)).then(e.CancelSent, SeeTrouble)
 
 
 # Reports.
