@@ -98,7 +98,7 @@ class SeeTrouble(Command):
 
     type: Literal["SeeTrouble"] = "SeeTrouble"
     name: Identifier
-    reason: str
+    reason: Prose
 
 
 # Events.
@@ -132,7 +132,7 @@ class TroubleSeen(Event):
 
     type: Literal["TroubleSeen"] = "TroubleSeen"
     name: Identifier
-    reason: str
+    reason: Prose
 
 
 class MachineChosen(Event):

@@ -112,7 +112,7 @@ class TaskHindered(Event):
     type: Literal["TaskHindered"] = "TaskHindered"
     token: Token
     task: JobTask
-    reason: str
+    reason: Prose
 
 
 class JobReported(Event):

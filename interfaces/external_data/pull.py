@@ -13,6 +13,7 @@ from uuid import uuid4
 import aiohttp
 
 from events.incidents import Arrival
+from events.prose import cut
 from events.values import INLINE_BYTES, Content
 from managers.blobs import BlobStore, BlobStoreUnavailable
 from managers.endpoints import Endpoints, EndpointState, PullBroke, PullBrought
@@ -119,5 +120,5 @@ class _Pull:
 
     def _is_news(self, told: PullBrought | PullBroke) -> bool:
         if isinstance(told, PullBroke):
-            return told.reason != self._state.failing
+            return cut(told.reason) != self._state.failing
         return told.arrival is not None or self._state.failing is not None

@@ -12,6 +12,7 @@ from functools import partial
 from events.jobs import JobReport, RelativePath, Token
 from events.machines import MachineSettings
 from events.operations import JobTask
+from events.prose import cut
 from events.values import Blob
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.connection import FileMissing, MachineError
@@ -160,8 +161,8 @@ def _complaint(job: Job, task: JobTask, tell: Tell) -> Callable[[str], object]:
 
     def complain(reason: str) -> None:
         nonlocal known
-        if reason != known:
-            known = reason
-            tell(TaskFails(job.token, task, reason))
+        if cut(reason) != known:
+            known = cut(reason)
+            tell(TaskFails(job.token, task, known))
 
     return complain

@@ -76,7 +76,7 @@ class MachineWatch:
                 load = await self._load(batch)
         except MachineError as error:
             self._failures = min(self._failures + 1, _MOST_FAILURES)
-            looked = MachineLooked(reachable=False, reason=str(error))
+            looked = MachineLooked(reachable=False, reason=cut(str(error)))
         else:
             self._failures = 0
             looked = MachineLooked(reachable=True, load=load)

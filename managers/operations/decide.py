@@ -130,8 +130,9 @@ def _submitted(job: Job, input: _OfSubmission) -> Iterator[Effect]:
 
 
 def _hindered(job: Job, input: i.TaskFails) -> Iterator[Effect]:
-    if input.task in job.tasks and job.hindered.get(input.task) != input.reason:
-        yield e.TaskHindered(token=job.token, task=input.task, reason=input.reason)
+    hindered = e.TaskHindered(token=job.token, task=input.task, reason=input.reason)
+    if input.task in job.tasks and job.hindered.get(input.task) != hindered.reason:
+        yield hindered
 
 
 def _said(

@@ -9,6 +9,7 @@ from events import machines as m
 from events import operations as o
 from events import simulations as s
 from events.jobs import JobReport, JobState, Witness, token_of
+from events.prose import PROSE_CHARACTERS, cut
 from events.values import Blob, Context
 from interfaces.machines.connection import MachineError, NotUnderstood, Unreachable
 from interfaces.machines.fates import Fate
@@ -111,7 +112,7 @@ async def tries(site: Site, method: str, number: int = 5) -> None:
             await asyncio.sleep(0.005)
 
 
-FULL = MachineError("cannot write: Disk quota exceeded")
+FULL = MachineError("cannot write: Disk quota exceeded" + "!" * PROSE_CHARACTERS)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ async def test_what_hinders_a_job_is_told_once_and_the_job_goes_on(
         assert "quota exceeded" in (await trouble(site, True)).reason
         await tries(site, method)
         (hindered,) = await site.of(o.TaskHindered, simulation)
-        assert (hindered.task, hindered.reason) == (task, str(FULL))
+        assert (hindered.task, hindered.reason) == (task, cut(str(FULL)))
         site.machine.troubles[method] = MachineError("cannot write: No space left")
 
         async def told() -> list[o.TaskHindered]:
