@@ -8,6 +8,7 @@ import structlog
 
 from bus import Log, LogError
 from events.envelope import events_topic
+from managers.runtime.groups import end_if_cancelled, first
 from projections import builds, positions
 from projections.batches import Decoder, Tails, take_in
 from projections.builds import NewerVersion, Rebuilt
@@ -51,7 +52,7 @@ class Runner:
         """Fold again and again, whatever happens."""
         wait, clock = 0.1, asyncio.get_running_loop().time
         while True:
-            _stop_if_cancelled()
+            end_if_cancelled()
             began = clock()
             try:
                 await self._fold(projection)
@@ -72,7 +73,7 @@ class Runner:
             "projection stopped for a while",
             name=projection.name,
             reason=reason,
-            exc_info=defect and _first(defect),
+            exc_info=defect and first(defect),
         )
 
     async def _fold(self, projection: Projection) -> NoReturn:
@@ -130,21 +131,7 @@ class Runner:
         return not marks
 
 
-def _stop_if_cancelled() -> None:
-    """Before Python 3.13 a task group that fails forgets that it was cancelled meanwhile."""
-    task = asyncio.current_task()
-    if task and task.cancelling():
-        raise asyncio.CancelledError
-
-
-def _first(error: BaseException) -> BaseException:
-    """The first of the errors that a task group gathered."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
 def _reason(errors: BaseException) -> str:
     """The sentence of the first of the errors."""
-    first = _first(errors)
-    return f"{type(first).__name__}: {first}"
+    error = first(errors)
+    return f"{type(error).__name__}: {error}"

@@ -15,6 +15,7 @@ from managers.incidents import FailRun, FinishRun, Run
 from managers.incidents import Incident as IncidentRecord
 from managers.incidents.inputs import RejectedArrival
 from managers.runtime import crash_point
+from managers.runtime.groups import leaves
 from workflows.arrivals import Arrival
 from workflows.conversation import Conversation
 from workflows.errors import CodeChanged, Reject, SimulationFailed
@@ -39,7 +40,7 @@ async def execute(
     except (Exception, asyncio.CancelledError, SystemExit) as error:
         if talk.ended:
             raise
-        refusal = next((leaf for leaf in _leaves(error) if isinstance(leaf, Reject)), None)
+        refusal = next((leaf for leaf in leaves(error) if isinstance(leaf, Reject)), None)
         return _rejected(run, str(refusal)) if refusal else failure(run, error)
 
 
@@ -52,13 +53,13 @@ def _rejected(run: Run, reason: str) -> FinishRun:
 
 def failure(run: Run, error: BaseException) -> FailRun:
     """What an exception means for the run."""
-    leaves = list(_leaves(error))
-    forget = {call for leaf in leaves if isinstance(leaf, SimulationFailed) for call in leaf.calls}
-    final = any(isinstance(leaf, CodeChanged | StageGone | ValidationError) for leaf in leaves)
+    errors = list(leaves(error))
+    forget = {call for leaf in errors if isinstance(leaf, SimulationFailed) for call in leaf.calls}
+    final = any(isinstance(leaf, CodeChanged | StageGone | ValidationError) for leaf in errors)
     return FailRun(
         run.id,
         run.attempt,
-        "; ".join(map(_sentence, leaves)),
+        "; ".join(map(_sentence, errors)),
         "".join(traceback.format_exception(error)),
         tuple(sorted(forget)),
         final,
@@ -68,12 +69,6 @@ def failure(run: Run, error: BaseException) -> FailRun:
 def _sentence(error: BaseException) -> str:
     said = describe(error) if isinstance(error, ValidationError) else str(error)
     return f"{type(error).__name__}: {said}".rstrip(": ")
-
-
-def _leaves(error: BaseException) -> list[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        return [leaf for part in error.exceptions for leaf in _leaves(part)]
-    return [error]
 
 
 def _find(

@@ -14,6 +14,7 @@ from deploy.embedded import EmbeddedServerError
 from deploy.workflows import BrokenWorkflow
 from events.prose import describe
 from managers.blobs import BlobStoreError
+from managers.runtime.groups import first
 from projections import UnknownProjection
 from projections.builds import NewerVersion
 
@@ -36,7 +37,7 @@ class Complaint(typer.TyperException):
 
 def complain(error: BaseException) -> int:
     """Print an error as one red line; the exit code it deserves."""
-    error = _first(error)
+    error = first(error)
     sentence, code = _understood(error)
     if sentence is None:
         sentence = f"This is a defect: {type(error).__name__}: {error} ({_SHOW_WHERE})."
@@ -78,9 +79,3 @@ def _of_typer(error: typer.TyperException) -> str:
     ctx = getattr(error, "ctx", None)
     hint = f" See: {ctx.command_path} --help" if ctx else ""
     return f"{error.format_message()}{hint}"
-
-
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -9,6 +9,7 @@ from bus import LogReplaced
 from events.envelope import events_topic
 from events.values import Context
 from managers.runtime.folding import PartitionBroken
+from managers.runtime.groups import end_if_cancelled, first
 from managers.runtime.manager import Manager
 from managers.runtime.owner import Owner
 from managers.runtime.surroundings import Surroundings
@@ -73,7 +74,7 @@ class Service(Generic[S, W]):
             try:
                 await Owner(self._manager, partition, self._around).run()
             except Exception as error:
-                cause = _first(error)
+                cause = first(error)
                 if isinstance(cause, _HOPELESS):
                     self.broken[partition] = str(cause)
                     _log.critical("partition stopped", partition=partition, exc_info=cause)
@@ -84,20 +85,6 @@ class Service(Generic[S, W]):
                     partition=partition,
                     reason=f"{type(cause).__name__}: {cause}",
                 )
-            _end_if_cancelled()
+            end_if_cancelled()
             wait = shortest if self._around.wall() - started > longest else min(2 * wait, longest)
             await asyncio.sleep(wait * self._around.chance.uniform(0.5, 1.0))
-
-
-def _end_if_cancelled() -> None:
-    """Before Python 3.13 a task group that fails while it is cancelled forgets the latter."""
-    task = asyncio.current_task()
-    if task and task.cancelling():
-        raise asyncio.CancelledError
-
-
-def _first(error: Exception) -> Exception:
-    """The first of the errors that a task group gathered."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error
