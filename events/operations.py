@@ -72,6 +72,8 @@ class SubmissionIntended(Event):
     simulation: UUID
     request: JobRequest
     inputs: dict[RelativePath, Blob]
+    correlation: UUID | None = None
+    """Of all that follows from it; None where it was not noted yet."""
 
 
 class SubmissionConfirmed(Event):

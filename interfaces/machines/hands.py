@@ -25,7 +25,7 @@ from managers.operations import (
     CancelTaken,
     Collect,
     Job,
-    JobsSeen,
+    JobSeen,
     MachineJobs,
     OutputsStored,
     SubmissionAbsent,
@@ -112,7 +112,7 @@ class MachineHands:
                 until = min(until or math.inf, clock() + doubt.wait)
             over = clock() >= until
             if report := await machine.persist(look, complain):
-                tell(JobsSeen([report]))
+                tell(JobSeen(report))
                 return
             if over:  # an empty answer is proof of absence only now
                 tell(SubmissionAbsent(token, submission))

@@ -10,7 +10,7 @@ from interfaces.machines.connection import MachineError, Unreachable
 from interfaces.machines.machine import Machine
 from managers.operations import (
     Job,
-    JobsSeen,
+    JobSeen,
     MachineJobs,
     MachineLooked,
     Task,
@@ -70,8 +70,8 @@ class MachineWatch:
         load, ask = self._jobs.load, self._ask_now()
         try:
             batch = await self._machine.batch()
-            if reports := await self._observe(batch, ask):
-                await self._tell(JobsSeen(reports))
+            reports = await self._observe(batch, ask)
+            await asyncio.gather(*(self._tell(JobSeen(report)) for report in reports))
             if ask:
                 load = await self._load(batch)
         except MachineError as error:

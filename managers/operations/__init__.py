@@ -6,7 +6,7 @@ Announce, act, conclude: the acting is done by hands in `interfaces.machines`.
 from managers.operations.decide import gone_without_a_word, is_news
 from managers.operations.inputs import (
     CancelTaken,
-    JobsSeen,
+    JobSeen,
     MachineLooked,
     OutputsStored,
     SubmissionAbsent,
@@ -25,7 +25,7 @@ __all__ = [
     "CancelTaken",
     "Collect",
     "Job",
-    "JobsSeen",
+    "JobSeen",
     "MachineJobs",
     "MachineLooked",
     "OutputsStored",

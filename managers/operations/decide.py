@@ -15,7 +15,7 @@ from managers.runtime.manager import Input
 
 def decide(was: MachineJobs | None, input: Input, given: Given) -> Decided[MachineJobs]:
     """The effects of one command, or of what was seen, on one machine's jobs."""
-    effects = list(_decide(was or MachineJobs(), input))
+    effects = list(_decide(was or MachineJobs(), input, given))
     after = was
     for effect in effects:
         if isinstance(effect, Event):
@@ -27,7 +27,7 @@ def decide(was: MachineJobs | None, input: Input, given: Given) -> Decided[Machi
     return Decided(effects, after)
 
 
-def _decide(was: MachineJobs, input: Input) -> Iterable[Effect]:
+def _decide(was: MachineJobs, input: Input, given: Given) -> Iterable[Effect]:
     match input:
         case e.ConfigureMachine():
             same = was.settings == input.settings
@@ -35,9 +35,7 @@ def _decide(was: MachineJobs, input: Input) -> Iterable[Effect]:
         case i.MachineLooked():
             return _looked(was, input)
         case e.SubmitJob():
-            return _submit(was, input)
-        case i.JobsSeen():
-            return _seen(was, input)
+            return _submit(was, input, given)
     return _of_one(was, input)
 
 
@@ -59,6 +57,8 @@ def _of_one(was: MachineJobs, input: Input) -> Iterable[Effect]:
         ):
             current = job.submitting and job.submission == input.submission
             return _submitted(job, input) if current else []
+        case i.JobSeen(report=report):
+            return _report(job, report) if is_news(job, report) else []
         case i.TaskFails():
             return _hindered(job, input)
         case e.CancelJob():
@@ -89,13 +89,14 @@ def _looked(was: MachineJobs, input: i.MachineLooked) -> Iterator[Effect]:
     yield Send(Context.MACHINES, FLEET, see)
 
 
-def _submit(was: MachineJobs, wanted: e.SubmitJob) -> Iterator[Effect]:
+def _submit(was: MachineJobs, wanted: e.SubmitJob, given: Given) -> Iterator[Effect]:
     if wanted.request.token not in was.jobs:
         yield e.SubmissionIntended(
             incident=wanted.incident,
             simulation=wanted.simulation,
             request=wanted.request,
             inputs=wanted.inputs,
+            correlation=given.correlation,
         )
 
 
@@ -145,13 +146,6 @@ def _over(job: Job) -> bool:
     """Whether a wish for its end was taken, or comes too late."""
     last = job.report
     return job.unwanted or (last is not None and last.state.ended and last.state != JobState.LOST)
-
-
-def _seen(was: MachineJobs, input: i.JobsSeen) -> Iterator[Effect]:
-    for report in input.reports:
-        job = was.jobs.get(report.token)
-        if job is not None and is_news(job, report):
-            yield from _report(job, report)
 
 
 def is_news(job: Job, report: JobReport) -> bool:

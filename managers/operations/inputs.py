@@ -63,10 +63,14 @@ class TaskFails:
 
 
 @dataclass(frozen=True, slots=True)
-class JobsSeen:
-    """What witnesses say of jobs; repetitions change nothing."""
+class JobSeen:
+    """What a witness says of a job; repetitions change nothing."""
 
-    reports: Sequence[JobReport]
+    report: JobReport
+
+    @property
+    def token(self) -> Token:
+        return self.report.token
 
 
 @dataclass(frozen=True, slots=True)

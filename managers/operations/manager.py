@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
+from events.jobs import Token
 from events.values import Context
 from managers.operations.decide import decide
 from managers.operations.state import MachineJobs, evolve
 from managers.operations.tasks import Task, under_way
-from managers.runtime import Assignment, Manager, Work, nothing_due, nothing_to_resume
+from managers.runtime import Assignment, Chain, Manager, Work, nothing_due, nothing_to_resume
+from managers.runtime.manager import Input
 
 Hands = Callable[[Assignment[MachineJobs, Task]], Work[Task]]
 
@@ -24,4 +26,11 @@ def operations_manager(hands: Hands) -> Manager[MachineJobs, Task]:
         due=nothing_due,
         resume=nothing_to_resume,
         begin=hands,
+        chain=_chain,
     )
+
+
+def _chain(machine: MachineJobs | None, input: Input) -> Chain | None:
+    """What is told of a job belongs to who wanted it."""
+    job = machine and machine.jobs.get(getattr(input, "token", Token("")))
+    return Chain(job.incident, job.correlation) if job else None

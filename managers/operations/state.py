@@ -8,17 +8,18 @@ from events import operations as e
 from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
 from events.machines import MachineLoad, MachineSettings
 from events.operations import JobTask
-from events.values import Blob, Event
+from events.values import Blob, Event, IncidentId
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One job, from the intent to submit it until nobody asks about it any more."""
 
-    incident: str
+    incident: IncidentId
     simulation: UUID
     request: JobRequest
     inputs: Mapping[RelativePath, Blob]
+    correlation: UUID | None = None
     submission: int = 1
     """How often it went out; each has a number of its own on the machine."""
     job_id: JobId | None = None
@@ -76,8 +77,8 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
         case e.MachineAnswered():
             return replace(was, reachable=event.reachable, reason=event.reason, load=event.load)
         case e.SubmissionIntended():
-            job = Job(event.incident, event.simulation, event.request, event.inputs)
-            return _with(was, job)
+            made = (event.incident, event.simulation, event.request, event.inputs)
+            return _with(was, Job(*made, event.correlation))
         case e.JobReported():
             return _reported(was, was.jobs[event.report.token], event.report)
         case e.SubmissionDoubted():

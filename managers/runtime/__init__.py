@@ -4,6 +4,7 @@ from managers.runtime.crashpoints import crash_point
 from managers.runtime.folding import PartitionBroken
 from managers.runtime.manager import (
     Assignment,
+    Chain,
     Decided,
     Effect,
     Given,
@@ -24,6 +25,7 @@ from managers.runtime.work import TaskWork
 
 __all__ = [
     "Assignment",
+    "Chain",
     "Decided",
     "Effect",
     "Given",

@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 from uuid import UUID, uuid5
 
 from events.envelope import Rejection
-from events.values import Command, Context, Event
+from events.values import Command, Context, Event, IncidentId
 
 S = TypeVar("S")
 W = TypeVar("W")
@@ -35,6 +35,8 @@ class Given:
     """Seconds since the epoch."""
     actor: str
     cause: str
+    correlation: UUID
+    """The id of the first command of the chain."""
     process: str = ""
     """Where it is decided: a name that no other process ever has."""
 
@@ -61,6 +63,15 @@ class Decided(Generic[S]):
 
     effects: Sequence[Effect]
     state: S | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """What a piece of work belongs to: an incident, and the command that began it all."""
+
+    incident: IncidentId
+    correlation: UUID | None
+    """None: it was not noted when the work began."""
 
 
 Tell = Callable[[Input], "asyncio.Future[Rejection | None]"]
@@ -91,6 +102,11 @@ class Assignment(Generic[S, W]):
     tell: Tell
 
 
+def no_chain(_state: object, _input: Input) -> Chain | None:
+    """For managers whose key is the incident, and those whose work belongs to none."""
+    return None
+
+
 @dataclass(frozen=True)
 class Manager(Generic[S, W]):
     """A context's core and hands; `S` is the state of one key, `W` an item of its work."""
@@ -113,6 +129,8 @@ class Manager(Generic[S, W]):
     begin: Callable[[Assignment[S, W]], Work[W]] | None = None
     clock: Input = None
     """The input that says: something is due."""
+    chain: Callable[[S | None, Input], Chain | None] = no_chain
+    """What that belongs to which the manager's own hands tell."""
 
 
 def nothing_under_way(_state: object) -> Mapping[str, object]:

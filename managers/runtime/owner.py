@@ -178,7 +178,9 @@ class Owner(Generic[S, W]):
         if isinstance(item.input, NothingForUs):
             return self._commit(item), state
         around = self._around
-        given = Given(item.id, around.wall(), item.actor, item.cause, around.process)
+        given = Given(
+            item.id, around.wall(), item.actor, item.cause, item.correlation, around.process
+        )
         events: list[Event] = []
         messages: list[Message] = []
         decided = self._manager.decide(state, item.input, given)
@@ -239,7 +241,9 @@ class Owner(Generic[S, W]):
     def _own(self, key: str, input: Input, reply: Reply | None = None) -> Item:
         id = self._around.new_id()
         cause = f"{self._manager.context}.work"
-        return Item(key, input, id, cause, id, "system", reply=reply)
+        chain = self._manager.chain(self._state.keys.get(key), input)
+        incident, correlation = (chain.incident, chain.correlation) if chain else (None, None)
+        return Item(key, input, id, cause, correlation or id, "system", incident, reply=reply)
 
     def _look_at_clock(self, key: str) -> None:
         self._inbox.put(self._own(key, self._manager.clock))

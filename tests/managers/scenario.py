@@ -79,7 +79,7 @@ class Scenario(Generic[S]):
         return self
 
     def _decided(self, input: Input) -> tuple[list[Effect], S | None]:
-        given = Given(self.id, self.now, "somebody", "a test", self.process)
+        given = Given(self.id, self.now, "somebody", "a test", self.id, self.process)
         decided = self.manager.decide(self.state, input, given)
         if not isinstance(decided, Decided):
             effects = list(decided)

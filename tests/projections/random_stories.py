@@ -167,9 +167,8 @@ class Teller:
 
     async def aside(self, key: str) -> None:
         await self._of_incident(key, incidents.Noted(note=Note(text="look")))
-        await self.story.commit(
-            Context.OPERATIONS, "m", operations.SubmissionDoubted(token=Token("t"), reason="?")
-        )
+        doubted = operations.SubmissionDoubted(token=Token("t"), reason="?")
+        await self.story.commit(Context.OPERATIONS, "m", doubted, incident=key)
         added = users.UserAdded(user=self.story.id(), login="0" * 64, administrator=False)
         await self.story.commit(Context.USERS, users.EVERYONE, added)
 

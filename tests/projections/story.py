@@ -55,10 +55,15 @@ class Story:
         cause: str = "test",
         command: int | None = None,
         refused: str | None = None,
+        incident: str | None = None,
     ) -> Place:
-        """Append a commit; `command` is its place in the commands topic, if it has one."""
+        """Append a commit; `command` is its place in the commands topic, if it has one.
+
+        `incident` is the one that it belongs to where that is not its key.
+        """
         partition = partition_of(key, self.partitions)
-        record = self.record(context, key, events, id or self.id(), actor, cause, command, refused)
+        what = (context, key, events, id or self.id(), actor, cause, command, refused, incident)
+        record = self.record(*what)
         writer = self.writers.get((context, partition)) or await self.take_over(context, partition)
         position = await writer.append([record])
         return Place(
@@ -68,14 +73,16 @@ class Story:
     def record(
         self, context: Context, key: str, events: tuple[Event, ...], id: UUID, actor: str,
         cause: str = "test", command: int | None = None, refused: str | None = None,
+        incident: str | None = None,
     ) -> Record:  # fmt: skip
+        belongs = key if context.keyed_by_incident else incident
         self.now += 1
         return encode(
             Commit(
                 id=id,
                 time=self.clock.now(),
                 key=key,
-                incident=IncidentId(key) if context.keyed_by_incident else None,
+                incident=belongs and IncidentId(belongs),
                 cause=cause,
                 correlation=id,
                 actor=actor,

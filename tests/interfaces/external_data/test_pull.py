@@ -194,7 +194,8 @@ class Owner:
 
     def tell(self, input: Input) -> asyncio.Future[Rejection | None]:
         self.told.append(input)
-        given = Given(UUID(int=len(self.told)), 1000.0, "system", "endpoints.work")
+        id = UUID(int=len(self.told))
+        given = Given(id, 1000.0, "system", "endpoints.work", id)
         effects = self.manager.decide(self.state, input, given)
         assert not isinstance(effects, Decided)
         for effect in effects:

@@ -138,9 +138,13 @@ class Site:
     async def submit(self, executable: str = "true", **more: Any) -> UUID:
         """Create a simulation and submit it."""
         simulation = await self.create(executable, **more)
-        submit = s.SubmitSimulation(simulation=simulation)
-        await self.issue(Context.SIMULATIONS, FIRE, submit)
+        await self.submit_created(simulation)
         return simulation
+
+    async def submit_created(self, simulation: UUID) -> UUID:
+        """Submit a simulation; the id of the chain that follows from it."""
+        submit = s.SubmitSimulation(simulation=simulation)
+        return await self.issue(Context.SIMULATIONS, FIRE, submit)
 
     async def reach(self, simulation: UUID, state: JobState) -> s.SimulationStateChanged:
         """Wait until a simulation reaches a state."""
@@ -179,13 +183,14 @@ class Site:
 
     async def of(self, type: type[E], simulation: UUID) -> list[E]:
         """Those of them that are about a simulation or its job."""
-        names = {simulation, token_of(simulation)}
-        return [event for event in await self.events(type) if _subject(event) in names]
+        return [event for event in await self.events(type) if is_about(event, simulation)]
 
 
-def _subject(event: Event) -> object:
-    report = getattr(event, "report", None)
-    return getattr(report or event, "token", getattr(event, "simulation", None))
+def is_about(event: Event, simulation: UUID) -> bool:
+    """Whether an event says something of a simulation or its job."""
+    says = getattr(event, "report", event)
+    subjects = (getattr(says, "token", None), getattr(event, "simulation", None))
+    return simulation in subjects or token_of(simulation) in subjects
 
 
 @asynccontextmanager

@@ -10,11 +10,11 @@ from events import operations as o
 from events import simulations as s
 from events.jobs import JobReport, JobState, Witness, token_of
 from events.prose import PROSE_CHARACTERS, cut
-from events.values import Blob, Context
+from events.values import Blob, Context, Event
 from interfaces.machines.connection import MachineError, NotUnderstood, Unreachable
 from interfaces.machines.fates import Fate
 from managers.blobs import BlobStore, BlobStoreUnavailable
-from tests.interfaces.machines.hands_site import FIRE, Site, open_site
+from tests.interfaces.machines.hands_site import FIRE, Site, is_about, open_site
 
 
 async def seen(site: Site, reachable: bool) -> m.MachineSeen:
@@ -187,3 +187,39 @@ async def test_an_input_that_is_gone_fails_the_simulation_with_its_name() -> Non
         assert "the input fuel.tif cannot be read" in failed.reason
         assert gone.sha256 in failed.reason
         assert site.machine.starts[token_of(simulation)] == 0
+
+
+# Where it belongs.
+
+
+async def test_all_that_is_told_of_a_job_belongs_to_its_incident_and_its_chain() -> None:
+    async with open_site(doubted=Fate(run=0.05, answer_lost=True)) as site:
+        simulation = await site.create("doubted", outputs=("map",))
+        site.machine.troubles["prepare"] = site.machine.troubles["fetch"] = FULL
+        chain = await site.submit_created(simulation)
+        await trouble(site, True)
+        del site.machine.troubles["prepare"]
+        await site.reach(simulation, JobState.COMPLETED)
+        del site.machine.troubles["fetch"]
+        await site.until(lambda: site.of(o.JobReleased, simulation))
+        commits = await site.commits(Context.OPERATIONS)
+        about = [c for c in commits if any(is_about(event, simulation) for event in c.events)]
+        assert {type(event) for commit in about for event in commit.events} == {
+            o.SubmissionIntended,
+            o.TaskHindered,
+            o.SubmissionDoubted,
+            o.JobReported,
+            o.CollectionIntended,
+            o.OutputsCollected,
+            o.JobReleased,
+        }
+        assert {(commit.incident, commit.correlation) for commit in about} == {(FIRE, chain)}
+        reached = await site.commits(Context.SIMULATIONS)
+        assert {c.correlation for c in reached if any(_ends(event) for event in c.events)} == {
+            chain
+        }
+        assert {c.incident for c in commits if c not in about} == {None}
+
+
+def _ends(event: Event) -> bool:
+    return isinstance(event, s.OutputsKept | s.SimulationStateChanged)

@@ -17,7 +17,7 @@ from events.values import Blob, Context, IncidentId
 from managers.operations import (
     CancelTaken,
     Job,
-    JobsSeen,
+    JobSeen,
     MachineJobs,
     MachineLooked,
     OutputsStored,
@@ -67,9 +67,9 @@ def queued() -> Scenario[MachineJobs]:
     return submitting().when(SubmissionAnswered(TOKEN, 1, JobId("17")))
 
 
-def seen(state: JobState, attempt: int = 1) -> JobsSeen:
+def seen(state: JobState, attempt: int = 1) -> JobSeen:
     report = JobReport(token=TOKEN, state=state, witness=Witness.STATUS_FILE, attempt=attempt)
-    return JobsSeen([report])
+    return JobSeen(report)
 
 
 def work(of: Scenario[MachineJobs]) -> list[str]:
@@ -194,7 +194,7 @@ def test_news_is_told_repetitions_are_not() -> None:
 def test_what_stays_lost_is_no_news() -> None:
     gone = JobReport(token=TOKEN, state=JobState.ENDING, witness=Witness.QUEUE)
     of = queued().when(seen(JobState.LOST)).when(seen(JobState.LOST)).then()
-    of.when(JobsSeen([gone])).then()
+    of.when(JobSeen(gone)).then()
 
 
 def test_what_is_lost_may_be_found() -> None:
