@@ -1,20 +1,27 @@
-"""The parts of a running system, each with what it needs of the others handed in."""
+"""The parts of a system, each with what it needs of the others handed in.
+
+A process runs some of them; together, in whatever processes, they are the system.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 import aiohttp
 from aiohttp import web
 
+from bus import LogError
 from deploy.secrets import token_key
 from deploy.storage import Storage
 from deploy.workflows import installed_workflows
 from events.machines import MachineSettings
+from events.values import Context
 from interfaces.external_data.pull import PullHands
 from interfaces.external_data.push import PushSettings, add_push
-from interfaces.gateway import Edge, GatewaySettings, Part, Verifier, gateway
+from interfaces.gateway import Edge, GatewaySettings, PartHealth, Verifier, gateway
 from interfaces.machines.hands import MachineHands
 from interfaces.machines.machine import Manners
 from interfaces.machines.registry import connect
@@ -23,13 +30,41 @@ from managers.runtime import Service, Surroundings
 from projections import PROJECTIONS, Reader, Runner, open_reader
 from workflows.host import StageHost
 
+
+class Part(StrEnum):
+    """What `vestec run` runs."""
+
+    WORKFLOW_MANAGER = "workflow-manager"
+    SIMULATION_MANAGER = "simulation-manager"
+    DATA_MANAGER = "data-manager"
+    MACHINE_STATUS_MANAGER = "machine-status-manager"
+    MACHINE_INTERFACE = "machine-interface"
+    EXTERNAL_DATA = "external-data"
+    GATEWAY = "gateway"
+    PROJECTIONS = "projections"
+
+
+Parts = frozenset[Part]
+ALL = frozenset(Part)
+
+_CONTEXTS = {
+    Part.WORKFLOW_MANAGER: Context.INCIDENTS,
+    Part.SIMULATION_MANAGER: Context.SIMULATIONS,
+    Part.DATA_MANAGER: Context.DATASETS,
+    Part.MACHINE_STATUS_MANAGER: Context.MACHINES,
+    Part.MACHINE_INTERFACE: Context.OPERATIONS,
+    Part.EXTERNAL_DATA: Context.ENDPOINTS,
+    Part.GATEWAY: Context.USERS,
+}
+"""Whose manager each part runs."""
+
 Services = list[Service[Any, Any]]
 
 
 @asynccontextmanager
-async def managers(storage: Storage, around: Surroundings) -> AsyncIterator[Services]:
-    """All managers with their hands, not running yet."""
-    settings = storage.settings
+async def managers(parts: Parts, storage: Storage, around: Surroundings) -> AsyncIterator[Services]:
+    """The managers of these parts with their hands, not running yet."""
+    settings, contexts = storage.settings, {_CONTEXTS.get(part) for part in parts}
     workflows = installed_workflows(settings.workflows)
     async with AsyncExitStack() as stack:
         host = StageHost.threaded(workflows, storage.blobs)
@@ -47,7 +82,7 @@ async def managers(storage: Storage, around: Surroundings) -> AsyncIterator[Serv
             on_machines.begin,
             pull.begin,
         )
-        yield [Service(manager, around) for manager in made]
+        yield [Service(manager, around) for manager in made if manager.context in contexts]
 
 
 def _manners(look: float, ask: float) -> Callable[[MachineSettings], Manners]:
@@ -56,11 +91,18 @@ def _manners(look: float, ask: float) -> Callable[[MachineSettings], Manners]:
     return lambda machine: here if machine.connection == "local" else Manners(look, ask)
 
 
+def projection_runner(parts: Parts, storage: Storage) -> Runner | None:
+    """All projections, not running yet."""
+    if Part.PROJECTIONS not in parts:
+        return None
+    return Runner(storage.log, storage.pool, PROJECTIONS)
+
+
 @asynccontextmanager
 async def web_edge(
-    storage: Storage, around: Surroundings, services: Services, runner: Runner
+    parts: Parts, storage: Storage, around: Surroundings, services: Services, runner: Runner | None
 ) -> AsyncIterator[str]:
-    """The gateway and the push side of the EDI, serving; the URL they are reached at."""
+    """What these parts serve by HTTP, each its health at least; the URL it is reached at."""
     settings = storage.settings
     async with open_reader(Reader(storage.pool)) as reader:
         edge = Edge(
@@ -72,11 +114,12 @@ async def web_edge(
             blobs=storage.blobs,
             token_key=token_key(settings),
             settings=GatewaySettings(token_lifetime=settings.token_hours * 3600),
-            parts=lambda: _parts(services, runner),
+            parts=lambda: _health(services, runner),
         )
         verifier = Verifier()
-        app = gateway(edge, verifier)
-        add_push(app, edge, PushSettings(max_bytes=settings.push_limit), verifier)
+        app = gateway(edge, verifier, api=Part.GATEWAY in parts)
+        if Part.EXTERNAL_DATA in parts:
+            add_push(app, edge, PushSettings(max_bytes=settings.push_limit), verifier)
         serving = web.AppRunner(app, access_log=None)
         await serving.setup()
         try:
@@ -87,20 +130,28 @@ async def web_edge(
             await serving.cleanup()
 
 
-def projection_runner(storage: Storage) -> Runner:
-    """All projections, not running yet."""
-    return Runner(storage.log, storage.pool, PROJECTIONS)
+async def _health(services: Services, runner: Runner | None) -> Mapping[str, PartHealth]:
+    parts = {str(service.context): await _health_of(service) for service in services}
+    if runner is not None:
+        parts["projections"] = PartHealth(broken=dict(runner.broken))
+    return parts
 
 
-def _parts(services: Services, runner: Runner) -> Mapping[str, Part]:
-    parts = {
-        str(service.context): Part(
-            owns=[str(partition) for partition in sorted(service.owned)],
-            broken={str(partition): reason for partition, reason in service.broken.items()},
-        )
-        for service in services
-    }
-    return {**parts, "projections": Part(broken=dict(runner.broken))}
+async def _health_of(service: Service[Any, Any]) -> PartHealth:
+    since = service.since
+    return PartHealth(
+        owns=[str(partition) for partition in sorted(service.owned)],
+        since=None if since is None else datetime.fromtimestamp(since, UTC),
+        behind=await _behind(service),
+        broken={str(partition): reason for partition, reason in service.broken.items()},
+    )
+
+
+async def _behind(service: Service[Any, Any]) -> int | None:
+    try:
+        return await service.behind()
+    except LogError:
+        return None
 
 
 def _url(serving: web.AppRunner) -> str:

@@ -1,4 +1,4 @@
-"""A whole system in one process: storage, managers, projections and the web edge."""
+"""What runs in one process: a whole system, or some of its parts."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import structlog
 
 from deploy.embedded import FolderLock
-from deploy.parts import managers, projection_runner, web_edge
+from deploy.parts import ALL, Parts, managers, projection_runner, web_edge
 from deploy.settings import Settings
 from deploy.storage import Storage, open_storage
 from managers.blobs import BlobStore, BlobStoreError
@@ -33,18 +33,25 @@ async def running_system(settings: Settings) -> AsyncIterator[System]:
     breaks beyond repair, the body is cancelled and the error raised.
     """
     with FolderLock.acquire(settings.data) as lock:
-        async with open_storage(settings) as storage:
-            await _tidy(storage.blobs)
-            around = storage.surroundings()
-            runner = projection_runner(storage)
-            async with managers(storage, around) as services, asyncio.TaskGroup() as group:
-                running = [*(service.run() for service in services), runner.run()]
-                tasks = [group.create_task(part) for part in running]
-                async with web_edge(storage, around, services, runner) as url:
-                    lock.announce(url)
-                    yield System(url, storage)
-                for task in tasks:
-                    task.cancel()
+        async with running_parts(ALL, settings) as system:
+            lock.announce(system.url)
+            yield system
+
+
+@asynccontextmanager
+async def running_parts(parts: Parts, settings: Settings) -> AsyncIterator[System]:
+    """The same for some of the parts, beside others in other processes."""
+    async with open_storage(settings) as storage:
+        await _tidy(storage.blobs)
+        around = storage.surroundings()
+        runner = projection_runner(parts, storage)
+        async with managers(parts, storage, around) as services, asyncio.TaskGroup() as group:
+            running = [service.run() for service in services] + ([runner.run()] if runner else [])
+            tasks = [group.create_task(part) for part in running]
+            async with web_edge(parts, storage, around, services, runner) as url:
+                yield System(url, storage)
+            for task in tasks:
+                task.cancel()
 
 
 async def _tidy(blobs: BlobStore) -> None:

@@ -15,6 +15,7 @@ from interfaces.cli.options import share
 
 COMMANDS = {
     "up": "Run the system in this folder until Ctrl-C.",
+    "run": "Run some parts of a system, beside others elsewhere.",
     "demo": "See the system at work on a real fire.",
     "incidents": "Disasters: create, steer and watch them.",
     "simulations": "Jobs on machines: look at them, cancel them.",

@@ -10,21 +10,24 @@ from interfaces.gateway.live import STREAMS, end_streams
 from interfaces.gateway.openapi import describe
 from interfaces.gateway.passwords import Verifier
 from interfaces.gateway.problems import Handler, problems
-from interfaces.gateway.routes import routes
+from interfaces.gateway.routes import api_routes, operator_routes
 from interfaces.gateway.surroundings import EDGE, Edge
 
 
-def gateway(edge: Edge, verifier: Verifier | None = None) -> web.Application:
+def gateway(edge: Edge, verifier: Verifier | None = None, *, api: bool = True) -> web.Application:
     """The web edge; other edges may add their routes before it is served.
 
-    They share its errors, its metrics and (given to both) its `verifier` of secrets.
+    They share its errors, its metrics and (given to both) its `verifier` of secrets. Without `api`
+    it answers to operators only.
     """
     metrics = Metrics()
     app = web.Application(middlewares=[metrics.measure, problems])
     app[EDGE] = edge
     app[STREAMS] = set()
     app.on_shutdown.append(end_streams)
-    table = routes(Doorkeeper(edge, verifier or Verifier()), metrics)
+    table = operator_routes(metrics)
+    if api:
+        table = [*api_routes(Doorkeeper(edge, verifier or Verifier())), *table]
     for route in table:
         handler = route.handler if route.anonymous else authenticated(route.handler)
         app.router.add_route(route.method, route.path, handler)

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from interfaces.gateway.exchange import answer
 from interfaces.gateway.problems import Handler
-from interfaces.gateway.surroundings import Edge, Part, edge_of
+from interfaces.gateway.surroundings import Edge, PartHealth, edge_of
 from projections import PartitionStatus, status
 
 
@@ -25,14 +25,14 @@ class Health(BaseModel):
     """`degraded`: something makes no progress; reads and other parts go on."""
 
     status: str
-    parts: dict[str, Part]
+    parts: dict[str, PartHealth]
     projections: dict[str, ProjectionHealth]
 
 
 async def health(request: web.Request) -> web.StreamResponse:
     """What runs here and how it is."""
     edge = edge_of(request)
-    parts = dict(edge.parts())
+    parts = dict(await edge.parts())
     broken = any(part.broken for part in parts.values())
     return answer(
         Health(

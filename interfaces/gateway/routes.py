@@ -43,8 +43,16 @@ class Route:
         return (self.handler.__doc__ or "").strip().splitlines()[0]
 
 
-def routes(doorkeeper: Doorkeeper, metrics: Metrics) -> list[Route]:
-    """All operations."""
+def operator_routes(metrics: Metrics) -> list[Route]:
+    """What every process of a system answers, whichever parts it runs."""
+    return [
+        Route("GET", "/health", health, Health, anonymous=True),
+        Route("GET", "/metrics", metrics.show, "text/plain", anonymous=True),
+    ]
+
+
+def api_routes(doorkeeper: Doorkeeper) -> list[Route]:
+    """The operations of the API."""
     i, r, one = incidents, results, "/api/v1/incidents/{id}"
     return [
         Route("POST", "/api/v1/login", doorkeeper.login, Token, body=Login, anonymous=True),
@@ -64,6 +72,4 @@ def routes(doorkeeper: Doorkeeper, metrics: Metrics) -> list[Route]:
         Route("GET", "/api/v1/machines", r.machines, Page[Machine]),
         Route("GET", "/api/v1/commands/{id}", writes.command, Outcome),
         Route("GET", "/api/v1/events", live.live, "text/event-stream", query=live.LiveQuery),
-        Route("GET", "/health", health, Health, anonymous=True),
-        Route("GET", "/metrics", metrics.show, "text/plain", anonymous=True),
     ]

@@ -1,7 +1,8 @@
 """What the composition root gives to the web edge."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from aiohttp import web
@@ -27,13 +28,21 @@ class GatewaySettings(BaseModel):
     """A client that takes nothing off a live stream for so long is dropped."""
 
 
-class Part(BaseModel):
+class PartHealth(BaseModel):
     """A manager or runner in this process, as `/health` shows it."""
 
     owns: list[str] = []
     """Partitions that are written or followed here."""
+    since: datetime | None = None
+    """When the newest of them was taken over."""
+    behind: int | None = None
+    """Records that came for them and were not taken in yet; None: unknown, the log is away."""
     broken: dict[str, str] = {}
     """What of it makes no progress, and why."""
+
+
+async def _no_parts() -> Mapping[str, PartHealth]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class Edge:
     token_key: bytes = field(repr=False)
     """Signs tokens (HS256): at least 32 random bytes, the same in every process."""
     settings: GatewaySettings = field(default_factory=GatewaySettings)
-    parts: Callable[[], Mapping[str, Part]] = dict
+    parts: Callable[[], Awaitable[Mapping[str, PartHealth]]] = _no_parts
 
     @property
     def pool(self) -> Pool:

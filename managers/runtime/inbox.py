@@ -46,6 +46,8 @@ class Inbox:
         self._filled = asyncio.Event()
         self._drained = asyncio.Event()
         self._closed = False
+        self.read: dict[str, int] = {}
+        """The offset behind what was read of each source."""
 
     def put(self, item: Item) -> None:
         if self._closed:

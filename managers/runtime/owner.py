@@ -6,7 +6,7 @@ doubt means that this object is thrown away and a new one takes over.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Generic, NoReturn, TypeVar
 
 import structlog
@@ -64,6 +64,8 @@ class Owner(Generic[S, W]):
         self._timers = Timers(around.wall, self._look_at_clock)
         self._since_snapshot = 0
         self._trimmed = 0
+        self.since: float | None = None
+        """When it was ready, in seconds since the epoch; None: it takes over yet."""
 
     async def run(self) -> NoReturn:
         """Own the partition until doubt, which is raised as whatever caused it."""
@@ -74,6 +76,7 @@ class Owner(Generic[S, W]):
                 self._act(list(self._state.keys))
                 group.create_task(self._timers.run())
                 await self._pull(group)
+                self.since = self._around.wall()
                 while True:
                     items = await self._inbox.take(self._around.batch)
                     await self._go_on(writer, items)
@@ -113,11 +116,26 @@ class Owner(Generic[S, W]):
         around, target = self._around, (self._manager.context, self._partition)
         start = self._cursor(COMMANDS)
         group.create_task(pull_commands(around, *target, start, self._inbox))
+        async for source in self._sources():
+            start = self._cursor(source_name(*source))
+            group.create_task(pull_messages(around, source, target, start, self._inbox))
+
+    async def behind(self) -> int:
+        """How many records of its sources it has not decided about; raises `LogError`."""
+        commands = (commands_topic(self._manager.context), self._partition)
+        places = {COMMANDS: commands}
+        async for context, partition in self._sources():
+            places[source_name(context, partition)] = (events_topic(context), partition)
+        count = len(self._inbox) + len(self._deciding)
+        for source, place in places.items():
+            _, end = await self._around.log.bounds(*place)
+            count += max(0, end - self._inbox.read.get(source, self._cursor(source).offset))
+        return count
+
+    async def _sources(self) -> AsyncIterator[tuple[Context, int]]:
         for context in self._manager.sources:
-            for partition in range(await around.log.partitions(events_topic(context))):
-                source = (context, partition)
-                start = self._cursor(source_name(*source))
-                group.create_task(pull_messages(around, source, target, start, self._inbox))
+            for partition in range(await self._around.log.partitions(events_topic(context))):
+                yield context, partition
 
     def _cursor(self, source: str) -> Cursor:
         return self._state.cursors.get(source, Cursor(source=source, offset=0))

@@ -29,6 +29,7 @@ class Service(Generic[S, W]):
     def __init__(self, manager: Manager[S, W], around: Surroundings) -> None:
         self._manager, self._around = manager, around
         self._owners: dict[int, asyncio.Task[None]] = {}
+        self._at_work: dict[int, Owner[S, W]] = {}
         self.broken: dict[int, str] = {}
         """Partitions that are ours and were given up, and why."""
 
@@ -40,6 +41,16 @@ class Service(Generic[S, W]):
     def owned(self) -> frozenset[int]:
         """The partitions that this process writes; not those that it has given up."""
         return frozenset(self._owners.keys() - self.broken.keys())
+
+    @property
+    def since(self) -> float | None:
+        """When the newest of them was ready, in seconds since the epoch; None: one is not yet."""
+        ready = [self._at_work[one].since if one in self._at_work else None for one in self.owned]
+        return max((at for at in ready if at is not None), default=None) if all(ready) else None
+
+    async def behind(self) -> int:
+        """How many records of their sources they have not decided about; raises `LogError`."""
+        return sum([await owner.behind() for owner in [*self._at_work.values()]])
 
     async def run(self) -> NoReturn:
         """Take part until cancelled; hands over its partitions on leaving."""
@@ -64,6 +75,7 @@ class Service(Generic[S, W]):
         await asyncio.gather(*stopped, return_exceptions=True)
         for partition in partitions:
             self.broken.pop(partition, None)
+            self._at_work.pop(partition, None)
 
     async def _own(self, partition: int) -> None:
         """Take over, again and again: any doubt has this one answer."""
@@ -71,8 +83,10 @@ class Service(Generic[S, W]):
         wait = shortest
         while True:
             started = self._around.wall()
+            owner = Owner(self._manager, partition, self._around)
+            self._at_work[partition] = owner
             try:
-                await Owner(self._manager, partition, self._around).run()
+                await owner.run()
             except Exception as error:
                 cause = first(error)
                 if isinstance(cause, _HOPELESS):

@@ -57,6 +57,7 @@ async def pull_commands(
             offset = stored.offset + 1
             await inbox.room()
             inbox.put(_issued(around, context, partition, stored))
+        inbox.read[COMMANDS] = offset
         if not records:
             await around.log.wait(topic, partition, offset)
 
@@ -110,6 +111,7 @@ async def pull_messages(
                     await inbox.room()
                     inbox.put(item)
                 recorded = position.offset
+        inbox.read[source_name(*source)] = position.offset
         if position.offset - recorded >= SKIPPED:
             recorded = position.offset
             await inbox.room()

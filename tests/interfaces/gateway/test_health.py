@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp.test_utils import TestClient, TestServer
 
-from interfaces.gateway import Part, gateway
+from interfaces.gateway import PartHealth, gateway
 from projections import PROJECTIONS, Pool
 from tests.interfaces.gateway.site import Site, open_site
 
@@ -23,15 +23,19 @@ async def test_health_shows_what_runs_and_how_far_behind_it_is(pool: Pool) -> No
         assert found["status"] == "ok"
         assert found["projections"].keys() == {projection.name for projection in PROJECTIONS}
         assert found["projections"]["users"] == {"lag_records": 0, "lag_seconds": 0.0}
-        parts = {"incidents": Part(owns=["incidents/0"], broken={"incidents/1": "cannot fold"})}
-        edge = replace(site.edge, parts=lambda: parts)
+        broken = PartHealth(owns=["0"], behind=3, broken={"1": "cannot fold"})
+
+        async def parts() -> dict[str, PartHealth]:
+            return {"incidents": broken}
+
+        edge = replace(site.edge, parts=parts)
         async with (
             TestClient(TestServer(gateway(edge))) as client,
             client.get("/health") as response,
         ):
             found = await response.json()
         assert found["status"] == "degraded"
-        assert found["parts"]["incidents"]["broken"] == {"incidents/1": "cannot fold"}
+        assert PartHealth.model_validate(found["parts"]["incidents"]) == broken
 
 
 async def test_metrics_count_requests_by_their_pattern(pool: Pool) -> None:

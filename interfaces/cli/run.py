@@ -1,0 +1,61 @@
+"""`vestec run`: some parts of a system in a process of their own, until Ctrl-C."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.parts import Part
+from deploy.settings import Settings
+from deploy.system import running_parts
+from interfaces.cli.ending import serve
+from interfaces.cli.logs import configure_logs
+from interfaces.cli.options import AsJson, settings_of
+from interfaces.cli.output import json_line, say
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def run(
+    ctx: typer.Context,
+    parts: Annotated[list[Part], typer.Argument(metavar="PART...", help=", ".join(Part))],
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port; 0: any free one, the default of all parts but the gateway."),
+    ] = None,
+    log_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write logs there, not to stderr.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Run some parts of a system in this process until Ctrl-C; all of them are in `vestec up`.
+
+    Every part may run in as many processes, on as many machines, as you like: they share the
+    partitions of the log, and when one ends the others go on with its share. Each process answers
+    at /health what it owns and how far behind it is, and at /metrics.
+
+    Example: vestec run workflow-manager data-manager --log kafka://one:9092,two:9092
+
+    Next: vestec run gateway projections, vestec projections status
+    """
+    settings = settings_of(ctx, host=host, port=port)
+    if "port" not in settings.model_fields_set and Part.GATEWAY not in parts:
+        settings = settings.model_copy(update={"port": 0})
+    stream = log_file.open("a", encoding="utf-8", buffering=1) if log_file else sys.stderr
+    configure_logs(settings.log_level, stream)
+    serve(_serve(frozenset(parts), settings, json))
+
+
+async def _serve(parts: frozenset[Part], settings: Settings, json: bool) -> None:
+    async with running_parts(parts, settings) as system:
+        names = sorted(parts)
+        if json:
+            json_line({"url": system.url, "pid": os.getpid(), "parts": names})
+        else:
+            say(f"{', '.join(names)}: health at {system.url}/health. Ctrl-C ends it.")
+        await asyncio.Event().wait()
