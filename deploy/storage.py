@@ -46,8 +46,13 @@ class Storage:
 
 
 @asynccontextmanager
-async def open_storage(settings: Settings, *, make: bool = True) -> AsyncIterator[Storage]:
+async def open_storage(
+    settings: Settings, *, make: bool = True, connections: tuple[int, int] = (10, 16)
+) -> AsyncIterator[Storage]:
     """Open what is kept; with `make` it is made where there is none.
+
+    `connections` to PostgreSQL are opened when needed: so many for the log at most (and two more),
+    and so many for read models.
 
     Raises `EmbeddedServerError`, `bus.LogError`, `bus.ClockAhead`.
     """
@@ -57,10 +62,16 @@ async def open_storage(settings: Settings, *, make: bool = True) -> AsyncIterato
             opening = EmbeddedServer.open if make else EmbeddedServer.connect_or_start
             url = (await stack.enter_async_context(opening(settings.data))).url
         deadline, lease = settings.append_deadline, settings.lease
-        log = CachedLog(await PostgresLog.connect(url, deadline=deadline, lease=lease))
+        log = CachedLog(
+            await PostgresLog.connect(
+                url, connections=connections[0], deadline=deadline, lease=lease
+            )
+        )
         stack.push_async_callback(log.close)
         await declare_topics(log, settings.partitions)
-        pool = await stack.enter_async_context(open_pool(str(settings.database or url)))
+        pool = await stack.enter_async_context(
+            open_pool(str(settings.database or url), connections[1])
+        )
         await prepare(pool)
         clock = HybridClock(time.time)
         clock.compare(await database_time(pool))

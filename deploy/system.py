@@ -41,7 +41,8 @@ async def running_system(settings: Settings) -> AsyncIterator[System]:
 @asynccontextmanager
 async def running_parts(parts: Parts, settings: Settings) -> AsyncIterator[System]:
     """The same for some of the parts, beside others in other processes."""
-    async with open_storage(settings) as storage:
+    connections = (min(10, 2 + 2 * len(parts)), min(16, 2 + 3 * len(parts)))
+    async with open_storage(settings, connections=connections) as storage:
         await _tidy(storage.blobs)
         around = storage.surroundings()
         runner = projection_runner(parts, storage)

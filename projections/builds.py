@@ -5,8 +5,10 @@ rebuild until the batch is in.
 """
 
 from projections.database import Connection, Queries
+from projections.people import prepare_people
 from projections.positions import MOVED
 from projections.projection import SCHEMA, Projection
+from projections.snapshots import prepare_snapshots
 
 
 class Rebuilt(Exception):
@@ -18,7 +20,10 @@ class NewerVersion(Exception):
 
 
 async def prepare(connection: Connection) -> None:
-    """Create what all projections share, once, however many processes start at a time."""
+    """Create what is beside the projections and what they share, if it is missing.
+
+    Any number of processes may do so at once: two that make a table would meet errors otherwise.
+    """
     async with connection.transaction():
         await connection.execute("select pg_advisory_xact_lock(hashtext('vestec_read'))")
         await connection.execute(f"""
@@ -41,6 +46,8 @@ async def prepare(connection: Connection) -> None:
                 primary key (projection, context, partition)
             );
         """)
+        await prepare_snapshots(connection)
+        await prepare_people(connection)
 
 
 async def ensure(connection: Connection, projection: Projection) -> int:

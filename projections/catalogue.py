@@ -13,9 +13,8 @@ from projections import (
     users,
 )
 from projections.database import Pool
-from projections.people import prepare_people
 from projections.projection import Projection
-from projections.snapshots import forget_snapshots, prepare_snapshots
+from projections.snapshots import forget_snapshots
 
 PROJECTIONS: tuple[Projection, ...] = (
     commands.PROJECTION,
@@ -34,8 +33,6 @@ async def prepare(pool: Pool) -> None:
     """Create all tables that are missing or older than this program; before anything else runs."""
     async with pool.acquire() as connection:
         await builds.prepare(connection)
-        await prepare_snapshots(connection)
-        await prepare_people(connection)
         for projection in PROJECTIONS:
             await builds.ensure(connection, projection)
 
@@ -59,6 +56,5 @@ async def rebuild(pool: Pool, name: str | None = None) -> list[str]:
         for projection in found:
             await builds.rebuild(connection, projection)
         if name is None:
-            await prepare_snapshots(connection)
             await forget_snapshots(connection)
     return [projection.name for projection in found]

@@ -45,9 +45,7 @@ class Person(BaseModel):
 
 async def prepare_people(connection: Connection) -> None:
     """Create the tables if they are missing."""
-    async with connection.transaction():
-        await connection.execute("select pg_advisory_xact_lock(hashtext('vestec_private'))")
-        await connection.execute(_DDL)
+    await connection.execute(_DDL)
 
 
 async def keep_person(database: Queries, person: Person) -> None:

@@ -16,7 +16,7 @@ OPTIONS: Mapping[str, str] = {
     "listen_addresses": "",
     "unix_socket_directories": ".",
     "port": "5432",
-    "max_connections": "60",
+    "max_connections": "150",
     # Memory: one machine, short statements, no analytics.
     "shared_buffers": "64MB",
     "effective_cache_size": "256MB",

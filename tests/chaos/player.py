@@ -14,8 +14,10 @@ import structlog
 import uvloop
 from pydantic import BaseModel
 
+from deploy.parts import Part
 from deploy.settings import Settings
-from deploy.system import System, running_system
+from deploy.storage import open_storage
+from deploy.system import System, running_parts, running_system
 from events.incidents import ActivateIncident, CreateIncident, IncidentStatus
 from events.jobs import JobState, Token, token_of
 from events.machines import FLEET, AddMachine, EnableMachine, MachineSettings
@@ -182,6 +184,17 @@ def play(data: Path, witness: Path) -> Told:
     return uvloop.run(main())
 
 
+def play_elsewhere(data: Path, witness: Path, url: str) -> Told:
+    """Play it on parts that run elsewhere and take pushes at `url`."""
+
+    async def main() -> Told:
+        async with open_storage(Settings(data=data)) as storage:
+            return await Player(System(url, storage), witness).play()
+
+    _log_warnings()
+    return uvloop.run(main())
+
+
 def serve(data: Path) -> NoReturn:
     """Only run a system in `data`; its address lies there."""
 
@@ -189,6 +202,18 @@ def serve(data: Path) -> NoReturn:
         async with running_system(Settings(data=data, port=0)):
             await asyncio.Event().wait()
         raise AssertionError("it serves until it is killed")
+
+    _log_warnings()
+    uvloop.run(main())
+
+
+def serve_parts(parts: frozenset[Part], data: Path, port: int) -> NoReturn:
+    """Only run some parts of a system."""
+
+    async def main() -> NoReturn:
+        async with running_parts(parts, Settings(data=data, port=port)):
+            await asyncio.Event().wait()
+        raise AssertionError("they serve until they are killed")
 
     _log_warnings()
     uvloop.run(main())

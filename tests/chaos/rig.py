@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from deploy.parts import Part
 from events.jobs import JobState
 from managers.runtime import crashpoints
 from tests.chaos import player
@@ -67,10 +68,11 @@ class Forked:
 class Playing(Forked):
     """Plays the drill."""
 
-    def __init__(self, home: Path, name: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, home: Path, name: str, environment: Mapping[str, str], play: Callable[[], Told]
+    ) -> None:
         self._answer = home / f"{name}.told"
-        work = partial(_play, home / name, home / "witness", self._answer)
-        super().__init__(home, name, environment, work)
+        super().__init__(home, name, environment, partial(_play, play, self._answer))
 
     def told(self) -> Told:
         """What it says when it has played to the end."""
@@ -88,8 +90,8 @@ def _run(home: Path, said: Path, environment: Mapping[str, str], work: Callable[
     work()
 
 
-def _play(data: Path, witness: Path, answer: Path) -> None:
-    answer.write_text(player.play(data, witness).model_dump_json())
+def _play(play: Callable[[], Told], answer: Path) -> None:
+    answer.write_text(play().model_dump_json())
 
 
 class Rig:
@@ -104,7 +106,18 @@ class Rig:
 
     def start(self, data: str = "data", **environment: str) -> Playing:
         """The command that plays the drill, from wherever it was left."""
-        return Playing(self.home, data, {**self._environment, **environment})
+        play = partial(player.play, self.home / data, self.witness)
+        return Playing(self.home, data, {**self._environment, **environment}, play)
+
+    def start_elsewhere(self, url: str) -> Playing:
+        """The command that plays it on parts that run already; pushes go to `url`."""
+        play = partial(player.play_elsewhere, self.home / "player", self.witness, url)
+        return Playing(self.home, "player", self._environment, play)
+
+    def serve_parts(self, name: str, parts: frozenset[Part], port: int = 0) -> Forked:
+        """Some parts of a system in a process that serves until it is killed."""
+        work = partial(player.serve_parts, parts, self.home / name, port)
+        return Forked(self.home, name, self._environment, work)
 
     def serve(self, **environment: str) -> Forked:
         """A system that serves until it is killed."""
