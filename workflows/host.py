@@ -12,12 +12,14 @@ from functools import partial
 from typing import Any, NoReturn
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from events.envelope import Rejection
+from events.values import Context
 from managers.blobs import BlobStore
 from managers.incidents import Call, FailRun, FinishRun, RecordStep, RequestCall, RestRun, Run
 from managers.incidents import Incident as IncidentRecord
-from managers.runtime import Assignment, Work
+from managers.runtime import Assignment, Work, about
 from managers.runtime.manager import Input
 from workflows.conversation import Conversation, Worker
 from workflows.execution import execute
@@ -81,7 +83,8 @@ class StageHost:
     def _move_away_from(self, culprit: str) -> None:
         busy, self.place = self.place, self._new_place()
         moved = [run for run in self.runs if run.place is busy and run.name != culprit]
-        _log.warning("a stage keeps its loop busy", run=culprit, others_moved=len(moved))
+        ids = next((run.about for run in self.runs if run.name == culprit), {})
+        _log.warning("a stage keeps its loop busy", run=culprit, others_moved=len(moved), **ids)
         for run in moved:
             run.move(self.place)
 
@@ -97,6 +100,7 @@ class StageRun:
 
     def __init__(self, assignment: Assignment[IncidentRecord, Run], host: StageHost) -> None:
         self.name = assignment.name
+        self.about = about(assignment.key, f"{Context.INCIDENTS}.work/{self.name}")
         self.place = host.place
         self._assignment, self._host, self._run = assignment, host, assignment.item
         self._home = Mailbox(asyncio.get_running_loop())
@@ -131,7 +135,7 @@ class StageRun:
 
     def _start(self) -> None:
         self._execution = Execution(self._host, self._assignment.state, self._run, self._post)
-        self.place.call(self._execution.start, self.name)
+        self.place.call(self._execution.start, self.name, self.about)
 
     def _post(self, execution: "Execution", input: Input) -> None:
         """Called in the place; goes on at home."""
@@ -159,7 +163,7 @@ class StageRun:
             case FailRun() if input.error != _UNTOLD:
                 self._tell(execution, FailRun(input.run, input.attempt, _UNTOLD, final=True))
                 failure = ascii(input.error)
-                _log.error("failure refused", run=self.name, why=rejection.reason, failure=failure)
+                _log.error("failure refused", why=rejection.reason, failure=failure, **self.about)
 
 
 class Execution:
@@ -184,7 +188,7 @@ class Execution:
         """The calls that the stage has made so far."""
         return self._talk.asked if self._talk else set()
 
-    def start(self, name: str) -> None:
+    def start(self, name: str, ids: Mapping[str, str]) -> None:
         loop = asyncio.get_running_loop()
         again = self._run.starts > 1
         stopwatch = Stopwatch(self._timeout(), self._overran, self._rested if again else None)
@@ -192,7 +196,7 @@ class Execution:
             self._run, self._host.blobs, self._post, stopwatch, self._host.work
         )
         self._talk.patient = self.patient
-        self._task = loop.create_task(self._execute(self._talk), name=name)
+        self._task = loop.create_task(self._execute(self._talk, ids), name=name)
 
     def told(self, answers: Mapping[str, Call]) -> None:
         if self._talk:
@@ -204,7 +208,8 @@ class Execution:
             self._talk.ended = True
             self._task.cancel()
 
-    async def _execute(self, talk: Conversation) -> None:
+    async def _execute(self, talk: Conversation, ids: Mapping[str, str]) -> None:
+        bind_contextvars(**ids)
         self._post(await execute(self._host.workflows, self._record, talk))
 
     def _timeout(self) -> float | None:

@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any, Protocol
 
 
@@ -26,10 +27,13 @@ class Place(Protocol):
 
 
 class Mailbox:
-    """Calls into a loop from another thread, woken once for many."""
+    """Calls into a loop from another thread, woken once for many.
+
+    They are made in the context in which the mailbox was: what whoever wakes it has bound is his.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self._loop, self._context = loop, copy_context()
         self._calls: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._lock = threading.Lock()
         self._woken = False
@@ -40,7 +44,7 @@ class Mailbox:
             woken, self._woken = self._woken, True
         if not woken:
             try:
-                self._loop.call_soon_threadsafe(self._deliver)
+                self._loop.call_soon_threadsafe(self._deliver, context=self._context)
             except RuntimeError:  # the loop is closed: whoever takes over goes on
                 self._calls.clear()
 

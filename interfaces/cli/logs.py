@@ -1,7 +1,7 @@
 """Logs of a running system: JSON lines, or words where a person looks at them.
 
-What is bound with `structlog.contextvars` (`incident`, `cause`) is on every line below it; lines of
-libraries, which know only `logging`, look the same.
+What is bound with `structlog.contextvars` (see `managers.runtime.about`) is on every line below it;
+lines of libraries, which know only `logging`, look the same.
 """
 
 import logging

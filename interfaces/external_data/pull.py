@@ -14,10 +14,10 @@ import aiohttp
 
 from events.incidents import Arrival
 from events.prose import cut
-from events.values import INLINE_BYTES, Content
+from events.values import INLINE_BYTES, Content, Context
 from managers.blobs import BlobStore, BlobStoreUnavailable
 from managers.endpoints import Endpoints, EndpointState, PullBroke, PullBrought
-from managers.runtime import Assignment, TaskWork, Work
+from managers.runtime import Assignment, Chain, TaskWork, Work
 
 
 class _TooLarge(Exception):
@@ -103,7 +103,9 @@ class PullHands:
 class _Pull:
     def __init__(self, hands: PullHands, assigned: Assignment[Endpoints, EndpointState]) -> None:
         self._hands, self._tell, self._state = hands, assigned.tell, assigned.item
-        self._task = TaskWork[EndpointState](self._run, f"pull {assigned.item.endpoint.url}")
+        cause = f"{Context.ENDPOINTS}.work/{assigned.name}"
+        chain = Chain(assigned.item.endpoint.incident, None)
+        self._task = TaskWork[EndpointState](self._run, cause, chain)
 
     def update(self, item: EndpointState) -> None:
         self._state = item

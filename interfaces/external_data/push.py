@@ -11,6 +11,7 @@ from uuid import UUID
 
 from aiohttp import web
 from pydantic import BaseModel, Field
+from structlog.contextvars import bind_contextvars
 
 from bus import Doubt, LogError
 from events.endpoints import ReceivePush
@@ -22,7 +23,7 @@ from interfaces.gateway.exchange import answer, idempotency_key
 from interfaces.gateway.problems import Problem
 from interfaces.gateway.throttle import Throttle
 from interfaces.issuing import Write, issue
-from managers.runtime import crash_point
+from managers.runtime import about, crash_point
 from projections.endpoints import OpenEndpoint
 from projections.people import find_credential
 
@@ -70,8 +71,10 @@ class _Push:
         endpoint = await self._endpoints.find(request.match_info["path"])
         if endpoint is None:
             raise Problem(404, "There is no such endpoint, or its incident is over.")
+        bind_contextvars(**about(endpoint.incident))
         await self._check_secret(request, endpoint)
         id = idempotency_key(request)
+        bind_contextvars(**about(correlation=id))
         arrival = Arrival(
             id=id,
             endpoint=endpoint.name,

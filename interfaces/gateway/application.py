@@ -9,7 +9,7 @@ from interfaces.gateway.health import Metrics
 from interfaces.gateway.live import STREAMS, end_streams
 from interfaces.gateway.openapi import describe
 from interfaces.gateway.passwords import Verifier
-from interfaces.gateway.problems import Handler, problems
+from interfaces.gateway.problems import Handler, identified, problems
 from interfaces.gateway.routes import api_routes, operator_routes
 from interfaces.gateway.surroundings import EDGE, Edge
 
@@ -21,7 +21,7 @@ def gateway(edge: Edge, verifier: Verifier | None = None, *, api: bool = True) -
     it answers to operators only.
     """
     metrics = Metrics()
-    app = web.Application(middlewares=[metrics.measure, problems])
+    app = web.Application(middlewares=[identified, metrics.measure, problems])
     app[EDGE] = edge
     app[STREAMS] = set()
     app.on_shutdown.append(end_streams)

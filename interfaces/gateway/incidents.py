@@ -6,6 +6,7 @@ from uuid import UUID
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from structlog.contextvars import bind_contextvars
 
 from events.incidents import (
     ActivateIncident,
@@ -31,6 +32,7 @@ from interfaces.gateway.problems import Problem
 from interfaces.gateway.surroundings import edge_of
 from interfaces.gateway.writes import not_known_yet, write
 from interfaces.issuing import Write
+from managers.runtime import about
 from projections.database import storable
 from projections.graph import dot, draw
 from projections.incidents import Incident, find_incident, list_incidents
@@ -82,6 +84,7 @@ class GraphQuery(BaseModel):
 
 async def visible(request: web.Request, id: str) -> Incident:
     """The incident, if the user may see it. Raises `Problem`."""
+    bind_contextvars(**about(id))
     user, found = user_of(request), await find_incident(edge_of(request).pool, id)
     if found is None or not (user.administrator or found.owner == str(user.id)):
         raise Problem(404, "There is no such incident.")

@@ -6,9 +6,11 @@ from http import HTTPStatus
 import structlog
 from aiohttp import web
 from pydantic import BaseModel, JsonValue, ValidationError
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from bus import Doubt, LogError, RecordTooLarge
 from managers.blobs import BlobMissing, BlobStoreUnavailable
+from managers.runtime import about
 from projections.database import UNAVAILABLE
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -69,6 +71,14 @@ class Problem(Exception):
 
 
 @web.middleware
+async def identified(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let all lines in the log say of which request they are; one task serves a connection."""
+    clear_contextvars()
+    bind_contextvars(**about(cause=f"{request.method} {request.path}"))
+    return await handler(request)
+
+
+@web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn whatever a handler raises into a problem."""
     try:
@@ -78,13 +88,13 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception as error:
         if request.get(STARTED):
             raise
-        problem = _problem(request, error)
+        problem = _problem(error)
         if problem is None:
             raise
         return problem.answer(request)
 
 
-def _problem(request: web.Request, error: Exception) -> Problem | None:
+def _problem(error: Exception) -> Problem | None:
     match error:
         case Problem():
             return error
@@ -101,7 +111,7 @@ def _problem(request: web.Request, error: Exception) -> Problem | None:
             return _away(error)
         case _ if isinstance(error, UNAVAILABLE):
             return _away(error)
-    _log.error("request failed", method=request.method, path=request.path, exc_info=error)
+    _log.error("request failed", exc_info=error)
     return Problem(500, "This is a defect; the operator finds it in the log of the server.")
 
 

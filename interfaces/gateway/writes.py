@@ -5,6 +5,7 @@ from uuid import UUID
 
 from aiohttp import web
 from pydantic import BaseModel
+from structlog.contextvars import bind_contextvars
 
 from bus import Doubt
 from interfaces.gateway.auth import user_of
@@ -12,6 +13,7 @@ from interfaces.gateway.exchange import answer, as_of, id_of
 from interfaces.gateway.problems import Problem
 from interfaces.gateway.surroundings import edge_of
 from interfaces.issuing import Write, issue, outcome, shown
+from managers.runtime import about
 from projections.commands import Outcome, find_outcome
 
 
@@ -30,6 +32,8 @@ async def write(request: web.Request, wanted: Write, refused: int = 409) -> Outc
     Raises `Problem` with the status `refused` and the reason if it was refused.
     """
     edge, actor = edge_of(request), str(user_of(request).id)
+    incident = wanted.key if wanted.context.keyed_by_incident else None
+    bind_contextvars(**about(incident, correlation=wanted.id))
     try:
         async with asyncio.timeout(edge.settings.write_deadline):
             place = await issue(edge.log, edge.clock, wanted, actor)

@@ -13,7 +13,7 @@ from events.jobs import JobReport, RelativePath, Token
 from events.machines import MachineSettings
 from events.operations import JobTask
 from events.prose import cut
-from events.values import Blob
+from events.values import Blob, Context
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.connection import FileMissing, MachineError
 from interfaces.machines.dialect import Doubt, Submitted
@@ -38,7 +38,7 @@ from managers.operations import (
     TaskFails,
     Watch,
 )
-from managers.runtime import Assignment, TaskWork, Work, crash_point
+from managers.runtime import Assignment, Chain, TaskWork, Work, crash_point
 from managers.runtime.manager import Input, Tell
 
 
@@ -67,7 +67,8 @@ class MachineHands:
                 work = partial(self._cancel, machine, job, tell)
             case Collect(job):
                 work = partial(self._collect, machine, job, tell)
-        return TaskWork(work, f"{machine.settings.name} {assigned.name}")
+        cause = f"{Context.OPERATIONS}.work/{assigned.key}/{assigned.name}"
+        return TaskWork(work, cause, Chain(job.incident, job.correlation))
 
     def _machine(self, settings: MachineSettings) -> Machine:
         machine = self._machines.get(settings.name)

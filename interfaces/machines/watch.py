@@ -5,6 +5,7 @@ import asyncio
 from events.jobs import JobReport, JobState, Witness
 from events.machines import MachineLoad
 from events.prose import cut
+from events.values import Context
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.connection import MachineError, Unreachable
 from interfaces.machines.machine import Machine
@@ -35,7 +36,8 @@ class MachineWatch:
         self._asked: float | None = None
         self._refreshed = _refreshes(jobs)
         self._failures = 0
-        self._task = TaskWork[Task](self._run, f"watch {machine.settings.name}")
+        cause = f"{Context.OPERATIONS}.work/{machine.settings.name}/watch"
+        self._task = TaskWork[Task](self._run, cause)
 
     def update(self, item: Task) -> None:
         assert isinstance(item, Watch)

@@ -1,5 +1,6 @@
 """The shell around every manager: take over, fold, pull, decide, append, act. Written once."""
 
+from managers.runtime.about import about
 from managers.runtime.crashpoints import crash_point
 from managers.runtime.folding import PartitionBroken
 from managers.runtime.manager import (
@@ -42,6 +43,7 @@ __all__ = [
     "TaskWork",
     "Tell",
     "Work",
+    "about",
     "crash_point",
     "nothing_due",
     "nothing_to_resume",

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from bus import START, Doubt, LogError, LogReplaced, Position, Stored, Timestamp, Writer, verify
 from events.envelope import Commit, Cursor, decode, events_topic
+from managers.runtime.about import about
 from managers.runtime.manager import Manager
 from managers.runtime.snapshots import Snapshot
 from managers.runtime.surroundings import Surroundings
@@ -21,6 +22,11 @@ _log = structlog.get_logger()
 
 class PartitionBroken(Exception):
     """`evolve` failed on a recorded event: the code does not fit the log; nothing goes on here."""
+
+    def __init__(self, sentence: str, **ids: str) -> None:
+        """`ids` are those of the commit, as `about` gives them."""
+        super().__init__(sentence)
+        self.ids = ids
 
 
 @dataclass
@@ -48,7 +54,8 @@ class PartitionState(Generic[S]):
             except Exception as error:
                 raise PartitionBroken(
                     f"{manager.context}: cannot fold {type(event).__name__} of {commit.key}:"
-                    f" {type(error).__name__}: {error}"
+                    f" {type(error).__name__}: {error}",
+                    **about(commit.incident, commit.cause, commit.correlation),
                 ) from error
         self.put(commit.key, state)
         if commit.cursor:
@@ -82,8 +89,10 @@ def _decoded(manager: Manager[S, W], stored: Stored) -> Commit:
     try:
         return decode(stored.record)
     except ValueError as error:
+        incident = stored.record.key if manager.context.keyed_by_incident else None
         raise PartitionBroken(
-            f"{manager.context}: cannot read the commit at {stored.offset}: {error}"
+            f"{manager.context}: cannot read the commit at {stored.offset}: {error}",
+            **about(incident),
         ) from error
 
 

@@ -25,6 +25,7 @@ from events.envelope import (
 from events.incidents import AnswerCall
 from events.prose import describe
 from events.values import Context, Event, IncidentId, ReplyTo
+from managers.runtime.about import about
 from managers.runtime.crashpoints import crash_point
 from managers.runtime.folding import PartitionState, fold_until, keep_snapshot
 from managers.runtime.inbox import Inbox, Item, Reply
@@ -219,9 +220,9 @@ class Owner(Generic[S, W]):
         if isinstance(error, Rejected | RecordTooLarge):
             reason = str(error)
         else:
-            _log.exception(
-                "decision failed", context=str(self._manager.context), key=item.key, input=name
-            )
+            ids = about(self._incident(item), item.cause, item.correlation)
+            context = str(self._manager.context)
+            _log.exception("decision failed", context=context, key=item.key, input=name, **ids)
             said = describe(error) if isinstance(error, ValidationError) else error
             reason = f"{type(error).__name__}: {said}"
         messages = [*_refusal(item.input, reason)]
@@ -234,12 +235,11 @@ class Owner(Generic[S, W]):
         messages: Sequence[Message] = (),
         rejection: Rejection | None = None,
     ) -> Commit:
-        incident = IncidentId(item.key) if self._manager.context.keyed_by_incident else None
         return Commit.model_construct(
             id=item.id,
             time=self._around.clock.now(),
             key=item.key,
-            incident=incident or item.incident,
+            incident=self._incident(item),
             cause=item.cause,
             correlation=item.correlation,
             actor=item.actor,
@@ -248,6 +248,9 @@ class Owner(Generic[S, W]):
             messages=tuple(messages),
             rejection=rejection,
         )
+
+    def _incident(self, item: Item) -> IncidentId | None:
+        return IncidentId(item.key) if self._manager.context.keyed_by_incident else item.incident
 
     def _act(self, keys: Iterable[str]) -> None:
         """Bring work and timers into line with the counted state of these keys."""

@@ -91,7 +91,13 @@ class Service(Generic[S, W]):
                 cause = first(error)
                 if isinstance(cause, _HOPELESS):
                     self.broken[partition] = str(cause)
-                    _log.critical("partition stopped", partition=partition, exc_info=cause)
+                    _log.critical(
+                        "partition stopped",
+                        context=str(self._manager.context),
+                        partition=partition,
+                        exc_info=cause,
+                        **(cause.ids if isinstance(cause, PartitionBroken) else {}),
+                    )
                     return
                 _log.warning(
                     "taking over again",

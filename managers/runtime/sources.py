@@ -17,6 +17,7 @@ from events.envelope import (
     targets,
 )
 from events.values import Context
+from managers.runtime.about import about
 from managers.runtime.inbox import Inbox, Item
 from managers.runtime.manager import Input
 from managers.runtime.surroundings import Surroundings
@@ -69,7 +70,8 @@ def _issued(around: Surroundings, context: Context, partition: int, stored: Stor
     try:
         issued = decode_issued(stored.record)
     except ValueError as error:
-        _log.error("command is malformed", cause=cause, error=str(error))
+        ids = about(key if context.keyed_by_incident else None, cause)
+        _log.error("command is malformed", error=str(error), **ids)
         nobody = uuid5(_NAMES, cause)
         return Item(key, error, nobody, cause, nobody, "unknown", cursor=cursor)
     input = _believed(around, issued)

@@ -5,6 +5,10 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 import structlog
+from structlog.contextvars import bind_contextvars
+
+from managers.runtime.about import about
+from managers.runtime.manager import Chain
 
 W = TypeVar("W")
 
@@ -22,8 +26,13 @@ class TaskWork(Generic[W]):
     a crash, since the state still has it under way.
     """
 
-    def __init__(self, make: Callable[[], Awaitable[None]], name: str) -> None:
+    def __init__(
+        self, make: Callable[[], Awaitable[None]], name: str, chain: Chain | None = None
+    ) -> None:
+        """All its lines in the log carry its name, as their cause, and what it belongs to."""
         self._make = make
+        incident, correlation = (chain.incident, chain.correlation) if chain else (None, None)
+        self._about = about(incident, name, correlation)
         self._task = asyncio.get_running_loop().create_task(self._run(), name=name)
 
     def update(self, item: W) -> None:
@@ -33,12 +42,12 @@ class TaskWork(Generic[W]):
         self._task.cancel()
 
     async def _run(self) -> None:
+        bind_contextvars(**self._about)
         pause = _FIRST_PAUSE
         while True:
             try:
                 return await self._make()
             except Exception:
-                name = self._task.get_name()
-                _log.exception("work failed, it begins again", work=name, seconds=pause)
+                _log.exception("work failed, it begins again", seconds=pause)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)

@@ -11,6 +11,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from obstore.store import MemoryStore
 from pydantic import HttpUrl
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from events.endpoints import Endpoint
 from events.envelope import Rejection
@@ -241,3 +243,24 @@ async def test_only_what_changed_is_told(source: tuple[Source, HttpUrl], hands: 
         PullBroke("feed", "the source answered 404"),
         PullBrought("feed"),
     ]
+
+
+async def test_lines_of_a_pull_say_whose_and_which(
+    hands: PullHands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_state: EndpointState) -> PullBroke:
+        raise RuntimeError("nobody thought of this")
+
+    def tell(_input: Input) -> "asyncio.Future[Rejection | None]":
+        return asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(hands, "pull", broken)
+    item = state(HttpUrl("http://feed.example/with/a/key"))
+    with capture_logs([merge_contextvars]) as lines:
+        work = hands.begin(Assignment("fire", "feed", Endpoints({"feed": item}), item, tell))
+        async with asyncio.timeout(2):
+            while not lines:
+                await asyncio.sleep(0)
+        work.stop()
+    (line,) = lines
+    assert (line["incident"], line["cause"]) == ("fire", "endpoints.work/feed")

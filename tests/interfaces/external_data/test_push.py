@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from bus import Doubt, Log, Record
 from events.endpoints import Endpoint, EndpointClosed, EndpointOpened, ReceivePush
@@ -203,3 +205,20 @@ async def test_nobody_knows_is_said_with_the_key_to_try_again(
                 problem = await push(site, b"x", status=503)
             again = await push(site, b"x", Idempotency_Key=problem["command"])
             assert again["id"] == problem["command"]
+
+
+async def test_lines_of_a_push_say_which_whose_and_what_arrived(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    async with open_site(pool) as site:
+        await opened(site)
+        id = str(uuid4())
+        monkeypatch.setattr("interfaces.external_data.push.issue", broken)
+        with capture_logs([merge_contextvars]) as lines:
+            await push(site, b"x", 500, Idempotency_Key=id)
+    (line,) = [one for one in lines if one["event"] == "request failed"]
+    said = [line.get(name) for name in ("cause", "incident", "correlation")]
+    assert said == [f"POST /EDI/{PATH}", FIRE, id]

@@ -7,9 +7,11 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from projections import Pool
-from tests.interfaces.gateway.site import Site, open_site
+from tests.interfaces.gateway.site import Site, incidents_managed, open_site
 
 ID = "00000000-0000-4000-8000-000000000001"
 NEW = "/api/v1/incidents"
@@ -94,6 +96,28 @@ async def test_a_defect_shows_nothing_of_our_insides(
         monkeypatch.setattr("interfaces.gateway.incidents.find_incident", broken)
         problem = await site.get(f"{NEW}/{uuid4()}", status=500)
         assert "Rosebud" not in json.dumps(problem)
+
+
+async def test_lines_of_a_request_say_which_whose_and_of_what_command(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    id, key = str(uuid4()), str(uuid4())
+    path = f"{NEW}/{id}/cancel"
+    async with open_site(pool) as site, incidents_managed(site.story):
+        await site.post(NEW, status=201, json={"kind": "plain", "name": "A", "id": id})
+        with capture_logs([merge_contextvars]) as lines, monkeypatch.context() as patch:
+            patch.setattr("interfaces.gateway.writes.issue", broken)
+            await site.post(path, status=500, headers={"Idempotency-Key": key})
+            patch.setattr("interfaces.gateway.incidents.list_incidents", broken)
+            await site.get(NEW, status=500)
+    cancelled, listed = (line for line in lines if line["event"] == "request failed")
+    said = [cancelled.get(name) for name in ("cause", "incident", "correlation")]
+    assert said == [f"POST {path}", id, key]
+    said = [listed.get(name) for name in ("cause", "incident", "correlation")]
+    assert said == [f"GET {NEW}", None, None]
 
 
 async def test_a_database_that_is_away_is_a_reason_to_wait(

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 
 from obstore.store import MemoryStore
+from structlog.testing import capture_logs
 
 from managers.blobs import BlobStore
 from workflows.host import StageHost
@@ -16,6 +17,7 @@ class Somebody:
 
     def __init__(self, name: str, host: StageHost) -> None:
         self.name, self.place = name, host.place
+        self.about = {"incident": "somebody's"}
         host.runs.add(self)  # type: ignore[arg-type]
 
     def move(self, place: LoopThread) -> None:
@@ -42,9 +44,12 @@ async def test_a_place_that_was_left_ends_with_its_last_run() -> None:
         over.wait(20)
 
     place.call(lambda: setattr(place, "task", asyncio.create_task(burn(), name="busy")))
-    watch = asyncio.create_task(host.watch())
-    await _until(lambda: host.place is not place)
+    with capture_logs() as lines:
+        watch = asyncio.create_task(host.watch())
+        await _until(lambda: host.place is not place)
     assert (busy.place, other.place) == (place, host.place)
+    (line,) = (one for one in lines if one["event"] == "a stage keeps its loop busy")
+    assert (line["run"], line["incident"]) == ("busy", "somebody's")
     assert _threads() == before + 2
     over.set()
     host.runs.discard(busy)
