@@ -96,6 +96,8 @@ def _line_of_job(event: Event) -> _Line | None:
         case simulations.OutputsKept(simulation=id, missing=missing) if missing:
             text = f"a simulation did not write {', '.join(missing)}"
             return _Line("warning", text, "Look at the program's output.", id)
+        case simulations.CancellationRequested(simulation=id, reason=reason):
+            return _Line("info", f"a simulation is cancelled: {reason}".rstrip(": "), subject=id)
         case machines.NoMachineFound(simulation=id, reason=reason):
             text = f"no machine can run a simulation: {reason}"
             return _Line("error", text, "Add a machine that is large enough.", id)

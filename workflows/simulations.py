@@ -73,9 +73,13 @@ class Simulations(Asking, Generic[P, S]):
     ) -> SimulationResult:
         """Create, submit and wait; the result names the outputs in the blob store.
 
-        A job that was lost with its machine is tried again as a new simulation, `attempts` in all.
-        Raises `SimulationFailed` for every other end, and when an output is missing. `more` is as
-        for `create`.
+        A job of which nobody on its machine knows the end is `LOST`. It is cancelled, so that it
+        does not start should it come back, and another simulation is run in its stead, `attempts`
+        in all. Raises `SimulationFailed` for every other end, and when an output is missing. `more`
+        is as for `create`.
+
+        The program of one simulation is started at most once; those of two are not kept apart while
+        the machine of a lost one cannot be told to cancel it.
         """
         request = await self._requested(kind, executable, inputs, outputs, walltime, more)
         while True:
@@ -84,6 +88,8 @@ class Simulations(Asking, Generic[P, S]):
             waited, result = await self._wait(simulation)
             if result.state == JobState.COMPLETED and not result.missing:
                 return result
+            if result.state == JobState.LOST:
+                await self.cancel(simulation, "it is lost: should it come back, it is not wanted")
             attempts -= 1
             if result.state != JobState.LOST or attempts < 1:
                 raise SimulationFailed(kind, result, (created, submitted, waited))

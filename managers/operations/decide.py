@@ -58,7 +58,7 @@ def _of_one(was: MachineJobs, input: Input) -> Iterable[Effect]:
             current = job.submitting and job.submission == input.submission
             return _submitted(job, input) if current else []
         case i.JobSeen(report=report):
-            return _report(job, report) if is_news(job, report) else []
+            return _seen(job, report) if is_news(job, report) else []
         case i.TaskFails():
             return _hindered(job, input)
         case e.CancelJob():
@@ -128,6 +128,14 @@ def _submitted(job: Job, input: _OfSubmission) -> Iterator[Effect]:
             yield from _report(job, _said(job, JobState.CANCELLED, Witness.OURSELVES, never))
         case i.SubmissionAbsent():
             yield e.SubmissionRepeated(token=job.token, submission=job.submission + 1)
+
+
+def _seen(job: Job, report: JobReport) -> Iterator[Effect]:
+    yield from _report(job, report)
+    lost = job.report is not None and job.report.state == JobState.LOST
+    if lost and job.unwanted and not job.cancelling and not report.state.ended:
+        reason = "it was lost and has come back, and nobody wants it any more"
+        yield e.CancelIntended(token=job.token, reason=reason)
 
 
 def _hindered(job: Job, input: i.TaskFails) -> Iterator[Effect]:

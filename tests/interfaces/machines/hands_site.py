@@ -59,6 +59,8 @@ class TroubledSystem(SimulatedBatchSystem):
         """The same, each raised once."""
         self.silent: dict[Token, JobReport | None] = {}
         """Jobs of which the witnesses say this, or (None) nothing."""
+        self.deaf = False
+        """Whether it takes cancellations without doing anything."""
         self.asked: Counter[str] = Counter()
 
     def _meet(self, method: str) -> None:
@@ -95,7 +97,8 @@ class TroubledSystem(SimulatedBatchSystem):
 
     async def cancel(self, token: Token, job_id: JobId | None = None) -> None:
         self._meet("cancel")
-        await super().cancel(token, job_id)
+        if not self.deaf:
+            await super().cancel(token, job_id)
 
     async def fetch(self, token: Token, name: RelativePath) -> AsyncIterator[bytes]:
         self._meet("fetch")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import pytest
 
@@ -91,6 +92,35 @@ async def test_a_job_that_stays_lost_is_told_of_once() -> None:
             return (await site.of(o.JobReported, simulation))[reports:]
 
         assert (await site.until(found))[0].report.state == JobState.RUNNING
+
+
+async def cancelled_while_lost(site: Site) -> UUID:
+    """A simulation that ran, was lost, and is not wanted any more."""
+    simulation = await site.submit("long")
+    await site.reach(simulation, JobState.RUNNING)
+    site.machine.silent[token_of(simulation)] = None
+    await site.reach(simulation, JobState.LOST)
+    cancel = s.CancelSimulation(simulation=simulation, reason="it is lost")
+    await site.issue(Context.SIMULATIONS, FIRE, cancel)
+    await site.until(lambda: site.of(o.CancelSent, simulation))
+    return simulation
+
+
+async def test_a_lost_job_that_was_cancelled_has_ended_when_it_comes_back() -> None:
+    async with open_site(long=Fate(run=60)) as site:
+        simulation = await cancelled_while_lost(site)
+        site.machine.silent.clear()
+        await site.reach(simulation, JobState.CANCELLED)
+
+
+async def test_a_lost_job_that_took_no_notice_of_it_is_cancelled_when_it_comes_back() -> None:
+    async with open_site(long=Fate(run=60)) as site:
+        site.machine.deaf = True
+        simulation = await cancelled_while_lost(site)
+        site.machine.deaf = False
+        site.machine.silent.clear()
+        await site.reach(simulation, JobState.CANCELLED)
+        assert len(await site.of(o.CancelSent, simulation)) == 2
 
 
 # What hinders work.

@@ -197,6 +197,15 @@ def test_what_stays_lost_is_no_news() -> None:
     of.when(JobSeen(gone)).then()
 
 
+def test_what_was_lost_and_is_not_wanted_any_more_is_cancelled_when_it_comes_back() -> None:
+    of = queued().when(seen(JobState.LOST)).when(CANCEL).when(CancelTaken(TOKEN))
+    of.when(seen(JobState.RUNNING)).then(*REPORTED, e.CancelIntended)
+    assert f"cancel {TOKEN}" in work(of)
+    of.when(CancelTaken(TOKEN)).when(seen(JobState.CANCELLED)).then(*REPORTED)
+    ended = queued().when(seen(JobState.LOST)).when(CANCEL).when(CancelTaken(TOKEN))
+    ended.when(seen(JobState.COMPLETED)).then(*REPORTED)
+
+
 def test_what_is_lost_may_be_found() -> None:
     queued().when(seen(JobState.LOST)).then(*REPORTED).when(seen(JobState.RUNNING)).then(*REPORTED)
 

@@ -182,6 +182,12 @@ def test_a_lost_simulation_is_run_again_so_often() -> None:
         incident = await kit.start()
         assert await created(kit, incident) == 3
         assert "is LOST" in await error(kit, incident)
+        told = [one.event for one in await kit.events(incident, Context.SIMULATIONS)]
+        of_interest = s.SimulationCreated | s.CancellationRequested
+        steps = [one for one in told if isinstance(one, of_interest)]
+        for run, ended in zip(steps[::2], steps[1::2], strict=True):
+            assert isinstance(ended, s.CancellationRequested), "ended before the next is made"
+            assert ended.simulation == run.simulation
 
     rehearsal()
 
