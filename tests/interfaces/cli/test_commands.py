@@ -162,7 +162,8 @@ async def _issue(folder: Path, incident: str, command: Command) -> None:
 
 def test_simulations(here: Path) -> None:
     incident, id = _active("simulated"), uuid4()
-    vestec("machines", "add", "rehearsal", "--base-directory", "/r", "--test-mode", "--enable")
+    where = ("--base-directory", here / "rehearsal")
+    vestec("machines", "add", "rehearsal", *where, "--test-mode", "--enable")
     request = SimulationRequest(
         kind="fire-spread", executable="true", resources=Resources(walltime=3600)
     )
