@@ -118,6 +118,11 @@ class Content(Value):
     inline: Bytes | None = None
     blob: Blob | None = None
 
+    @property
+    def sha256(self) -> Sha256:
+        """The digest of the bytes, wherever they lie."""
+        return (self.blob or Blob.of(self.inline or b"")).sha256
+
 
 class ReplyTo(Value):
     """The call of a stage's run that waits for an answer."""

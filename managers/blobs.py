@@ -150,16 +150,25 @@ async def open_document(blobs: BlobStore, document: Document) -> JsonValue:
 
 
 async def keep_content(
-    blobs: BlobStore, data: bytes, media_type: str = "application/octet-stream"
+    blobs: BlobStore, chunks: AsyncIterable[bytes], media_type: str = "application/octet-stream"
 ) -> Content:
-    """Bytes as a content, in the blob store when large."""
-    small = len(data) <= INLINE_BYTES
-    return Content(
-        media_type=media_type,
-        size=len(data),
-        inline=data if small else None,
-        blob=None if small else await blobs.put(data),
-    )
+    """A stream as a content: in the blob store when large, and then never whole in memory.
+
+    Raises what the stream raises, `BlobStoreUnavailable`.
+    """
+    stream, start = aiter(chunks), b""
+    async for chunk in stream:
+        start += chunk
+        if len(start) > INLINE_BYTES:
+            blob = await blobs.put_stream(_chained(start, stream))
+            return Content(media_type=media_type, size=blob.size, blob=blob)
+    return Content(media_type=media_type, size=len(start), inline=start)
+
+
+async def _chained(start: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield start
+    async for chunk in rest:
+        yield chunk
 
 
 def path_of(blob: Blob) -> str:

@@ -15,8 +15,9 @@ from pydantic import JsonValue
 from deploy.storage import Storage
 from events.endpoints import ReceivePush
 from events.incidents import Arrival
-from events.values import INLINE_BYTES, Content
+from events.values import Content
 from interfaces.cli.errors import Complaint
+from managers.blobs import keep_content
 from projections.endpoints import list_endpoints
 
 _CHUNK = 1 << 20
@@ -88,25 +89,21 @@ async def arrival_of(
 
 async def _content(storage: Storage, file: str, media_type: str) -> Content:
     with _opened(file) as stream:
-        start = stream.read(INLINE_BYTES + 1)
-        if not start:
-            raise Complaint(f"{file} is empty: there is nothing to push.")
-        if len(start) <= INLINE_BYTES:
-            return Content(media_type=media_type, size=len(start), inline=start)
-        chunks = _chunks(start, stream, storage.settings.push_limit)
-        blob = await storage.blobs.put_stream(chunks)
-    return Content(media_type=media_type, size=blob.size, blob=blob)
+        chunks = _chunks(stream, storage.settings.push_limit)
+        content = await keep_content(storage.blobs, chunks, media_type)
+    if not content.size:
+        raise Complaint(f"{file} is empty: there is nothing to push.")
+    return content
 
 
 def _opened(file: str) -> BinaryIO:
     return sys.stdin.buffer if file == "-" else Path(file).open("rb")
 
 
-async def _chunks(start: bytes, stream: BinaryIO, limit: int) -> AsyncIterator[bytes]:
-    size, chunk = 0, start
-    while chunk:
+async def _chunks(stream: BinaryIO, limit: int) -> AsyncIterator[bytes]:
+    size = 0
+    while chunk := stream.read(_CHUNK):
         size += len(chunk)
         if size > limit:
             raise Complaint(f"At most {limit} bytes are taken; see VESTEC_PUSH_LIMIT.")
         yield chunk
-        chunk = stream.read(_CHUNK)

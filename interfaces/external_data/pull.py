@@ -14,8 +14,8 @@ import aiohttp
 
 from events.incidents import Arrival
 from events.prose import cut
-from events.values import INLINE_BYTES, Content, Context
-from managers.blobs import BlobStore, BlobStoreUnavailable
+from events.values import Context
+from managers.blobs import BlobStore, BlobStoreUnavailable, keep_content
 from managers.endpoints import Endpoints, EndpointState, PullBroke, PullBrought
 from managers.runtime import Assignment, Chain, TaskWork, Work
 
@@ -69,24 +69,20 @@ class PullHands:
             return PullBrought(endpoint.name)
         if response.status != 200:
             return PullBroke(endpoint.name, f"the source answered {response.status}")
-        blob = await self._blobs.put_stream(self._limited(response))
-        if endpoint.when_changed and blob.sha256 == state.sha256:
+        content = await keep_content(
+            self._blobs, self._limited(response), response.content_type[:255]
+        )
+        if endpoint.when_changed and content.sha256 == state.sha256:
             return PullBrought(endpoint.name)
-        inline = await self._blobs.get(blob) if blob.size <= INLINE_BYTES else None
         arrival = Arrival(
             id=uuid4(),
             endpoint=endpoint.name,
             received=self._wall(),
-            content=Content(
-                media_type=response.content_type,
-                size=blob.size,
-                inline=inline,
-                blob=None if inline is not None else blob,
-            ),
+            content=content,
             source=str(endpoint.url),
         )
         etag, last_modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
-        return PullBrought(endpoint.name, arrival, etag, last_modified, blob.sha256)
+        return PullBrought(endpoint.name, arrival, etag, last_modified, content.sha256)
 
     async def _limited(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         too_large = _TooLarge(f"the source has more than the {self._max_bytes} bytes we take")

@@ -16,13 +16,14 @@ from structlog.contextvars import bind_contextvars
 from bus import Doubt, LogError
 from events.endpoints import ReceivePush
 from events.incidents import Arrival, TakeNote
-from events.values import INLINE_BYTES, Content, Context, Note
+from events.values import Content, Context, Note
 from interfaces.external_data.endpoint_cache import EndpointCache
 from interfaces.gateway import Edge, Verifier
 from interfaces.gateway.exchange import answer, idempotency_key
 from interfaces.gateway.problems import Problem
 from interfaces.gateway.throttle import Throttle
 from interfaces.issuing import Write, issue
+from managers.blobs import keep_content
 from managers.runtime import about, crash_point
 from projections.endpoints import OpenEndpoint
 from projections.people import find_credential
@@ -118,15 +119,11 @@ class _Push:
         """The body, in the arrival itself or in the blob store. Raises `Problem`."""
         if (request.content_length or 0) > self._settings.max_bytes:
             raise self._too_large()
-        chunks, start = self._chunks(request), bytearray()
-        async for chunk in chunks:
-            start += chunk
-            if len(start) > INLINE_BYTES:
-                blob = await self._edge.blobs.put_stream(_chained(bytes(start), chunks))
-                return Content(media_type=_media_type(request), size=blob.size, blob=blob)
-        if not start:
+        chunks, media_type = self._chunks(request), request.content_type[:255]
+        content = await keep_content(self._edge.blobs, chunks, media_type)
+        if not content.size:
             raise Problem(400, "The body is empty: there is nothing to receive.")
-        return Content(media_type=_media_type(request), size=len(start), inline=bytes(start))
+        return content
 
     async def _chunks(self, request: web.Request) -> AsyncIterator[bytes]:
         size = 0
@@ -159,16 +156,6 @@ class _Push:
             ) from None
 
 
-async def _chained(start: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield start
-    async for chunk in rest:
-        yield chunk
-
-
 def _secret(request: web.Request) -> str:
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     return secret.strip() if scheme.lower() == "bearer" else request.query.get("key", "")
-
-
-def _media_type(request: web.Request) -> str:
-    return request.content_type[:255]

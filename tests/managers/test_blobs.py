@@ -95,13 +95,22 @@ async def test_what_is_large_leaves_only_its_digest(store: BlobStore) -> None:
     large = "x" * (INLINE_BYTES + 1)
     document, content = (
         await keep_document(store, large, "it"),
-        await keep_content(store, large.encode()),
+        await keep_content(store, chunks(large[:9].encode(), large[9:].encode())),
     )
     assert document.json_value is None
     assert content.inline is None
     assert await open_document(store, document) == large
     assert content.blob is not None
     assert await store.get(content.blob) == large.encode()
+    assert (content.size, content.sha256) == (len(large), Blob.of(large.encode()).sha256)
+
+
+async def test_what_is_small_never_comes_near_the_store() -> None:
+    away = BlobStore(None)  # type: ignore[arg-type]
+    small = b"x" * INLINE_BYTES
+    content = await keep_content(away, chunks(small[:9], small[9:]), "text/csv")
+    assert (content.media_type, content.inline, content.blob) == ("text/csv", small, None)
+    assert (content.size, content.sha256) == (len(small), Blob.of(small).sha256)
 
 
 @pytest.mark.parametrize("fill", [0, INLINE_BYTES])

@@ -94,7 +94,7 @@ class Kit:
             id=UUID(int=self._arrivals),
             endpoint=endpoint,
             received=_wall(),
-            content=await keep_content(self.blobs, data),
+            content=await keep_content(self.blobs, _whole(data)),
             source="test",
         )
         await self.issue(Context.ENDPOINTS, incident, n.ReceivePush(arrival=arrival))
@@ -240,6 +240,10 @@ def rehearse(
         return run
 
     return wrap
+
+
+async def _whole(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 def _wall() -> float:

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from events.endpoints import Endpoint
 from events.envelope import Rejection
-from events.values import Blob, Event, IncidentId
+from events.values import INLINE_BYTES, Blob, Event, IncidentId
 from interfaces.external_data.pull import PullHands
 from managers.blobs import BlobStore, BlobStoreUnavailable
 from managers.endpoints import Endpoints, EndpointState, PullBroke, PullBrought, endpoint_manager
@@ -176,7 +176,9 @@ async def test_a_blob_store_that_is_full_is_a_failure_with_a_reason(
         raise BlobStoreUnavailable("No space left on device")
 
     monkeypatch.setattr(BlobStore, "put_stream", full)
-    assert await hands.pull(state(source[1])) == PullBroke("feed", "No space left on device")
+    web_source, url = source
+    web_source.answer = web_source.says("x" * (INLINE_BYTES + 1))
+    assert await hands.pull(state(url)) == PullBroke("feed", "No space left on device")
 
 
 class Owner:
