@@ -42,7 +42,9 @@ class Settings(BaseSettings):
         " in the current folder as well.",
     )
     host: str = Field("127.0.0.1", description="Address on which the gateway listens.")
-    port: int = Field(8450, ge=0, le=65535, description="Its port; 0: any free one.")
+    port: int = Field(
+        8450, ge=0, le=65535, description="Port on which it listens; 0: any free one."
+    )
     partitions: int = Field(
         4, ge=1, le=1024, description="Partitions of each topic; fixed when they are created."
     )
@@ -66,12 +68,20 @@ class Settings(BaseSettings):
     )
     token_hours: float = Field(12.0, gt=0, description="Hours after which a login ends.")
     look: float = Field(
-        2.0, gt=0, description="Seconds between two looks at the jobs of a machine."
+        2.0,
+        gt=0,
+        description="Seconds between two looks at the jobs of a machine; at most 0.2 at those of"
+        " this computer.",
     )
     ask: float = Field(
-        60.0, gt=0, description="Seconds between two questions to a machine's scheduler."
+        60.0,
+        gt=0,
+        description="Seconds between two questions to a machine's scheduler; at most 5 on this"
+        " computer.",
     )
-    log_level: str = Field("info", description="debug, info, warning or error.")
+    log_level: str = Field(
+        "info", description="Lines of at least this level are logged: debug, info, warning, error."
+    )
 
     @field_validator("blobs")
     @classmethod

@@ -33,6 +33,8 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     help="Disasters: create, steer and watch them.\n\n"
+    "The life of one: create, activate, push data to it, show it and read its log, retry what"
+    " failed, cancel it if its workflow does not complete it, archive.\n\n"
     "An id may be shortened to as much of it as is unique.\n\n"
     "Begin with: vestec incidents create wildfire 'Tubbs fire' --exercise",
 )
@@ -96,6 +98,12 @@ def create(
     json: AsJson = False,
 ) -> None:
     """Create an incident; nothing happens in it before it is activated.
+
+    A kind that is not installed is refused with those that are, and a parameter's value that the
+    workflow does not take with the reason. A value that is JSON is taken as such (wind=3.5), any
+    other as text.
+
+    Example: vestec incidents create wildfire 'Tubbs fire' --parameter timezone=Europe/Athens
 
     Example: vestec incidents create wildfire 'Tubbs fire' --parameters fire.json --exercise
 
@@ -300,9 +308,11 @@ def push(
 ) -> None:
     """Give data to an incident's workflow, as a sensor or a responder would.
 
+    The stage behind the endpoint runs with it; what it refuses, and why, is in the incident's log.
+
     Example: vestec incidents push 3f2a hotspots pass-1.csv
 
-    Next: vestec incidents show ID
+    Next: vestec incidents show ID, vestec incidents log ID
     """
 
     async def work() -> None:

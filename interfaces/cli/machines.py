@@ -86,10 +86,19 @@ def add(
     ctx: typer.Context,
     name: Named,
     base_directory: Annotated[
-        str, typer.Option(metavar="DIR", help="Everything of ours on it lies below this folder.")
+        str,
+        typer.Option(metavar="DIR", help="Everything of ours on it lies below; made if missing."),
     ],
-    connection: Annotated[str, typer.Option(help="How it is reached.")] = "local",
-    dialect: Annotated[str, typer.Option(help="How its batch system is spoken to.")] = "processes",
+    connection: Annotated[
+        str, typer.Option(help="How it is reached: local, or what another package brings.")
+    ] = "local",
+    dialect: Annotated[
+        str,
+        typer.Option(
+            help="Its batch system: processes (none, jobs are processes), simulated (no real jobs),"
+            " or what another package brings."
+        ),
+    ] = "processes",
     slots: Annotated[int, typer.Option(help="Jobs at once, if it has no queue of its own.")] = 1,
     nodes: Annotated[int, typer.Option(help="How many nodes it has.")] = 1,
     cores_per_node: Annotated[int, typer.Option(help="Cores of each.")] = 1,
@@ -105,9 +114,12 @@ def add(
 ) -> None:
     """Add a machine; jobs go there once it is enabled.
 
+    A running system asks it at once whether it answers and what it lacks: vestec machines show. A
+    job goes to a machine that has the nodes and cores it asks for.
+
     Example: vestec machines add local --base-directory /var/tmp/jobs --slots 2 --enable
 
-    Next: vestec machines list
+    Next: vestec machines show NAME
     """
     settings = MachineSettings(
         name=name,

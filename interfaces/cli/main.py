@@ -60,8 +60,10 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="VESTEC: urgent computing, from arriving data to forecasts on supercomputers.\n\n"
+    "See it at work: vestec demo wildfire\n\n"
     "Begin with: vestec up\n\n"
-    "Then, elsewhere: vestec users add NAME --administrator, and vestec incidents create --help",
+    "Then, elsewhere: vestec users add NAME --administrator, vestec machines add --help, and vestec"
+    " incidents --help",
 )
 
 

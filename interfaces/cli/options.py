@@ -42,8 +42,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 
 
 def share(command: Any) -> Any:
-    """The command, its own commands included, taking the options that every command takes."""
+    """The command, its own commands included, taking the options that every command takes.
+
+    Its help flows to the width of the terminal, not to that of our source.
+    """
     command.params.extend(_shared())
+    command.help = "\n\n".join(" ".join(p.split()) for p in (command.help or "").split("\n\n"))
     for other in getattr(command, "commands", {}).values():
         share(other)
     return command

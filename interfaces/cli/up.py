@@ -26,8 +26,14 @@ _LOOK_EVERY = 0.1
 @app.command()
 def up(
     ctx: typer.Context,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port; 0: any free one.")] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address to listen on, 127.0.0.1 if unset (environment: VESTEC_HOST)."),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port, 8450 if unset; 0: any free one (environment: VESTEC_PORT)."),
+    ] = None,
     log_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write logs there, not to stderr.")
     ] = None,

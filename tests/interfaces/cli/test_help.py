@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,20 @@ def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
     text = vestec(*command, "--help")
     for part in ("Example: ", "Next: ", "--data", "--log"):
         assert part in text
+
+
+@pytest.mark.parametrize("command", [*_commands()], ids=" ".join)
+def test_paragraphs_of_help_flow_to_the_width_of_the_terminal(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    lines = [line.strip() for line in vestec(*command, "--help").split("╭")[0].splitlines()]
+    for above, below in pairwise(lines):
+        assert not (above and below), f"{above!r} breaks before {below!r}"
+
+
+def test_a_newcomer_is_told_to_look_at_the_demonstration_first() -> None:
+    assert "vestec demo wildfire" in vestec("--help")
 
 
 def test_help_imports_nothing_that_takes_time() -> None:
