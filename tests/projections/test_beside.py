@@ -1,5 +1,7 @@
 """What lies beside the projections: people with their credentials, and snapshots."""
 
+import asyncio
+from contextlib import AsyncExitStack
 from uuid import uuid4
 
 import asyncpg
@@ -9,7 +11,7 @@ from bus import Position
 from events.users import login_digest
 from events.values import Context
 from managers.runtime import Snapshot
-from projections import Pool, TableSnapshots
+from projections import Pool, TableSnapshots, open_pool, prepare
 from projections.people import (
     Person,
     erase_person,
@@ -75,3 +77,12 @@ async def test_who_lost_the_partition_overwrites_nothing(pool: Pool) -> None:
     await snapshots.store(*place, snapshot(15, 20))
     await snapshots.store(*place, snapshot(5, 25))
     assert await snapshots.load(*place) == snapshot(15, 20)
+
+
+async def test_any_number_of_processes_may_make_the_tables_at_once(database_url: str) -> None:
+    async with AsyncExitStack() as stack:
+        pools = [await stack.enter_async_context(open_pool(database_url)) for _ in range(8)]
+        for _ in range(5):
+            await asyncio.gather(*map(prepare, pools))
+            assert await TableSnapshots(pools[0]).load(Context.INCIDENTS, 0) is None
+            await pools[0].execute("drop schema vestec_read cascade")
