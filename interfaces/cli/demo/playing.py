@@ -15,7 +15,7 @@ from deploy.storage import open_storage
 from deploy.system import System, running_system
 from interfaces.cli.demo.result import summary
 from interfaces.cli.demo.show import Show, tell
-from interfaces.cli.demo.stage import Stage, load_progress, save_progress
+from interfaces.cli.demo.player import Player, load_progress, save_progress
 from interfaces.cli.demo.story import chapters, incident_id
 
 CHAPTER_WITHIN = 300.0
@@ -33,7 +33,7 @@ async def demonstrate(settings: Settings, *, stay: bool, as_json: bool) -> None:
     save_progress(settings.data, progress)
     incident = incident_id(progress.count)
     async with _system(settings) as system:
-        await _play(Stage(system, incident, CHAPTER_WITHIN), Show(console))
+        await _play(Player(system, incident, CHAPTER_WITHIN), Show(console))
         result = await summary(system, incident, began)
         if as_json:
             json.dump(result, sys.stdout, indent=2)
@@ -46,26 +46,26 @@ async def demonstrate(settings: Settings, *, stay: bool, as_json: bool) -> None:
             await asyncio.Event().wait()
 
 
-async def _play(stage: Stage, show: Show) -> None:
+async def _play(player: Player, show: Show) -> None:
     with show.on():
         show.begin("a machine, an incident and its endpoints")
-        await stage.set_up()
+        await player.set_up()
         show.end([])
         for chapter in chapters():
             show.begin(chapter.title)
-            watching = asyncio.create_task(_watch(stage, show))
+            watching = asyncio.create_task(_watch(player, show))
             try:
-                await stage.play(chapter)
+                await player.play(chapter)
             finally:
                 watching.cancel()
                 with suppress(asyncio.CancelledError):
                     await watching
-            show.end(await stage.simulations())
+            show.end(await player.simulations())
 
 
-async def _watch(stage: Stage, show: Show) -> None:
+async def _watch(player: Player, show: Show) -> None:
     while True:
-        show.see(await stage.simulations())
+        show.see(await player.simulations())
         await asyncio.sleep(_REFRESH)
 
 

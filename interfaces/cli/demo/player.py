@@ -34,8 +34,8 @@ class DemoFailed(Complaint):
     """The story could not be played to its end; the sentence says what to look at."""
 
 
-class Stage:
-    """A system on which one incident of the demonstration is played."""
+class Player:
+    """Plays one incident of the demonstration on a system."""
 
     def __init__(self, system: System, incident: str, within: float) -> None:
         """`within`: seconds that one chapter may take."""
