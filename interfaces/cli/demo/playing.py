@@ -13,9 +13,9 @@ from deploy.embedded import FolderInUse
 from deploy.settings import Settings
 from deploy.storage import open_storage
 from deploy.system import System, running_system
+from interfaces.cli.demo.player import Player, load_progress, save_progress
 from interfaces.cli.demo.result import summary
 from interfaces.cli.demo.show import Show, tell
-from interfaces.cli.demo.player import Player, load_progress, save_progress
 from interfaces.cli.demo.story import chapters, incident_id
 
 CHAPTER_WITHIN = 300.0
