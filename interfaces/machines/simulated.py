@@ -11,11 +11,12 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Protocol, Self
 
-from pydantic import Base64Bytes, TypeAdapter
+from pydantic import Base64Bytes, TypeAdapter, ValidationError
 
 from events.jobs import JobId, JobReport, JobRequest, JobState, RelativePath, Token
+from events.prose import describe
 from interfaces.machines.cluster import Cluster
-from interfaces.machines.connection import FileMissing, Unreachable
+from interfaces.machines.connection import FileMissing, MachineError, Unreachable
 from interfaces.machines.dialect import Doubt, MachineLoad, Refused, Submitted
 from interfaces.machines.fates import Oracle, Results, Seeded, declared
 from interfaces.machines.layout import Layout
@@ -165,9 +166,13 @@ class SimulatedBatchSystem:
         return Path(layout.folder(token), "inputs.json") if self._folder else None
 
     def _load_cluster(self, slots: int) -> Cluster:
-        if self._file and self._file.exists():
+        if self._file is None or not self._file.exists():
+            return Cluster(slots=slots)
+        try:
             return Cluster.model_validate_json(self._file.read_bytes())
-        return Cluster(slots=slots)
+        except ValidationError as error:
+            wrong = f"no model can be read there: {describe(error)}"
+            raise MachineError(f"remove {self._file}, {wrong}") from error
 
     def _save(self) -> None:
         self._write(self._file, self._cluster.model_dump_json().encode())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from events.jobs import JobReport, JobRequest, JobState, Token
-from interfaces.machines.connection import Unreachable
+from interfaces.machines.connection import MachineError, Unreachable
 from interfaces.machines.dialect import Doubt, Submitted
 from interfaces.machines.fates import Fate, Oracle, Planned, Seeded, declared
 from interfaces.machines.simulated import SimulatedBatchSystem
@@ -145,3 +145,11 @@ def test_declared_results_are_the_same_for_the_same_token() -> None:
     assert len(results(request(1), {})["map.tif"]) == 1000
     assert results(request(1), {}) == results(request(1), {})
     assert results(request(1), {}) != results(request(2), {})
+
+
+def test_a_folder_that_holds_something_else_says_what_to_do(
+    clock: VirtualClock, tmp_path: Path
+) -> None:
+    (tmp_path / "cluster.json").write_text('{"slots": "many"}')
+    with pytest.raises(MachineError, match=r"remove .*cluster\.json, no model can be read"):
+        machine(clock, Planned({}), folder=tmp_path)
