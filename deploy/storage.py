@@ -22,6 +22,8 @@ from managers.everyone import declare_topics
 from managers.runtime import Surroundings
 from projections import Pool, TableSnapshots, database_time, open_pool, prepare
 
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
 
 @dataclass(frozen=True)
 class Storage:
@@ -79,9 +81,25 @@ async def open_storage(
 
 
 def _blobs(settings: Settings) -> BlobStore:
+    folder = _blob_folder(settings)
+    return BlobStore(from_url(settings.blobs or "")) if folder is None else FolderBlobStore(folder)
+
+
+def _blob_folder(settings: Settings) -> Path | None:
+    """None: they are in an object store."""
+    url = urlsplit(settings.blobs or "")
     if settings.blobs is None:
-        return FolderBlobStore(settings.data / "blobs")
-    url = urlsplit(settings.blobs)
-    if url.scheme == "file":
-        return FolderBlobStore(Path(url2pathname(url.path)))
-    return BlobStore(from_url(settings.blobs))
+        return settings.data / "blobs"
+    return Path(url2pathname(url.path)) if url.scheme == "file" else None
+
+
+def place_of_blobs(settings: Settings) -> str:
+    """Where they are, for others to compare: a folder is that of this host, not of another.
+
+    Containers of one host share its boot id, and can share a folder.
+    """
+    folder = _blob_folder(settings)
+    if folder is None:
+        return str(settings.blobs)
+    host = _BOOT_ID.read_text().strip()
+    return f"the folder {folder.absolute()} of host {host[:8]}"

@@ -2,17 +2,27 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NoReturn
+from uuid import uuid4
 
 import structlog
 
 from deploy.embedded import FolderLock
 from deploy.parts import ALL, Parts, managers, projection_runner, web_edge
 from deploy.settings import Settings
-from deploy.storage import Storage, open_storage
+from deploy.storage import Storage, open_storage, place_of_blobs
 from managers.blobs import BlobStore, BlobStoreError
+from projections.database import UNAVAILABLE
+from projections.processes import (
+    SAYS_SO_EVERY,
+    Process,
+    require_same_blobs,
+    say_alive,
+    say_goodbye,
+)
 
 _log = structlog.get_logger()
 
@@ -42,7 +52,10 @@ async def running_system(settings: Settings) -> AsyncIterator[System]:
 async def running_parts(parts: Parts, settings: Settings) -> AsyncIterator[System]:
     """The same for some of the parts, beside others in other processes."""
     connections = (min(10, 2 + 2 * len(parts)), min(16, 2 + 3 * len(parts)))
-    async with open_storage(settings, connections=connections) as storage:
+    async with (
+        open_storage(settings, connections=connections) as storage,
+        _present(parts, storage),
+    ):
         await _tidy(storage.blobs)
         around = storage.surroundings()
         runner = projection_runner(parts, storage)
@@ -53,6 +66,32 @@ async def running_parts(parts: Parts, settings: Settings) -> AsyncIterator[Syste
                 yield System(url, storage)
             for task in tasks:
                 task.cancel()
+
+
+@asynccontextmanager
+async def _present(parts: Parts, storage: Storage) -> AsyncIterator[None]:
+    """Let the others know; raises `BlobsElsewhere` where they would not find our blobs."""
+    names = ", ".join(sorted(parts))
+    me = Process(process=uuid4().hex, parts=names, blobs=place_of_blobs(storage.settings))
+    await say_alive(storage.pool, me)
+    saying = asyncio.create_task(_keep_saying(storage, me))
+    try:
+        if storage.settings.log is not None:
+            await require_same_blobs(storage.pool, me)
+        yield
+    finally:
+        saying.cancel()
+        with suppress(*UNAVAILABLE, TimeoutError):
+            await say_goodbye(storage.pool, me)
+
+
+async def _keep_saying(storage: Storage, me: Process) -> NoReturn:
+    while True:
+        await asyncio.sleep(SAYS_SO_EVERY)
+        try:
+            await say_alive(storage.pool, me)
+        except (*UNAVAILABLE, TimeoutError) as error:
+            _log.warning("no sign of life given", reason=repr(error))
 
 
 async def _tidy(blobs: BlobStore) -> None:

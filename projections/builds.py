@@ -7,6 +7,7 @@ rebuild until the batch is in.
 from projections.database import Connection, Queries
 from projections.people import prepare_people
 from projections.positions import MOVED
+from projections.processes import prepare_processes
 from projections.projection import SCHEMA, Projection
 from projections.snapshots import prepare_snapshots
 
@@ -48,6 +49,7 @@ async def prepare(connection: Connection) -> None:
         """)
         await prepare_snapshots(connection)
         await prepare_people(connection)
+        await prepare_processes(connection)
 
 
 async def ensure(connection: Connection, projection: Projection) -> int:

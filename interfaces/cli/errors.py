@@ -17,6 +17,7 @@ from managers.blobs import BlobStoreError
 from managers.runtime.groups import first
 from projections import UnknownProjection
 from projections.builds import NewerVersion
+from projections.processes import BlobsElsewhere
 
 _SHOW_WHERE = "VESTEC_LOG_LEVEL=debug shows where"
 _EXPECTED = (
@@ -25,6 +26,7 @@ _EXPECTED = (
     ClockAhead,
     BrokenWorkflow,
     BlobStoreError,
+    BlobsElsewhere,
     UnknownProjection,
     NewerVersion,
 )

@@ -1,0 +1,79 @@
+"""Which processes of a system are alive, and whether they keep blobs in the same place.
+
+Not a projection: each process says so itself, again and again, on the database's clock.
+"""
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel
+
+from projections.database import Connection, Pool
+
+_DDL = """
+create table if not exists vestec_read.processes (
+    process text primary key,
+    parts text not null,
+    blobs text not null,
+    seen timestamptz not null default now()
+)
+"""
+
+SAYS_SO_EVERY = 5.0
+"""Seconds between two signs of life of a process."""
+_ALIVE = "seen > now() - interval '20 seconds'"
+
+
+class Process(BaseModel):
+    """A process: the parts that it runs, and where it keeps blobs."""
+
+    process: str
+    parts: str
+    blobs: str
+
+
+class BlobsElsewhere(Exception):
+    """Another process of the system keeps its blobs where this one would not find them."""
+
+
+async def prepare_processes(connection: Connection) -> None:
+    """Create the table if it is missing."""
+    await connection.execute(_DDL)
+
+
+async def living(pool: Pool) -> Sequence[Process]:
+    """Those that gave a sign of life lately."""
+    rows = await pool.fetch(
+        f"select process, parts, blobs from vestec_read.processes where {_ALIVE} order by process"
+    )
+    return [Process(**row) for row in rows]
+
+
+async def require_same_blobs(pool: Pool, me: Process) -> None:
+    """Raise `BlobsElsewhere` unless all that are alive keep blobs where we do."""
+    for other in await living(pool):
+        if other.blobs != me.blobs:
+            raise BlobsElsewhere(
+                f"a process that runs {other.parts} keeps blobs in {other.blobs}, this one would in"
+                f" {me.blobs}: all need the same VESTEC_BLOBS, and on several hosts that must be an"
+                " object store, since a folder is one host's"
+            )
+
+
+async def say_alive(pool: Pool, me: Process) -> None:
+    """Give a sign of life."""
+    await pool.execute(
+        """
+        insert into vestec_read.processes (process, parts, blobs) values ($1, $2, $3)
+        on conflict (process) do update set seen = now()
+        """,
+        me.process,
+        me.parts,
+        me.blobs,
+    )
+
+
+async def say_goodbye(pool: Pool, me: Process) -> None:
+    """This process ends; what others left behind long ago goes, too."""
+    await pool.execute(
+        f"delete from vestec_read.processes where process = $1 or not ({_ALIVE})", me.process
+    )
