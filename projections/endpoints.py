@@ -16,7 +16,7 @@ CHANGES = "vestec_endpoints"
 """The channel on which the ids of incidents are notified whose endpoints opened or closed."""
 
 
-class OpenEndpoint(BaseModel):
+class Endpoint(BaseModel):
     """One open endpoint of an incident."""
 
     id: str
@@ -39,7 +39,7 @@ class OpenEndpoint(BaseModel):
     """Why pulls fail."""
 
 
-def _evolve(was: OpenEndpoint | None, it: Recorded) -> OpenEndpoint | None:
+def _evolve(was: Endpoint | None, it: Recorded) -> Endpoint | None:
     match it.event:
         case e.EndpointOpened():
             return _opened(it.event, it)
@@ -48,9 +48,9 @@ def _evolve(was: OpenEndpoint | None, it: Recorded) -> OpenEndpoint | None:
     return was and was.model_copy(update=_changes(was, it))
 
 
-def _opened(event: e.EndpointOpened, it: Recorded) -> OpenEndpoint:
+def _opened(event: e.EndpointOpened, it: Recorded) -> Endpoint:
     made = event.endpoint
-    return OpenEndpoint(
+    return Endpoint(
         id=_id(it, made.name),
         incident=made.incident,
         name=made.name,
@@ -63,7 +63,7 @@ def _opened(event: e.EndpointOpened, it: Recorded) -> OpenEndpoint:
     )
 
 
-def _changes(was: OpenEndpoint, it: Recorded) -> dict[str, object]:
+def _changes(was: Endpoint, it: Recorded) -> dict[str, object]:
     match it.event:
         case e.DataArrived():
             return {"arrivals": was.arrivals + 1, "newest": at(it.time)}
@@ -91,7 +91,7 @@ def _key(it: Recorded) -> str | None:
             return None
 
 
-TABLE = Table("endpoints", OpenEndpoint, "id", _key, _evolve)
+TABLE = Table("endpoints", Endpoint, "id", _key, _evolve)
 
 
 async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
@@ -136,7 +136,7 @@ PROJECTION = Projection(
 )
 
 
-async def find_endpoint(database: Queries, path: str) -> OpenEndpoint | None:
+async def find_endpoint(database: Queries, path: str) -> Endpoint | None:
     """The open endpoint of a path."""
     found = await database.fetchrow(
         "select * from vestec_read.endpoints where path = $1 order by opened, id limit 1", path
@@ -144,7 +144,7 @@ async def find_endpoint(database: Queries, path: str) -> OpenEndpoint | None:
     return found and TABLE.parse(found)
 
 
-async def list_endpoints(database: Queries, incident: str) -> list[OpenEndpoint]:
+async def list_endpoints(database: Queries, incident: str) -> list[Endpoint]:
     """The open endpoints of an incident, by name."""
     found = await database.fetch(
         "select * from vestec_read.endpoints where incident = $1 order by name", incident

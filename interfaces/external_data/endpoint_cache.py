@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 from projections import Reader
-from projections.endpoints import OpenEndpoint, find_endpoint
+from projections.endpoints import Endpoint, find_endpoint
 
 _REMEMBERED = 10_000
 
@@ -13,11 +13,11 @@ class EndpointCache:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._known: OrderedDict[str, OpenEndpoint] = OrderedDict()
+        self._known: OrderedDict[str, Endpoint] = OrderedDict()
         self._changes = 0
         reader.on_endpoints_changed(self._changed)
 
-    async def find(self, path: str) -> OpenEndpoint | None:
+    async def find(self, path: str) -> Endpoint | None:
         """The open endpoint of a path; one that was opened a moment ago is found."""
         if known := self._known.get(path):
             return known

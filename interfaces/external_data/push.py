@@ -25,7 +25,7 @@ from interfaces.gateway.throttle import Throttle
 from interfaces.issuing import Write, issue
 from managers.blobs import keep_content
 from managers.runtime import about, crash_point
-from projections.endpoints import OpenEndpoint
+from projections.endpoints import Endpoint
 from projections.people import find_credential
 
 ACTOR = "push"
@@ -88,7 +88,7 @@ class _Push:
         crash_point("after push is kept")
         return answer(Received(id=id), status=202)
 
-    async def _check_secret(self, request: web.Request, endpoint: OpenEndpoint) -> None:
+    async def _check_secret(self, request: web.Request, endpoint: Endpoint) -> None:
         if endpoint.credential is None:
             return
         who = (endpoint.id, request.remote)
@@ -102,7 +102,7 @@ class _Push:
                 headers={"WWW-Authenticate": "Bearer"},
             )
 
-    async def _taken(self, request: web.Request, endpoint: OpenEndpoint) -> Content:
+    async def _taken(self, request: web.Request, endpoint: Endpoint) -> Content:
         """The body; the incident's operators are told of one that is refused. Raises `Problem`."""
         try:
             return await self._content(request)
