@@ -16,7 +16,7 @@ from managers.incidents import Debounce, Retry, StagePlan, WorkflowPlan
 from workflows.arrivals import Arrival
 from workflows.incident import Incident
 
-Ended = Awaitable[None] | None
+Returned = Awaitable[None] | None
 """A stage is an `async def`, or a plain `def` that runs in a thread."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -43,7 +43,7 @@ class Stage(Generic[P, S, M]):
 
     kind: str
     """Of its workflow."""
-    function: Callable[..., Ended]
+    function: Callable[..., Returned]
     plan: StagePlan
     aliases: tuple[str, ...]
     timeout: timedelta | None
@@ -84,12 +84,12 @@ class Workflow(Generic[P, S]):
         self._on_activate: str | None = None
         self._on_end: str | None = None
 
-    def on_activate(self, function: Callable[[Incident[P, S]], Ended]) -> Stage[P, S, None]:
+    def on_activate(self, function: Callable[[Incident[P, S]], Returned]) -> Stage[P, S, None]:
         """The stage that runs when an incident is activated."""
         self._on_activate = function.__name__
         return self._register(function, StagePlan(function.__name__))
 
-    def on_end(self, function: Callable[[Incident[P, S]], Ended]) -> Stage[P, S, None]:
+    def on_end(self, function: Callable[[Incident[P, S]], Returned]) -> Stage[P, S, None]:
         """The stage that cleans up, after completion and after cancellation."""
         self._on_end = function.__name__
         return self._register(function, StagePlan(function.__name__))
@@ -101,10 +101,10 @@ class Workflow(Generic[P, S]):
         lane: str | None = None,
         retry: Retry = Retry(),
         timeout: timedelta | None = None,
-    ) -> Callable[[Callable[[Incident[P, S]], Ended]], Stage[P, S, None]]:
+    ) -> Callable[[Callable[[Incident[P, S]], Returned]], Stage[P, S, None]]:
         """A stage that runs on a period as long as the incident is active."""
 
-        def register(function: Callable[[Incident[P, S]], Ended]) -> Stage[P, S, None]:
+        def register(function: Callable[[Incident[P, S]], Returned]) -> Stage[P, S, None]:
             name, seconds = function.__name__, period.total_seconds()
             plan = StagePlan(name, lane or name, retry=retry, every=seconds)
             return self._register(function, plan, timeout)
@@ -154,7 +154,7 @@ class Workflow(Generic[P, S]):
 
     def _register(
         self,
-        function: Callable[..., Ended],
+        function: Callable[..., Returned],
         plan: StagePlan,
         timeout: timedelta | None = None,
         aliases: tuple[str, ...] = (),
@@ -196,12 +196,12 @@ class _Registrar(Generic[P, S]):
     aliases: tuple[str, ...]
 
     @overload
-    def __call__(self, function: Callable[[Incident[P, S]], Ended]) -> Stage[P, S, None]: ...
+    def __call__(self, function: Callable[[Incident[P, S]], Returned]) -> Stage[P, S, None]: ...
 
     @overload
-    def __call__(self, function: Callable[[Incident[P, S], M], Ended]) -> Stage[P, S, M]: ...
+    def __call__(self, function: Callable[[Incident[P, S], M], Returned]) -> Stage[P, S, M]: ...
 
-    def __call__(self, function: Callable[..., Ended]) -> Stage[P, S, Any]:
+    def __call__(self, function: Callable[..., Returned]) -> Stage[P, S, Any]:
         name = self.name or function.__name__
         plan = StagePlan(
             name,
@@ -214,7 +214,7 @@ class _Registrar(Generic[P, S]):
         return self.workflow._register(function, plan, self.timeout, self.aliases)
 
 
-def _message_hint(function: Callable[..., Ended]) -> Any:
+def _message_hint(function: Callable[..., Returned]) -> Any:
     """The type of a stage's message, None if it takes none."""
     names = list(inspect.signature(function).parameters)
     if len(names) < 2:
