@@ -23,7 +23,7 @@ from managers.runtime import Assignment, Work, about
 from managers.runtime.manager import Input
 from workflows.conversation import Conversation, Worker
 from workflows.execution import execute
-from workflows.loops import LoopThread, Mailbox, Place
+from workflows.loops import LoopThread, Mailbox, Workshop
 from workflows.stopwatch import Stopwatch
 from workflows.workflow import Workflow
 
@@ -44,12 +44,12 @@ class StageHost:
         self,
         workflows: Mapping[str, Workflow[Any, Any]],
         blobs: BlobStore,
-        new_place: Callable[[], Place],
+        new_workshop: Callable[[], Workshop],
         work: Worker,
     ) -> None:
         self.workflows, self.blobs, self.work = workflows, blobs, work
-        self._new_place = new_place
-        self.place = new_place()
+        self._new_workshop = new_workshop
+        self.workshop = new_workshop()
         self.runs: set[StageRun] = set()
 
     @classmethod
@@ -67,26 +67,26 @@ class StageHost:
         while True:
             answered = asyncio.Event()
             home = Mailbox(asyncio.get_running_loop())
-            self.place.call(home.call, answered.set)
+            self.workshop.call(home.call, answered.set)
             await asyncio.sleep(_BEAT)
-            if not answered.is_set() and (culprit := self.place.busy_with()):
+            if not answered.is_set() and (culprit := self.workshop.busy_with()):
                 self._move_away_from(culprit)
 
-    def left(self, place: Place) -> None:
-        """A run has left the place; one that others were moved from ends with its last run."""
-        if place is not self.place and all(run.place is not place for run in self.runs):
-            place.close()
+    def left(self, workshop: Workshop) -> None:
+        """A run has left the workshop; one that others were moved from ends with its last run."""
+        if workshop is not self.workshop and all(run.workshop is not workshop for run in self.runs):
+            workshop.close()
 
     def close(self) -> None:
-        self.place.close()
+        self.workshop.close()
 
     def _move_away_from(self, culprit: str) -> None:
-        busy, self.place = self.place, self._new_place()
-        moved = [run for run in self.runs if run.place is busy and run.name != culprit]
+        busy, self.workshop = self.workshop, self._new_workshop()
+        moved = [run for run in self.runs if run.workshop is busy and run.name != culprit]
         ids = next((run.about for run in self.runs if run.name == culprit), {})
         _log.warning("a stage keeps its loop busy", run=culprit, others_moved=len(moved), **ids)
         for run in moved:
-            run.move(self.place)
+            run.move(self.workshop)
 
 
 async def _in_worker(executor: Executor, function: Callable[..., Any], *args: Any) -> Any:
@@ -96,12 +96,12 @@ async def _in_worker(executor: Executor, function: Callable[..., Any], *args: An
 
 
 class StageRun:
-    """A run: its code in a place of the host, its manager in the loop it was made in."""
+    """A run: its code in a workshop of the host, its manager in the loop it was made in."""
 
     def __init__(self, assignment: Assignment[IncidentRecord, Run], host: StageHost) -> None:
         self.name = assignment.name
         self.about = about(assignment.key, f"{Context.INCIDENTS}.work/{self.name}")
-        self.place = host.place
+        self.workshop = host.workshop
         self._assignment, self._host, self._run = assignment, host, assignment.item
         self._home = Mailbox(asyncio.get_running_loop())
         self._execution: Execution | None = None
@@ -117,28 +117,28 @@ class StageRun:
         }
         self._run = item
         if new and self._execution:
-            self.place.call(self._execution.told, new)
+            self.workshop.call(self._execution.told, new)
 
     def stop(self) -> None:
         self._host.runs.discard(self)
         if self._execution:
-            self.place.call(self._execution.cancel)
+            self.workshop.call(self._execution.cancel)
             self._execution = None
-        self._host.left(self.place)
+        self._host.left(self.workshop)
 
-    def move(self, place: Place) -> None:
+    def move(self, workshop: Workshop) -> None:
         """Start again elsewhere; what the old execution still says is not heard."""
         if self._execution:
-            self.place.call(self._execution.cancel)
-        self.place = place
+            self.workshop.call(self._execution.cancel)
+        self.workshop = workshop
         self._start()
 
     def _start(self) -> None:
         self._execution = Execution(self._host, self._assignment.state, self._run, self._post)
-        self.place.call(self._execution.start, self.name, self.about)
+        self.workshop.call(self._execution.start, self.name, self.about)
 
     def _post(self, execution: "Execution", input: Input) -> None:
-        """Called in the place; goes on at home."""
+        """Called in the workshop; goes on at home."""
         self._home.call(self._tell, execution, input)
 
     def _tell(self, execution: "Execution", input: Input) -> None:
@@ -156,7 +156,7 @@ class StageRun:
         match input:
             case RequestCall() | RecordStep():
                 refused = Call(input.name, answered=True, error=rejection.reason)
-                self.place.call(execution.told, {input.call: refused})
+                self.workshop.call(execution.told, {input.call: refused})
             case FinishRun():
                 reason = f"what the stage left was refused: {rejection.reason}"
                 self._tell(execution, FailRun(input.run, input.attempt, reason, final=True))
@@ -167,7 +167,7 @@ class StageRun:
 
 
 class Execution:
-    """A stage's code at work; but for the making, all of it happens in its place."""
+    """A stage's code at work; but for the making, all of it happens in its workshop."""
 
     def __init__(
         self,

@@ -13,11 +13,11 @@ from contextvars import copy_context
 from typing import Any, Protocol
 
 
-class Place(Protocol):
+class Workshop(Protocol):
     """Where stages run; `call` may be used from any thread."""
 
     def call(self, function: Callable[..., None], *args: Any) -> None:
-        """Run a function in the loop of this place, soon, in the order of the calls."""
+        """Run a function in the workshop's loop, soon, in the order of the calls."""
 
     def busy_with(self) -> str | None:
         """The name of the task that runs at this very moment."""

@@ -39,7 +39,7 @@ class _RehearsedRun(StageRun):
             self._differs(self._execution, before)
             return
         self._asked |= self._execution.asked
-        self.move(self.place)
+        self.move(self.workshop)
 
     def _start(self) -> None:
         super()._start()

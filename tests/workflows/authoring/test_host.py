@@ -16,12 +16,12 @@ class Somebody:
     """A run, as far as its host looks at it."""
 
     def __init__(self, name: str, host: StageHost) -> None:
-        self.name, self.place = name, host.place
+        self.name, self.workshop = name, host.workshop
         self.about = {"incident": "somebody's"}
         host.runs.add(self)  # type: ignore[arg-type]
 
-    def move(self, place: LoopThread) -> None:
-        self.place = place
+    def move(self, workshop: LoopThread) -> None:
+        self.workshop = workshop
 
 
 def _threads() -> int:
@@ -34,34 +34,34 @@ async def _until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_place_that_was_left_ends_with_its_last_run() -> None:
+async def test_a_workshop_that_was_left_ends_with_its_last_run() -> None:
     before = _threads()
     host = StageHost.threaded({}, BlobStore(MemoryStore()))
     busy, other = Somebody("busy", host), Somebody("other", host)
-    place, over = host.place, threading.Event()
+    workshop, over = host.workshop, threading.Event()
 
     async def burn() -> None:
         over.wait(20)
 
-    place.call(lambda: setattr(place, "task", asyncio.create_task(burn(), name="busy")))
+    workshop.call(lambda: setattr(workshop, "task", asyncio.create_task(burn(), name="busy")))
     with capture_logs() as lines:
         watch = asyncio.create_task(host.watch())
-        await _until(lambda: host.place is not place)
-    assert (busy.place, other.place) == (place, host.place)
+        await _until(lambda: host.workshop is not workshop)
+    assert (busy.workshop, other.workshop) == (workshop, host.workshop)
     (line,) = (one for one in lines if one["event"] == "a stage keeps its loop busy")
     assert (line["run"], line["incident"]) == ("busy", "somebody's")
     assert _threads() == before + 2
     over.set()
     host.runs.discard(busy)
-    host.left(place)
+    host.left(workshop)
     await _until(lambda: _threads() == before + 1)
     watch.cancel()
     host.close()
     await _until(lambda: _threads() == before)
 
 
-async def test_what_runs_in_a_place_that_is_closed_is_cancelled() -> None:
-    place, begun, cancelled = LoopThread(), threading.Event(), threading.Event()
+async def test_what_runs_in_a_workshop_that_is_closed_is_cancelled() -> None:
+    workshop, begun, cancelled = LoopThread(), threading.Event(), threading.Event()
 
     async def wait() -> None:
         begun.set()
@@ -70,7 +70,7 @@ async def test_what_runs_in_a_place_that_is_closed_is_cancelled() -> None:
         finally:
             cancelled.set()
 
-    place.call(lambda: setattr(place, "task", asyncio.create_task(wait())))
+    workshop.call(lambda: setattr(workshop, "task", asyncio.create_task(wait())))
     await _until(begun.is_set)
-    place.close()
+    workshop.close()
     await _until(cancelled.is_set)
