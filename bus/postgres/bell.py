@@ -16,7 +16,7 @@ from bus.postgres.connections import Connection, Connections
 from bus.postgres.statements import ENDS, OTHERS, RING
 from bus.waiting import Waiting
 
-Place = tuple[str, int]
+TopicPartition = tuple[str, int]
 """A topic and one of its partitions."""
 
 LOOK_EVERY = 1.0
@@ -31,9 +31,9 @@ class Bell:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._ends: dict[Place, int] = {}
-        self._waiting: dict[Place, Waiting] = defaultdict(Waiting)
-        self._to_ring: dict[Place, int] = {}
+        self._ends: dict[TopicPartition, int] = {}
+        self._waiting: dict[TopicPartition, Waiting] = defaultdict(Waiting)
+        self._to_ring: dict[TopicPartition, int] = {}
         self._rung = asyncio.Event()
         self._others = self._heard_others = True
         self._pid = 0
@@ -52,14 +52,14 @@ class Bell:
                 _log.warning("bell of the log out of order", reason=repr(error))
                 await asyncio.sleep(LOOK_EVERY / 2)
 
-    def ring(self, place: Place, end: int) -> None:
+    def ring(self, place: TopicPartition, end: int) -> None:
         """This process appended: tell all. Two appends at once may say so in the wrong order."""
         self._reaches_at_least(place, end)
         if self._others:
             self._to_ring[place] = self._ends[place]
             self._rung.set()
 
-    async def until_beyond(self, place: Place, offset: int) -> None:
+    async def until_beyond(self, place: TopicPartition, offset: int) -> None:
         """Return when the partition may reach beyond `offset`."""
         if self._ends.get(place, -1) <= offset:
             await self._waiting[place].until_beyond(offset)
@@ -106,10 +106,10 @@ class Bell:
         for call in tuple(self.groups):
             call(str(payload))
 
-    def _reaches_at_least(self, place: Place, end: int) -> None:
+    def _reaches_at_least(self, place: TopicPartition, end: int) -> None:
         self._reaches(place, max(end, self._ends.get(place, 0)))
 
-    def _reaches(self, place: Place, end: int) -> None:
+    def _reaches(self, place: TopicPartition, end: int) -> None:
         self._ends[place] = end
         if place in self._waiting:
             self._waiting[place].reaches(end)
@@ -119,6 +119,6 @@ def _write(topic: str, partition: int, end: int) -> str:
     return f"{end} {partition} {topic}"
 
 
-def _read(payload: str) -> tuple[Place, int]:
+def _read(payload: str) -> tuple[TopicPartition, int]:
     end, partition, topic = payload.split(" ", 2)
     return (topic, int(partition)), int(end)
