@@ -31,7 +31,7 @@ class Login(BaseModel):
     password: str = Field(min_length=1, max_length=1024)
 
 
-class Token(BaseModel):
+class AccessToken(BaseModel):
     """What goes into `Authorization: Bearer …`."""
 
     token: str
@@ -60,12 +60,12 @@ class Doorkeeper:
         return answer(_token(edge, user.id), {"Cache-Control": "no-store"})
 
 
-def _token(edge: Edge, user: UUID) -> Token:
+def _token(edge: Edge, user: UUID) -> AccessToken:
     now = int(edge.wall())
     expires = now + int(edge.settings.token_lifetime)
     claims = {"sub": str(user), "iat": now, "exp": expires}
     token = jwt.encode({"alg": _ALGORITHM}, claims, _key(edge))
-    return Token(token=token, expires=datetime.fromtimestamp(expires, UTC))
+    return AccessToken(token=token, expires=datetime.fromtimestamp(expires, UTC))
 
 
 def _key(edge: Edge) -> OctKey:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from interfaces.gateway import incidents, live, results, writes
-from interfaces.gateway.auth import Doorkeeper, Login, Token
+from interfaces.gateway.auth import AccessToken, Doorkeeper, Login
 from interfaces.gateway.exchange import Page, PageQuery
 from interfaces.gateway.health import Health, Metrics, health
 from interfaces.gateway.problems import Handler
@@ -55,7 +55,7 @@ def api_routes(doorkeeper: Doorkeeper) -> list[Route]:
     """The operations of the API."""
     i, r, one = incidents, results, "/api/v1/incidents/{id}"
     return [
-        Route("POST", "/api/v1/login", doorkeeper.login, Token, body=Login, anonymous=True),
+        Route("POST", "/api/v1/login", doorkeeper.login, AccessToken, body=Login, anonymous=True),
         Route("POST", "/api/v1/incidents", i.create, Incident, body=i.NewIncident, status=201),
         Route("GET", "/api/v1/incidents", i.list_all, Page[Incident], query=i.IncidentQuery),
         Route("GET", one, i.one, Incident),
