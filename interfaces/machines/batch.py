@@ -33,7 +33,7 @@ class BatchSystem(Protocol):
         """Submit a prepared job; `submission` counts how often it goes out, from 1.
 
         The same submission never goes out twice: repeated, it gives the recorded answer. Raises
-        `Doubt`; when its `wait` is over and `find` knows nothing, submission n+1 may go out, and
+        `InDoubt`; when its `wait` is over and `find` knows nothing, submission n+1 may go out, and
         bars all before it.
         """
         ...

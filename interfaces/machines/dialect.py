@@ -42,7 +42,7 @@ class Refused:
     """Whether asking again later is useless."""
 
 
-class Doubt(MachineError):
+class InDoubt(MachineError):
     """Nobody knows whether the job was submitted.
 
     After `wait` seconds a look-up that finds nothing is proof that it was not.
@@ -84,7 +84,7 @@ class Dialect(Protocol):
     def submit(self, request: JobRequest, submission: int) -> Command[Submitted | Refused]:
         """Submit `wrapper.sh` of the working directory, which is the submission's own.
 
-        `parse` raises `Doubt` for every answer that is neither a job id nor a known refusal.
+        `parse` raises `InDoubt` for every answer that is neither a job id nor a known refusal.
         """
         ...
 

@@ -16,7 +16,7 @@ from events.prose import cut
 from events.values import Blob, Context
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.connection import FileMissing, MachineError
-from interfaces.machines.dialect import Doubt, Submitted
+from interfaces.machines.dialect import InDoubt, Submitted
 from interfaces.machines.machine import Connect, Machine, Manners
 from interfaces.machines.watch import MachineWatch
 from managers.blobs import BlobMissing, BlobStore
@@ -107,7 +107,7 @@ class MachineHands:
             try:
                 tell(await machine.persist(submit, complain))
                 return
-            except Doubt as doubt:
+            except InDoubt as doubt:
                 if until is None:
                     await tell(SubmissionInDoubt(token, submission, str(doubt)))
                 until = min(until or math.inf, clock() + doubt.wait)

@@ -11,7 +11,7 @@ import structlog
 from events.machines import MachineSettings
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.connection import MachineError
-from interfaces.machines.dialect import Doubt
+from interfaces.machines.dialect import InDoubt
 from managers.blobs import BlobStoreUnavailable
 
 R = TypeVar("R")
@@ -56,7 +56,7 @@ class Machine:
     async def persist(
         self, action: Callable[[BatchSystem], Awaitable[R]], complain: Callable[[str], object]
     ) -> R:
-        """Do it, again and again while the machine or the blob store fails; raises `Doubt` only.
+        """Do it, again and again while the machine or the blob store fails; raises `InDoubt` only.
 
         `complain` is told why, each time after the first few.
         """
@@ -65,7 +65,7 @@ class Machine:
         while True:
             try:
                 return await action(await self.batch())
-            except Doubt:
+            except InDoubt:
                 raise
             except (MachineError, BlobStoreUnavailable) as error:
                 _log.warning("machine", machine=self.settings.name, error=str(error))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from events.jobs import JobId, JobReport, JobRequest, Token, Witness
 from events.machines import MachineSettings
 from interfaces.machines.connection import CommandFailed, Completed
-from interfaces.machines.dialect import Doubt, MachineLoad, Refused, Submitted
+from interfaces.machines.dialect import InDoubt, MachineLoad, Refused, Submitted
 from interfaces.machines.layout import Layout, layout_of, quoted
 from interfaces.machines.process_job import job_id_of, job_script
 from interfaces.machines.status import parse_status
@@ -114,7 +114,7 @@ echo {job_id_of(self.request.token, self.submission)}
             return Submitted(JobId(completed.stdout.strip()))
         if completed.stderr.startswith(_REFUSAL):
             return Refused(completed.stderr.strip(), permanent=True)
-        raise Doubt(f"the submission ended with {completed.stderr.strip()!r}", wait=0)
+        raise InDoubt(f"the submission ended with {completed.stderr.strip()!r}", wait=0)
 
     @property
     def _job(self) -> str:

@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
 from interfaces.machines import folders
 from interfaces.machines.connection import MIB, CommandCut, Connection, MachineError, NotUnderstood
-from interfaces.machines.dialect import Command, Dialect, Doubt, MachineLoad, Refused, Submitted
+from interfaces.machines.dialect import Command, Dialect, InDoubt, MachineLoad, Refused, Submitted
 from interfaces.machines.layout import Layout
 from interfaces.machines.submission import DEADLINE, Submission
 from interfaces.machines.witnesses import judge, of_claimant, settled
@@ -73,7 +73,7 @@ class ShellBatchSystem:
         try:
             return await self._ask(submitting, DEADLINE)
         except (CommandCut, NotUnderstood) as unknown:
-            raise Doubt(f"the submission is unknown: {unknown}", DEADLINE + self.lag) from unknown
+            raise InDoubt(f"the submission is unknown: {unknown}", DEADLINE + self.lag) from unknown
 
     async def find(self, tokens: Collection[Token]) -> Mapping[Token, JobReport]:
         if not tokens:

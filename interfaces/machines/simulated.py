@@ -17,7 +17,7 @@ from events.jobs import JobId, JobReport, JobRequest, JobState, RelativePath, To
 from events.prose import describe
 from interfaces.machines.cluster import Cluster
 from interfaces.machines.connection import FileMissing, MachineError, Unreachable
-from interfaces.machines.dialect import Doubt, MachineLoad, Refused, Submitted
+from interfaces.machines.dialect import InDoubt, MachineLoad, Refused, Submitted
 from interfaces.machines.fates import Oracle, Results, Seeded, declared
 from interfaces.machines.layout import Layout
 
@@ -97,12 +97,12 @@ class SimulatedBatchSystem:
         if submission in before:
             return Submitted(before[submission])
         if before and submission < max(before):
-            raise Doubt("a later submission took this one's place", self.lag)
+            raise InDoubt("a later submission took this one's place", self.lag)
         job = cluster.accept(request, submission, fate)
         self._save()
         await self._clock.sleep(fate.answer_after)
         if fate.answer_lost:
-            raise Doubt("the answer to the submission was lost", self.lag)
+            raise InDoubt("the answer to the submission was lost", self.lag)
         return Submitted(job.job_id)
 
     async def find(self, tokens: Collection[Token]) -> Mapping[Token, JobReport]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from events.jobs import JobRequest
 from interfaces.machines.connection import Completed
-from interfaces.machines.dialect import Command, Dialect, Doubt, Refused, Submitted
+from interfaces.machines.dialect import Command, Dialect, InDoubt, Refused, Submitted
 from interfaces.machines.layout import Layout, quoted
 
 REMOTE_LIMIT = 60
@@ -67,9 +67,9 @@ cat stdout; cat stderr >&2; exit "$(cat exit)"
         if ours and completed.exit_status == _NO_ROOM:
             return Refused(text, permanent=False)
         if ours and completed.exit_status == _CUT:
-            raise Doubt(text, self.dialect.lag)
+            raise InDoubt(text, self.dialect.lag)
         if ours and completed.exit_status == _BUSY:
-            raise Doubt(text, REMOTE_LIMIT + self.dialect.lag)
+            raise InDoubt(text, REMOTE_LIMIT + self.dialect.lag)
         return self._submit.parse(completed)
 
     @property

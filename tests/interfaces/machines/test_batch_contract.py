@@ -9,7 +9,7 @@ import pytest
 
 from events.jobs import JobState, Token
 from interfaces.machines.connection import FileMissing
-from interfaces.machines.dialect import Doubt, Refused, Submitted
+from interfaces.machines.dialect import InDoubt, Refused, Submitted
 
 if TYPE_CHECKING:
     from tests.interfaces.machines.conftest import Bench
@@ -138,7 +138,7 @@ async def test_a_later_submission_takes_the_place_of_those_before_it(bench: Benc
     request = bench.request(bench.succeed)
     await bench.system.prepare(request.token, {"input": one(b"x")})
     await bench.system.submit(request, 2)
-    with pytest.raises(Doubt):
+    with pytest.raises(InDoubt):
         await bench.system.submit(request, 1)
     await bench.report(request.token, JobState.COMPLETED)
     assert await bench.starts(request.token) == 1

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from events.jobs import JobRequest, JobState
-from interfaces.machines.dialect import Doubt, Refused, Submitted
+from interfaces.machines.dialect import InDoubt, Refused, Submitted
 from interfaces.machines.processes import Processes
 from interfaces.machines.submission import Submission
 from interfaces.machines.wrapper import CANCELLED, IS_COPY, wrapper
@@ -244,7 +244,7 @@ async def insist(shell: ShellBench, request: JobRequest) -> Submitted | Refused:
     for submission in range(1, 5):
         try:
             return await shell.system.submit(request, submission)
-        except Doubt:
+        except InDoubt:
             if found := (await shell.system.find([request.token])).get(request.token):
                 assert found.job_id
                 return Submitted(found.job_id)

@@ -14,7 +14,7 @@ import pytest
 
 from events.jobs import JobRequest, JobState, Token, Witness
 from interfaces.machines.connection import Completed, NotUnderstood
-from interfaces.machines.dialect import Command, Doubt, MachineLoad, Refused, Submitted
+from interfaces.machines.dialect import Command, InDoubt, MachineLoad, Refused, Submitted
 from interfaces.machines.processes import Processes
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ async def test_a_second_submission_while_the_job_lives_is_in_doubt(shell: ShellB
     await shell.system.prepare(request.token, {})
     first = await shell.system.submit(request, 1)
     await shell.report(request.token, JobState.RUNNING)
-    with pytest.raises(Doubt, match="alive"):
+    with pytest.raises(InDoubt, match="alive"):
         await shell.system.submit(request, 2)
     report = await shell.report(request.token, JobState.RUNNING)
     assert isinstance(first, Submitted)
@@ -255,6 +255,6 @@ async def test_a_submission_whose_answer_nobody_understands_is_in_doubt(
     monkeypatch.setattr(Processes, "submit", lambda dialect, *what: Foreign(submit(dialect, *what)))
     request = shell.request("true")
     await shell.system.prepare(request.token, {})
-    with pytest.raises(Doubt, match="not understood"):
+    with pytest.raises(InDoubt, match="not understood"):
         await shell.system.submit(request, 1)
     await shell.report(request.token, JobState.COMPLETED)

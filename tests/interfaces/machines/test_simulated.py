@@ -10,7 +10,7 @@ import pytest
 
 from events.jobs import JobReport, JobRequest, JobState, Token
 from interfaces.machines.connection import MachineError, Unreachable
-from interfaces.machines.dialect import Doubt, Submitted
+from interfaces.machines.dialect import InDoubt, Submitted
 from interfaces.machines.fates import Fate, Oracle, Planned, Seeded, declared
 from interfaces.machines.simulated import SimulatedBatchSystem
 
@@ -84,7 +84,7 @@ async def test_a_job_waits_for_its_slot_and_its_fate(clock: VirtualClock) -> Non
 
 async def test_a_lost_answer_is_doubt_and_the_job_is_there(clock: VirtualClock) -> None:
     system = machine(clock, Planned({}, Fate(answer_lost=True)))
-    with pytest.raises(Doubt):
+    with pytest.raises(InDoubt):
         await system.submit(request(1), 1)
     assert Token("v1") in await system.find([Token("v1")])
     assert isinstance(await system.submit(request(1), 1), Submitted)
