@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
-from interfaces.machines.dialect import MachineLoad, Refused, Submitted
+from interfaces.machines.dialect import QueueLoad, Refused, Submitted
 
 
 class BatchSystem(Protocol):
@@ -67,7 +67,7 @@ class BatchSystem(Protocol):
         """The last 4 KiB of what the program wrote to its standard error."""
         ...
 
-    async def load(self) -> MachineLoad:
+    async def load(self) -> QueueLoad:
         """How busy the machine is."""
         ...
 

@@ -10,7 +10,7 @@ from collections import Counter
 from pydantic import BaseModel
 
 from events.jobs import JobId, JobReport, JobRequest, JobState, Token, Witness
-from interfaces.machines.dialect import MachineLoad
+from interfaces.machines.dialect import QueueLoad
 from interfaces.machines.fates import Fate
 
 
@@ -116,12 +116,10 @@ class Cluster(BaseModel):
             if not job.state.ended:
                 job.end(self.now, JobState.CANCELLED)
 
-    def load(self) -> MachineLoad:
+    def load(self) -> QueueLoad:
         """How busy it is."""
         running, queued = len(self._in(JobState.RUNNING)), len(self._in(JobState.QUEUED))
-        return MachineLoad(
-            slots_total=self.slots, slots_used=running, running=running, queued=queued
-        )
+        return QueueLoad(slots_total=self.slots, slots_used=running, running=running, queued=queued)
 
     def advance(self, now: float) -> None:
         """Let everything happen that happens until `now`."""

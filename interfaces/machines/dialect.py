@@ -54,7 +54,7 @@ class InDoubt(MachineError):
 
 
 @dataclass(frozen=True)
-class MachineLoad:
+class QueueLoad:
     """How busy a machine is; what cannot be seen is None, never 0."""
 
     nodes_total: int | None = None
@@ -100,6 +100,6 @@ class Dialect(Protocol):
         """Wish the job's end; that it has none any more is no error."""
         ...
 
-    def load(self) -> Command[MachineLoad]:
+    def load(self) -> Command[QueueLoad]:
         """How busy the machine is."""
         ...

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from events.jobs import JobId, JobReport, JobRequest, Token, Witness
 from events.machines import MachineSettings
 from interfaces.machines.connection import CommandFailed, Completed
-from interfaces.machines.dialect import InDoubt, MachineLoad, Refused, Submitted
+from interfaces.machines.dialect import InDoubt, QueueLoad, Refused, Submitted
 from interfaces.machines.layout import Layout, layout_of, quoted
 from interfaces.machines.process_job import job_id_of, job_script
 from interfaces.machines.status import parse_status
@@ -213,8 +213,8 @@ held slots | wc -l
 held queue | wc -l
 """
 
-    def parse(self, completed: Completed) -> MachineLoad:
+    def parse(self, completed: Completed) -> QueueLoad:
         used, queued = map(int, completed.checked().split())
-        return MachineLoad(
+        return QueueLoad(
             nodes_total=1, slots_total=self.slots, slots_used=used, running=used, queued=queued
         )

@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
 from interfaces.machines import folders
 from interfaces.machines.connection import MIB, CommandCut, Connection, MachineError, NotUnderstood
-from interfaces.machines.dialect import Command, Dialect, InDoubt, MachineLoad, Refused, Submitted
+from interfaces.machines.dialect import Command, Dialect, InDoubt, QueueLoad, Refused, Submitted
 from interfaces.machines.layout import Layout
 from interfaces.machines.submission import DEADLINE, Submission
 from interfaces.machines.witnesses import judge, of_claimant, settled
@@ -104,7 +104,7 @@ class ShellBatchSystem:
     async def stderr_tail(self, token: Token) -> str:
         return await self._ask(folders.Tail(self._layout, token))
 
-    async def load(self) -> MachineLoad:
+    async def load(self) -> QueueLoad:
         return await self._ask(self._dialect.load())
 
     async def check(self) -> None:

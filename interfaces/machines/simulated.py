@@ -17,7 +17,7 @@ from events.jobs import JobId, JobReport, JobRequest, JobState, RelativePath, To
 from events.prose import describe
 from interfaces.machines.cluster import Cluster
 from interfaces.machines.connection import FileMissing, MachineError, Unreachable
-from interfaces.machines.dialect import InDoubt, MachineLoad, Refused, Submitted
+from interfaces.machines.dialect import InDoubt, QueueLoad, Refused, Submitted
 from interfaces.machines.fates import Oracle, Results, Seeded, declared
 from interfaces.machines.layout import Layout
 
@@ -129,7 +129,7 @@ class SimulatedBatchSystem:
     async def stderr_tail(self, token: Token) -> str:
         return self._files(token).get("stderr", b"").decode()
 
-    async def load(self) -> MachineLoad:
+    async def load(self) -> QueueLoad:
         return self._reached().load()
 
     async def check(self) -> None:

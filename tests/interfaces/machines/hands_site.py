@@ -27,7 +27,7 @@ from events.jobs import JobId, JobReport, JobRequest, JobState, RelativePath, To
 from events.machines import FLEET, AddMachine, EnableMachine, MachineSettings
 from events.simulations import Resources, SimulationRequest
 from events.values import Command, Context, Event, IncidentId
-from interfaces.machines.dialect import MachineLoad, Refused, Submitted
+from interfaces.machines.dialect import QueueLoad, Refused, Submitted
 from interfaces.machines.fates import Fate, Planned
 from interfaces.machines.hands import MachineHands
 from interfaces.machines.machine import Manners
@@ -105,7 +105,7 @@ class TroubledSystem(SimulatedBatchSystem):
         async for chunk in super().fetch(token, name):
             yield chunk
 
-    async def load(self) -> MachineLoad:
+    async def load(self) -> QueueLoad:
         self._meet("load")
         return await super().load()
 

@@ -14,7 +14,7 @@ import pytest
 
 from events.jobs import JobRequest, JobState, Token, Witness
 from interfaces.machines.connection import Completed, NotUnderstood
-from interfaces.machines.dialect import Command, InDoubt, MachineLoad, Refused, Submitted
+from interfaces.machines.dialect import Command, InDoubt, QueueLoad, Refused, Submitted
 from interfaces.machines.processes import Processes
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def when(shell: ShellBench, token: Token, file: str) -> int:
 class Foreign(Command[Submitted | Refused]):
     """What a machine answers that is not what its dialect thinks it is."""
 
-    def __init__(self, command: Command[Submitted | Refused] | Command[MachineLoad]) -> None:
+    def __init__(self, command: Command[Submitted | Refused] | Command[QueueLoad]) -> None:
         self._command = command
 
     def script(self) -> str:
