@@ -7,12 +7,12 @@ from events.envelope import commands_topic, events_topic
 from events.values import Context
 from managers.datasets import data_set_manager
 from managers.endpoints import endpoint_manager
-from managers.endpoints.manager import Hands as PullHands
+from managers.endpoints import manager as endpoints
 from managers.incidents import Catalogue, incident_manager
-from managers.incidents.manager import Hands as StageHands
+from managers.incidents import manager as incidents
 from managers.machines import machine_manager
+from managers.operations import manager as operations
 from managers.operations import operations_manager
-from managers.operations.manager import Hands as MachineHands
 from managers.runtime import Manager
 from managers.simulations import simulation_manager
 from managers.users import user_manager
@@ -23,9 +23,9 @@ SINGLE = (Context.MACHINES, Context.USERS)
 
 def all_managers(
     catalogue: Catalogue,
-    run_stage: StageHands,
-    on_machines: MachineHands,
-    pull: PullHands,
+    run_stage: incidents.Hands,
+    on_machines: operations.Hands,
+    pull: endpoints.Hands,
 ) -> list[Manager[Any, Any]]:
     """One manager for each context."""
     return [
