@@ -21,7 +21,7 @@ from events.machines import MachineSettings
 from events.values import Context
 from interfaces.external_data.pull import PullHands
 from interfaces.external_data.push import PushSettings, add_push
-from interfaces.gateway import Edge, GatewaySettings, PartHealth, Verifier, gateway
+from interfaces.gateway import GatewaySettings, PartHealth, Verifier, WebEdge, gateway
 from interfaces.machines.hands import MachineHands
 from interfaces.machines.machine import Manners
 from interfaces.machines.registry import connect
@@ -105,7 +105,7 @@ async def web_edge(
     """What these parts serve by HTTP, each its health at least; the URL it is reached at."""
     settings = storage.settings
     async with open_reader(Reader(storage.pool)) as reader:
-        edge = Edge(
+        edge = WebEdge(
             log=storage.log,
             clock=storage.clock,
             wall=around.wall,

@@ -18,7 +18,7 @@ from events.endpoints import ReceivePush
 from events.incidents import Arrival, TakeNote
 from events.values import Content, Context, Note
 from interfaces.external_data.endpoint_cache import EndpointCache
-from interfaces.gateway import Edge, Verifier
+from interfaces.gateway import Verifier, WebEdge
 from interfaces.gateway.exchange import answer, idempotency_key
 from interfaces.gateway.problems import Problem
 from interfaces.gateway.throttle import Throttle
@@ -52,7 +52,7 @@ class Received(BaseModel):
 
 def add_push(
     app: web.Application,
-    edge: Edge,
+    edge: WebEdge,
     settings: PushSettings | None = None,
     verifier: Verifier | None = None,
 ) -> None:
@@ -62,7 +62,7 @@ def add_push(
 
 
 class _Push:
-    def __init__(self, edge: Edge, settings: PushSettings, verifier: Verifier) -> None:
+    def __init__(self, edge: WebEdge, settings: PushSettings, verifier: Verifier) -> None:
         self._edge, self._settings, self._verifier = edge, settings, verifier
         self._endpoints = EndpointCache(edge.reader)
         login = edge.settings

@@ -6,6 +6,6 @@ manager is ever called. Routes are in `routes`, errors in `problems`.
 
 from interfaces.gateway.application import gateway
 from interfaces.gateway.passwords import Verifier, hash_password
-from interfaces.gateway.surroundings import Edge, GatewaySettings, PartHealth
+from interfaces.gateway.surroundings import GatewaySettings, PartHealth, WebEdge
 
-__all__ = ["Edge", "GatewaySettings", "PartHealth", "Verifier", "gateway", "hash_password"]
+__all__ = ["GatewaySettings", "PartHealth", "Verifier", "WebEdge", "gateway", "hash_password"]

@@ -11,10 +11,12 @@ from interfaces.gateway.openapi import describe
 from interfaces.gateway.passwords import Verifier
 from interfaces.gateway.problems import Handler, identified, problems
 from interfaces.gateway.routes import api_routes, operator_routes
-from interfaces.gateway.surroundings import EDGE, Edge
+from interfaces.gateway.surroundings import EDGE, WebEdge
 
 
-def gateway(edge: Edge, verifier: Verifier | None = None, *, api: bool = True) -> web.Application:
+def gateway(
+    edge: WebEdge, verifier: Verifier | None = None, *, api: bool = True
+) -> web.Application:
     """The web edge; other edges may add their routes before it is served.
 
     They share its errors, its metrics and (given to both) its `verifier` of secrets. Without `api`

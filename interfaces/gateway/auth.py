@@ -14,7 +14,7 @@ from events.users import login_digest
 from interfaces.gateway.exchange import answer, body_of
 from interfaces.gateway.passwords import Verifier
 from interfaces.gateway.problems import Handler, Problem
-from interfaces.gateway.surroundings import Edge, edge_of
+from interfaces.gateway.surroundings import WebEdge, edge_of
 from interfaces.gateway.throttle import Throttle
 from projections.people import find_credential
 from projections.users import User, find_login, find_user
@@ -42,7 +42,7 @@ class AccessToken(BaseModel):
 class Doorkeeper:
     """Gives tokens to who proves to be a user."""
 
-    def __init__(self, edge: Edge, verifier: Verifier) -> None:
+    def __init__(self, edge: WebEdge, verifier: Verifier) -> None:
         settings = edge.settings
         self._verifier = verifier
         self._throttle = Throttle(settings.login_failures, settings.login_window, edge.wall)
@@ -60,7 +60,7 @@ class Doorkeeper:
         return answer(_token(edge, user.id), {"Cache-Control": "no-store"})
 
 
-def _token(edge: Edge, user: UUID) -> AccessToken:
+def _token(edge: WebEdge, user: UUID) -> AccessToken:
     now = int(edge.wall())
     expires = now + int(edge.settings.token_lifetime)
     claims = {"sub": str(user), "iat": now, "exp": expires}
@@ -68,7 +68,7 @@ def _token(edge: Edge, user: UUID) -> AccessToken:
     return AccessToken(token=token, expires=datetime.fromtimestamp(expires, UTC))
 
 
-def _key(edge: Edge) -> OctKey:
+def _key(edge: WebEdge) -> OctKey:
     return OctKey.import_key(edge.token_key)
 
 
@@ -88,7 +88,7 @@ def authenticated(handler: Handler) -> Handler:
     return checked
 
 
-def _claims(edge: Edge, header: str) -> tuple[UUID, float]:
+def _claims(edge: WebEdge, header: str) -> tuple[UUID, float]:
     """The user's id and when the token expires (seconds since the epoch)."""
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token:

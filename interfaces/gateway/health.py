@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from interfaces.gateway.exchange import answer
 from interfaces.gateway.problems import Handler
-from interfaces.gateway.surroundings import Edge, PartHealth, edge_of
+from interfaces.gateway.surroundings import PartHealth, WebEdge, edge_of
 from projections import PartitionStatus, status
 
 
@@ -77,7 +77,7 @@ class Metrics:
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """Metrics in Prometheus' text format."""
-        edge: Edge = edge_of(request)
+        edge: WebEdge = edge_of(request)
         rows = await status(edge.pool, edge.log, edge.wall)
         for name, lag in _by_projection(rows).items():
             self._lag.labels(name).set(lag.lag_records)

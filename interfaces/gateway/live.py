@@ -15,7 +15,7 @@ from interfaces.gateway.auth import EXPIRES, user_of
 from interfaces.gateway.exchange import as_of, query_of
 from interfaces.gateway.incidents import serial, visible
 from interfaces.gateway.problems import STARTED, Problem
-from interfaces.gateway.surroundings import Edge, edge_of
+from interfaces.gateway.surroundings import WebEdge, edge_of
 from projections.timeline import TimelineEvent, last_id, read_timeline
 
 STREAMS = web.AppKey("streams", set[asyncio.Task[object]])
@@ -83,7 +83,7 @@ async def _incidents(request: web.Request, wanted: LiveQuery) -> list[str] | Non
 
 
 async def _stream(
-    edge: Edge,
+    edge: WebEdge,
     response: web.StreamResponse,
     after: int,
     incidents: list[str] | None,
@@ -101,7 +101,7 @@ async def _stream(
             await _until_moved(edge, response, moved)
 
 
-async def _until_moved(edge: Edge, response: web.StreamResponse, moved: asyncio.Event) -> None:
+async def _until_moved(edge: WebEdge, response: web.StreamResponse, moved: asyncio.Event) -> None:
     try:
         async with asyncio.timeout(edge.settings.heartbeat):
             await moved.wait()
@@ -110,7 +110,7 @@ async def _until_moved(edge: Edge, response: web.StreamResponse, moved: asyncio.
     await asyncio.sleep(_BREATH)
 
 
-async def _write(edge: Edge, response: web.StreamResponse, data: bytes) -> None:
+async def _write(edge: WebEdge, response: web.StreamResponse, data: bytes) -> None:
     async with asyncio.timeout(edge.settings.stalled):
         await response.write(data)
 

@@ -46,7 +46,7 @@ async def _no_parts() -> Mapping[str, PartHealth]:
 
 
 @dataclass(frozen=True)
-class Edge:
+class WebEdge:
     """Ports and values that handlers use; `wall` gives seconds since the epoch."""
 
     log: Log
@@ -65,9 +65,9 @@ class Edge:
         return self.reader.pool
 
 
-EDGE = web.AppKey("edge", Edge)
+EDGE = web.AppKey("edge", WebEdge)
 
 
-def edge_of(request: web.Request) -> Edge:
+def edge_of(request: web.Request) -> WebEdge:
     """The surroundings of the application that serves a request."""
     return request.config_dict[EDGE]

@@ -20,7 +20,7 @@ from bus import HybridClock
 from events.users import EVERYONE, UserAdded, login_digest
 from events.values import Context
 from interfaces.external_data.push import PushSettings, add_push
-from interfaces.gateway import Edge, GatewaySettings, Verifier, gateway, hash_password
+from interfaces.gateway import GatewaySettings, Verifier, WebEdge, gateway, hash_password
 from managers.blobs import BlobStore
 from managers.incidents import WorkflowPlan, incident_manager
 from managers.runtime import Assignment, Service, Surroundings, Work
@@ -45,7 +45,7 @@ class Site:
     """A gateway with its log, its users and their tokens."""
 
     story: Story
-    edge: Edge
+    edge: WebEdge
     app: web.Application
     client: Client
     tokens: dict[UUID, str]
@@ -88,8 +88,8 @@ async def open_site(
 _USERS = {"anna": ANNA, "bert": BERT, "root": ROOT}
 
 
-def _edge(story: Story, reader: Reader, settings: GatewaySettings) -> Edge:
-    return Edge(
+def _edge(story: Story, reader: Reader, settings: GatewaySettings) -> WebEdge:
+    return WebEdge(
         log=story.log,
         clock=HybridClock(lambda: story.now),
         wall=lambda: story.now,
