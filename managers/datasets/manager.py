@@ -14,9 +14,6 @@ from managers.runtime import (
     Given,
     Manager,
     Rejected,
-    nothing_due,
-    nothing_to_resume,
-    nothing_under_way,
 )
 from managers.runtime.manager import Input
 
@@ -49,9 +46,6 @@ def data_set_manager() -> Manager[DataSets, object]:
         fold=2,
         decide=decide,
         evolve=evolve,
-        under_way=nothing_under_way,
-        due=nothing_due,
-        resume=nothing_to_resume,
     )
 
 

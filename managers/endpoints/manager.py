@@ -17,8 +17,6 @@ from managers.runtime import (
     Rejected,
     Send,
     Work,
-    nothing_due,
-    nothing_to_resume,
 )
 from managers.runtime.manager import Input
 
@@ -80,8 +78,6 @@ def endpoint_manager(hands: Hands) -> Manager[Endpoints, EndpointState]:
         decide=decide,
         evolve=evolve,
         under_way=_pulls,
-        due=nothing_due,
-        resume=nothing_to_resume,
         begin=hands,
     )
 

@@ -3,7 +3,7 @@
 from events.values import Context
 from managers.machines.decide import decide
 from managers.machines.state import Fleet, evolve
-from managers.runtime import Manager, nothing_due, nothing_to_resume, nothing_under_way
+from managers.runtime import Manager
 
 
 def machine_manager() -> Manager[Fleet, object]:
@@ -15,7 +15,4 @@ def machine_manager() -> Manager[Fleet, object]:
         fold=2,
         decide=decide,
         evolve=evolve,
-        under_way=nothing_under_way,
-        due=nothing_due,
-        resume=nothing_to_resume,
     )

@@ -7,7 +7,7 @@ from events.values import Context
 from managers.operations.decide import decide
 from managers.operations.state import MachineJobs, evolve
 from managers.operations.tasks import Task, under_way
-from managers.runtime import Assignment, Chain, Manager, Work, nothing_due, nothing_to_resume
+from managers.runtime import Assignment, Chain, Manager, Work
 from managers.runtime.manager import Input
 
 Hands = Callable[[Assignment[MachineJobs, Task]], Work[Task]]
@@ -23,8 +23,6 @@ def operations_manager(hands: Hands) -> Manager[MachineJobs, Task]:
         decide=decide,
         evolve=evolve,
         under_way=under_way,
-        due=nothing_due,
-        resume=nothing_to_resume,
         begin=hands,
         chain=_chain,
     )

@@ -14,9 +14,6 @@ from managers.runtime.manager import (
     Send,
     Tell,
     Work,
-    nothing_due,
-    nothing_to_resume,
-    nothing_under_way,
 )
 from managers.runtime.owner import Owner
 from managers.runtime.service import Service
@@ -45,7 +42,4 @@ __all__ = [
     "Work",
     "about",
     "crash_point",
-    "nothing_due",
-    "nothing_to_resume",
-    "nothing_under_way",
 ]

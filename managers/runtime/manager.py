@@ -7,7 +7,7 @@ decided. An exception in `decide` is a recorded rejection.
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID, uuid5
 
 from events.envelope import Rejection
@@ -107,6 +107,21 @@ def no_chain(_state: object, _input: Input) -> Chain | None:
     return None
 
 
+def nothing_under_way(_state: object) -> Mapping[str, Any]:
+    """No long work."""
+    return {}
+
+
+def nothing_due(_state: object) -> float | None:
+    """No timers."""
+    return None
+
+
+def nothing_to_resume(_state: object) -> Iterable[Input]:
+    """It goes on as it was."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Manager(Generic[S, W]):
     """A context's core and hands; `S` is the state of one key, `W` an item of its work."""
@@ -120,29 +135,14 @@ class Manager(Generic[S, W]):
     decide: Callable[[S | None, Input, Given], Iterable[Effect] | Decided[S]]
     evolve: Callable[[S | None, Event], S | None]
     """None: nothing is known of the key, or nothing need be known any more."""
-    under_way: Callable[[S], Mapping[str, W]]
+    under_way: Callable[[S], Mapping[str, W]] = nothing_under_way
     """Long work by its name, as the state has it; level-triggered."""
-    due: Callable[[S], float | None]
+    due: Callable[[S], float | None] = nothing_due
     """When, in seconds since the epoch, the clock must be looked at next."""
-    resume: Callable[[S], Iterable[Input]]
+    resume: Callable[[S], Iterable[Input]] = nothing_to_resume
     """What is decided for each key after a takeover, before work goes on."""
     begin: Callable[[Assignment[S, W]], Work[W]] | None = None
     clock: Input = None
     """The input that says: something is due."""
     chain: Callable[[S | None, Input], Chain | None] = no_chain
     """What that belongs to which the manager's own hands tell."""
-
-
-def nothing_under_way(_state: object) -> Mapping[str, object]:
-    """For managers without long work."""
-    return {}
-
-
-def nothing_due(_state: object) -> float | None:
-    """For managers without timers."""
-    return None
-
-
-def nothing_to_resume(_state: object) -> Iterable[Input]:
-    """For managers that go on as they were."""
-    return ()

@@ -1,7 +1,7 @@
 """The Simulation Manager as the runtime takes it."""
 
 from events.values import Context
-from managers.runtime import Manager, nothing_due, nothing_to_resume, nothing_under_way
+from managers.runtime import Manager
 from managers.simulations.decide import decide
 from managers.simulations.state import Simulations, evolve
 
@@ -15,7 +15,4 @@ def simulation_manager() -> Manager[Simulations, object]:
         fold=2,
         decide=decide,
         evolve=evolve,
-        under_way=nothing_under_way,
-        due=nothing_due,
-        resume=nothing_to_resume,
     )

@@ -11,9 +11,6 @@ from managers.runtime import (
     Given,
     Manager,
     Rejected,
-    nothing_due,
-    nothing_to_resume,
-    nothing_under_way,
 )
 from managers.runtime.manager import Input
 
@@ -44,9 +41,6 @@ def user_manager() -> Manager[Users, object]:
         fold=1,
         decide=decide,
         evolve=evolve,
-        under_way=nothing_under_way,
-        due=nothing_due,
-        resume=nothing_to_resume,
     )
 
 

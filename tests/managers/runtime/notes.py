@@ -22,9 +22,6 @@ from managers.runtime import (
     Manager,
     Snapshots,
     Surroundings,
-    nothing_due,
-    nothing_to_resume,
-    nothing_under_way,
 )
 from managers.runtime.snapshots import NoSnapshots
 
@@ -51,9 +48,6 @@ NOTES: Manager[tuple[str, ...], object] = Manager(
     fold=1,
     decide=_decide,
     evolve=_evolve,
-    under_way=nothing_under_way,
-    due=nothing_due,
-    resume=nothing_to_resume,
 )
 
 
