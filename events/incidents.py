@@ -86,10 +86,10 @@ class ActivateIncident(Command):
 
 
 class CancelIncident(Command):
-    """Once more while the last stage cleans up: without the rest of that."""
-
     type: Literal["CancelIncident"] = "CancelIncident"
     reason: Prose = ""
+    force: bool = False
+    """While the last stage cleans up: without the rest of that."""
 
 
 class ArchiveIncident(Command):

@@ -58,7 +58,7 @@ def _line_in(commit: Commit, event: Event) -> _Line | None:
     told = [clause for clause in clauses if clause]
     if len(told) == 1:
         return None
-    next = "" if over else "If that does not end, cancel the incident once more."
+    next = "" if over else "If that does not end, cancel the incident with force."
     return _Line("info", ", ".join(told), next)
 
 

@@ -196,20 +196,21 @@ def cancel(
     ctx: typer.Context,
     id: Id,
     reason: Annotated[str, typer.Option(help="For the log.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Stop its clean-up as well.")] = False,
     json: AsJson = False,
 ) -> None:
     """End an incident: its stages stop, its jobs are cancelled, its endpoints close.
 
-    If its workflow has a last stage that cleans up, that runs first. Cancelling once more stops the
-    clean-up and ends the incident at once, with both reasons in its log.
+    If its workflow has a last stage that cleans up, that runs first. Where that does not end,
+    --force stops it and ends the incident at once, with both reasons in its log.
 
     Example: vestec incidents cancel 3f2a --reason 'the fire is out'
 
     Next: vestec incidents log ID, vestec incidents archive ID
     """
-    found = _steer(ctx, id, e.CancelIncident(reason=reason), json)
+    found = _steer(ctx, id, e.CancelIncident(reason=reason, force=force), json)
     if found and found.ended is None and not json:
-        notice(f"Its last stage cleans up. To end it without: vestec incidents cancel {id}")
+        notice(f"Its last stage cleans up. To end it without: vestec incidents cancel {id} --force")
 
 
 @app.command()

@@ -57,11 +57,12 @@ class NewIncident(BaseModel):
 class Cancellation(BaseModel):
     """Why an incident is cancelled.
 
-    A last stage that cleans up runs before the incident is over. Cancelling once more, under a new
-    `Idempotency-Key`, stops the clean-up and ends the incident at once.
+    A last stage that cleans up runs before the incident is over.
     """
 
     reason: str = Field(default="", max_length=1000)
+    force: bool = False
+    """While that stage cleans up: stop it, and end the incident at once."""
 
 
 class Retry(BaseModel):
@@ -147,9 +148,9 @@ async def activate(request: web.Request) -> web.StreamResponse:
 
 
 async def cancel(request: web.Request) -> web.StreamResponse:
-    """Stop the incident, its stages and its jobs; once more: its clean-up as well."""
+    """Stop the incident, its stages and its jobs; by force its clean-up as well."""
     wanted = await body_of(request, Cancellation)
-    return await _steer(request, CancelIncident(reason=wanted.reason))
+    return await _steer(request, CancelIncident(reason=wanted.reason, force=wanted.force))
 
 
 async def retry(request: web.Request) -> web.StreamResponse:

@@ -34,7 +34,9 @@ class Draft:
         if self.incident.closed:
             raise Rejected(f"the incident is over ({self.incident.status})")
         if self.incident.ending:
-            raise Rejected("the incident is ending, its last stage cleans up")
+            raise Rejected(
+                "the incident is ending, its last stage cleans up; end it without by force"
+            )
 
     def current(self, run_id: UUID, attempt: int) -> Run:
         """The run, at work on that very attempt; raises `Rejected`."""

@@ -61,8 +61,10 @@ def activate(draft: Draft) -> None:
 
 
 def cancel(draft: Draft, wanted: e.CancelIncident) -> None:
-    """People's word that it is over; one more ends it without the rest of its clean-up."""
-    if draft.incident.ending:
+    """People's word that it is over; by force, without the rest of its clean-up."""
+    if messages.id_of(draft, _CLEAN_UP) in draft.incident.runs:
+        return  # the same command again
+    if draft.incident.ending and wanted.force:
         _end_without_clean_up(draft, draft.incident.ending, wanted.reason)
         return
     draft.require_open()
@@ -92,9 +94,7 @@ def end(draft: Draft, ending: Ending) -> None:
 
 
 def _end_without_clean_up(draft: Draft, ending: Ending, reason: str) -> None:
-    """Its outcome stays; the same command sent twice is not one more."""
-    if messages.id_of(draft, _CLEAN_UP) in draft.incident.runs:
-        return
+    """Its outcome stays."""
     stopped = f"its clean-up was stopped: {reason}".removesuffix(": ")
     draft.add(*(e.StageStopped(run=run, reason=stopped) for run in draft.incident.runs))
     both = "; ".join(filter(None, (ending.reason, stopped)))

@@ -130,16 +130,18 @@ def _cpu_seconds(pid: int, least: float) -> bool:
     return False
 
 
-def test_an_incident_whose_clean_up_hangs_is_ended_by_cancelling_once_more(folder: Path) -> None:
+def test_an_incident_whose_clean_up_hangs_is_ended_by_force(folder: Path) -> None:
     with up(folder, _installed(folder, "lingerer", LINGERER)):
         id = as_json("incidents", "create", "lingerer", "slow", "--data", folder)["id"]
         vestec("incidents", "activate", id, "--data", folder)
         said = invoke("incidents", "cancel", id, "--reason", "rain", "--data", folder)
         assert said.stdout == f"{id} ACTIVE\n"
-        assert f"To end it without: vestec incidents cancel {id}" in said.stderr
+        assert f"To end it without: vestec incidents cancel {id} --force" in said.stderr
         log = eventually(lambda: vestec("incidents", "log", id, "--data", folder))
-        assert "its last stage cleans up\tIf that does not end, cancel the incident once" in log
-        over = as_json("incidents", "cancel", id, "--reason", "it hangs", "--data", folder)
+        assert "its last stage cleans up\tIf that does not end, cancel the incident with" in log
+        over = as_json(
+            "incidents", "cancel", id, "--reason", "it hangs", "--force", "--data", folder
+        )
         assert (over["status"], over["reason"]) == (
             "CANCELLED",
             "rain; its clean-up was stopped: it hangs",

@@ -137,11 +137,12 @@ def test_a_clean_up_that_fails_ends_the_incident_all_the_same() -> None:
     assert status(ending) == IncidentStatus.CANCELLED
 
 
-def test_a_clean_up_that_does_not_end_is_stopped_by_cancelling_once_more() -> None:
+def test_a_clean_up_that_does_not_end_is_stopped_by_force() -> None:
     ending = active("whole").when(e.CancelIncident(reason="a false alarm"))
     clean = run(ending, "clean").id
     ending.when(asks(ending, "clean", "an answer that never comes"))
-    ending.when(e.CancelIncident(reason="it hangs")).then(
+    ending.when(e.CancelIncident(reason="it hangs")).rejected("by force")
+    ending.when(e.CancelIncident(reason="it hangs", force=True)).then(
         e.StageStopped(run=clean, reason="its clean-up was stopped: it hangs"), *OVER
     )
     reason = "a false alarm; its clean-up was stopped: it hangs"
@@ -161,7 +162,7 @@ def test_the_same_cancellation_sent_twice_leaves_the_clean_up_alone() -> None:
 def test_stopping_the_clean_up_of_a_complete_incident_leaves_it_complete() -> None:
     at_work = active("whole").when(sent("plain"))
     at_work.when(finished(at_work, "plain", ending=DONE))
-    at_work.when(e.CancelIncident()).then(e.StageStopped, *OVER)
+    at_work.when(e.CancelIncident(force=True)).then(e.StageStopped, *OVER)
     reason = "all well; its clean-up was stopped"
     assert at_work.effects[1] == e.IncidentEnded(
         ending=Ending(outcome=IncidentStatus.COMPLETE, reason=reason)
@@ -173,7 +174,7 @@ def test_a_clean_up_that_waits_to_be_tried_again_is_stopped_as_well() -> None:
     ending = active("stubborn").when(e.CancelIncident())
     clean = run(ending, "flaky")
     ending.when(FailRun(clean.id, 1, "no")).then(e.StageAttemptFailed)
-    ending.when(e.CancelIncident()).then(e.StageStopped, *OVER)
+    ending.when(e.CancelIncident(force=True)).then(e.StageStopped, *OVER)
 
 
 def test_what_the_clean_up_sends_is_told_to_be_lost() -> None:
