@@ -34,20 +34,27 @@ class FolderBlobStore(BlobStore):
             if self._has(blob):  # perhaps by somebody who has not come to synchronize its name
                 synchronize(self._place(blob).parent)
                 return blob
-        with self._incoming() as file, _translated():
-            file.write(data)
-            settle(file, self._place(blob))
+        file = self._incoming()
+        try:
+            with _translated():
+                file.write(data)
+                settle(file, self._place(blob))
+        finally:
+            _drop(file)
         return blob
 
     async def put_stream(self, chunks: AsyncIterable[bytes]) -> Blob:
         measured = Measured(chunks)
-        with self._incoming() as file:
+        file = await asyncio.to_thread(self._incoming)
+        try:
             async for chunk in measured:
                 with _translated():
                     await asyncio.to_thread(file.write, chunk)
             crash_point("before blob is named")
             with _translated():
                 await asyncio.to_thread(settle, file, self._place(measured.blob))
+        finally:
+            _drop(file)
         return measured.blob
 
     def _has(self, blob: Blob) -> bool:
@@ -57,18 +64,17 @@ class FolderBlobStore(BlobStore):
     def _place(self, blob: Blob) -> Path:
         return self._folder / path_of(blob)
 
-    @contextmanager
-    def _incoming(self) -> Iterator[IO[bytes]]:
-        """A new file for bytes, gone in the end unless it was given its place."""
-        part = self._folder / INCOMING / str(uuid4())
+    def _incoming(self) -> IO[bytes]:
+        """A new file for bytes, to be settled or dropped."""
         with _translated():
-            file = create(part)
-        try:
-            yield file
-        finally:
-            with suppress(OSError):  # of what nobody wants any more: it was not settled
-                file.close()
-            part.unlink(missing_ok=True)
+            return create(self._folder / INCOMING / str(uuid4()))
+
+
+def _drop(file: IO[bytes]) -> None:
+    """Close it; unless it was given its place, it is gone."""
+    with suppress(OSError):  # of what nobody wants any more
+        file.close()
+    Path(file.name).unlink(missing_ok=True)
 
 
 @contextmanager
