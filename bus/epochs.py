@@ -64,8 +64,13 @@ def counted(
 
 
 async def verify(log: Log, topic: str, partition: int, position: Position) -> None:
-    """Raise `LogReplaced` unless `position` was taken in this very log."""
-    _, end = await log.bounds(topic, partition)
+    """Raise `LogReplaced` unless `position` is one of this very log, with all that lies behind."""
+    first, end = await log.bounds(topic, partition)
+    if position.offset < first:
+        raise LogReplaced(
+            f"{topic}/{partition} begins at {first}, but was read only to {position.offset}:"
+            " the log lost what lay between"
+        )
     if position.offset > end:
         raise LogReplaced(
             f"{topic}/{partition} ends at {end}, but {position.offset} records of it were read"

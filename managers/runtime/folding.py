@@ -67,7 +67,10 @@ async def fold_until(
 ) -> PartitionState[S]:
     """The state as it was when `writer` took over; raises `Doubt` if somebody else has since."""
     topic = events_topic(manager.context)
-    state = await _from_snapshot(manager, partition, around) or PartitionState({}, {})
+    state = await _from_snapshot(manager, partition, around)
+    if state is None:
+        state = PartitionState({}, {})
+        await verify(around.log, topic, partition, state.position)
     while state.position.offset < writer.position.offset:
         records = await around.log.read(topic, partition, state.position.offset)
         if not records:

@@ -449,6 +449,13 @@ class Epochs(LogContract):
         with pytest.raises(LogReplaced):
             await verify(log, "t", 0, Position(2, 1, 0, "nonce"))
 
+    async def test_a_lost_beginning_is_noticed(self, log: Log, other: Log) -> None:
+        writer = await Writer.take_over(log, "t", 0, "nonce")
+        await writer.append(numbered(1, 2))
+        await log.trim("t", 0, 1)
+        with pytest.raises(LogReplaced, match="begins at 1, but was read only to 0"):
+            await verify(other, "t", 0, START)
+
 
 class WholeContract(Records, Topics, Tails, Groups, Epochs):
     """All of it."""
