@@ -11,7 +11,7 @@ import structlog
 
 from bus import Log, Record
 from bus.postgres import PostgresLog
-from bus.postgres.connections import Connections
+from deploy.engines import open_log
 
 LEASE = 1.0
 BATCHES = 25
@@ -36,22 +36,19 @@ async def own(log: Log) -> None:
             say(sorted(owned))
 
 
-async def hold(log: PostgresLog, calls: Connections) -> None:
+async def hold(url: str) -> None:
     """The same, but as if stopped in the middle of an append: with the head of `t`/0 locked."""
-    async with calls.one() as connection, connection.transaction():
+    log = await PostgresLog.connect(url, lease=LEASE, deadline=60)
+    async with log._calls.one() as connection, connection.transaction():
         await connection.execute("UPDATE vestec_log.heads SET next = next WHERE topic = 't'")
         await own(log)
 
 
 async def main(role: str, url: str) -> None:
-    log = await PostgresLog.connect(url, lease=LEASE, deadline=60)
-    match role:
-        case "write":
-            await write(log)
-        case "own":
-            await own(log)
-        case "hold":
-            await hold(log, log._calls)
+    if role == "hold":
+        await hold(url)
+    log = await open_log(url, LEASE)
+    await {"write": write, "own": own}[role](log)
     await log.close()
 
 

@@ -1,133 +1,29 @@
-"""Several processes at one PostgreSQL log: racing, leaving, dying and stopping."""
+"""Several processes at one PostgreSQL log."""
 
 import asyncio
-import json
-import os
 import signal
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 import pytest
 
 from bus import Log, Writer
-from bus.postgres import PostgresLog
-from tests.contract.log_contract import follow
-from tests.contract.process import BATCHES, LEASE
-
-ROOT = Path(__file__).parents[2]
-ALL = {0, 1, 2, 3}
-
-Spawn = Callable[[str], Awaitable["Process"]]
+from tests.contract.log_processes import ALL, ManyProcesses, Spawn
 
 
-class Process:
-    """One that runs `tests.contract.process`."""
+class TestPostgresProcesses(ManyProcesses):
+    @pytest.fixture
+    def url(self, database_url: str) -> str:
+        return database_url
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    async def says(self) -> object:
-        """Its next line; raises `EOFError` when it has ended."""
-        assert self._process.stdout
-        async with asyncio.timeout(20):
-            line = await self._process.stdout.readline()
-        if not line:
-            raise EOFError
-        return json.loads(line)
-
-    async def says_until(self, expected: object) -> None:
-        while await self.says() != expected:
-            pass
-
-    def send(self, number: signal.Signals) -> None:
-        os.kill(self._process.pid, number)
-
-    async def end(self) -> None:
-        if self._process.returncode is None:
-            self._process.kill()
-        await self._process.wait()
-
-
-@asynccontextmanager
-async def spawned(role: str, url: str) -> AsyncIterator[Process]:
-    command = (sys.executable, "-m", "tests.contract.process", role, url)
-    process = Process(
-        await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
-    )
-    try:
-        yield process
-    finally:
-        await process.end()
-
-
-@pytest.fixture
-async def spawn(database_url: str) -> AsyncIterator[Spawn]:
-    """A function that starts a process in a role."""
-    async with AsyncExitStack() as stack:
-
-        async def start(role: str) -> Process:
-            return await stack.enter_async_context(spawned(role, database_url))
-
-        yield start
-
-
-@pytest.fixture
-async def log(database_url: str) -> AsyncIterator[Log]:
-    log = await PostgresLog.connect(database_url, lease=LEASE)
-    await log.declare("t", len(ALL))
-    yield log
-    await log.close()
-
-
-async def test_processes_race_without_gaps(log: Log, spawn: Spawn) -> None:
-    total = 3 * BATCHES * 2
-    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
-        reading = tasks.create_task(follow(log, "t", 0, total))
-        writers = [await spawn("write") for _ in range(3)]
-        said = [await writer.says() for writer in writers for _ in range(BATCHES)]
-    assert sorted(said, key=str) == sorted(range(0, total, 2), key=str)
-    assert [stored.offset for stored in reading.result()] == list(range(total))
-    assert [stored.record.value for stored in reading.result()] == [b"1", b"2"] * (total // 2)
-
-
-async def test_a_killed_member_is_replaced_after_its_lease(log: Log, spawn: Spawn) -> None:
-    async with asyncio.timeout(20), log.membership("g", "t") as member:
-        everything = await member.changed(frozenset())
-        process = await spawn("own")
-        half = await member.changed(everything)
-        await process.says_until(sorted(ALL - half))
-        process.send(signal.SIGKILL)
-        started = asyncio.get_running_loop().time()
-        assert await member.changed(half) == ALL
-        assert LEASE / 2 < asyncio.get_running_loop().time() - started < 3 * LEASE
-
-
-async def test_a_stopped_member_is_replaced_and_locks_nothing(log: Log, spawn: Spawn) -> None:
-    process = await spawn("hold")
-    await process.says_until(sorted(ALL))
-    async with asyncio.timeout(20), log.membership("g", "t") as member:
-        half = await member.changed(frozenset())
-        await process.says_until(sorted(ALL - half))
-        process.send(signal.SIGSTOP)
-        assert await member.changed(half) == ALL
-        async with asyncio.timeout(5):
-            writer = await Writer.take_over(log, "t", 0, "nonce")
-        assert writer.position.offset == 1
-
-
-async def test_a_member_that_was_stopped_owns_nothing_until_it_renewed(
-    log: Log, spawn: Spawn
-) -> None:
-    process = await spawn("own")
-    await process.says_until(sorted(ALL))
-    async with asyncio.timeout(20), log.membership("g", "t") as member:
-        half = await member.changed(frozenset())
-        await process.says_until(sorted(ALL - half))
-        process.send(signal.SIGSTOP)
-        assert await member.changed(half) == ALL
-        process.send(signal.SIGCONT)
-        assert await process.says() == []
-        again = await member.changed(frozenset(ALL))
-        assert await process.says() == sorted(ALL - again)
+    async def test_a_stopped_member_is_replaced_and_locks_nothing(
+        self, log: Log, spawn: Spawn
+    ) -> None:
+        process = await spawn("hold")
+        await process.says_until(sorted(ALL))
+        async with asyncio.timeout(20), log.membership("g", "t") as member:
+            half = await member.changed(frozenset())
+            await process.says_until(sorted(ALL - half))
+            process.send(signal.SIGSTOP)
+            assert await member.changed(half) == ALL
+            async with asyncio.timeout(5):
+                writer = await Writer.take_over(log, "t", 0, "nonce")
+            assert writer.position.offset == 1

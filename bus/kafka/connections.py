@@ -1,0 +1,214 @@
+"""Questions to the brokers: each to the one it concerns, and again until its deadline.
+
+Not through aiokafka's consumer: it keeps one place in a partition where a process has many readers,
+a seek waits for its last long poll to end, and what it cannot fetch it skips.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeAlias, TypeVar
+
+import structlog
+from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    LeaderNotAvailableError,
+    for_code,
+)
+from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.structs import TopicPartition
+
+from bus.contract import LogError, LogUnavailable
+from bus.kafka.address import Address
+
+T = TypeVar("T")
+
+Place: TypeAlias = tuple[str, int]
+"""A topic and one of its partitions."""
+
+FAILURES = (KafkaError, OSError, TimeoutError, KeyError)
+"""What aiokafka raises; a `KeyError` where two requests lose one connection at once."""
+
+CLOSE_WITHIN = 1.0
+BACKOFF = (0.02, 0.5)
+_PASSING = frozenset({9, 74, 75, 76, 78, 89, 100, 103})
+"""Refusals that mean "not now", which aiokafka does not know or takes for final: replicas and
+leaders that are moving, offsets not known yet, throttling (KafkaProtocol, "Error Codes")."""
+
+_log = structlog.get_logger()
+
+
+def check(code: int) -> None:
+    """Raise the error that a broker's answer carries, if any."""
+    if code:
+        error: KafkaError = for_code(code)()
+        error.retriable = error.retriable or code in _PASSING
+        raise error
+
+
+def passing(error: BaseException) -> bool:
+    """Whether the same may go well a moment later."""
+    if isinstance(error, KafkaError):
+        return bool(error.retriable)
+    return not isinstance(error, ssl.SSLCertVerificationError)
+
+
+class Connections:
+    """One client, replaced when it finds no broker any more; `deadline` is in seconds."""
+
+    def __init__(self, address: Address, deadline: float) -> None:
+        self._address, self._deadline = address, deadline
+        self._client: AIOKafkaClient | None = None
+        self._turn = asyncio.Lock()
+        self._endings: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._problem = "no answer"
+
+    async def find_brokers(self) -> None:
+        """Return when one answers."""
+        await self.ask(MetadataRequest([]), bool)
+
+    async def ask_leader(self, place: Place, request: Any, answer: Callable[[Any], T]) -> T:
+        """What `answer` makes of the response of the partition's leader."""
+
+        def leader(client: AIOKafkaClient) -> int | None:
+            found: int | None = client.cluster.leader_for_partition(TopicPartition(*place))
+            return found
+
+        return await self._ask(leader, request, answer)
+
+    async def ask(self, request: Any, answer: Callable[[Any], T], node: int | None = None) -> T:
+        """The same of a certain broker, or of any."""
+        return await self._ask(
+            lambda client: client.get_random_node() if node is None else node, request, answer
+        )
+
+    async def client(self) -> AIOKafkaClient:
+        """A client that has found its brokers and knows all topics.
+
+        It must never look for one topic by its name: that would make one that is missing.
+        """
+        async with self._turn:
+            if self._closed:
+                raise LogError("the log was closed")
+            if self._client is None:
+                # Half the deadline, so that a dead connection is noticed in time for another try.
+                client = AIOKafkaClient(
+                    **self._address.client, request_timeout_ms=round(self._deadline * 500)
+                )
+                try:
+                    await reach(self._address, client.bootstrap)
+                    await client.force_metadata_update()
+                except BaseException:
+                    self._end(client)
+                    raise
+                self._client = client
+            return self._client
+
+    async def refresh(self, client: AIOKafkaClient) -> bool:
+        """Learn anew which topics, partitions and leaders there are.
+
+        If no broker answers the client is of no use any more, and the answer is no.
+        """
+        if await client.force_metadata_update():
+            return True
+        self.discard(client)
+        return False
+
+    def discard(self, client: AIOKafkaClient) -> None:
+        """Let the next call have a new one."""
+        if self._client is client:
+            self._client = None
+            self._end(client)
+
+    async def close(self) -> None:
+        """End all connections, whatever they are doing."""
+        self._closed = True
+        if self._client is not None:
+            self.discard(self._client)
+        if self._endings:
+            await asyncio.wait(self._endings)
+
+    @asynccontextmanager
+    async def deadline_of(self, what: str) -> AsyncIterator[None]:
+        """Raise `LogUnavailable` if the block takes longer than a call may."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                yield
+        except TimeoutError:
+            raise LogUnavailable(
+                f"no {what} from Kafka within {self._deadline:g} s"
+                f" (the last problem there: {self._problem})"
+            ) from None
+
+    async def _ask(
+        self,
+        choose: Callable[[AIOKafkaClient], int | None],
+        request: Any,
+        answer: Callable[[Any], T],
+    ) -> T:
+        client: AIOKafkaClient | None = None
+        answered = False
+        wait, longest = BACKOFF
+        try:
+            async with self.deadline_of("answer"):
+                while True:
+                    try:
+                        answered = False
+                        client = await self.client()
+                        node = choose(client)
+                        if answered := node is None or node == -1:
+                            raise LeaderNotAvailableError
+                        response = await client.send(node, request)
+                        answered = True
+                        return answer(response)
+                    except FAILURES as error:
+                        if not passing(error):
+                            raise LogError(f"Kafka refused: {error}") from error
+                        self._problem = repr(error)
+                    await asyncio.sleep(wait)
+                    wait = min(2 * wait, longest)
+                    if client is not None:
+                        answered = False
+                        answered = await self.refresh(client)
+        except LogUnavailable:
+            if client is not None and not answered:
+                self.discard(client)
+            raise
+
+    def _end(self, client: AIOKafkaClient) -> None:
+        ending = asyncio.create_task(end_client(client))
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+
+
+async def end_client(client: AIOKafkaClient) -> None:
+    """Close its connections; one that cannot flush is left to the system."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_WITHIN):
+            await client.close()
+
+
+async def reach(address: Address, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Start something of aiokafka's; raises what was in the way, which aiokafka only logs.
+
+    Cancelled in the middle it would leave a connection open, so it gets a moment to end.
+    """
+    starting = asyncio.create_task(start())
+    try:
+        await asyncio.shield(starting)
+    except KafkaConnectionError:
+        options = {**address.client, "request_timeout_ms": round(CLOSE_WITHIN * 1000)}
+        host, port, _ = collect_hosts(options.pop("bootstrap_servers"))[0]
+        connection = await create_conn(host, port, **options)
+        await connection.close()
+        raise
+    except asyncio.CancelledError:
+        await asyncio.wait([starting], timeout=CLOSE_WITHIN)
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        raise

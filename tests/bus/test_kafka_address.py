@@ -1,0 +1,63 @@
+"""What a `kafka://` URL says."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+
+from bus import LogError
+from bus.kafka.address import Address
+
+
+def test_the_shortest() -> None:
+    address = Address.parse("kafka://broker")
+    assert address.client["bootstrap_servers"] == ["broker:9092"]
+    assert address.client["security_protocol"] == "PLAINTEXT"
+    assert (address.prefix, address.replication) == ("", None)
+
+
+def test_several_brokers_and_a_namespace() -> None:
+    address = Address.parse("kafka://a:1,[::1]:2,b/here?replication=2")
+    assert address.client["bootstrap_servers"] == ["a:1", "[::1]:2", "b:9092"]
+    assert (address.prefix, address.replication) == ("here.", 2)
+
+
+def test_a_login_and_encryption() -> None:
+    address = Address.parse("kafka://us%40er:pass%2Fword@broker?tls=on")
+    assert address.client["security_protocol"] == "SASL_SSL"
+    assert isinstance(address.client["ssl_context"], ssl.SSLContext)
+    assert address.client["ssl_context"].check_hostname
+    assert address.client["sasl_mechanism"] == "SCRAM-SHA-512"
+    assert address.client["sasl_plain_username"] == "us@er"
+    assert address.client["sasl_plain_password"] == "pass/word"
+
+
+def test_a_password_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("100%25\n")
+    options = f"sasl=PLAIN&password_file={tmp_path}/password"
+    address = Address.parse(f"kafka://user@broker?{options}")
+    assert address.client["security_protocol"] == "SASL_PLAINTEXT"
+    assert address.client["sasl_plain_password"] == "100%25"
+
+
+def test_a_password_is_not_shown() -> None:
+    assert "secret" not in repr(Address.parse("kafka://user:secret@broker"))
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("kafka://", "begins with kafka://host"),
+        ("kafka://a,,b", "no host"),
+        ("kafka://a:b", "[Pp]ort"),
+        ("kafka://a?tsl=on", "options tls, ca"),
+        ("kafka://a?tls=yes", "tls is on or off"),
+        ("kafka://u:p@a?sasl=GSSAPI", "sasl is one of SCRAM"),
+        ("kafka://u@a?password_file=/nowhere", "No such file"),
+        ("kafka://a?ca=/nowhere", "No such file"),
+        ("kafka://a?replication=0", "number of copies"),
+    ],
+)
+def test_what_is_wrong(url: str, reason: str) -> None:
+    with pytest.raises(LogError, match=reason):
+        Address.parse(url)

@@ -1,0 +1,235 @@
+"""The Kafka log when its brokers are slow, silent, gone or killed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from bus import Doubt, Log, LogError, LogUnavailable, Record, Writer
+from bus.kafka import KafkaLog
+from bus.kafka.connections import CLOSE_WITHIN
+from deploy.kafka import Cluster
+from tests.contract.log_contract import numbered, read_all, until
+from tests.proxy import Proxy
+
+DEADLINE = 2.0
+LEASE = 1.0
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Log]:
+    log = await KafkaLog.connect(url, deadline=DEADLINE, lease=LEASE)
+    try:
+        yield log
+    finally:
+        await log.close()
+
+
+@pytest.fixture
+async def log(distant_url: str) -> AsyncIterator[Log]:
+    """With a topic `t` of two partitions, behind the proxy."""
+    async with opened(distant_url) as log:
+        await log.declare("t", 2)
+        yield log
+
+
+async def timed(call: Coroutine[Any, Any, object]) -> tuple[float, object]:
+    """Seconds that a call takes, and how it ends."""
+    started = asyncio.get_running_loop().time()
+    (outcome,) = await asyncio.gather(call, return_exceptions=True)
+    return asyncio.get_running_loop().time() - started, outcome
+
+
+async def test_no_call_outlasts_its_deadline_when_the_network_swallows_all(
+    log: Log, proxy: Proxy
+) -> None:
+    await log.append("t", 0, numbered(1))
+    proxy.gates.close()
+    doubtful = (log.append("t", 0, numbered(2)), log.append("t", 1, numbered(2)))
+    unanswered = (
+        log.read("t", 0, 0),
+        log.bounds("t", 0),
+        log.trim("t", 0, 1),
+        log.declare("u", 1),
+        log.partitions("v"),
+    )
+    outcomes = await asyncio.gather(*map(timed, (*doubtful, *unanswered)))
+    assert [type(outcome) for _, outcome in outcomes] == [Doubt] * 2 + [LogUnavailable] * 5
+    assert max(seconds for seconds, _ in outcomes) < DEADLINE + CLOSE_WITHIN + 1
+    for call in (log.append("t", 0, numbered(3)), log.read("t", 0, 0)):
+        seconds, outcome = await timed(call)
+        assert isinstance(outcome, LogUnavailable)
+        assert seconds < DEADLINE + CLOSE_WITHIN + 1
+    seconds, _ = await timed(log.close())
+    assert seconds < 3 * CLOSE_WITHIN + 1
+
+
+async def test_all_goes_on_when_the_network_is_back(log: Log, proxy: Proxy) -> None:
+    waiting = asyncio.create_task(log.wait("t", 0, 3))
+    await log.append("t", 0, numbered(1))
+    proxy.gates.close()
+    with pytest.raises(Doubt, match="t/0"):
+        await log.append("t", 0, numbered(2))
+    with pytest.raises(LogUnavailable, match=f"within {DEADLINE:g} s"):
+        await log.read("t", 0, 0)
+    proxy.gates.open()
+    for number in range(3, 6):
+        await log.append("t", 0, numbered(number))
+    kept = [stored.record for stored in await read_all(log, "t", 0)]
+    assert kept in (numbered(1, 3, 4, 5), numbered(1, 2, 3, 4, 5))
+    async with asyncio.timeout(10):
+        await waiting
+
+
+async def test_an_append_without_an_answer_is_in_doubt_and_the_next_lies_behind_it(
+    log: Log, proxy: Proxy
+) -> None:
+    await log.append("t", 0, numbered(1))
+    proxy.gates.answers.clear()
+    with pytest.raises(Doubt, match="t/0"):
+        await log.append("t", 0, numbered(2, 3))
+    proxy.gates.open()
+    assert await log.append("t", 0, numbered(4)) == 3
+    assert [s.record for s in await read_all(log, "t", 0)] == numbered(1, 2, 3, 4)
+
+
+async def test_a_late_takeover_deposes_who_came_after_it(
+    log: Log, proxy: Proxy, distant_url: str
+) -> None:
+    """The network kept it back until long after its sender had given it up."""
+    await log.append("t", 0, numbered(0))
+    proxy.gates.requests.clear()
+    with pytest.raises(Doubt):
+        await Writer.take_over(log, "t", 0, "ghost")
+    behind = proxy.leave_behind()
+    async with opened(distant_url) as another, asyncio.timeout(20):
+        rightful = await Writer.take_over(another, "t", 0, "rightful")
+        await rightful.append(numbered(1))
+        behind.open()
+        await another.wait("t", 0, 3)
+        with pytest.raises(Doubt, match="expected offset 3, got 4"):
+            await rightful.append(numbered(2))
+        again = await Writer.take_over(another, "t", 0, "again")
+        await again.append(numbered(3))
+
+
+async def test_a_doubt_about_one_partition_leaves_the_others_alone(log: Log, proxy: Proxy) -> None:
+    """Appends that are under way when the producer is discarded are let finish."""
+    await log.append("t", 1, numbered(0))
+    proxy.gates.answers.clear()
+    impatient = asyncio.create_task(log.append("t", 0, numbered(1)))
+    await asyncio.sleep(0.1)
+    patient = asyncio.create_task(log.append("t", 1, numbered(1)))
+    await asyncio.sleep(0.1)
+    impatient.cancel()
+    await asyncio.wait([impatient])
+    proxy.gates.open()
+    assert await patient == 1
+
+
+async def test_a_member_that_hears_nothing_owns_nothing_until_it_does(
+    log: Log, proxy: Proxy
+) -> None:
+    async with asyncio.timeout(30), log.membership("g", "t") as member:
+        owned = await member.changed(frozenset())
+        proxy.gates.close()
+        started = asyncio.get_running_loop().time()
+        assert await member.changed(owned) == frozenset()
+        assert asyncio.get_running_loop().time() - started < 1.2 * LEASE
+        assert member.owned == frozenset()
+        proxy.gates.open()
+        assert await member.changed(frozenset()) == owned
+
+
+async def test_leaving_a_group_does_not_wait_for_ever(log: Log, proxy: Proxy) -> None:
+    async with log.membership("g", "t") as member:
+        await member.changed(frozenset())
+        proxy.gates.close()
+        started = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - started < LEASE / 2 + CLOSE_WITHIN + 1
+    assert member.owned == frozenset()
+
+
+async def test_an_append_under_way_when_the_log_is_closed_is_in_doubt(
+    log: Log, proxy: Proxy
+) -> None:
+    await log.append("t", 0, numbered(1))
+    proxy.gates.requests.clear()
+    append = asyncio.create_task(log.append("t", 0, numbered(2)))
+    await asyncio.sleep(0.1)
+    async with asyncio.timeout(DEADLINE - 0.2):
+        await log.close()
+        with pytest.raises(Doubt):
+            await append
+    for call in (log.read("t", 0, 0), log.append("t", 0, numbered(3))):
+        with pytest.raises(LogError, match="closed"):
+            await call
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("kafka://127.0.0.1:1", "Connect call failed"),
+        ("kafka://", "begins with kafka"),
+    ],
+)
+async def test_a_log_that_is_not_there(url: str, reason: str) -> None:
+    with pytest.raises(LogError, match=reason):
+        await KafkaLog.connect(url, deadline=0.5)
+
+
+@pytest.mark.parametrize("kill", [True, False], ids=["killed", "restarted"])
+async def test_the_broker_goes_down_while_writers_append(mortal_kafka: Cluster, kill: bool) -> None:
+    """Acknowledged appends survive, doubtful ones are whole or absent, and all goes on."""
+    (node,) = mortal_kafka.nodes
+    kept: list[list[Record]] = [[] for _ in range(4)]
+    doubtful: list[list[Record]] = [[] for _ in range(4)]
+    under_way = asyncio.Semaphore(0)
+
+    async def write(partition: int) -> None:
+        for number in range(100_000):
+            records = [Record(f"{number}", b"%d" % n) for n in range(5)]
+            try:
+                assert await mine.append("t", partition, records) == len(kept[partition])
+                kept[partition].extend(records)
+            except (Doubt, LogUnavailable) as error:
+                doubtful[partition] = records if isinstance(error, Doubt) else []
+                return
+            if number == 20:
+                under_way.release()
+
+    async with (
+        asyncio.timeout(90),
+        opened(mortal_kafka.url) as mine,
+    ):
+        await mine.declare("t", 4)
+        async with mine.membership("g", "t") as member:
+            everything = await member.changed(frozenset())
+            async with asyncio.TaskGroup() as tasks:
+                for partition in range(4):
+                    tasks.create_task(write(partition))
+                for _ in range(4):
+                    await under_way.acquire()
+                if kill:
+                    node.kill()
+                else:
+                    await node.stop()
+            with pytest.raises(LogUnavailable):
+                await mine.append("t", 0, numbered(1))
+            with pytest.raises(LogUnavailable):
+                await mine.read("t", 0, 0)
+            waiting = [asyncio.create_task(mine.wait("t", n, len(kept[n]) + 5)) for n in range(4)]
+            node.start()
+            await mortal_kafka.ready()
+            for partition in range(4):
+                found = [stored.record for stored in await read_all(mine, "t", partition)]
+                assert found in (kept[partition], kept[partition] + doubtful[partition])
+                await mine.append("t", partition, numbered(*range(10)))
+            await asyncio.gather(*waiting)
+
+            async def all_again() -> bool:
+                return bool(member.owned == everything)
+
+            await until(all_again)

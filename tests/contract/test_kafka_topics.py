@@ -1,0 +1,239 @@
+"""Kafka's topics: made as they must be, and refused when somebody changed them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from bus import (
+    Log,
+    LogError,
+    LogReplaced,
+    PartitionsChanged,
+    Record,
+    UnknownTopic,
+    Writer,
+    verify,
+)
+from bus.kafka import KafkaLog
+from bus.kafka.topics import TopicUnfit
+from deploy.kafka import Cluster
+from tests.contract.log_contract import numbered, read_all, until
+
+LEASE = 1.0
+
+
+@pytest.fixture
+def namespace() -> str:
+    return f"test_{uuid4().hex}"
+
+
+@pytest.fixture
+async def log(kafka: Cluster, namespace: str) -> AsyncIterator[Log]:
+    log = await KafkaLog.connect(f"{kafka.url}/{namespace}", lease=LEASE, deadline=5)
+    yield log
+    await log.close()
+
+
+@pytest.fixture
+async def operator(kafka: Cluster) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Somebody else's tools."""
+    client = AIOKafkaAdminClient(bootstrap_servers=kafka.servers)
+    await client.start()
+    yield client
+    await client.close()
+
+
+async def configuration(operator: AIOKafkaAdminClient, topic: str) -> Mapping[str, str]:
+    (answer,) = await operator.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    ((*_, entries),) = answer.resources
+    return {entry[0]: entry[1] for entry in entries}
+
+
+async def configure(operator: AIOKafkaAdminClient, topic: str, **changes: str) -> None:
+    """Change a topic's configuration, with underscores for dots."""
+    configs = {name.replace("_", "."): value for name, value in changes.items()}
+    await operator.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs)])
+
+
+async def test_a_topic_keeps_its_records_for_ever(
+    log: Log, operator: AIOKafkaAdminClient, namespace: str
+) -> None:
+    await log.declare("t", 1)
+    found = await configuration(operator, f"{namespace}.t")
+    assert found["cleanup.policy"] == "delete"
+    assert (found["retention.ms"], found["retention.bytes"]) == ("-1", "-1")
+    assert found["unclean.leader.election.enable"] == "false"
+    assert found["min.insync.replicas"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"retention_ms": "1000"}, "retention.ms is 1000, not -1"),
+        ({"cleanup_policy": "compact"}, "cleanup.policy is compact, not delete"),
+        ({"max_message_bytes": "1000"}, "max.message.bytes is 1000, not 8388608"),
+    ],
+)
+async def test_a_topic_that_may_lose_or_refuse_records_is_refused(
+    log: Log,
+    operator: AIOKafkaAdminClient,
+    namespace: str,
+    change: Mapping[str, str],
+    sentence: str,
+) -> None:
+    await operator.create_topics([NewTopic(f"{namespace}.t", 1, 1)])
+    await configure(operator, f"{namespace}.t", **change)
+
+    async def refused() -> bool:
+        """Brokers hear of a change a little later."""
+        try:
+            await log.declare("t", 1)
+        except TopicUnfit as error:
+            return sentence in str(error)
+        return False
+
+    async with asyncio.timeout(10):
+        await until(refused)
+
+
+async def test_an_unfit_topic_is_fit_again_when_it_was_mended(
+    log: Log, operator: AIOKafkaAdminClient, namespace: str
+) -> None:
+    await operator.create_topics([NewTopic(f"{namespace}.t", 1, 1)])
+    with pytest.raises(TopicUnfit, match="Change it with"):
+        await log.declare("t", 1)
+    await configure(
+        operator,
+        f"{namespace}.t",
+        retention_ms="-1",
+        max_message_bytes="9000000",
+        unclean_leader_election_enable="false",
+    )
+
+    async def declared() -> bool:
+        try:
+            await log.declare("t", 1)
+        except TopicUnfit:
+            return False
+        return True
+
+    async with asyncio.timeout(10):
+        await until(declared)
+
+
+async def test_partitions_that_were_added_are_noticed_and_refused(
+    log: Log, kafka: Cluster, operator: AIOKafkaAdminClient, namespace: str
+) -> None:
+    await log.declare("t", 2)
+    async with asyncio.timeout(20), log.membership("g", "t") as member:
+        assert await member.changed(frozenset()) == {0, 1}
+        await operator.create_partitions({f"{namespace}.t": NewPartitions(3)})
+        later = await KafkaLog.connect(f"{kafka.url}/{namespace}")
+        try:
+            with pytest.raises(PartitionsChanged, match="3 partitions, 2 were asked for"):
+                await later.declare("t", 2)
+        finally:
+            await later.close()
+        assert await member.changed(frozenset({0, 1})) == frozenset()
+        with pytest.raises(PartitionsChanged, match="3 partitions by now"):
+            await member.changed(frozenset())
+        with pytest.raises(PartitionsChanged, match="3 partitions by now"):
+            await log.append("t", 0, numbered(1))
+
+
+async def test_a_log_that_lost_its_tail_is_noticed(
+    log: Log, operator: AIOKafkaAdminClient, namespace: str
+) -> None:
+    """The topic is made anew, as with a backup that knows nothing of the newest records."""
+    await log.declare("t", 1)
+    writer = await Writer.take_over(log, "t", 0, "nonce")
+    position = await writer.append(numbered(1, 2))
+    waiting = asyncio.create_task(log.wait("t", 0, position.offset))
+    await asyncio.sleep(0)
+    await operator.delete_topics([f"{namespace}.t"])
+
+    async def made_anew() -> bool:
+        answer = await operator.create_topics([NewTopic(f"{namespace}.t", 1, 1)])
+        return bool(answer.topic_errors[0][1] == 0)
+
+    async with asyncio.timeout(20):
+        await until(made_anew)
+        with pytest.raises(LogReplaced, match="ends at 0, where it reached 3"):
+            await waiting
+    with pytest.raises(LogReplaced, match="lost its tail"):
+        await verify(log, "t", 0, position)
+    assert await log.read("t", 0, position.offset) == []
+
+
+async def test_asking_for_a_topic_does_not_make_it(
+    log: Log, operator: AIOKafkaAdminClient, namespace: str
+) -> None:
+    """Not even on brokers that make topics at the mention of a name."""
+    with pytest.raises(UnknownTopic):
+        await log.read("t", 0, 0)
+    assert f"{namespace}.t" not in await operator.list_topics()
+
+
+async def test_what_the_broker_refuses_was_not_written(
+    log: Log, operator: AIOKafkaAdminClient, namespace: str
+) -> None:
+    await log.declare("t", 2)
+    await log.append("t", 0, numbered(1))
+    with pytest.raises(LogError, match="not text"):
+        await log.append("t", 0, [Record("\udc80", b"")])
+    await configure(operator, f"{namespace}.t", max_message_bytes="1000")
+
+    async def refused() -> bool:
+        try:
+            await log.append("t", 1, [Record("k", bytes(2000))])
+        except LogError as error:
+            return "Kafka refused an append" in str(error)
+        return False
+
+    async with asyncio.timeout(10):
+        await until(refused)
+    assert await log.append("t", 0, numbered(2)) == 1
+
+
+async def test_a_name_that_is_none(log: Log) -> None:
+    with pytest.raises(LogError, match=r"'.*no topic' is no name of a topic for Kafka"):
+        await log.declare("no topic", 1)
+
+
+async def test_a_lease_that_the_broker_refuses(kafka: Cluster, namespace: str) -> None:
+    log = await KafkaLog.connect(f"{kafka.url}/{namespace}", lease=0.4)
+    try:
+        await log.declare("t", 1)
+        async with asyncio.timeout(10), log.membership("g", "t") as member:
+            with pytest.raises(LogError, match=r"group\.min\.session\.timeout\.ms"):
+                await member.changed(frozenset())
+    finally:
+        await log.close()
+
+
+async def test_records_of_other_programs_are_read(log: Log, kafka: Cluster, namespace: str) -> None:
+    """Without key, value or headers, with bytes that are no text, and with gaps in the offsets."""
+    await log.declare("t", 1)
+    async with AIOKafkaProducer(
+        bootstrap_servers=kafka.servers, transactional_id=namespace
+    ) as producer:
+        for value in (b"1", b"2"):
+            async with producer.transaction():
+                await producer.send_and_wait(f"{namespace}.t", value, partition=0)
+    await log.append("t", 0, [Record("ours", b"3")])
+    async with AIOKafkaProducer(bootstrap_servers=kafka.servers) as producer:
+        headers = [("h", b"\xff")]
+        await producer.send_and_wait(f"{namespace}.t", None, b"\xff", 0, headers=headers)
+    found = await read_all(log, "t", 0)
+    assert [stored.offset for stored in found] == [0, 2, 4, 5]
+    assert [stored.record for stored in found] == [
+        Record("", b"1"),
+        Record("", b"2"),
+        Record("ours", b"3"),
+        Record("\ufffd", b"", {"h": "\ufffd"}),
+    ]
