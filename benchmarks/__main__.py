@@ -1,4 +1,4 @@
-"""`python -m benchmarks NAME --engine memory|postgres|URL [--json]`."""
+"""`python -m benchmarks NAME --engine memory|postgres|kafka|URL [--json]`."""
 
 import argparse
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from pkgutil import iter_modules
 import uvloop
 
 import benchmarks
+from benchmarks.engines import ENGINES
 from benchmarks.result import Result
 
 PARTS = {"__main__", "result", "engines"}
@@ -18,9 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = sorted({module.name for module in iter_modules(benchmarks.__path__)} - PARTS)
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.add_argument("name", choices=names)
-    parser.add_argument(
-        "--engine", default="postgres", help="memory, postgres (embedded), or a postgresql:// URL"
-    )
+    parser.add_argument("--engine", default="postgres", help=ENGINES)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     chosen = parser.parse_args(arguments)
     run = import_module(f"benchmarks.{chosen.name}").run

@@ -5,30 +5,36 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import deploy.engines
 from bus import Log, MemoryLog
-from bus.postgres import PostgresLog
 from deploy.embedded import EmbeddedServer
+from deploy.kafka import running_cluster
+
+ENGINES = "memory, postgres (embedded), kafka (one broker), or a URL of the log"
 
 
 @asynccontextmanager
-async def database(engine: str) -> AsyncIterator[str]:
-    """The URL of the database of `postgres`, as `vestec up` would run it, or of the given URL."""
-    if engine != "postgres":
-        yield engine
-        return
+async def log_url(engine: str) -> AsyncIterator[str]:
+    """The URL of `postgres`, as `vestec up` would run it, of `kafka`, or the given one."""
     with TemporaryDirectory(prefix="vestec-") as folder:
-        async with EmbeddedServer.open(Path(folder, "data")) as server:
-            yield server.url
+        if engine == "postgres":
+            async with EmbeddedServer.open(Path(folder, "data")) as server:
+                yield server.url
+        elif engine == "kafka":
+            async with running_cluster(Path(folder)) as cluster:
+                yield cluster.url
+        else:
+            yield engine
 
 
 @asynccontextmanager
 async def open_log(engine: str) -> AsyncIterator[Log]:
-    """An empty log: `memory`, `postgres` (embedded, fsync on), or a `postgresql://` URL."""
+    """An empty log: one of `ENGINES`."""
     if engine == "memory":
         yield MemoryLog()
         return
-    async with database(engine) as url:
-        log = await PostgresLog.connect(url)
+    async with log_url(engine) as url:
+        log = await deploy.engines.open_log(url)
         try:
             yield log
         finally:

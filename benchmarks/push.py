@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 import aiohttp
 
+from benchmarks.engines import log_url
 from benchmarks.result import Result, percentiles_ms
 from deploy.settings import Settings
 from deploy.system import System, running_system
@@ -59,12 +60,12 @@ async def run(engine: str) -> Result:
 @asynccontextmanager
 async def _system(engine: str) -> AsyncIterator[System]:
     if engine == "memory":
-        raise SystemExit("the web edge reads from PostgreSQL: use --engine postgres or a URL")
+        raise SystemExit("read models live in PostgreSQL: use --engine postgres, kafka or a URL")
     with TemporaryDirectory(prefix="vestec-") as folder:
-        log = None if engine == "postgres" else engine
-        settings = Settings(data=Path(folder, "data"), log=log, port=0, workflows=_HERE)
-        async with running_system(settings) as system:
-            yield system
+        async with log_url(engine) as log:
+            settings = Settings(data=Path(folder, "data"), log=log, port=0, workflows=_HERE)
+            async with running_system(settings) as system:
+                yield system
 
 
 _HERE = "benchmarks.push:receiver"

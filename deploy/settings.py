@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PostgresUrl = Annotated[str, StringConstraints(pattern=r"^postgres(ql)?://")]
+LogUrl = Annotated[str, StringConstraints(pattern=r"^(postgres(ql)?|kafka)://")]
 
 
 class Settings(BaseSettings):
@@ -22,13 +23,15 @@ class Settings(BaseSettings):
         Path(".vestec"),
         description="Folder of the embedded PostgreSQL, of blobs and secrets unless set otherwise.",
     )
-    log: PostgresUrl | None = Field(
-        None, description="URL of the log; the embedded PostgreSQL of the data folder if unset."
+    log: LogUrl | None = Field(
+        None,
+        description="URL of the log, kafka://host:port,… or postgresql://…; the embedded PostgreSQL"
+        " of the data folder if unset.",
     )
     database: PostgresUrl | None = Field(
         None,
-        description="URL of the PostgreSQL of the read models, users and snapshots; that of the log"
-        " if unset. The log stays where it is.",
+        description="URL of the PostgreSQL of the read models, users and snapshots; if unset, that of"
+        " the log, or the embedded one where the log is on Kafka. The log stays where it is.",
     )
     blobs: str | None = Field(
         None,

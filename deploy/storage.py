@@ -13,8 +13,8 @@ from obstore.store import from_url
 
 from bus import HybridClock, Log
 from bus.cache import CachedLog
-from bus.postgres import PostgresLog
 from deploy.embedded import EmbeddedServer
+from deploy.engines import is_kafka, open_log
 from deploy.settings import Settings
 from managers.blob_folder import FolderBlobStore
 from managers.blobs import BlobStore
@@ -59,25 +59,29 @@ async def open_storage(
     Raises `EmbeddedServerError`, `bus.LogError`, `bus.ClockAhead`.
     """
     async with AsyncExitStack() as stack:
-        url = str(settings.log or "")
-        if not url:
+        log_url, database = settings.log, _database(settings)
+        if log_url is None or database is None:
             opening = EmbeddedServer.open if make else EmbeddedServer.connect_or_start
-            url = (await stack.enter_async_context(opening(settings.data))).url
+            embedded = (await stack.enter_async_context(opening(settings.data))).url
+            log_url, database = log_url or embedded, database or embedded
         deadline, lease = settings.append_deadline, settings.lease
         log = CachedLog(
-            await PostgresLog.connect(
-                url, connections=connections[0], deadline=deadline, lease=lease
-            )
+            await open_log(log_url, connections=connections[0], deadline=deadline, lease=lease)
         )
         stack.push_async_callback(log.close)
         await declare_topics(log, settings.partitions)
-        pool = await stack.enter_async_context(
-            open_pool(str(settings.database or url), connections[1])
-        )
+        pool = await stack.enter_async_context(open_pool(database, connections[1]))
         await prepare(pool)
         clock = HybridClock(time.time)
         clock.compare(await database_time(pool))
         yield Storage(log, pool, _blobs(settings), clock, settings)
+
+
+def _database(settings: Settings) -> str | None:
+    """The URL of the read models' PostgreSQL; None: the embedded one."""
+    if settings.database is None and settings.log and not is_kafka(settings.log):
+        return settings.log
+    return settings.database
 
 
 def _blobs(settings: Settings) -> BlobStore:

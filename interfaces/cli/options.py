@@ -34,8 +34,8 @@ Log = Annotated[
         expose_value=False,
         callback=_keep,
         rich_help_panel=_PANEL,
-        help="PostgreSQL of the log, the folder's own if unset (environment: VESTEC_LOG; then set"
-        " VESTEC_BLOBS as well).",
+        help="The log, kafka://… or postgresql://…; the folder's own PostgreSQL if unset"
+        " (environment: VESTEC_LOG; then set VESTEC_BLOBS as well).",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

@@ -1,0 +1,38 @@
+"""`vestec up --log kafka://…`: all in one process, with read models in the folder's PostgreSQL."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.interfaces.cli.vestec import as_json, eventually, up, vestec
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="v", dir="/tmp") as parent:
+        yield Path(parent, "data")
+
+
+def test_an_incident_goes_on_after_a_kill(
+    folder: Path, kafka_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VESTEC_DATA", str(folder))
+    monkeypatch.setenv("VESTEC_LOG", kafka_url)
+    file = tmp_path / "numbers.csv"
+    file.write_text("1,2\n")
+    with up(folder) as system:
+        incident = as_json("incidents", "create", "simple", "on Kafka")["id"]
+        assert as_json("incidents", "activate", incident)["status"] == "ACTIVE"
+        eventually(lambda: len(as_json("incidents", "show", incident)["endpoints"]) == 2)
+        as_json("incidents", "push", incident, "data", file)
+        eventually(lambda: len(as_json("data", "list", incident)) == 1)
+        system.end(signal.SIGKILL)
+    with up(folder):
+        as_json("incidents", "push", incident, "data", file)
+        eventually(lambda: len(as_json("data", "list", incident)) == 2, within=60)
+        over = as_json("incidents", "cancel", incident, "--reason", "rain")
+        assert over["status"] == "CANCELLED"
+    vestec("log", "verify")
