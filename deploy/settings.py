@@ -30,8 +30,8 @@ class Settings(BaseSettings):
     )
     database: PostgresUrl | None = Field(
         None,
-        description="URL of the PostgreSQL of the read models, users and snapshots; if unset, that of"
-        " the log, or the embedded one where the log is on Kafka. The log stays where it is.",
+        description="URL of the PostgreSQL of the read models, users and snapshots; if unset, that"
+        " of the log, or the embedded one where the log is on Kafka. The log stays where it is.",
     )
     blobs: str | None = Field(
         None,

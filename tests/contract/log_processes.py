@@ -82,7 +82,7 @@ class ManyProcesses:
 
     @pytest.fixture
     async def log(self, url: str) -> AsyncIterator[Log]:
-        log = await open_log(url, LEASE)
+        log = await open_log(url, lease=LEASE)
         await log.declare("t", len(ALL))
         yield log
         await log.close()

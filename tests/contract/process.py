@@ -47,7 +47,7 @@ async def hold(url: str) -> None:
 async def main(role: str, url: str) -> None:
     if role == "hold":
         await hold(url)
-    log = await open_log(url, LEASE)
+    log = await open_log(url, lease=LEASE)
     await {"write": write, "own": own}[role](log)
     await log.close()
 
