@@ -19,7 +19,7 @@ unit: .venv/developing
 	.venv/bin/python -m pytest -n 2 tests/bus tests/events tests/managers tests/workflows tests/contract/test_memory.py
 
 chaos: .venv/developing .venv-fire/installed
-	.venv/bin/python -m pytest -n 3 --dist loadfile tests/chaos
+	VESTEC_CHAOS_ROUNDS=10 .venv/bin/python -m pytest -n 3 --dist load -rP tests/chaos/test_parts.py
 
 lint: .venv/developing
 	.venv/bin/ruff check .
