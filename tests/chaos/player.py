@@ -142,10 +142,14 @@ class Player:
         url = f"{self._system.url}/EDI/{endpoint}{INCIDENT}"
 
         async def taken() -> bool:
-            async with session.post(url, data=text, headers=headers) as answer:
-                if answer.status not in (202, 404, 503):
-                    raise SystemExit(f"{url} answered {answer.status}: {await answer.text()}")
-                return answer.status == 202 or await self._over()
+            try:
+                async with session.post(url, data=text, headers=headers) as answer:
+                    status, said = answer.status, await answer.text()
+            except aiohttp.ClientError:
+                return False
+            if status not in (202, 404, 503):
+                raise SystemExit(f"{url} answered {status}: {said}")
+            return status == 202 or await self._over()
 
         async with aiohttp.ClientSession() as session:
             await self._until(f"{endpoint} takes data", taken)
