@@ -45,7 +45,10 @@ async def running_system(settings: Settings) -> AsyncIterator[System]:
     with FolderLock.acquire(settings.data) as lock:
         async with running_parts(ALL, settings) as system:
             lock.announce(system.url)
-            yield system
+            try:
+                yield system
+            finally:
+                lock.announce(None)
 
 
 @asynccontextmanager

@@ -4,23 +4,27 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Coroutine
 from typing import Any, NoReturn
 
 import uvloop
 
-from interfaces.cli.errors import complain
+from interfaces.cli.errors import Complaint, complain
 
 _IMPATIENT = 1.0
 """Seconds after which a second signal means it; `timeout` and shells send one twice at once."""
+_PATIENT = 10.0
+"""Seconds that an orderly end may take: a thread that never comes back may hold it up."""
 
 
 def serve(work: Coroutine[Any, Any, None]) -> NoReturn:
     """Run `work` until it ends or SIGINT or SIGTERM cancels it, then end the process.
 
-    A second signal ends the process at once, which harms nothing: the next one goes on from the
-    log. In the end `os._exit` is used, because Python would first wait for all threads, and a step
-    of a workflow that computes in one cannot be stopped. All that counts is durable by then.
+    A second signal ends the process at once, as does an orderly end that takes too long. That harms
+    nothing: the next one goes on from the log. In the end `os._exit` is used, because Python would
+    first wait for all threads, and a step of a workflow that computes in one cannot be stopped. All
+    that counts is durable by then.
     """
     uvloop.run(_until_asked(work))
     raise AssertionError("the process has ended")
@@ -36,12 +40,24 @@ async def _until_asked(work: Coroutine[Any, Any, None]) -> NoReturn:
             _end(130)
         if not asked:
             asked.append(loop.time())
+            _give_up_after(_PATIENT)
             task.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ask)
     await asyncio.wait([task])
     _end(_code(task, bool(asked)))
+
+
+def _give_up_after(seconds: float) -> None:
+    """A thread of its own sees to it: what does not end may be our loop."""
+
+    def give_up() -> None:
+        _end(complain(Complaint(f"it did not end in order within {seconds:g} s; nothing is lost")))
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
 
 
 def _code(task: "asyncio.Future[None]", asked: bool) -> int:
