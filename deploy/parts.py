@@ -22,7 +22,7 @@ from events.values import Context
 from interfaces.external_data.pull import PullHands
 from interfaces.external_data.push import PushSettings, add_push
 from interfaces.gateway import GatewaySettings, PartHealth, Verifier, WebEdge, gateway
-from interfaces.machines.hands import MachineHands
+from interfaces.machines.hands import Fetching, MachineHands
 from interfaces.machines.machine import Manners
 from interfaces.machines.registry import connect
 from managers.everyone import all_managers
@@ -75,7 +75,12 @@ async def managers(parts: Parts, storage: Storage, around: Surroundings) -> Asyn
         pull = PullHands(
             session, storage.blobs, around.wall, settings.pull_deadline, settings.push_limit
         )
-        on_machines = MachineHands(storage.blobs, connect, _manners(settings.look, settings.ask))
+        on_machines = MachineHands(
+            storage.blobs,
+            connect,
+            _manners(settings.look, settings.ask),
+            Fetching(settings.result_limit, settings.result_deadline),
+        )
         made = all_managers(
             {kind: workflow.plan for kind, workflow in workflows.items()},
             host.begin,

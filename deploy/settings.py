@@ -63,6 +63,14 @@ class Settings(BaseSettings):
         256 * 1024 * 1024, gt=0, description="Largest push to or pull by an endpoint, in bytes."
     )
     pull_deadline: float = Field(30.0, gt=0, description="Seconds that one pull may take.")
+    result_limit: int = Field(
+        2 * 1024 * 1024 * 1024, gt=0, description="Largest result of a simulation, in bytes."
+    )
+    result_deadline: float = Field(
+        600.0,
+        gt=0,
+        description="Seconds that fetching one result may take before it is tried anew.",
+    )
     token_key: SecretStr | None = Field(
         None,
         min_length=32,

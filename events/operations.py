@@ -146,6 +146,8 @@ class OutputsCollected(Event):
     token: Token
     outputs: dict[str, Blob]
     missing: tuple[str, ...] = ()
+    reason: Prose = ""
+    """Why, where they were written and are no results, or nobody wants them any more."""
 
 
 class JobReleased(Event):

@@ -70,7 +70,7 @@ class SimulationResult(Value):
     reason: Prose = ""
     outputs: dict[str, Blob] = {}
     missing: tuple[str, ...] = ()
-    """Declared outputs that the program did not write."""
+    """Declared outputs that it did not leave as files; `reason` says why where it is known."""
 
 
 # Commands of stages and people.
@@ -176,6 +176,8 @@ class KeepOutputs(Command):
     simulation: UUID
     outputs: dict[str, Blob]
     missing: tuple[str, ...] = ()
+    reason: Prose = ""
+    """Why, where they were written and are no results, or nobody wants them any more."""
 
 
 # Events.
@@ -239,6 +241,8 @@ class OutputsKept(Event):
     simulation: UUID
     outputs: dict[str, Blob]
     missing: tuple[str, ...] = ()
+    reason: Prose = ""
+    """Why, where they were written and are no results, or nobody wants them any more."""
 
 
 class SimulationsGrouped(Event):

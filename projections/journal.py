@@ -93,8 +93,11 @@ def _line_of_job(event: Event) -> _Line | None:
     match event:
         case simulations.SimulationStateChanged():
             return _line_of_state(event)
-        case simulations.OutputsKept(simulation=id, missing=missing) if missing:
-            text = f"a simulation did not write {', '.join(missing)}"
+        case simulations.OutputsKept(simulation=id, missing=missing, reason=why) if missing:
+            names = ", ".join(missing)
+            text = f"a simulation did not write {names}"
+            if why:
+                text = f"a simulation is without its results {names}: {why}"
             return _Line("warning", text, "Look at the program's output.", id)
         case simulations.CancellationRequested(simulation=id, reason=reason):
             return _Line("info", f"a simulation is cancelled: {reason}".rstrip(": "), subject=id)

@@ -44,7 +44,7 @@ class Simulation(BaseModel):
     """Somebody asked for its end; no witness has confirmed it yet."""
     outputs: dict[str, Blob] = {}
     missing: list[str] = []
-    """Declared outputs that the program did not write."""
+    """Declared outputs that it did not leave as files."""
 
 
 def _evolve(was: Simulation | None, it: Recorded) -> Simulation | None:
@@ -76,8 +76,12 @@ def _changes(was: Simulation, it: Recorded) -> dict[str, object]:
             return _state(was, it.event, it)
         case e.CancellationRequested(reason=reason):
             return {"cancelling": True, "reason": was.reason or reason}
-        case e.OutputsKept(outputs=outputs, missing=missing):
-            return {"outputs": outputs, "missing": list(missing)}
+        case e.OutputsKept(outputs=outputs, missing=missing, reason=reason):
+            return {
+                "outputs": outputs,
+                "missing": list(missing),
+                "reason": reason or was.reason,
+            }
         case _:
             return {}
 

@@ -59,8 +59,11 @@ class BatchSystem(Protocol):
         """Wish the job's end. A copy of it that appears later does not start its program."""
         ...
 
-    def fetch(self, token: Token, name: RelativePath) -> AsyncIterator[bytes]:
-        """Read a file in the job's folder; raises `FileMissing`."""
+    def fetch(self, token: Token, name: RelativePath, limit: int) -> AsyncIterator[bytes]:
+        """Read a file in the job's folder, of at most `limit` bytes.
+
+        Raises `FileMissing`, and `FileUnfit` for what is none, lies elsewhere or is too large.
+        """
         ...
 
     async def stderr_tail(self, token: Token) -> str:

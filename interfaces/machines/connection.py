@@ -48,6 +48,15 @@ class FileMissing(MachineError):
     """The machine has no such file."""
 
 
+class FileUnfit(MachineError):
+    """What lies there is never fetched: it is no file, or lies elsewhere, or is too large."""
+
+
+def too_large(size: int, limit: int) -> str:
+    """The words for a file that is not fetched for its size, in bytes."""
+    return f"it has {size:,} bytes, and at most {limit:,} are fetched"
+
+
 @dataclass(frozen=True)
 class Completed:
     """What a script that ran to its end answered."""
@@ -78,8 +87,14 @@ class Connection(Protocol):
         """Write a file, with its folders: beside its place, synchronized, then renamed."""
         ...
 
-    def get(self, path: PurePosixPath) -> AsyncIterator[bytes]:
-        """Read a file; raises `FileMissing` where there is none."""
+    def get(
+        self, path: PurePosixPath, *, within: PurePosixPath, limit: int
+    ) -> AsyncIterator[bytes]:
+        """Read a regular file of at most `limit` bytes that really lies below `within`.
+
+        A program may have left anything there: nothing else is ever opened for longer than it takes
+        to see what it is. Raises `FileMissing` where there is nothing, `FileUnfit`.
+        """
         ...
 
     async def __aenter__(self) -> Self: ...

@@ -7,6 +7,7 @@ once: it is said of the job, and of the machine, until the work is done.
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from functools import partial
 
 from events.jobs import JobReport, RelativePath, Token
@@ -15,7 +16,7 @@ from events.operations import JobTask
 from events.prose import cut
 from events.values import Blob, Context
 from interfaces.machines.batch import BatchSystem
-from interfaces.machines.connection import FileMissing, MachineError
+from interfaces.machines.connection import FileMissing, FileUnfit, MachineError
 from interfaces.machines.dialect import InDoubt, Submitted
 from interfaces.machines.machine import Connect, Machine, Manners
 from interfaces.machines.watch import MachineWatch
@@ -42,6 +43,16 @@ from managers.runtime import Assignment, Chain, TaskWork, Work, crash_point
 from managers.runtime.manager import Input, Tell
 
 
+@dataclass(frozen=True)
+class Fetching:
+    """What fetching one result may take."""
+
+    limit: int = 2 << 30
+    """Bytes."""
+    deadline: float = 600.0
+    """Seconds; after them it is tried again."""
+
+
 class MachineHands:
     """Everything that is done on the machines whose partitions this process owns."""
 
@@ -50,8 +61,10 @@ class MachineHands:
         blobs: BlobStore,
         connect: Connect,
         manners: Callable[[MachineSettings], Manners] = lambda _: Manners(),
+        fetching: Fetching | None = None,
     ) -> None:
         self._blobs, self._connect, self._manners = blobs, connect, manners
+        self._fetching = fetching or Fetching()
         self._machines: dict[str, Machine] = {}
 
     def begin(self, assigned: Assignment[MachineJobs, Task]) -> Work[Task]:
@@ -139,21 +152,30 @@ class MachineHands:
     async def _collect(self, machine: Machine, job: Job, tell: Tell) -> None:
         token, names = job.token, job.collecting
 
-        async def fetch(batch: BatchSystem) -> dict[str, Blob]:
+        async def fetch(batch: BatchSystem) -> dict[str, Blob | str]:
             crash_point("before fetch")
-            found = {name: await self._fetch(batch, token, name) for name in names}
-            return {name: blob for name, blob in found.items() if blob}
+            return {name: await self._fetch(batch, token, name) for name in names}
 
-        outputs = await machine.persist(fetch, _complaint(job, JobTask.COLLECT, tell))
+        found = await machine.persist(fetch, _complaint(job, JobTask.COLLECT, tell))
         crash_point("after fetch")
-        missing = [name for name in names if name not in outputs]
-        tell(OutputsStored(token, outputs, missing))
+        outputs = {name: blob for name, blob in found.items() if isinstance(blob, Blob)}
+        missing = {name: why for name, why in found.items() if isinstance(why, str)}
+        reason = "; ".join(f"{name} is not fetched: {why}" for name, why in missing.items() if why)
+        tell(OutputsStored(token, outputs, [*missing], reason))
 
-    async def _fetch(self, batch: BatchSystem, token: Token, name: RelativePath) -> Blob | None:
+    async def _fetch(self, batch: BatchSystem, token: Token, name: RelativePath) -> Blob | str:
+        """The result, or why there is none, now or later; empty: it was never written."""
         try:
-            return await self._blobs.put_stream(batch.fetch(token, name))
+            async with asyncio.timeout(self._fetching.deadline):
+                stream = batch.fetch(token, name, self._fetching.limit)
+                return await self._blobs.put_stream(stream)
         except FileMissing:
-            return None
+            return ""
+        except FileUnfit as unfit:
+            return str(unfit)
+        except TimeoutError:
+            late = f"{name} was not fetched within {self._fetching.deadline:g} s"
+            raise MachineError(late) from None
 
 
 def _complaint(job: Job, task: JobTask, tell: Tell) -> Callable[[str], object]:

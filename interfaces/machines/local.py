@@ -6,14 +6,18 @@ it started. It is given a login's environment, not ours: ours may hold secrets.
 
 import asyncio
 import contextlib
+import errno
 import os
 import secrets
 import signal
+import stat
 from asyncio.subprocess import SubprocessStreamProtocol
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, ParamSpec, Self, TypeVar
 
 from events.machines import MachineSettings
 from interfaces.machines.connection import (
@@ -21,12 +25,27 @@ from interfaces.machines.connection import (
     CommandCut,
     Completed,
     FileMissing,
+    FileUnfit,
     MachineError,
     Unreachable,
+    too_large,
 )
 from interfaces.machines.framing import Frame
 from managers.files import create, settle
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_FILES = 4
+"""Moved at once; a disk that does not answer holds these threads, and nobody else's."""
+_ABSENT = (errno.ENOENT, errno.ENOTDIR)
+_UNFIT = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO)
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 _LOGIN = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "USER")
 
 
@@ -40,6 +59,7 @@ class LocalConnection:
 
     def __init__(self, sessions: int = 8) -> None:
         self._sessions = asyncio.Semaphore(sessions)
+        self._files = ThreadPoolExecutor(_FILES, thread_name_prefix="files")
         self._environment = {name: os.environ[name] for name in _LOGIN if name in os.environ}
 
     async def __aenter__(self) -> Self:
@@ -70,26 +90,34 @@ class LocalConnection:
         place = Path(path)
         part = place.with_name(f".part-{secrets.token_hex(8)}")
         try:
-            file = await asyncio.to_thread(create, part)
+            file = await self._aside(create, part)
             with file:
                 async for chunk in chunks:
-                    await asyncio.to_thread(file.write, chunk)
-                await asyncio.to_thread(settle, file, place)
+                    await self._aside(file.write, chunk)
+                await self._aside(settle, file, place)
         except OSError as error:
             raise MachineError(f"cannot write {place}: {error.strerror}") from error
         finally:
             with contextlib.suppress(OSError):
                 part.unlink()
 
-    async def get(self, path: PurePosixPath) -> AsyncIterator[bytes]:
+    async def get(
+        self, path: PurePosixPath, *, within: PurePosixPath, limit: int
+    ) -> AsyncIterator[bytes]:
         """As `Connection.get`."""
-        try:
-            file = await asyncio.to_thread(Path(path).open, "rb")
-        except OSError as error:
-            raise FileMissing(f"cannot read {path}: {error.strerror}") from error
+        file = await self._aside(_open, path, within)
         with file:
-            while chunk := await asyncio.to_thread(_read, file):
+            size = await self._aside(_size, file)
+            while chunk := await self._aside(_read, file, path):
+                size = max(size, file.tell())  # it may grow while it is read
+                if size > limit:
+                    raise FileUnfit(too_large(size, limit))
                 yield chunk
+
+    async def _aside(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Its result, from a thread that may block."""
+        work = partial(function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._files, work)
 
     async def _shell(self) -> "tuple[asyncio.SubprocessTransport, _Shell]":
         loop = asyncio.get_running_loop()
@@ -139,8 +167,32 @@ class _Shell(SubprocessStreamProtocol):
         transport.close()
 
 
-def _read(file: IO[bytes]) -> bytes:
+def _open(path: PurePosixPath, within: PurePosixPath) -> IO[bytes]:
+    """Open what really lies there, without waiting for anybody to write into it."""
+    try:
+        place = Path(os.path.realpath(path, strict=True))
+        if not place.is_relative_to(os.path.realpath(within)):
+            raise FileUnfit(f"it is a link to {place}, outside of its folder")
+        descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in _ABSENT:
+            raise FileMissing(f"cannot read {path}: {error.strerror}") from error
+        if error.errno in _UNFIT:
+            raise FileUnfit(f"it cannot be opened: {error.strerror}") from error
+        raise MachineError(f"cannot read {path}: {error.strerror}") from error
+    kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+    if kind != stat.S_IFREG:
+        os.close(descriptor)
+        raise FileUnfit(f"it is {_KINDS.get(kind, 'something else')}, not a file")
+    return os.fdopen(descriptor, "rb", buffering=0)  # closing waits for nobody who still reads
+
+
+def _size(file: IO[bytes]) -> int:
+    return os.fstat(file.fileno()).st_size
+
+
+def _read(file: IO[bytes], path: PurePosixPath) -> bytes:
     try:
         return file.read(MIB)
     except OSError as error:
-        raise MachineError(f"cannot read {file.name}: {error.strerror}") from error
+        raise MachineError(f"cannot read {path}: {error.strerror}") from error

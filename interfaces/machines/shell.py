@@ -98,8 +98,9 @@ class ShellBatchSystem:
         await self._ask(folders.Forbid(self._layout, token))
         await self._ask(self._dialect.cancel(token, job_id))
 
-    def fetch(self, token: Token, name: RelativePath) -> AsyncIterator[bytes]:
-        return self._connection.get(self._layout.file(token, name))
+    def fetch(self, token: Token, name: RelativePath, limit: int) -> AsyncIterator[bytes]:
+        folder, place = self._layout.folder(token), self._layout.file(token, name)
+        return self._connection.get(place, within=folder, limit=limit)
 
     async def stderr_tail(self, token: Token) -> str:
         return await self._ask(folders.Tail(self._layout, token))

@@ -16,7 +16,13 @@ from pydantic import Base64Bytes, TypeAdapter, ValidationError
 from events.jobs import JobId, JobReport, JobRequest, JobState, RelativePath, Token
 from events.prose import describe
 from interfaces.machines.cluster import Cluster
-from interfaces.machines.connection import FileMissing, MachineError, Unreachable
+from interfaces.machines.connection import (
+    FileMissing,
+    FileUnfit,
+    MachineError,
+    Unreachable,
+    too_large,
+)
 from interfaces.machines.dialect import InDoubt, QueueLoad, Refused, Submitted
 from interfaces.machines.fates import Oracle, Results, Seeded, declared
 from interfaces.machines.layout import Layout
@@ -120,10 +126,12 @@ class SimulatedBatchSystem:
         self._reached().cancel(token)
         self._save()
 
-    async def fetch(self, token: Token, name: RelativePath) -> AsyncIterator[bytes]:
+    async def fetch(self, token: Token, name: RelativePath, limit: int) -> AsyncIterator[bytes]:
         files = self._files(token)
         if name not in files:
             raise FileMissing(f"job {token} has no file {name}")
+        if len(files[name]) > limit:
+            raise FileUnfit(too_large(len(files[name]), limit))
         yield files[name]
 
     async def stderr_tail(self, token: Token) -> str:

@@ -186,6 +186,11 @@ def _stored(job: Job, input: i.OutputsStored) -> Iterator[Effect]:
     if not job.collecting:
         return
     outputs, missing = dict(input.outputs), tuple(input.missing)
-    yield e.OutputsCollected(token=input.token, outputs=outputs, missing=missing)
-    keep = KeepOutputs(simulation=job.simulation, outputs=outputs, missing=missing)
+    collected = e.OutputsCollected(
+        token=input.token, outputs=outputs, missing=missing, reason=input.reason
+    )
+    yield collected
+    keep = KeepOutputs(
+        simulation=job.simulation, outputs=outputs, missing=missing, reason=collected.reason
+    )
     yield Send(Context.SIMULATIONS, job.incident, keep)

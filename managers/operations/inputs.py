@@ -82,11 +82,13 @@ class CancelTaken:
 
 @dataclass(frozen=True, slots=True)
 class OutputsStored:
-    """A job's results lie in the blob store; `missing` were never written."""
+    """A job's results lie in the blob store, without the `missing`."""
 
     token: Token
     outputs: Mapping[str, Blob]
     missing: Sequence[str]
+    reason: str = ""
+    """Why, where they were written and are no results."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,12 @@ def keep(was: Simulations, simulation: Simulation, input: e.KeepOutputs) -> Iter
     """The results of a completed simulation lie in the blob store."""
     if simulation.outputs is not None:
         return
-    kept = e.OutputsKept(simulation=simulation.id, outputs=input.outputs, missing=input.missing)
+    kept = e.OutputsKept(
+        simulation=simulation.id,
+        outputs=input.outputs,
+        missing=input.missing,
+        reason=input.reason,
+    )
     yield kept
     yield from follow_up(was, changed(was, kept))
 
@@ -83,7 +88,15 @@ def call_back(was: Simulations, simulation: Simulation) -> Iterator[Effect]:
 
 
 def cancel(was: Simulations, simulation: Simulation, reason: str) -> Iterator[Effect]:
-    """Ours at once while it is ours alone; afterwards a wish until a witness confirms it."""
+    """Ours at once while it is ours alone; afterwards a wish until a witness confirms it.
+
+    Of what completed already, the results that were not fetched yet are wanted no more.
+    """
+    if simulation.state == JobState.COMPLETED and not simulation.settled:
+        left = e.KeepOutputs(
+            simulation=simulation.id, outputs={}, missing=simulation.request.outputs, reason=reason
+        )
+        yield from keep(was, simulation, left)
     over = simulation.state.ended and simulation.state != JobState.LOST
     if over or simulation.cancelling:
         return

@@ -162,7 +162,8 @@ def _changed(was: Simulation, event: OfOne) -> Simulation:
         case e.CancellationRequested():
             return replace(was, cancelling=True)
         case e.OutputsKept():
-            return replace(was, outputs=event.outputs, missing=event.missing)
+            reason = event.reason or was.reason
+            return replace(was, outputs=event.outputs, missing=event.missing, reason=reason)
 
 
 def _with(was: Simulations, simulation: Simulation) -> Simulations:

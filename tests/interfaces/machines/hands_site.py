@@ -29,7 +29,7 @@ from events.simulations import Resources, SimulationRequest
 from events.values import Command, Context, Event, IncidentId
 from interfaces.machines.dialect import QueueLoad, Refused, Submitted
 from interfaces.machines.fates import Fate, Planned
-from interfaces.machines.hands import MachineHands
+from interfaces.machines.hands import Fetching, MachineHands
 from interfaces.machines.machine import Manners
 from interfaces.machines.simulated import SimulatedBatchSystem
 from managers.blobs import BlobStore
@@ -42,6 +42,7 @@ from managers.simulations import simulation_manager
 E = TypeVar("E", bound=Event)
 
 FIRE = IncidentId("fire")
+FETCHING = Fetching(limit=1000, deadline=0.05)
 QUICK = Manners(look=0.01, ask=0.03, retry=(0.01, 0.05))
 
 
@@ -49,7 +50,7 @@ class TroubledSystem(SimulatedBatchSystem):
     """A simulated machine that fails where a test says so, and counts what it is asked."""
 
     def __init__(self, by_executable: Mapping[str, Fate]) -> None:
-        left = {"map": b"a map"}
+        left = {"map": b"a map", "film": bytes(1001)}
         super().__init__(
             Planned(by_executable, Fate(run=0.05)), results=lambda request, inputs: left
         )
@@ -61,6 +62,8 @@ class TroubledSystem(SimulatedBatchSystem):
         """Jobs of which the witnesses say this, or (None) nothing."""
         self.deaf = False
         """Whether it takes cancellations without doing anything."""
+        self.stuck = False
+        """Whether reading a file never ends."""
         self.asked: Counter[str] = Counter()
 
     def _meet(self, method: str) -> None:
@@ -100,9 +103,11 @@ class TroubledSystem(SimulatedBatchSystem):
         if not self.deaf:
             await super().cancel(token, job_id)
 
-    async def fetch(self, token: Token, name: RelativePath) -> AsyncIterator[bytes]:
+    async def fetch(self, token: Token, name: RelativePath, limit: int) -> AsyncIterator[bytes]:
         self._meet("fetch")
-        async for chunk in super().fetch(token, name):
+        if self.stuck:
+            await asyncio.Event().wait()
+        async for chunk in super().fetch(token, name, limit):
             yield chunk
 
     async def load(self) -> QueueLoad:
@@ -202,7 +207,7 @@ async def open_site(**fates: Fate) -> AsyncIterator[Site]:
     site = Site(TroubledSystem(fates))
     await declare_topics(site.log, partitions=1)
     around = Surroundings(site.log, site.clock, time.time, random.Random(1))
-    hands = MachineHands(site.blobs, lambda _: site.machine, lambda _: QUICK)
+    hands = MachineHands(site.blobs, lambda _: site.machine, lambda _: QUICK, FETCHING)
     for manager in (simulation_manager(), machine_manager(), operations_manager(hands.begin)):
         site.services.append(Service(manager, around))
     tasks = [asyncio.create_task(service.run()) for service in site.services]

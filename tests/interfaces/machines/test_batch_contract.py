@@ -197,7 +197,7 @@ async def test_jobs_start_in_order_of_submission(bench: Bench) -> None:
 
 
 async def content(bench: Bench, token: Token, name: str) -> bytes:
-    return b"".join([chunk async for chunk in bench.system.fetch(token, name)])
+    return b"".join([chunk async for chunk in bench.system.fetch(token, name, 1 << 20)])
 
 
 async def one(chunk: bytes) -> AsyncIterator[bytes]:

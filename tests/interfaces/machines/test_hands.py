@@ -208,6 +208,44 @@ async def test_results_wait_for_a_blob_store_that_is_full(
         assert await site.blobs.get(kept.outputs["map"]) == b"a map"
 
 
+async def test_what_is_no_result_is_said_once_and_the_others_are_kept() -> None:
+    async with open_site() as site:
+        simulation = await site.submit(outputs=("film", "map", "none"))
+        (kept,) = await site.until(lambda: site.of(s.OutputsKept, simulation))
+        assert [*kept.outputs] == ["map"]
+        assert kept.missing == ("film", "none")
+        assert kept.reason == (
+            "film is not fetched: it has 1,001 bytes, and at most 1,000 are fetched"
+        )
+        assert site.machine.asked["fetch"] == 3
+        await site.until(lambda: site.of(o.JobReleased, simulation))
+
+
+async def test_a_result_that_takes_too_long_is_told_of_and_tried_again() -> None:
+    async with open_site() as site:
+        site.machine.stuck = True
+        simulation = await site.submit(outputs=("map",))
+        assert "map was not fetched within 0.05 s" in (await trouble(site, True)).reason
+        site.machine.stuck = False
+        await site.until(lambda: site.of(s.OutputsKept, simulation))
+        await trouble(site, False)
+
+
+async def test_nothing_is_fetched_any_more_for_an_incident_that_is_over() -> None:
+    async with open_site() as site:
+        site.machine.troubles["fetch"] = FULL
+        simulation = await site.submit(outputs=("map",))
+        await trouble(site, True)
+        await site.issue(Context.SIMULATIONS, FIRE, s.CloseSimulations(reason="it rains"))
+        (kept,) = await site.until(lambda: site.of(s.OutputsKept, simulation))
+        assert (kept.outputs, kept.missing, kept.reason) == ({}, ("map",), "it rains")
+        await site.until(lambda: site.of(o.JobReleased, simulation))
+        await trouble(site, False)
+        asked = site.machine.asked["fetch"]
+        await site.looks()
+        assert site.machine.asked["fetch"] == asked
+
+
 async def test_an_input_that_is_gone_fails_the_simulation_with_its_name() -> None:
     async with open_site() as site:
         gone, there = Blob.of(b"never put"), await site.blobs.put(b"wind")

@@ -32,7 +32,7 @@ async def test_inputs_and_outputs_of_any_name(shell: ShellBench) -> None:
     await shell.system.submit(request, 1)
     await shell.report(request.token, JobState.COMPLETED)
     for name in NAMES:
-        content = [chunk async for chunk in shell.system.fetch(request.token, name)]
+        content = [chunk async for chunk in shell.system.fetch(request.token, name, 1000)]
         assert content == [name.encode()]
 
 
@@ -42,7 +42,7 @@ async def test_names_that_leave_the_folder_are_refused(shell: ShellBench, name: 
     with pytest.raises(ValueError, match="a file's name"):
         await shell.system.prepare(request.token, {name: one(b"")})
     with pytest.raises(ValueError, match="a file's name"):
-        shell.system.fetch(request.token, name)
+        shell.system.fetch(request.token, name, 1000)
 
 
 @pytest.mark.parametrize("token", ["", "../x", "a b", "v;true", "-x", "V1", "v\n"])

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -14,6 +14,7 @@ from interfaces.machines.connection import (
     CommandCut,
     Completed,
     FileMissing,
+    FileUnfit,
     MachineError,
     OutputTooLarge,
 )
@@ -110,19 +111,96 @@ async def test_files_arrive_whole_or_not_at_all(tmp_path: Path) -> None:
         await connection.put(place, pieces(b"first", b" whole"))
         with pytest.raises(ZeroDivisionError):
             await connection.put(place, pieces(b"second", None))
-        assert b"".join([chunk async for chunk in connection.get(place)]) == b"first whole"
+        assert await fetched(connection, place, tmp_path) == b"first whole"
     assert [path.name for path in (tmp_path / "deep").iterdir()] == [place.name]
 
 
 async def test_errors_about_files_are_sentences(tmp_path: Path) -> None:
     async with LocalConnection() as connection:
         with pytest.raises(FileMissing, match="No such file"):
-            await anext(connection.get(PurePosixPath(tmp_path / "none")))
+            await fetched(connection, PurePosixPath(tmp_path / "none"), tmp_path)
         with pytest.raises(MachineError, match="cannot read /proc/self/mem: "):
-            await anext(connection.get(PurePosixPath("/proc/self/mem")))
+            await fetched(connection, PurePosixPath("/proc/self/mem"), Path("/proc"))
         (tmp_path / "file").write_text("")
         with pytest.raises(MachineError, match="cannot write"):
             await connection.put(PurePosixPath(tmp_path / "file" / "x"), pieces(b""))
+
+
+def pipe(place: Path) -> None:
+    os.mkfifo(place)
+
+
+def folder(place: Path) -> None:
+    place.mkdir()
+
+
+def link_to_a_secret(place: Path) -> None:
+    place.symlink_to("/etc/passwd")
+
+
+def link_to_a_neighbour(place: Path) -> None:
+    (place.parent.parent / "other").write_text("of another job")
+    place.symlink_to("../other")
+
+
+def link_to_itself(place: Path) -> None:
+    place.symlink_to(place.name)
+
+
+def sparse(place: Path) -> None:
+    with place.open("wb") as file:
+        file.truncate(LIMIT + 1)
+
+
+LIMIT = 3 << 20
+
+
+@pytest.mark.parametrize(
+    ("left", "reason"),
+    [
+        (pipe, "it is a named pipe, not a file"),
+        (folder, "it is a folder, not a file"),
+        (link_to_a_secret, "it is a link to /etc/passwd, outside of its folder"),
+        (link_to_a_neighbour, "it is a link to .*/other, outside of its folder"),
+        (link_to_itself, "cannot be opened: Too many levels of symbolic links"),
+        (sparse, "it has 3,145,729 bytes, and at most 3,145,728 are fetched"),
+    ],
+)
+async def test_only_a_file_of_its_own_folder_is_read(
+    tmp_path: Path, left: Callable[[Path], None], reason: str
+) -> None:
+    job = tmp_path / "job"
+    job.mkdir()
+    left(job / "out")
+    async with LocalConnection() as connection, asyncio.timeout(5):
+        with pytest.raises(FileUnfit, match=reason):
+            await fetched(connection, PurePosixPath(job / "out"), job)
+
+
+async def test_a_link_within_its_folder_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "newest-17").write_bytes(b"a map")
+    (tmp_path / "newest").symlink_to("newest-17")
+    async with LocalConnection() as connection:
+        assert await fetched(connection, PurePosixPath(tmp_path / "newest"), tmp_path) == b"a map"
+
+
+async def test_a_file_that_grows_beyond_the_limit_is_cut_there(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(b"x" * LIMIT)
+    async with LocalConnection() as connection:
+        reading = connection.get(
+            PurePosixPath(tmp_path / "log"), within=PurePosixPath(tmp_path), limit=LIMIT
+        )
+        await anext(reading)
+        with (tmp_path / "log").open("ab") as file:
+            file.write(b"more")
+        with pytest.raises(FileUnfit, match="bytes, and at most"):
+            async for _ in reading:
+                pass
+
+
+async def fetched(connection: LocalConnection, place: PurePosixPath, within: Path) -> bytes:
+    chunks = connection.get(place, within=PurePosixPath(within), limit=LIMIT)
+    return b"".join([chunk async for chunk in chunks])
 
 
 async def pieces(*parts: bytes | None) -> AsyncIterator[bytes]:
