@@ -1,6 +1,5 @@
 """One run of a stage's code, from its message to what it leaves behind."""
 
-import asyncio
 import inspect
 import traceback
 from collections.abc import Mapping
@@ -37,7 +36,7 @@ async def execute(
     try:
         workflow, stage = _find(workflows, record, run)
         return await _execute(workflow, stage, record, talk)
-    except (Exception, asyncio.CancelledError, SystemExit) as error:
+    except BaseException as error:  # also Rust's panics: a lane must not wait for ever
         if talk.ended:
             raise
         refusal = next((leaf for leaf in leaves(error) if isinstance(leaf, Reject)), None)

@@ -5,6 +5,7 @@ their recorded answers.
 """
 
 import asyncio
+import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextvars import copy_context
@@ -56,7 +57,7 @@ class StageHost:
     def threaded(cls, workflows: Mapping[str, Workflow[Any, Any]], blobs: BlobStore) -> "StageHost":
         """A host whose stages run in threads of their own."""
         executor = ThreadPoolExecutor(_WORKERS, thread_name_prefix="step")
-        return cls(workflows, blobs, LoopThread, partial(_in_worker, executor))
+        return cls(workflows, blobs, LoopThread, partial(in_worker, executor))
 
     def begin(self, assignment: Assignment[IncidentRecord, Run]) -> Work[Run]:
         """Start a run."""
@@ -89,10 +90,18 @@ class StageHost:
             run.move(self.workshop)
 
 
-async def _in_worker(executor: Executor, function: Callable[..., Any], *args: Any) -> Any:
+async def in_worker(executor: Executor, function: Callable[..., Any], *args: Any) -> Any:
     """The result of a plain function; all loops share the workers."""
-    work = partial(copy_context().run, function, *args)
+    work = partial(copy_context().run, _tellable, function, *args)
     return await asyncio.get_running_loop().run_in_executor(executor, work)
+
+
+def _tellable(function: Callable[..., Any], *args: Any) -> Any:
+    """The same, but for what a future refuses to hand on: who awaits it would wait for ever."""
+    try:
+        return function(*args)
+    except (StopIteration, GeneratorExit) as error:
+        raise RuntimeError(f"the function raised {type(error).__name__}") from error
 
 
 class StageRun:
@@ -210,7 +219,15 @@ class Execution:
 
     async def _execute(self, talk: Conversation, ids: Mapping[str, str]) -> None:
         bind_contextvars(**ids)
-        self._post(await execute(self._host.workflows, self._record, talk))
+        try:
+            ended = await execute(self._host.workflows, self._record, talk)
+        except BaseException as error:
+            if talk.ended:
+                raise
+            where = "".join(traceback.format_exception(error))  # copes with any error
+            _log.error("a run ended without a word", traceback=where)
+            ended = FailRun(self._run.id, self._run.attempt, _UNTOLD, final=True)
+        self._post(ended)
 
     def _timeout(self) -> float | None:
         workflow = self._host.workflows.get(self._record.kind)
