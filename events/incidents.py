@@ -303,6 +303,12 @@ class StageRetried(Event):
     """The operator's, which acts once however often it is sent."""
 
 
+class RetryContinues(Event):
+    """The failed stages that an operator retries are more than fit into one decision."""
+
+    type: Literal["RetryContinues"] = "RetryContinues"
+
+
 class StageStopped(Event):
     """Cancelled, or superseded by a newer message."""
 
@@ -356,6 +362,7 @@ IncidentEvent = Annotated[
     | StageAttemptFailed
     | StageFailed
     | StageRetried
+    | RetryContinues
     | StageStopped
     | ArrivalRejected,
     Field(discriminator="type"),

@@ -127,16 +127,19 @@ class BlobStore:
                             await self._store.delete_async(left["path"])
 
 
-async def keep_document(blobs: BlobStore, value: JsonValue, what: str) -> Document:
-    """A JSON value as a document, in the blob store when large; `what` it is, for people.
+async def keep_document(
+    blobs: BlobStore, value: JsonValue, what: str, inline: int = INLINE_BYTES
+) -> Document:
+    """A JSON value as a document, in the blob store when it has more bytes than may be inline.
 
+    `what` it is, for people. Who keeps many in one record leaves each of them less room.
     Raises `NotJson` for what would be another value when it is read: NaN and infinity are none.
     """
     try:
         text = to_json(require_json(value))
     except NotJson as error:
         raise NotJson(f"{what} is not JSON: {error}") from None
-    if len(text) <= INLINE_BYTES:
+    if len(text) <= inline:
         return Document(json_value=value)
     return Document(blob=await blobs.put(text))
 

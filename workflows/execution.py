@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from events.prose import describe
-from events.values import Document
+from events.values import INLINE_BYTES, Document
 from managers.blobs import keep_document, open_document
 from managers.incidents import FailRun, FinishRun, Run
 from managers.incidents import Incident as IncidentRecord
@@ -20,6 +20,9 @@ from workflows.conversation import Conversation
 from workflows.errors import CodeChanged, Reject, SimulationFailed
 from workflows.incident import Incident
 from workflows.workflow import Stage, Workflow
+
+_STATE_INLINE = 256 * 1024
+"""Bytes of all fields together that lie in the record of a run's end."""
 
 Ended = FinishRun | FailRun
 
@@ -122,8 +125,9 @@ async def _changed(
     talk: Conversation, before: Mapping[str, JsonValue], state: BaseModel
 ) -> dict[str, Document]:
     after = state.model_dump(mode="json")
+    changed = {name: value for name, value in after.items() if value != before.get(name)}
+    inline = min(INLINE_BYTES, _STATE_INLINE // max(1, len(changed)))
     return {
-        name: await keep_document(talk.blobs, value, f"field {name} of the state")
-        for name, value in after.items()
-        if value != before.get(name)
+        name: await keep_document(talk.blobs, value, f"field {name} of the state", inline)
+        for name, value in changed.items()
     }

@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 
 from events.incidents import Delivery, Ending, IncidentStatus
-from events.values import Document, Note
+from events.values import INLINE_BYTES, Document, Note
 from managers.blobs import keep_document
 from managers.incidents import FinishRun, RecordStep, RequestCall
 from managers.incidents import Incident as IncidentRecord
@@ -37,6 +37,12 @@ S = TypeVar("S", bound=BaseModel)
 M = TypeVar("M")
 R = TypeVar("R")
 Args = ParamSpec("Args")
+
+
+MOST_SENT = 1000
+"""By one run, since all of it leaves in one record."""
+_SENT_INLINE = 256 * 1024
+"""Bytes of all its messages together that lie in that record; larger ones go to the blob store."""
 
 
 class Incident(Generic[P, S]):
@@ -145,8 +151,13 @@ class Incident(Generic[P, S]):
         """Give a stage of this workflow a message, now or after a while.
 
         Raises `TypeError` for a stage of another workflow, `pydantic.ValidationError` for a message
-        that the stage does not take.
+        that the stage does not take, `ValueError` for more than a run may send.
         """
+        if len(self._deliveries) == MOST_SENT:
+            raise ValueError(
+                f"a run sends at most {MOST_SENT:,} messages: send one that holds many, or send the"
+                " rest from the stage that gets the last one"
+            )
         name = own_name(stage, self.kind)
         wait = after.total_seconds() if after else 0.0
         self._deliveries.append((name, stage.written(message), wait))
@@ -192,10 +203,13 @@ class Incident(Generic[P, S]):
     async def outcome(self, state: Mapping[str, Document]) -> FinishRun:
         """What leaves with the completion; for whoever runs the stage."""
         talk = self._conversation
+        inline = min(INLINE_BYTES, _SENT_INLINE // max(1, len(self._deliveries)))
         deliveries = [
             Delivery(
                 stage=stage,
-                message=await keep_document(talk.blobs, message, f"the message for stage {stage}"),
+                message=await keep_document(
+                    talk.blobs, message, f"the message for stage {stage}", inline
+                ),
                 after=after,
             )
             for stage, message, after in self._deliveries

@@ -1,6 +1,6 @@
 """A decision in the making: effects so far, and the state they lead to."""
 
-from collections.abc import Iterator
+from itertools import islice
 from uuid import UUID
 
 from events.incidents import MessageQueued, StageStarted
@@ -8,6 +8,9 @@ from events.values import Event
 from managers.incidents.catalogue import StagePlan, WorkflowPlan
 from managers.incidents.state import Incident, Run, Waiting, evolve
 from managers.runtime import Effect, Given, Rejected, Send
+
+AT_ONCE = 200
+"""Runs that one decision starts, and that it retries: all of it has to fit into one record."""
 
 
 class Draft:
@@ -46,8 +49,11 @@ class Draft:
         return run
 
     def start_stages(self) -> None:
-        """Start what waits, is due, and finds its lane free; in order of arrival."""
-        while message := next(self._startable(), None):
+        """Start what waits, is due, and finds its lane free; in order of arrival.
+
+        What is more than fits into a decision is started with the next one, which comes at once.
+        """
+        for message in islice(self.incident.startable(self.given.now), AT_ONCE):
             at, attempt = self.given.now, message.attempts + 1
             self.add(StageStarted(run=message.id, attempt=attempt, at=at))
             self._schedule_next(message)
@@ -63,16 +69,6 @@ class Draft:
                 periodic=True,
             )
         )
-
-    def _startable(self) -> Iterator[Waiting]:
-        incident = self.incident
-        if not incident.at_work:
-            return
-        busy = incident.busy_lanes
-        for message in incident.waiting.values():
-            due = message.due is None or message.due <= self.given.now
-            if due and message.lane not in busy:
-                yield message
 
     def _schedule_next(self, message: Waiting) -> None:
         """One run queues the next, but not once more when an operator retries it."""

@@ -19,7 +19,7 @@ def incident_manager(catalogue: Catalogue, run_stage: Hands) -> Manager[Incident
         context=Context.INCIDENTS,
         sources=(Context.ENDPOINTS, Context.SIMULATIONS, Context.DATASETS),
         state=Incident,
-        fold=5,
+        fold=6,
         decide=decider(catalogue),
         evolve=evolve,
         under_way=_under_way,
@@ -42,10 +42,13 @@ def _due(incident: Incident) -> float | None:
 
 
 def _moments(incident: Incident) -> Iterator[float]:
-    busy = incident.busy_lanes
+    """What one decision had no room for is due as soon as what it started."""
+    busy, last_start = incident.busy_lanes, incident.last_start
     for message in incident.waiting.values() if incident.at_work else ():
-        if message.due is not None and message.lane not in busy:
-            yield message.due
+        if message.lane not in busy:
+            yield max(message.due or 0.0, last_start)
+    if incident.retrying:
+        yield last_start
     for run in incident.runs.values():
         if run.retry_at is not None:
             yield run.retry_at

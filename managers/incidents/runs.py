@@ -8,7 +8,7 @@ from events import incidents as e
 from events.values import Note
 from managers.incidents import inputs as i
 from managers.incidents import life, messages
-from managers.incidents.draft import Draft
+from managers.incidents.draft import AT_ONCE, Draft
 from managers.incidents.state import Run
 from managers.runtime import Rejected
 
@@ -104,7 +104,15 @@ def retry(draft: Draft, wanted: e.RetryStage) -> None:
     runs = list(failed) if wanted.run is None else [wanted.run]
     if not runs or any(run not in failed for run in runs):
         raise Rejected("there is no such failed stage to retry")
-    draft.add(*(e.StageRetried(run=run, command=command) for run in runs))
+    if len(runs) > AT_ONCE:
+        draft.add(e.RetryContinues())
+    draft.add(*(e.StageRetried(run=run, command=command) for run in runs[:AT_ONCE]))
+
+
+def continue_retry(draft: Draft) -> None:
+    """The next of many failed stages that an operator wished to retry."""
+    for run in draft.incident.retrying[:AT_ONCE]:
+        draft.add(e.StageRetried(run=run))
 
 
 def try_again(draft: Draft) -> None:

@@ -4,7 +4,7 @@ Named tuples, since a copy with a change costs a third of a frozen dataclass's, 
 little else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
@@ -91,6 +91,8 @@ class Incident(NamedTuple):
     runs: Mapping[UUID, Run] = {}
     failed: Mapping[UUID, Run] = {}
     ending: Ending | None = None
+    retrying: tuple[UUID, ...] = ()
+    """Failed runs that an operator wished to retry, and that come next."""
     retries: tuple[UUID, ...] = ()
     """The newest commands by which operators retried stages."""
 
@@ -114,6 +116,19 @@ class Incident(NamedTuple):
     @property
     def busy_lanes(self) -> set[str]:
         return {run.message.lane for run in self.runs.values() if run.message.lane}
+
+    @property
+    def last_start(self) -> float:
+        """When the newest of its runs started; 0 if there is none."""
+        return max((run.at for run in self.runs.values()), default=0.0)
+
+    def startable(self, now: float) -> Iterator[Waiting]:
+        """What may start now, one of each lane that is free, in order of arrival."""
+        busy = self.busy_lanes
+        for message in self.waiting.values() if self.at_work else ():
+            if (message.due or 0.0) <= now and message.lane not in busy:
+                busy |= {message.lane} if message.lane else set()
+                yield message
 
 
 CLOSED = (IncidentStatus.COMPLETE, IncidentStatus.CANCELLED, IncidentStatus.ARCHIVED)
@@ -171,11 +186,15 @@ def _evolve(was: Incident, event: Event) -> Incident:
             return _failed(was, event)
         case e.StageRetried():
             return _retried(was, event)
+        case e.RetryContinues():
+            return was._replace(retrying=tuple(was.failed))
         case e.IncidentActivated():
             return was._replace(status=IncidentStatus.ACTIVE)
         case e.IncidentEnding():
             status = IncidentStatus.ACTIVE if was.failed else was.status
-            return was._replace(ending=event.ending, waiting={}, runs={}, failed={}, status=status)
+            return was._replace(
+                ending=event.ending, waiting={}, runs={}, failed={}, retrying=(), status=status
+            )
         case e.IncidentEnded():
             return _remains(was, event.ending.outcome)
         case e.IncidentArchived():
@@ -238,20 +257,26 @@ def _failed(was: Incident, event: e.StageFailed) -> Incident:
 def _stopped(was: Incident, run: UUID) -> Incident:
     if run not in was.failed:
         return was._replace(runs=_without(was.runs, run))
-    failed = _without(was.failed, run)
-    return was._replace(failed=failed, status=was.status if failed else IncidentStatus.ACTIVE)
+    return _mended(was, run)
 
 
 def _retried(was: Incident, event: e.StageRetried) -> Incident:
-    run, failed = was.failed[event.run], _without(was.failed, event.run)
+    run = was.failed[event.run]
     message = run.message._replace(
         due=None, attempts=run.attempt, calls=run.calls, forgotten=run.forgotten
     )
+    return _mended(was, run.id)._replace(
+        waiting={message.id: message, **was.waiting},
+        retries=_with_command(was.retries, event.command),
+    )
+
+
+def _mended(was: Incident, run: UUID) -> Incident:
+    failed = _without(was.failed, run)
     return was._replace(
         failed=failed,
-        waiting={message.id: message, **was.waiting},
+        retrying=tuple(other for other in was.retrying if other != run),
         status=was.status if failed else IncidentStatus.ACTIVE,
-        retries=_with_command(was.retries, event.command),
     )
 
 

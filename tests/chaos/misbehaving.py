@@ -133,13 +133,23 @@ async def exit_python(incident: Moody) -> None:
     sys.exit("a library thought that it was a program")
 
 
+async def interrupt(incident: Moody) -> None:
+    raise KeyboardInterrupt("a library thought that it was a terminal")
+
+
 async def be_cancelled(incident: Moody) -> None:
     raise asyncio.CancelledError
 
 
-async def send_too_much(incident: Moody) -> None:
-    for _ in range(100):
-        incident.send(hear, Text(text="x" * 60_000))
+async def note_too_much(incident: Moody) -> None:
+    for _ in range(1000):
+        incident.note("x" * 2000)
+
+
+async def send_much(incident: Moody) -> None:
+    for _ in range(300):
+        incident.send(hear, Text(text="x" * 10_000))
+    await be_good(incident)
 
 
 async def want_no_time(incident: Moody) -> None:
@@ -176,8 +186,10 @@ DEEDS: dict[str, Callable[[Moody], Awaitable[None]]] = {
         grow,
         fail,
         exit_python,
+        interrupt,
         be_cancelled,
-        send_too_much,
+        note_too_much,
+        send_much,
         want_no_time,
         run_job_that_fails,
         run_job_that_overruns,

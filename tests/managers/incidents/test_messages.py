@@ -5,6 +5,7 @@ from events.incidents import Delivery, IncidentStatus
 from events.simulations import CancelSimulationsOf
 from events.values import Context
 from managers.incidents import FailRun, Incident, LookAtClock
+from managers.incidents.draft import AT_ONCE
 from managers.runtime import Send
 from tests.managers.incidents.site import (
     ID,
@@ -199,3 +200,43 @@ def test_an_answer_for_a_message_that_waits_reaches_nobody() -> None:
     waiting = next(iter(incident(lane).waiting))
     lane.when(asks(lane, "a", "x")).then(e.CallRequested)
     lane.when(e.AnswerCall(run=waiting, call="x")).then()
+
+
+# More than fits into one decision.
+
+
+def beyond(number: int = 2 * AT_ONCE + 5) -> Scenario[Incident]:
+    """So many messages whose time has come while nobody looked."""
+    many = active()
+    for n in range(number):
+        many.when(sent("plain", n, after=30))
+    return many.later(30)
+
+
+def test_what_is_due_at_once_is_started_in_several_decisions_without_a_pause() -> None:
+    many, decisions = beyond(), []
+    while many.manager.due(incident(many)) is not None:
+        moment = many.manager.due(incident(many))
+        assert moment not in decisions, "the timer waits before it rings for a moment again"
+        assert moment <= many.now
+        decisions.append(moment)
+        many.later(0.001).when(LookAtClock())
+        assert len(many.effects) <= AT_ONCE
+    assert len(incident(many).runs) == 2 * AT_ONCE + 5
+    assert len(decisions) == 3
+
+
+def test_many_failed_stages_are_retried_in_several_decisions_and_once() -> None:
+    many = active()
+    for n in range(AT_ONCE + 5):
+        many.when(sent("plain", n))
+        last = list(incident(many).runs.values())[-1]
+        many.when(FailRun(last.id, last.attempt, "no"))
+    many.when(e.RetryStage())
+    assert (len(incident(many).runs), len(incident(many).failed)) == (AT_ONCE, 5)
+    again = run(many, "plain")
+    many.when(FailRun(again.id, again.attempt, "still not"))
+    assert many.manager.due(incident(many)) == many.now
+    many.when(LookAtClock()).then(*[e.StageRetried] * 5, *[e.StageStarted] * 5)
+    assert [*incident(many).failed] == [again.id]
+    assert many.manager.due(incident(many)) is None

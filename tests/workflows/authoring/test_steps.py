@@ -7,10 +7,11 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, JsonValue, create_model
 
 from events import incidents as e
 from events.envelope import Recorded
@@ -627,3 +628,63 @@ def test_a_failure_that_cannot_be_recorded_fails_the_stage_all_the_same() -> Non
         )
 
     rehearsal()
+
+
+def test_many_messages_that_are_too_large_for_one_record_all_arrive() -> None:
+    workflow = keeping()
+
+    @workflow.stage(lane="hear")
+    async def hear(incident: Keeping, message: Text) -> None:
+        incident.state.count += len(message.text)
+
+    @workflow.on_activate
+    async def start(incident: Keeping) -> None:
+        for _ in range(300):
+            incident.send(hear, Text(text="x" * 10_000))
+        incident.send(hear, Text(text="few"))
+
+    @rehearse(workflow)
+    async def scenario(kit: Kit) -> None:
+        state = await kit.incident(await kit.start())
+        assert state.state["count"].json_value == 3_000_003
+
+    scenario()
+
+
+def test_who_sends_more_messages_than_a_run_may_is_told_so() -> None:
+    workflow = simple()
+
+    @workflow.stage(lane="hear")
+    async def hear(incident: Plain, message: Text) -> None: ...
+
+    @workflow.on_activate
+    async def start(incident: Plain) -> None:
+        for _ in range(1001):
+            incident.send(hear, Text())
+
+    @rehearse(workflow)
+    async def scenario(kit: Kit) -> None:
+        id = await kit.start()
+        (failed,) = await of_type(kit, id, e.StageFailed)
+        assert isinstance(failed.event, e.StageFailed)
+        assert "a run sends at most 1,000 messages" in failed.event.error
+
+    scenario()
+
+
+def test_a_state_of_many_large_fields_fits() -> None:
+    fields: dict[str, Any] = {f"field_{n}": (str, "") for n in range(20)}
+    wide = create_model("Wide", **fields)
+    workflow = Workflow("test", version=1, title="Test", state=wide)
+
+    @workflow.on_activate
+    async def start(incident: Incident[NoParameters, Any]) -> None:
+        for name in fields:
+            setattr(incident.state, name, "x" * 60_000)
+
+    @rehearse(workflow)
+    async def scenario(kit: Kit) -> None:
+        state = await kit.incident(await kit.start())
+        assert all(state.state[name].blob for name in fields)
+
+    scenario()
