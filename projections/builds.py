@@ -5,6 +5,7 @@ rebuild until the batch is in.
 """
 
 from projections.database import Connection, Queries
+from projections.keys import prepare_keys
 from projections.people import prepare_people
 from projections.positions import MOVED
 from projections.processes import prepare_processes
@@ -48,6 +49,7 @@ async def prepare(connection: Connection) -> None:
             );
         """)
         await prepare_snapshots(connection)
+        await prepare_keys(connection)
         await prepare_people(connection)
         await prepare_processes(connection)
 

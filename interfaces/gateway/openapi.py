@@ -19,7 +19,8 @@ _IDEMPOTENCY_KEY: JsonObject = {
     "name": "Idempotency-Key",
     "in": "header",
     "schema": {"type": "string", "format": "uuid"},
-    "description": "Send the same key with a request that is sent again: it acts once.",
+    "description": "Send the same key with a request that is sent again: it acts once. The same key"
+    " for anything else is refused (409).",
 }
 
 

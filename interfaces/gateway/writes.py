@@ -5,16 +5,18 @@ from uuid import UUID
 
 from aiohttp import web
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 from structlog.contextvars import bind_contextvars
 
 from bus import Doubt
 from interfaces.gateway.auth import user_of
 from interfaces.gateway.exchange import answer, as_of, id_of
 from interfaces.gateway.problems import Problem
-from interfaces.gateway.surroundings import edge_of
+from interfaces.gateway.surroundings import WebEdge, edge_of
 from interfaces.issuing import Write, issue, outcome, shown
 from managers.runtime import about
 from projections.commands import Outcome, find_outcome
+from projections.keys import hold_key, release_key
 
 
 class NotKnownYet(BaseModel):
@@ -29,11 +31,13 @@ class NotKnownYet(BaseModel):
 async def write(request: web.Request, wanted: Write, refused: int = 409) -> Outcome | None:
     """What came of a command, once readers can see it; None: not known yet.
 
-    Raises `Problem` with the status `refused` and the reason if it was refused.
+    Raises `Problem` with the status `refused` and the reason if it was refused; 409, with nothing
+    sent, if its id was used for another one.
     """
     edge, actor = edge_of(request), str(user_of(request).id)
     incident = wanted.key if wanted.context.keyed_by_incident else None
     bind_contextvars(**about(incident, correlation=wanted.id))
+    await hold(edge, actor, wanted.id, [wanted.context, wanted.key, wanted.command.model_dump()])
     try:
         async with asyncio.timeout(edge.settings.write_deadline):
             place = await issue(edge.log, edge.clock, wanted, actor)
@@ -42,8 +46,18 @@ async def write(request: web.Request, wanted: Write, refused: int = 409) -> Outc
     except (Doubt, TimeoutError):
         return None
     if not found.accepted:
+        await release_key(edge.pool, actor, wanted.id)
         raise Problem(refused, found.reason or "refused", command=str(wanted.id))
     return found
+
+
+async def hold(edge: WebEdge, actor: str, key: UUID, use: object) -> None:
+    """Bind a sender's key to what it is used for. Raises `Problem` if that is something else."""
+    if not await hold_key(edge.pool, actor, key, to_jsonable_python(use)):
+        detail = (
+            "This key or id was used for something else, so that nothing is done: take another."
+        )
+        raise Problem(409, detail, command=str(key))
 
 
 def not_known_yet(wanted: Write) -> web.Response:

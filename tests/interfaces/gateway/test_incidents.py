@@ -1,5 +1,6 @@
 """Incidents over REST: writes that answer when readers can see them, reads that say as of when."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
@@ -68,6 +69,42 @@ async def test_the_same_write_sent_again_has_the_outcome_it_had(pool: Pool) -> N
         path, key = f"/api/v1/incidents/{made['id']}/activate", {"Idempotency-Key": str(uuid4())}
         for _ in range(2):
             assert (await site.post(path, headers=key))["status"] == "ACTIVE"
+
+
+async def test_a_key_is_bound_to_what_it_was_first_used_for(pool: Pool) -> None:
+    async with open_site(pool) as site, incidents_managed(site.story):
+        key = {"Idempotency-Key": str(uuid4())}
+        made = await site.post("/api/v1/incidents", status=201, json=FIRE, headers=key)
+        other = FIRE | {"parameters": {"wind": 4}}
+        await site.post("/api/v1/incidents", status=409, json=other, headers=key)
+        path, key = f"/api/v1/incidents/{made['id']}", {"Idempotency-Key": str(uuid4())}
+        await site.post(f"{path}/activate", headers=key)
+        said = await site.post(f"{path}/cancel", status=409, headers=key)
+        assert "used for something else" in said["detail"]
+        await site.post(f"{path}/activate", ROOT, status=409, headers=key)
+        assert (await site.get(path))["status"] == "ACTIVE"
+
+
+async def test_of_two_at_once_under_one_key_one_is_carried_out(pool: Pool) -> None:
+    async with open_site(pool) as site, incidents_managed(site.story):
+        made = await site.post("/api/v1/incidents", status=201, json=FIRE)
+        path, headers = f"/api/v1/incidents/{made['id']}", site.as_user()
+        headers |= {"Idempotency-Key": str(uuid4())}
+        answers = await asyncio.gather(
+            *(site.client.post(f"{path}/{do}", headers=headers) for do in ("activate", "cancel"))
+        )
+        statuses = [answer.status for answer in answers]
+        assert sorted(statuses) == [200, 409]
+        now = (await site.get(path))["status"]
+        assert now == ("ACTIVE" if statuses[0] == 200 else "CANCELLED")
+
+
+async def test_a_key_whose_outcome_is_not_known_yet_is_bound(pool: Pool) -> None:
+    async with open_site(pool, GatewaySettings(write_deadline=0.1)) as site:
+        wanted = FIRE | {"id": str(uuid4())}
+        for _ in range(2):
+            await site.post("/api/v1/incidents", status=202, json=wanted)
+        await site.post("/api/v1/incidents", status=409, json=wanted | {"kind": "flood"})
 
 
 async def test_a_refused_creation_may_be_corrected_under_its_id(pool: Pool) -> None:
