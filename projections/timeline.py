@@ -1,8 +1,8 @@
-"""Everything that happened, one row per event of all contexts, in an order that only grows.
+"""Everything that happened, one row per event of all contexts, in the order it became known here.
 
-Ids are given while the projection's one row is locked, so that they are committed in their order: a
-reader that goes on behind an id never misses one. They are never used again, not after a rebuild
-either: a reader that goes on across one meets events again, which are known by their place.
+Serial numbers are given while the projection's one row is locked, so that they are committed in
+their order: a reader that goes on behind one never misses an event. A rebuild gives every event a
+new and larger one, so that readers go on by what they have seen (`seen`), never by these alone.
 """
 
 from collections.abc import Sequence
@@ -14,12 +14,14 @@ from events.envelope import Recorded
 from events.values import Context, Event
 from projections.database import Connection, Queries, storable, storable_json
 from projections.projection import SCHEMA, Fact, Projection
+from projections.seen import Seen
 
 
 class TimelineEvent(BaseModel):
     """One event, its place in the log and its circumstances."""
 
-    id: int
+    id: str
+    """Its place, the same for ever."""
     context: Context
     partition: int
     offset: int
@@ -38,7 +40,12 @@ class TimelineEvent(BaseModel):
 
 
 _NAMES = [name for name in TimelineEvent.model_fields if name != "id"]
-_COLUMNS = ", ".join(f'"{name}"' for name in ("id", *_NAMES))
+_COLUMNS = ", ".join(
+    [
+        """concat_ws('/', context, partition, "offset", "index") as id""",
+        *(f'"{name}"' for name in _NAMES),
+    ]
+)
 
 
 def _row(it: Recorded) -> tuple[object, ...]:
@@ -79,13 +86,13 @@ async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
 
 PROJECTION = Projection(
     name="timeline",
-    version=1,
+    version=2,
     contexts=tuple(Context),
     tables=("timeline",),
     ddl="""
         create sequence if not exists vestec_read.timeline_id;
         create table vestec_read.timeline (
-            id bigint primary key default nextval('vestec_read.timeline_id'),
+            serial bigint primary key default nextval('vestec_read.timeline_id'),
             context text not null,
             partition integer not null,
             "offset" bigint not null,
@@ -100,7 +107,8 @@ PROJECTION = Projection(
             actor text not null,
             commit_id uuid not null
         );
-        create index on vestec_read.timeline (incident, id);
+        create index on vestec_read.timeline (incident, serial);
+        create unique index on vestec_read.timeline (context, partition, "offset", "index");
         create index on vestec_read.timeline (incident, time);
         """,
     apply=_apply,
@@ -109,24 +117,52 @@ PROJECTION = Projection(
 
 
 async def read_timeline(
-    database: Queries, after: int, incidents: Sequence[str] | None = None, limit: int = 200
-) -> list[TimelineEvent]:
-    """Events behind an id in the order of ids: of some incidents, or (None) of all and of none."""
+    database: Queries,
+    seen: Seen,
+    incidents: Sequence[str] | None = None,
+    limit: int = 200,
+    after: int = 0,
+) -> list[tuple[int, TimelineEvent]]:
+    """Events that were not seen, with their serial numbers and in their order.
+
+    Of some incidents, or (None) of all and of none; `after` is a serial number to begin behind.
+    """
     found = await database.fetch(
         f"""
-        select {_COLUMNS} from vestec_read.timeline
-        where id > $1 and ($2::text[] is null or incident = any($2)) order by id limit $3
+        select serial, {_COLUMNS} from vestec_read.timeline t
+        left join unnest($1::text[], $2::int[], $3::bigint[], $4::int[])
+            as s(context, partition, seen_offset, seen_index) using (context, partition)
+        where serial > $5 and ($6::text[] is null or incident = any($6))
+          and (seen_offset is null or ("offset", "index") > (seen_offset, seen_index))
+        order by serial limit $7
         """,
+        *seen.columns(),
         after,
         incidents,
         limit,
     )
-    return [TimelineEvent.model_validate(dict(record)) for record in found]
+    return [(record["serial"], TimelineEvent.model_validate(dict(record))) for record in found]
 
 
-async def last_id(database: Queries) -> int:
-    """The id of the newest event; 0 when there is none."""
-    found: int = await database.fetchval("select coalesce(max(id), 0) from vestec_read.timeline")
+async def serial_before(database: Queries, seen: Seen) -> int:
+    """A serial number behind which all lies that was not seen."""
+    found: int = await database.fetchval(
+        f"""
+        select coalesce(
+            min(serial) - 1, (select coalesce(max(serial), 0) from vestec_read.timeline))
+        from {SCHEMA}.positions p
+        left join unnest($1::text[], $2::int[], $3::bigint[], $4::int[])
+            as s(context, partition, seen_offset, seen_index) using (context, partition)
+        cross join lateral (
+            select serial from vestec_read.timeline t
+            where t.context = p.context and t.partition = p.partition
+              and (t."offset", t."index") > (coalesce(seen_offset, -1), coalesce(seen_index, -1))
+            order by t."offset", t."index" limit 1
+        ) as first
+        where p.projection = 'timeline'
+        """,
+        *seen.columns(),
+    )
     return found
 
 

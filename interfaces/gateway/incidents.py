@@ -8,6 +8,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from structlog.contextvars import bind_contextvars
 
+from events.envelope import events_topic
 from events.incidents import (
     ActivateIncident,
     ArchiveIncident,
@@ -29,7 +30,7 @@ from interfaces.gateway.exchange import (
     query_of,
 )
 from interfaces.gateway.problems import Problem
-from interfaces.gateway.surroundings import edge_of
+from interfaces.gateway.surroundings import WebEdge, edge_of
 from interfaces.gateway.writes import not_known_yet, write
 from interfaces.issuing import Write
 from managers.runtime import about
@@ -37,6 +38,7 @@ from projections.database import storable
 from projections.graph import dot, draw
 from projections.incidents import Incident, find_incident, list_incidents
 from projections.journal import Entry, read_journal
+from projections.seen import Seen
 from projections.stages import list_stage_runs
 from projections.timeline import TimelineEvent, read_timeline
 
@@ -188,19 +190,28 @@ async def timeline(request: web.Request) -> web.StreamResponse:
     """The incident's events of all contexts, in the order in which they became known here."""
     wanted, id = query_of(request, PageQuery), str(id_of(request))
     headers, incident = await as_of(request, "timeline", id), await visible(request, id)
-    after = serial(wanted.after)
-    found = await read_timeline(edge_of(request).pool, after, [incident.id], wanted.limit)
-    more = str(found[-1].id) if len(found) == wanted.limit else None
-    return answer(Page[TimelineEvent](items=found, next=more), headers)
+    seen = await seen_by(edge_of(request), wanted.after)
+    found = await read_timeline(edge_of(request).pool, seen, [incident.id], wanted.limit)
+    for _, event in found:
+        seen.take((event.context, event.partition), (event.offset, event.index))
+    more = str(seen) if len(found) == wanted.limit else None
+    page = Page[TimelineEvent](items=[event for _, event in found], next=more)
+    return answer(page, headers)
 
 
-def serial(text: str | None) -> int:
-    """The id of an event of the timeline; none is before all. Raises `Problem`."""
-    if not text:
-        return 0
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise Problem(400, "An event's id is a number.")
-    return int(text)
+async def seen_by(edge: WebEdge, text: str | None) -> Seen:
+    """What a client has seen that goes on behind an event or page. Raises `Problem`."""
+    try:
+        seen = Seen.parse(text or "")
+    except ValueError:
+        raise Problem(400, "There is no such place in the timeline; begin anew.") from None
+    for (context, partition), (offset, _) in seen.places.items():
+        topic = events_topic(context)
+        if partition >= await edge.log.partitions(topic):
+            raise Problem(400, "There is no such partition of the timeline; begin anew.")
+        if offset >= (await edge.log.bounds(topic, partition))[1]:
+            raise Problem(400, "Nothing that new is in the timeline; begin anew.")
+    return seen
 
 
 async def log(request: web.Request) -> web.StreamResponse:

@@ -1,5 +1,8 @@
 """The live stream: the timeline as server-sent events, resumed behind the last one that was seen.
 
+An event's id says what was seen with it, in all partitions (`projections.seen`): it holds over a
+rebuild of the timeline.
+
 A client takes events off at its own pace: nothing is read from the tables before what was read
 earlier has left for the network.
 """
@@ -13,10 +16,13 @@ from pydantic import BaseModel
 
 from interfaces.gateway.auth import EXPIRES, user_of
 from interfaces.gateway.exchange import as_of, query_of
-from interfaces.gateway.incidents import serial, visible
+from interfaces.gateway.incidents import seen_by, visible
 from interfaces.gateway.problems import STARTED, Problem
 from interfaces.gateway.surroundings import WebEdge, edge_of
-from projections.timeline import TimelineEvent, last_id, read_timeline
+from projections import positions
+from projections.seen import Seen
+from projections.timeline import TimelineEvent, read_timeline, serial_before
+from projections.users import User, find_user
 
 STREAMS = web.AppKey("streams", set[asyncio.Task[object]])
 
@@ -44,13 +50,14 @@ async def live(request: web.Request) -> web.StreamResponse:
     edge, wanted = edge_of(request), query_of(request, LiveQuery)
     incidents = await _incidents(request, wanted)
     last = request.headers.get("Last-Event-ID", wanted.after)
-    after = await last_id(edge.pool) if last is None else serial(last)
+    seen = await (seen_by(edge, last) if last is not None else _all(edge))
     response = web.StreamResponse(headers={**_HEADERS, **await as_of(request, "timeline")})
     request[STARTED] = True
     await response.prepare(request)
     with _known_as_stream(request), suppress(ConnectionError):
         try:
-            await _stream(edge, response, after, incidents, until=request[EXPIRES])
+            until = request[EXPIRES]
+            await _stream(edge, response, seen, incidents, user_of(request), until)
         except TimeoutError:
             _hang_up(request)
     return response
@@ -82,30 +89,55 @@ async def _incidents(request: web.Request, wanted: LiveQuery) -> list[str] | Non
     return [(await visible(request, id)).id for id in wanted.incident]
 
 
+async def _all(edge: WebEdge) -> Seen:
+    """All that the timeline holds now."""
+    marks = await positions.load(edge.pool, "timeline")
+    return Seen.before({source: mark.position.offset for source, mark in marks.items()})
+
+
 async def _stream(
     edge: WebEdge,
     response: web.StreamResponse,
-    after: int,
+    seen: Seen,
     incidents: list[str] | None,
+    user: User,
     until: float,
 ) -> None:
-    """Send what comes until the token expires; `ConnectionError`: the client has gone."""
+    """Send what comes until the token expires or the user is not what they were.
+
+    `ConnectionError`: the client has gone.
+    """
     await _write(edge, response, b"retry: 2000\n\n")
+    after, looked = await serial_before(edge.pool, seen), asyncio.Event()
+    looked.set()
     while edge.wall() < until:
         moved = edge.reader.move("timeline")
-        events = await read_timeline(edge.pool, after, incidents, _AT_ONCE)
-        for event in events:
-            await _write(edge, response, _encoded(event))
-            after = event.id
+        if looked.is_set():
+            looked = edge.reader.move("users")
+            if await find_user(edge.pool, user.id) not in (user, None):  # None: being rebuilt
+                return
+        events = await read_timeline(edge.pool, seen, incidents, _AT_ONCE, after)
+        for number, event in events:
+            after = number
+            if seen.take((event.context, event.partition), (event.offset, event.index)):
+                await _write(edge, response, _encoded(event, seen))
         if not events:
-            await _until_moved(edge, response, moved)
+            if incidents is None:  # a rebuild gives what was seen new numbers
+                after = await serial_before(edge.pool, seen)
+            await _until_moved(edge, response, moved, looked)
 
 
-async def _until_moved(edge: WebEdge, response: web.StreamResponse, moved: asyncio.Event) -> None:
+async def _until_moved(edge: WebEdge, response: web.StreamResponse, *moves: asyncio.Event) -> None:
+    """Until there may be more to do, or a sign of life is due."""
+    waits = [asyncio.ensure_future(move.wait()) for move in moves]
     try:
-        async with asyncio.timeout(edge.settings.heartbeat):
-            await moved.wait()
-    except TimeoutError:
+        done, _ = await asyncio.wait(
+            waits, timeout=edge.settings.heartbeat, return_when=asyncio.FIRST_COMPLETED
+        )
+    finally:
+        for wait in waits:
+            wait.cancel()
+    if not done:
         await _write(edge, response, b": still here\n\n")
     await asyncio.sleep(_BREATH)
 
@@ -115,8 +147,8 @@ async def _write(edge: WebEdge, response: web.StreamResponse, data: bytes) -> No
         await response.write(data)
 
 
-def _encoded(event: TimelineEvent) -> bytes:
-    return f"id: {event.id}\nevent: {event.type}\ndata: {event.model_dump_json()}\n\n".encode()
+def _encoded(event: TimelineEvent, seen: Seen) -> bytes:
+    return f"id: {seen}\nevent: {event.type}\ndata: {event.model_dump_json()}\n\n".encode()
 
 
 async def end_streams(app: web.Application) -> None:

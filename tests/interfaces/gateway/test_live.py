@@ -10,10 +10,11 @@ import aiohttp
 import pytest
 
 from events import incidents as e
+from events.users import EVERYONE, UserDisabled
 from events.values import Context, Document, IncidentId, Note
 from interfaces.gateway import GatewaySettings
 from interfaces.gateway.live import STREAMS
-from projections import Pool
+from projections import Pool, rebuild
 from tests.interfaces.gateway.site import ANNA, BERT, ROOT, Site, open_site
 from tests.projections.tables import all_caught_up, until
 
@@ -54,12 +55,20 @@ class Stream:
                 fields[name] = value
         return fields
 
+    async def ended(self) -> bool:
+        """Whether nothing comes but the end."""
+        async with asyncio.timeout(10):
+            return await self._response.content.read() == b""
+
     async def event(self) -> dict[str, Any]:
         while "id" not in (block := await self.block()):
             pass
         self.last = block["id"]
         event: dict[str, Any] = json.loads(block["data"])
-        assert (str(event["id"]), event["type"]) == (block["id"], block["event"])
+        assert event["type"] == block["event"]
+        assert event["id"] == "/".join(
+            str(event[name]) for name in ("context", "partition", "offset", "index")
+        )
         return event
 
     async def events(self, count: int) -> list[dict[str, Any]]:
@@ -116,7 +125,6 @@ async def test_users_name_incidents_of_their_own(pool: Pool) -> None:
         await all_caught_up(site.edge.reader, site.story)
         await site.get("/api/v1/events", status=400)
         await site.get(f"/api/v1/events?incident={FIRE}", BERT, status=404)
-        await site.get("/api/v1/events?after=yesterday", ROOT, status=400)
 
 
 async def test_a_quiet_stream_shows_signs_of_life(pool: Pool) -> None:
@@ -145,3 +153,66 @@ async def test_a_server_that_stops_ends_its_streams(pool: Pool) -> None:
             await site.client.server.close()
         with pytest.raises(aiohttp.ClientError):
             await stream.event()
+
+
+async def test_a_rebuild_of_the_timeline_repeats_nothing_and_loses_nothing(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        for id in (FIRE, FLOOD):
+            await created(site, id)
+        await all_caught_up(site.edge.reader, site.story)
+        async with following(site) as stream, following(site, f"?incident={FIRE}") as of_fire:
+            await noted(site, FIRE, "one")
+            await noted(site, FLOOD, "two")
+            assert await stream.notes(2) == ["one", "two"]
+            assert await of_fire.notes(1) == ["one"]
+            await rebuild(pool, "timeline")
+            await noted(site, FIRE, "three")
+            assert await stream.notes(1) == ["three"]
+            assert await of_fire.notes(1) == ["three"]
+        await noted(site, FLOOD, "four")
+        await rebuild(pool, "timeline")
+        async with following(site, last=stream.last) as stream:
+            assert await stream.notes(1) == ["four"]
+        async with following(site, f"?incident={FIRE}", last=of_fire.last) as stream:
+            await noted(site, FIRE, "five")
+            assert await stream.notes(1) == ["five"]
+
+
+@pytest.mark.parametrize(
+    "last", ["yesterday", "4711", "-1", "incidents-999999", "incidents----0", "moons-1", "users-0~"]
+)
+async def test_an_id_that_is_none_of_ours_is_refused(pool: Pool, last: str) -> None:
+    async with open_site(pool) as site:
+        await site.get("/api/v1/events", ROOT, status=400, headers={"Last-Event-ID": last})
+        await created(site, FIRE)
+        await all_caught_up(site.edge.reader, site.story)
+        await site.get(f"/api/v1/incidents/{FIRE}/timeline?after={last}", ROOT, status=400)
+
+
+async def test_pages_of_a_timeline_go_on_over_a_rebuild(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        await created(site, FIRE)
+        for text in ("one", "two", "three"):
+            await noted(site, FIRE, text)
+        await all_caught_up(site.edge.reader, site.story)
+        path = f"/api/v1/incidents/{FIRE}/timeline?limit=2"
+        first = await site.get(path)
+        await rebuild(pool, "timeline")
+        await all_caught_up(site.edge.reader, site.story)
+        second = await site.get(f"{path}&after={first['next']}")
+        events = [*first["items"], *second["items"]]
+        texts = [event["event"].get("note", {}).get("text") for event in events]
+        assert texts == [None, "one", "two", "three"]
+
+
+async def test_a_user_who_is_disabled_is_told_nothing_more(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        await created(site, FIRE)
+        await all_caught_up(site.edge.reader, site.story)
+        async with following(site, f"?incident={FIRE}", user=ANNA) as stream:
+            await noted(site, FIRE, "one")
+            assert await stream.notes(1) == ["one"]
+            await site.story.commit(Context.USERS, EVERYONE, UserDisabled(user=ANNA))
+            await until(lambda: not site.app[STREAMS])
+            await noted(site, FIRE, "two")
+            assert await stream.ended()
