@@ -4,13 +4,13 @@ Both layouts are understood: near real time (`bright_ti4`, confidence l/n/h or a
 archive's (`brightness`, `acq_time` without leading zeros). Source: FIRMS, "VNP14IMGTDL" attributes.
 """
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from events.prose import describe
+from workflows.wildfire.tables import Row, rows_of
 from workflows.wildfire.times import utc
 
 PASS_GAP = timedelta(minutes=10)
@@ -38,16 +38,16 @@ class Area(BaseModel):
 class Detection(BaseModel):
     """A pixel in which a satellite saw fire."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
-    latitude: float = Field(ge=-90, le=90)
+    latitude: float = Field(gt=-90, lt=90)
     longitude: float = Field(ge=-180, le=180)
     scan_km: float = Field(gt=0, le=10)
     """Width of the pixel, west to east."""
     track_km: float = Field(gt=0, le=10)
     """Height of the pixel, south to north."""
     time: datetime
-    satellite: str
+    satellite: str = Field(max_length=40)
     frp_mw: float | None = None
     """Fire radiative power."""
 
@@ -65,7 +65,7 @@ class RefusedRow(BaseModel):
     """A row that is not a detection, and why."""
 
     row: int
-    """Counted from 1, the header included."""
+    """The line of the file on which it ends, counted from 1."""
     reason: str
 
 
@@ -83,18 +83,14 @@ def read_feed(text: str, area: Area | None) -> Read:
 
     Raises `ValueError` when the file is no table of detections at all.
     """
-    rows = csv.DictReader(io.StringIO(text))
-    missing = [name for name in _NEEDED if name not in (rows.fieldnames or ())]
-    if missing:
-        raise ValueError(f"not a FIRMS table: it has no column {', '.join(missing)}")
     detections: list[Detection] = []
     read = Read(passes=[], refused=[])
-    for number, row in enumerate(rows, start=2):
+    for row in rows_of(text, _NEEDED, "a FIRMS table"):
         try:
             detection = _detection(row)
-            low = _low(row["confidence"])
-        except (ValueError, TypeError) as error:
-            read.refused.append(RefusedRow(row=number, reason=_sentence(error)))
+            low = _low(row.values["confidence"])
+        except ValueError as error:
+            read.refused.append(RefusedRow(row=row.number, reason=_sentence(error)))
             continue
         if low:
             read.not_credible += 1
@@ -125,17 +121,18 @@ def merge(known: Sequence[Pass], new: Sequence[Pass]) -> list[Pass]:
     return split_into_passes(d for one in (*known, *new) for d in one.detections)
 
 
-def _detection(row: dict[str, str]) -> Detection:
-    if None in row or None in row.values():
-        raise ValueError("not as many values as there are columns")
+def _detection(row: Row) -> Detection:
+    if row.wrong:
+        raise ValueError(row.wrong)
+    values = row.values
     return Detection(
-        latitude=float(row["latitude"]),
-        longitude=float(row["longitude"]),
-        scan_km=float(row.get("scan") or 0.375),
-        track_km=float(row.get("track") or 0.375),
-        time=_time(row["acq_date"], row["acq_time"]),
-        satellite=row["satellite"].strip(),
-        frp_mw=float(row["frp"]) if row.get("frp") else None,
+        latitude=float(values["latitude"]),
+        longitude=float(values["longitude"]),
+        scan_km=float(values.get("scan") or 0.375),
+        track_km=float(values.get("track") or 0.375),
+        time=_time(values["acq_date"], values["acq_time"]),
+        satellite=values["satellite"].strip(),
+        frp_mw=float(values["frp"]) if values.get("frp") else None,
     )
 
 
@@ -160,8 +157,5 @@ def _order(detection: Detection) -> tuple[datetime, str, float, float]:
     return detection.time, detection.satellite, detection.latitude, detection.longitude
 
 
-def _sentence(error: Exception) -> str:
-    errors = getattr(error, "errors", None)
-    if errors is None:
-        return str(error)
-    return "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in errors())
+def _sentence(error: ValueError) -> str:
+    return describe(error) if isinstance(error, ValidationError) else str(error)

@@ -1,21 +1,31 @@
 """The weather of a fire: an hourly table, checked before a model reads it."""
 
-import csv
-import io
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from pydantic import BaseModel
 
+from workflows.wildfire.tables import Row, rows_of
 from workflows.wildfire.times import utc
 
-COLUMNS = (
-    "time_utc",
-    "wind_speed_20ft_mph",
-    "wind_from_deg",
-    "dead_fuel_moisture_1h_pct",
-    "dead_fuel_moisture_10h_pct",
-    "dead_fuel_moisture_100h_pct",
-)
+
+class _Bounds(NamedTuple):
+    """What the model takes: from the least to the most, both included."""
+
+    least: float
+    most: float
+    unit: str
+
+
+_MOISTURE = _Bounds(0.1, 99, "percent")
+_MEASURED = {
+    "wind_speed_20ft_mph": _Bounds(0, 200, "mph"),
+    "wind_from_deg": _Bounds(0, 360, "degrees"),
+    "dead_fuel_moisture_1h_pct": _MOISTURE,
+    "dead_fuel_moisture_10h_pct": _MOISTURE,
+    "dead_fuel_moisture_100h_pct": _MOISTURE,
+}
+COLUMNS = ("time_utc", *_MEASURED)
 HOUR = timedelta(hours=1)
 
 
@@ -28,20 +38,35 @@ class Span(BaseModel):
 
 def read_weather(text: str) -> Span:
     """What a table covers; raises `ValueError` with the row and the reason."""
-    rows = csv.DictReader(io.StringIO(text))
-    missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
-    if missing:
-        raise ValueError(f"not a weather table: it has no column {', '.join(missing)}")
     times: list[datetime] = []
-    for number, row in enumerate(rows, start=2):
+    for row in rows_of(text, COLUMNS, "a weather table"):
         try:
-            times.append(utc(datetime.fromisoformat(row["time_utc"])))
-            for name in COLUMNS[1:]:
-                float(row[name])
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"weather, row {number}: {error}") from error
+            times.append(_time(row))
+        except ValueError as error:
+            raise ValueError(f"weather, row {row.number}: {error}") from error
         if len(times) > 1 and times[-1] <= times[-2]:
-            raise ValueError(f"weather, row {number}: not later than the row before")
+            raise ValueError(f"weather, row {row.number}: not later than the row before")
     if not times:
         raise ValueError("the weather table has no rows")
     return Span(begins=times[0], ends=times[-1] + HOUR)
+
+
+def _time(row: Row) -> datetime:
+    """Of a row whose values are weather."""
+    if row.wrong:
+        raise ValueError(row.wrong)
+    for name, bounds in _MEASURED.items():
+        _check(name, row.values[name], bounds)
+    return utc(datetime.fromisoformat(row.values["time_utc"]))
+
+
+def _check(name: str, text: str, bounds: _Bounds) -> None:
+    try:
+        fits = bounds.least <= float(text) <= bounds.most
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"{name} is {text[:40]!r}; it is a number from {bounds.least:g} to {bounds.most:g}"
+            f" ({bounds.unit})"
+        )

@@ -88,6 +88,22 @@ async def test_malformed_rows_are_refused_with_their_reason(kit: Kit) -> None:
     assert len((await kit.incident(incident)).runs) == 0
 
 
+@rehearse(wildfire, results=RESULTS)
+async def test_a_malformed_file_in_a_burst_hurts_no_other(kit: Kit) -> None:
+    incident = await begin(kit)
+    poison = PASSES[0].read_text().splitlines()[0] + "\n" + "9" * 200_000
+    await kit.push(incident, "hotspots", PASSES[0].read_bytes(), settle=False)
+    await kit.push(incident, "hotspots", poison, settle=False)
+    await kit.push(incident, "hotspots", "9" * 200_000, settle=False)
+    await kit.push(incident, "hotspots", PASSES[3].read_bytes())
+    state = await kit.incident(incident)
+    assert (state.status, dict(state.failed)) == (IncidentStatus.ACTIVE, {})
+    refused = [note for note in await kit.notes(incident) if "field limit" in note]
+    assert [note.split(":")[0] for note in refused] == ["row 2", "not a FIRMS table"]
+    observed = (await kit.data_sets(incident))["observed.geojson"]
+    assert observed.comment == "seen by 2 satellite passes"
+
+
 @rehearse(wildfire, results=RESULTS, fates={"fire-spread": Fate(wait=5.0, run=120.0)})
 async def test_a_pass_that_comes_while_a_forecast_runs_scores_it(kit: Kit) -> None:
     incident = await begin(kit)
