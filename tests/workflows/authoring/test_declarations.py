@@ -1,16 +1,18 @@
 """What a workflow says of itself, and what is wrong already when it is written."""
 
+import math
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel, Field, JsonValue
 
 from events import incidents as e
 from events.values import Context, Document
-from workflows import Arrival, Incident, NoParameters, NoState, Workflow, minutes
+from workflows import Arrival, Incident, NoParameters, NoState, Retry, Workflow, minutes
 from workflows.testing import Kit, rehearse
 
 Plain = Incident[NoParameters, NoState]
@@ -76,6 +78,22 @@ def test_a_message_needs_a_type() -> None:
         @test.stage()
         async def untyped(incident, text):  # type: ignore[no-untyped-def]
             ...
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"wait": math.inf},
+        {"wait": math.nan},
+        {"wait": -1.0},
+        {"factor": -2.0},
+        {"times": 2000, "factor": 1e6},
+        {"times": -1},
+    ],
+)
+def test_a_retry_that_never_comes_is_refused_where_it_is_declared(asked: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="a stage cannot be tried again"):
+        Retry(**asked)
 
 
 def test_options_become_the_plan() -> None:
