@@ -21,7 +21,14 @@ from events.machines import MachineSettings
 from events.values import Context
 from interfaces.external_data.pull import PullHands
 from interfaces.external_data.push import PushSettings, add_push
-from interfaces.gateway import GatewaySettings, PartHealth, Verifier, WebEdge, gateway
+from interfaces.gateway import (
+    EdgeRunner,
+    GatewaySettings,
+    PartHealth,
+    Verifier,
+    WebEdge,
+    gateway,
+)
 from interfaces.machines.hands import Fetching, MachineHands
 from interfaces.machines.machine import Manners
 from interfaces.machines.registry import connect
@@ -125,7 +132,7 @@ async def web_edge(
         app = gateway(edge, verifier, api=Part.GATEWAY in parts)
         if Part.EXTERNAL_DATA in parts:
             add_push(app, edge, PushSettings(max_bytes=settings.push_limit), verifier)
-        serving = web.AppRunner(app, access_log=None)
+        serving = EdgeRunner(app)
         await serving.setup()
         try:
             site = web.TCPSite(serving, settings.host, settings.port)
@@ -159,6 +166,6 @@ async def _behind(service: Service[Any, Any]) -> int | None:
         return None
 
 
-def _url(serving: web.AppRunner) -> str:
+def _url(serving: EdgeRunner) -> str:
     host, port = serving.addresses[0][:2]
     return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"

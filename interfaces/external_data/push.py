@@ -1,7 +1,8 @@
 """Data that is pushed to us by HTTP: `POST /EDI/<path>`, any bytes, by whoever knows the path.
 
-The answer comes once the arrival is durable. Small bodies travel in the log itself, large
-ones go to the blob store as they come in, and are never whole in memory.
+The answer comes once the arrival is durable. A body with a `Content-Encoding` is taken decoded.
+Small ones travel in the log itself, large ones go to the blob store as they come in, and are never
+whole in memory.
 """
 
 import asyncio
@@ -17,11 +18,13 @@ from bus import Doubt, LogError
 from events.endpoints import ReceivePush
 from events.incidents import Arrival, TakeNote
 from events.values import Content, Context, Note
+from interfaces.external_data.decoding import CODINGS, decoded
 from interfaces.external_data.endpoint_cache import EndpointCache
 from interfaces.gateway import Verifier, WebEdge
-from interfaces.gateway.exchange import answer, idempotency_key
+from interfaces.gateway.exchange import IDEMPOTENCY_KEY, answer, idempotency_key
 from interfaces.gateway.problems import Problem
 from interfaces.gateway.throttle import Throttle
+from interfaces.gateway.writes import hold
 from interfaces.issuing import Write, issue
 from managers.blobs import keep_content
 from managers.runtime import about, crash_point
@@ -80,7 +83,7 @@ class _Push:
             id=id,
             endpoint=endpoint.name,
             received=self._edge.wall(),
-            content=await self._taken(request, endpoint),
+            content=await self._taken(request, endpoint, id),
             source="HTTP push",
         )
         crash_point("before push is kept")
@@ -102,10 +105,14 @@ class _Push:
                 headers={"WWW-Authenticate": "Bearer"},
             )
 
-    async def _taken(self, request: web.Request, endpoint: Endpoint) -> Content:
+    async def _taken(self, request: web.Request, endpoint: Endpoint, id: UUID) -> Content:
         """The body; the incident's operators are told of one that is refused. Raises `Problem`."""
         try:
-            return await self._content(request)
+            content = await self._content(request)
+            if IDEMPOTENCY_KEY in request.headers:
+                use = [endpoint.id, content.media_type, content.sha256]
+                await hold(self._edge, ACTOR, id, use)
+            return content
         except Problem as problem:
             text = f"a push to {endpoint.name} was refused: {problem.detail}"
             told = TakeNote(note=Note(level="warning", text=text))
@@ -119,14 +126,29 @@ class _Push:
         """The body, in the arrival itself or in the blob store. Raises `Problem`."""
         if (request.content_length or 0) > self._settings.max_bytes:
             raise self._too_large()
-        chunks, media_type = self._chunks(request), request.content_type[:255]
+        chunks, media_type = self._bounded(self._decoded(request)), request.content_type[:255]
         content = await keep_content(self._edge.blobs, chunks, media_type)
         if not content.size:
             raise Problem(400, "The body is empty: there is nothing to receive.")
         return content
 
-    async def _chunks(self, request: web.Request) -> AsyncIterator[bytes]:
+    async def _bounded(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         size = 0
+        async for chunk in chunks:
+            size += len(chunk)
+            if size > self._settings.max_bytes:
+                raise self._too_large()
+            yield chunk
+
+    def _decoded(self, request: web.Request) -> AsyncIterator[bytes]:
+        coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+        if coding not in ("identity", *CODINGS):
+            known = " or ".join(CODINGS)
+            raise Problem(415, f"The Content-Encoding of what is pushed is {known}, or none.")
+        chunks = self._chunks(request)
+        return chunks if coding == "identity" else decoded(chunks)
+
+    async def _chunks(self, request: web.Request) -> AsyncIterator[bytes]:
         while True:
             try:
                 async with asyncio.timeout(self._settings.idle):
@@ -135,9 +157,6 @@ class _Push:
                 raise Problem(408, "Nothing more of the body came; send it again.") from None
             if not chunk:
                 return
-            size += len(chunk)
-            if size > self._settings.max_bytes:
-                raise self._too_large()
             yield chunk
 
     def _too_large(self) -> Problem:

@@ -6,6 +6,15 @@ manager is ever called. Routes are in `routes`, errors in `problems`.
 
 from interfaces.gateway.application import gateway
 from interfaces.gateway.passwords import Verifier, hash_password
+from interfaces.gateway.serving import EdgeRunner
 from interfaces.gateway.surroundings import GatewaySettings, PartHealth, WebEdge
 
-__all__ = ["GatewaySettings", "PartHealth", "Verifier", "WebEdge", "gateway", "hash_password"]
+__all__ = [
+    "EdgeRunner",
+    "GatewaySettings",
+    "PartHealth",
+    "Verifier",
+    "WebEdge",
+    "gateway",
+    "hash_password",
+]

@@ -14,6 +14,7 @@ from projections import freshness
 
 M = TypeVar("M", bound=BaseModel)
 
+IDEMPOTENCY_KEY = "Idempotency-Key"
 AS_OF = "As-Of"
 """The header with the time of the newest event that an answer takes into account, or, while read
 models are behind, up to which it is whole."""
@@ -36,6 +37,8 @@ class PageQuery(BaseModel):
 
 async def body_of(request: web.Request, model: type[M]) -> M:
     """The request's JSON body; none is an empty object. Raises `Problem`."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Problem(415, "JSON is sent as it is here: without a Content-Encoding.")
     try:
         value = from_json(await request.read() or b"{}", allow_inf_nan=False)
     except ValueError as error:
@@ -70,10 +73,10 @@ def id_of(request: web.Request) -> UUID:
 
 def idempotency_key(request: web.Request) -> UUID:
     """The id that the sender gave to a write, or a new one. Raises `Problem`."""
-    key = request.headers.get("Idempotency-Key")
+    key = request.headers.get(IDEMPOTENCY_KEY)
     if key is None:
         return edge_of(request).new_id()
-    return _uuid(key.strip('"'), 400, "The header Idempotency-Key must be a UUID.")
+    return _uuid(key.strip('"'), 400, f"The header {IDEMPOTENCY_KEY} must be a UUID.")
 
 
 def _uuid(text: str, status: int, sentence: str) -> UUID:

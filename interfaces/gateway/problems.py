@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, JsonValue, ValidationError
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
@@ -52,7 +53,7 @@ class Problem(Exception):
         self.status, self.detail, self.headers = status, detail, dict(headers or {})
         self.errors, self.command = errors, command
 
-    def answer(self, request: web.Request) -> web.Response:
+    def answer(self, request: web.BaseRequest) -> web.Response:
         """The problem as a response."""
         details = ProblemDetails(
             title=HTTPStatus(self.status).phrase,
@@ -103,6 +104,8 @@ def _problem(error: Exception) -> Problem | None:
         case web.HTTPException():
             headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
             return Problem(error.status, _sentence(error), headers=headers)
+        case HttpProcessingError() | web.RequestPayloadError():
+            return unreadable(getattr(error, "message", "") or str(error))
         case RecordTooLarge():
             return Problem(413, str(error))
         case BlobMissing():
@@ -113,6 +116,12 @@ def _problem(error: Exception) -> Problem | None:
             return _away(error)
     _log.error("request failed", exc_info=error)
     return Problem(500, "This is a defect; the operator finds it in the log of the server.")
+
+
+def unreadable(why: str) -> Problem:
+    """The problem of what is not the HTTP that it says it is."""
+    sentence = why.strip().partition("\n")[0].rstrip(":. ")
+    return Problem(400, f"This cannot be read as HTTP: {sentence}; send it again, whole.")
 
 
 def _away(error: Exception) -> Problem:

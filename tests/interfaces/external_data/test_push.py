@@ -1,6 +1,8 @@
 """Pushing data: what is answered 202 is in the log, and nothing else is."""
 
 import asyncio
+import gzip
+import zlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import UUID, uuid4
@@ -185,6 +187,50 @@ async def test_the_senders_key_is_the_id(pool: Pool) -> None:
             assert (await push(site, b"x", Idempotency_Key=key))["id"] == key
         assert [arrival.id for arrival in await arrivals(site.story.log)] == [UUID(key)] * 2
         await push(site, b"x", status=400, Idempotency_Key="7")
+
+
+async def test_a_senders_key_is_bound_to_what_it_was_first_used_for(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        await opened(site)
+        key = str(uuid4())
+        await push(site, b"one", Idempotency_Key=key)
+        said = await push(site, b"two", status=409, Idempotency_Key=key)
+        assert "used for something else" in said["detail"]
+        await push(site, b"one", status=409, Idempotency_Key=key, Content_Type="text/csv")
+        await push(site, b"one", Idempotency_Key=key)
+        found = [arrival.content.inline for arrival in await arrivals(site.story.log)]
+        assert found == [b"one", b"one"]
+
+
+async def test_an_encoded_body_is_decoded(pool: Pool) -> None:
+    async with open_site(pool, push=SMALL) as site:
+        await opened(site)
+        await push(site, gzip.compress(b"warm"), Content_Encoding="gzip")
+        await push(site, zlib.compress(b"hot"), Content_Encoding="deflate")
+        await push(site, gzip.compress(b"tw") + gzip.compress(b"ice"), Content_Encoding="gzip")
+        await push(site, b"plain", Content_Encoding="identity")
+        found = [arrival.content.inline for arrival in await arrivals(site.story.log)]
+        assert found == [b"warm", b"hot", b"twice", b"plain"]
+        bomb = gzip.compress(bytes(SMALL.max_bytes + 1))
+        await push(site, bomb, status=413, Content_Encoding="gzip")
+
+
+@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"x" * 99)[:-12]], ids=["no", "cut"])
+async def test_a_broken_encoding_is_refused(pool: Pool, body: bytes) -> None:
+    async with open_site(pool) as site:
+        await opened(site)
+        said = await push(site, body, status=400, Content_Encoding="gzip")
+        assert "Content-Encoding" in said["detail"]
+        assert await arrivals(site.story.log) == []
+
+
+@pytest.mark.parametrize("coding", ["zstd", "br", "compress", "gzip, gzip"])
+async def test_an_unknown_encoding_is_refused(pool: Pool, coding: str) -> None:
+    async with open_site(pool) as site:
+        await opened(site)
+        said = await push(site, b"x", status=415, Content_Encoding=coding)
+        assert "gzip or deflate" in said["detail"]
+        assert await arrivals(site.story.log) == []
 
 
 async def test_nobody_knows_is_said_with_the_key_to_try_again(

@@ -20,7 +20,14 @@ from bus import HybridClock
 from events.users import EVERYONE, UserAdded, login_digest
 from events.values import Context
 from interfaces.external_data.push import PushSettings, add_push
-from interfaces.gateway import GatewaySettings, Verifier, WebEdge, gateway, hash_password
+from interfaces.gateway import (
+    EdgeRunner,
+    GatewaySettings,
+    Verifier,
+    WebEdge,
+    gateway,
+    hash_password,
+)
 from managers.blobs import BlobStore
 from managers.incidents import WorkflowPlan, incident_manager
 from managers.runtime import Assignment, Service, Surroundings, Work
@@ -36,6 +43,12 @@ CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 _HASH = hash_password(PASSWORD, CHEAP)
 _VERIFIER = Verifier()
 """Of all sites: it remembers what was right, which is slow to find out."""
+
+
+class _Server(TestServer):
+    async def _make_runner(self, **options: Any) -> EdgeRunner:
+        return EdgeRunner(self.app, **options)
+
 
 Client = TestClient[web.Request, web.Application]
 
@@ -79,7 +92,7 @@ async def open_site(
         edge = _edge(story, reader, settings or GatewaySettings())
         app = gateway(edge, _VERIFIER)
         add_push(app, edge, push, _VERIFIER)
-        async with TestClient(TestServer(app)) as client:
+        async with TestClient(_Server(app)) as client:
             await _add_users(story, reader)
             tokens = {user: await _token(client, name) for name, user in _USERS.items()}
             yield Site(story, edge, app, client, tokens)

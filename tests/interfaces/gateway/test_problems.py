@@ -1,5 +1,6 @@
 """Every error is problem details, with a sentence and without our insides."""
 
+import asyncio
 import json
 from io import BytesIO
 from typing import Any
@@ -132,3 +133,25 @@ async def test_a_database_that_is_away_is_a_reason_to_wait(
             async with site.client.get(NEW, headers=site.as_user()) as response:
                 assert (response.status, response.headers["Retry-After"]) == (503, "5")
         await site.get(NEW)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Content-Length: -5\r\n\r\nhalf",
+        "Transfer-Encoding: chunked\r\n\r\nZZ\r\nhalf",
+        "Transfer-Encoding: chunked\r\n\r\n4\r\nhalfZZ\r\n",
+        "no colon\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_a_problem_too(pool: Pool, head: str) -> None:
+    async with open_site(pool) as site:
+        url = site.client.make_url("/")
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        writer.write(f"POST /api/v1/login HTTP/1.1\r\nHost: x\r\n{head}".encode())
+        async with asyncio.timeout(10):
+            answer = (await reader.readuntil(b"}")).decode()
+        writer.close()
+    assert answer.partition(" ")[2].startswith("400 ")
+    assert "Content-Type: application/problem+json" in answer
+    assert "cannot be read as HTTP" in json.loads(answer.partition("\r\n\r\n")[2])["detail"]

@@ -215,8 +215,7 @@ def beyond(number: int = 2 * AT_ONCE + 5) -> Scenario[Incident]:
 
 def test_what_is_due_at_once_is_started_in_several_decisions_without_a_pause() -> None:
     many, decisions = beyond(), []
-    while many.manager.due(incident(many)) is not None:
-        moment = many.manager.due(incident(many))
+    while (moment := many.manager.due(incident(many))) is not None:
         assert moment not in decisions, "the timer waits before it rings for a moment again"
         assert moment <= many.now
         decisions.append(moment)
