@@ -1,6 +1,7 @@
 """`python -m benchmarks NAME --engine memory|postgres|kafka|URL [--json]`."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pkgutil import iter_modules
@@ -10,6 +11,7 @@ import uvloop
 import benchmarks
 from benchmarks.engines import ENGINES
 from benchmarks.result import Result
+from interfaces.cli.logs import configure_logs
 
 PARTS = {"__main__", "result", "engines"}
 
@@ -22,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--engine", default="postgres", help=ENGINES)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     chosen = parser.parse_args(arguments)
+    configure_logs("warning", sys.stderr)
     run = import_module(f"benchmarks.{chosen.name}").run
     result: Result = uvloop.run(run(chosen.engine))
     print(result.as_json() if chosen.json else result.as_text())
