@@ -63,7 +63,13 @@ async def _system(engine: str) -> AsyncIterator[System]:
         raise SystemExit("read models live in PostgreSQL: use --engine postgres, kafka or a URL")
     with TemporaryDirectory(prefix="vestec-") as folder:
         async with log_url(engine) as log:
-            settings = Settings(data=Path(folder, "data"), log=log, port=0, workflows=_HERE)
+            settings = Settings(
+                data=Path(folder, "data"),
+                log=log,
+                blobs=f"file://{folder}/blobs",
+                port=0,
+                workflows=_HERE,
+            )
             async with running_system(settings) as system:
                 yield system
 

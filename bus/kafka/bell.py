@@ -11,13 +11,13 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 import structlog
+from aiokafka import structs
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError, OffsetOutOfRangeError, StaleMetadata
-from aiokafka.structs import TopicPartition
 
 from bus.contract import LogError
 from bus.epochs import LogReplaced
-from bus.kafka.connections import FAILURES, Connections, Place
+from bus.kafka.connections import FAILURES, Connections, TopicPartition
 from bus.kafka.readers import Reader, fetch_request
 from bus.waiting import Waiting
 
@@ -34,9 +34,9 @@ class Bell:
 
     def __init__(self, connections: Connections, reader: Reader) -> None:
         self._connections, self._reader = connections, reader
-        self._ends: dict[Place, int] = {}
-        self._lost: dict[Place, str] = {}
-        self._waiting: dict[Place, Waiting] = defaultdict(Waiting)
+        self._ends: dict[TopicPartition, int] = {}
+        self._lost: dict[TopicPartition, str] = {}
+        self._waiting: dict[TopicPartition, Waiting] = defaultdict(Waiting)
         self._newcomer = asyncio.Event()
 
     async def run(self) -> NoReturn:
@@ -49,12 +49,12 @@ class Bell:
                 _log.warning("bell of the log out of order", reason=repr(errors.exceptions[0]))
             await asyncio.sleep(_TRY_AGAIN)
 
-    def ring(self, place: Place, end: int) -> None:
+    def ring(self, place: TopicPartition, end: int) -> None:
         """This process appended: tell all. Two appends at once may say so in the wrong order."""
         if place in self._ends:
             self._reaches_at_least(place, end)
 
-    async def until_beyond(self, place: Place, offset: int) -> None:
+    async def until_beyond(self, place: TopicPartition, offset: int) -> None:
         """Return when the partition may reach beyond `offset`; raises `LogReplaced`."""
         while place not in self._ends:
             await self._learn(place)
@@ -63,7 +63,7 @@ class Bell:
         if place in self._lost:
             raise LogReplaced(self._lost[place])
 
-    async def _learn(self, place: Place) -> None:
+    async def _learn(self, place: TopicPartition) -> None:
         try:
             _, end = await self._reader.bounds(place)
         except LogError as error:
@@ -109,7 +109,7 @@ class Bell:
                 await asyncio.sleep(_TRY_AGAIN)
             await asyncio.sleep(max(0.0, started + _PACE[news] - now()))
 
-    def _led(self, client: AIOKafkaClient, node: int) -> dict[Place, int]:
+    def _led(self, client: AIOKafkaClient, node: int) -> dict[TopicPartition, int]:
         """The ends of the partitions that this broker leads."""
         return {
             place: end
@@ -117,7 +117,9 @@ class Bell:
             if place not in self._lost and _leader(client, place) == node
         }
 
-    async def _hear(self, client: AIOKafkaClient, asked: dict[Place, int], response: Any) -> bool:
+    async def _hear(
+        self, client: AIOKafkaClient, asked: dict[TopicPartition, int], response: Any
+    ) -> bool:
         """Whether anything grew that was not known to."""
         news = moved = False
         for topic, parts in response.topics:
@@ -134,7 +136,7 @@ class Bell:
             raise KafkaConnectionError("no broker answers")
         return news
 
-    async def _look_again(self, place: Place, known: int) -> None:
+    async def _look_again(self, place: TopicPartition, known: int) -> None:
         """The partition does not reach as far as it was known to, unless it was trimmed beyond."""
         _, end = await self._reader.bounds(place)
         if end < known:
@@ -145,11 +147,11 @@ class Bell:
             self._waiting[place].wake()
         self._reaches_at_least(place, end)
 
-    def _reaches_at_least(self, place: Place, end: int) -> None:
+    def _reaches_at_least(self, place: TopicPartition, end: int) -> None:
         self._ends[place] = max(end, self._ends[place])
         self._waiting[place].reaches(self._ends[place])
 
 
-def _leader(client: AIOKafkaClient, place: Place) -> int | None:
-    leader: int | None = client.cluster.leader_for_partition(TopicPartition(*place))
+def _leader(client: AIOKafkaClient, place: TopicPartition) -> int | None:
+    leader: int | None = client.cluster.leader_for_partition(structs.TopicPartition(*place))
     return None if leader == -1 else leader

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias, TypeVar
 
 import structlog
+from aiokafka import structs
 from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import (
@@ -20,14 +21,13 @@ from aiokafka.errors import (
     for_code,
 )
 from aiokafka.protocol.metadata import MetadataRequest
-from aiokafka.structs import TopicPartition
 
 from bus.contract import LogError, LogUnavailable
 from bus.kafka.address import Address
 
 T = TypeVar("T")
 
-Place: TypeAlias = tuple[str, int]
+TopicPartition: TypeAlias = tuple[str, int]
 """A topic and one of its partitions."""
 
 FAILURES = (KafkaError, OSError, TimeoutError, KeyError)
@@ -72,11 +72,13 @@ class Connections:
         """Return when one answers."""
         await self.ask(MetadataRequest([]), bool)
 
-    async def ask_leader(self, place: Place, request: Any, answer: Callable[[Any], T]) -> T:
+    async def ask_leader(
+        self, place: TopicPartition, request: Any, answer: Callable[[Any], T]
+    ) -> T:
         """What `answer` makes of the response of the partition's leader."""
 
         def leader(client: AIOKafkaClient) -> int | None:
-            found: int | None = client.cluster.leader_for_partition(TopicPartition(*place))
+            found: int | None = client.cluster.leader_for_partition(structs.TopicPartition(*place))
             return found
 
         return await self._ask(leader, request, answer)

@@ -11,7 +11,7 @@ from aiokafka.protocol.admin import DeleteRecordsRequest
 from bus.contract import Log, Membership, Record, Stored, UnknownTopic, check_sizes
 from bus.kafka.address import Address
 from bus.kafka.bell import Bell
-from bus.kafka.connections import Connections, Place, check
+from bus.kafka.connections import Connections, TopicPartition, check
 from bus.kafka.members import Member
 from bus.kafka.producers import Producers
 from bus.kafka.readers import Reader
@@ -107,7 +107,7 @@ class KafkaLog(Log):
     def _named(self, name: str) -> str:
         return self._address.prefix + name
 
-    async def _place(self, topic: str, partition: int) -> tuple[Place, int]:
+    async def _place(self, topic: str, partition: int) -> tuple[TopicPartition, int]:
         there = await self.partitions(topic)
         if not 0 <= partition < there:
             raise UnknownTopic(f"topic {topic} has {there} partitions, none is {partition}")

@@ -98,7 +98,7 @@ class Member:
                 )
             except FAILURES as error:
                 _log.warning("group left for a moment", group=self._group, reason=repr(error))
-                await asyncio.sleep(self._seconds / 10)
+                await asyncio.sleep(self._seconds / 4)
         self._news.set()
 
     @asynccontextmanager

@@ -28,7 +28,7 @@ from bus.kafka.connections import (
     BACKOFF,
     CLOSE_WITHIN,
     FAILURES,
-    Place,
+    TopicPartition,
     end_client,
     passing,
     reach,
@@ -55,12 +55,14 @@ class Producers:
         self._address, self._deadline = address, deadline
         self._current: _Producer | None = None
         self._starting = asyncio.Lock()
-        self._turns: dict[Place, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._turns: dict[TopicPartition, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._ending: dict[_Producer, asyncio.Task[None]] = {}
         self._closed = False
         self._problem = "no answer"
 
-    async def append(self, place: Place, partitions: int, records: Sequence[Record]) -> int:
+    async def append(
+        self, place: TopicPartition, partitions: int, records: Sequence[Record]
+    ) -> int:
         """The offset of the first record; `partitions` is how many its topic should have.
 
         Raises `LogUnavailable` before the producer got the records, `Doubt` after.
@@ -178,7 +180,7 @@ class _Producer:
         await reach(self._address, self.kafka.start)
         await self.kafka.client.force_metadata_update()
 
-    async def send(self, batch: Any, place: Place) -> int:
+    async def send(self, batch: Any, place: TopicPartition) -> int:
         """The offset at which the batch lies; raises whatever aiokafka does."""
         topic, partition = place
         flight = await self.kafka.send_batch(batch, topic, partition=partition)

@@ -10,7 +10,7 @@ from aiokafka.protocol.offset import OffsetRequest
 
 from bus.contract import Stored
 from bus.kafka.batches import unpack
-from bus.kafka.connections import Connections, Place, check
+from bus.kafka.connections import Connections, TopicPartition, check
 
 _FETCH_BYTES = 1_000_000
 """Largest fetch; a batch that is larger comes whole all the same."""
@@ -23,10 +23,10 @@ class Reader:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._sizes: dict[Place, float] = {}
+        self._sizes: dict[TopicPartition, float] = {}
         """Bytes of a record as fetched last."""
 
-    async def read(self, place: Place, offset: int, limit: int) -> list[Stored]:
+    async def read(self, place: TopicPartition, offset: int, limit: int) -> list[Stored]:
         """At most `limit` records from `offset` on, or from the first that is kept."""
         while True:
             wanted = self._sizes.get(place, 0.0) * limit
@@ -46,26 +46,26 @@ class Reader:
                 return found
             offset = behind
 
-    async def bounds(self, place: Place) -> tuple[int, int]:
+    async def bounds(self, place: TopicPartition) -> tuple[int, int]:
         """The first offset still kept, and that of the next record."""
         first, end = await asyncio.gather(
             self._bound(place, _EARLIEST), self._bound(place, _LATEST)
         )
         return first, max(first, end)
 
-    async def _bound(self, place: Place, time: int) -> int:
+    async def _bound(self, place: TopicPartition, time: int) -> int:
         topic, partition = place
         request = OffsetRequest(-1, 0, [(topic, [(partition, time)])])
         return await self._connections.ask_leader(place, request, _bound)
 
-    def _learn(self, place: Place, size: int, found: int, limit: int) -> None:
+    def _learn(self, place: TopicPartition, size: int, found: int, limit: int) -> None:
         """How large records are; where the limit cut them, they may be smaller than it seems."""
         if found and (found < limit or size < found * self._sizes.get(place, inf)):
             self._sizes[place] = size / found
 
 
 def fetch_request(
-    offsets: list[tuple[Place, int]], size: int, *, wait: float = 0.0
+    offsets: list[tuple[TopicPartition, int]], size: int, *, wait: float = 0.0
 ) -> FetchRequest:
     """Ask for `size` bytes behind each of the offsets; wait so many seconds if there is nothing."""
     topics: dict[str, list[tuple[int, int, int]]] = {}

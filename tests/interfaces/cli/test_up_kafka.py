@@ -21,6 +21,7 @@ def test_an_incident_goes_on_after_a_kill(
 ) -> None:
     monkeypatch.setenv("VESTEC_DATA", str(folder))
     monkeypatch.setenv("VESTEC_LOG", kafka_url)
+    monkeypatch.setenv("VESTEC_BLOBS", f"file://{tmp_path}/blobs")
     file = tmp_path / "numbers.csv"
     file.write_text("1,2\n")
     with up(folder) as system:
