@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, get_type_hints, overload
@@ -145,12 +145,23 @@ class Workflow(Generic[P, S]):
         )
 
     def _check(self, parameters: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        self._refuse_unknown(parameters)
         try:
             checked = self.parameters.model_validate(parameters).model_dump(mode="json")
         except ValidationError as error:
             raise ValueError(describe(error)) from error
         require_json(checked)
         return checked
+
+    def _refuse_unknown(self, parameters: Iterable[str]) -> None:
+        """A misspelt name would leave the default in force, and nobody would notice."""
+        if "extra" in self.parameters.model_config:
+            return
+        fields = self.parameters.model_fields
+        known = [field.alias or name for name, field in fields.items()]
+        if unknown := [name for name in parameters if name not in known]:
+            has = f"has {', '.join(known)}" if known else "has none"
+            raise ValueError(f"there is no parameter {', '.join(unknown)}; {self.kind} {has}")
 
     def _register(
         self,

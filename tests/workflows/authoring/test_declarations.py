@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from events import incidents as e
 from events.values import Context, Document
@@ -22,6 +22,12 @@ class Sized(BaseModel):
     """Parameters with a limit."""
 
     size: int = Field(default=1, ge=0)
+
+
+class Open(Sized):
+    """Parameters that are not all known."""
+
+    model_config = ConfigDict(extra="allow")
 
 
 class Text(BaseModel):
@@ -52,6 +58,19 @@ def test_parameters_are_checked_and_completed() -> None:
     assert plan.check({}) == {"size": 1}
     with pytest.raises(ValueError, match="size: Input should be greater than or equal to 0"):
         plan.check({"size": -1})
+
+
+def test_a_misspelt_parameter_is_refused_and_the_known_ones_are_named() -> None:
+    plan = Workflow("test", version=1, title="Test", parameters=Sized).plan
+    with pytest.raises(ValueError, match=r"^there is no parameter siez; test has size$"):
+        plan.check({"siez": 2})
+    with pytest.raises(ValueError, match=r"^there is no parameter size; test has none$"):
+        workflow().plan.check({"size": 2})
+
+
+def test_parameters_may_be_open() -> None:
+    plan = Workflow("test", version=1, title="Test", parameters=Open).plan
+    assert plan.check({"size": 2, "more": 3}) == {"size": 2, "more": 3}
 
 
 def test_a_stage_has_one_name_of_its_own_that_a_log_can_hold() -> None:
