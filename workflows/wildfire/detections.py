@@ -24,7 +24,7 @@ _LOW_PERCENT = 30
 class Area(BaseModel):
     """A box in degrees."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     west: float = Field(ge=-180, le=180)
     south: float = Field(ge=-90, le=90)

@@ -29,6 +29,8 @@ FORECAST_OUTPUTS = (
     "members.npz",
     "map.png",
 )
+WRONG_INPUT = 2
+"""The exit code of a model that cannot use what it was given: another run would end the same."""
 VERIFY_OUTPUTS = ("scores.json", "map-verified.png")
 _VERIFY_WITHIN = 120.0
 

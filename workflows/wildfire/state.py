@@ -1,15 +1,30 @@
 """What a wildfire incident is told at its creation, and what its stages keep for each other."""
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from events.datasets import DataSet
 from events.values import Blob
 from workflows.wildfire.detections import Area, Detection, Pass
+from workflows.wildfire.terrain import Terrain
 from workflows.wildfire.times import Moment
 from workflows.wildfire.weather import Span
+
+
+def _known(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (KeyError, OSError, ValueError) as error:
+        raise ValueError(
+            f"there is no time zone {name[:60]!r}; one is called like Europe/Athens, or UTC"
+        ) from error
+
+
+TimeZone = Annotated[str, AfterValidator(_known)]
+"""A name of the IANA time zone database."""
 
 
 class FireParameters(BaseModel):
@@ -21,7 +36,7 @@ class FireParameters(BaseModel):
     """Length of a forecast."""
     members: int = Field(default=20, ge=1, le=500)
     """Runs of the ensemble; 20 is the least to speak of probability."""
-    timezone: str = "UTC"
+    timezone: TimeZone = "UTC"
     """Of the people on the ground, as in `America/Los_Angeles`; times on pictures are theirs."""
     made_of: dict[Literal["weather", "terrain"], str] = {}
     """What to say of an input on the pictures: its source, its age, what is odd about it."""
@@ -40,7 +55,9 @@ class FireParameters(BaseModel):
 class Report(BaseModel):
     """Somebody saw fire."""
 
-    latitude: float = Field(ge=-90, le=90)
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    latitude: float = Field(gt=-90, lt=90)
     longitude: float = Field(ge=-180, le=180)
     time: Moment
 
@@ -68,6 +85,8 @@ class FireState(BaseModel):
     """What is known of the fire."""
 
     landscape: Blob | None = None
+    terrain: Terrain | None = None
+    """Where the landscape lies."""
     weather: Blob | None = None
     weather_span: Span | None = None
     places: Blob | None = None

@@ -6,11 +6,13 @@ from uuid import UUID
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from events.datasets import DataSet
+from events.prose import describe
 from events.values import Blob
-from workflows import Arrival, Incident, Reject, Retry, Workflow, minutes, seconds
+from workflows import Arrival, Incident, Reject, Retry, SimulationFailed, Workflow, minutes, seconds
 from workflows.wildfire.detections import Area, Detection, Pass, Read, merge, read_feed
-from workflows.wildfire.model import FORECAST, FORECAST_OUTPUTS, as_json, verify
+from workflows.wildfire.model import FORECAST, FORECAST_OUTPUTS, WRONG_INPUT, as_json, verify
 from workflows.wildfire.observed import observed_map
+from workflows.wildfire.places import read_places
 from workflows.wildfire.state import (
     FireParameters,
     FireState,
@@ -18,6 +20,7 @@ from workflows.wildfire.state import (
     Report,
     Sources,
 )
+from workflows.wildfire.terrain import Terrain, read_terrain
 from workflows.wildfire.weather import Span, read_weather
 
 Fire = Incident[FireParameters, FireState]
@@ -55,11 +58,17 @@ async def start(incident: Fire) -> None:
 @wildfire.stage(lane="ground")
 async def landscape(incident: Fire, arrival: Arrival) -> None:
     """The terrain, as the model reads it (a GeoTIFF of eight bands)."""
-    content = arrival.bytes()
-    if content[:4] not in (b"II*\0", b"MM\0*"):
-        raise Reject("the landscape is not a TIFF file")
-    incident.state.landscape = await _keep(incident, "landscape.tif", content)
-    _forecast_from_report(incident)
+    incident.state.terrain = await incident.step(read_landscape, arrival)
+    incident.state.landscape = await _keep(incident, "landscape.tif", arrival.content)
+    _forecast_from_what_is_known(incident)
+
+
+def read_landscape(arrival: Arrival) -> Terrain:
+    """Where the landscape of an arrival lies; refuses the arrival if it is none."""
+    try:
+        return read_terrain(arrival.bytes())
+    except ValueError as error:
+        raise Reject(str(error)) from error
 
 
 @wildfire.stage(lane="ground")
@@ -69,43 +78,69 @@ async def weather(incident: Fire, arrival: Arrival) -> None:
         span = read_weather(arrival.text())
     except ValueError as error:
         raise Reject(str(error)) from error
-    incident.state.weather = await _keep(incident, "weather.csv", arrival.bytes())
+    incident.state.weather = await _keep(incident, "weather.csv", arrival.content)
     incident.state.weather_span = span
-    _forecast_from_report(incident)
+    _forecast_from_what_is_known(incident)
 
 
 @wildfire.stage(lane="ground")
 async def places(incident: Fire, arrival: Arrival) -> None:
     """Names for the pictures."""
-    incident.state.places = await _keep(incident, "places.json", arrival.bytes())
+    try:
+        read_places(arrival.bytes())
+    except ValueError as error:
+        raise Reject(str(error)) from error
+    incident.state.places = await _keep(incident, "places.json", arrival.content)
 
 
 @wildfire.stage(lane="ground")
 async def report(incident: Fire, arrival: Arrival) -> None:
     """Somebody saw fire: JSON with `latitude`, `longitude` and `time`."""
     try:
-        incident.state.report = Report.model_validate_json(arrival.bytes())
+        seen = Report.model_validate_json(arrival.bytes())
     except ValidationError as error:
-        raise Reject(f"not a report: {_first(error)}") from error
+        raise Reject(f"not a report: {describe(error)}") from error
+    if away := _outside(incident, seen):
+        raise Reject(f"the report lies {away:,.1f} km outside the landscape")
+    incident.state.report = seen
     if not (incident.state.landscape and incident.state.weather):
         incident.note("the forecast waits for the landscape and the weather", "warning")
-    _forecast_from_report(incident)
+    _forecast_from_what_is_known(incident)
 
 
-def _forecast_from_report(incident: Fire) -> None:
-    """As soon as report, landscape and weather are there, and no satellite has seen more."""
+def _forecast_from_what_is_known(incident: Fire) -> None:
+    """As soon as landscape and weather are there: from what a satellite saw, else the report."""
     state = incident.state
-    seen = state.report
-    if seen is None or state.landscape is None or state.weather is None or state.passes:
+    if state.landscape is None or state.weather is None:
         return
-    if not _covered(incident, seen.time):
+    if not state.passes:
+        _forecast_from_report(incident, state.report)
+    elif all(made.start != state.passes[-1].time for made in state.forecasts):
+        _forecast_from_passes(incident, state.passes, state.passes[-1:])
+
+
+def _forecast_from_report(incident: Fire, seen: Report | None) -> None:
+    if seen is None or not _covered(incident, seen.time):
+        return
+    if away := _outside(incident, seen):
+        incident.note(
+            f"no forecast: the report lies {away:,.1f} km outside the landscape; push a landscape"
+            " around it, or another report",
+            "warning",
+        )
         return
     point: dict[str, JsonValue] = {"latitude": seen.latitude, "longitude": seen.longitude}
     name = f"report of {seen.time:%H:%M} UTC"
     incident.send(forecast, Sources(kind="report", name=name, start=seen.time, ignition=[point]))
 
 
-async def _keep(incident: Fire, name: str, content: bytes) -> Blob:
+def _outside(incident: Fire, place: Report | Detection) -> float:
+    """How many kilometres a place lies outside the landscape, as far as that is known."""
+    terrain = incident.state.terrain
+    return terrain.outside(place.latitude, place.longitude) if terrain else 0.0
+
+
+async def _keep(incident: Fire, name: str, content: bytes | Blob) -> Blob:
     return (await incident.data.register(name, content, comment="input of the forecasts")).blob
 
 
@@ -181,6 +216,13 @@ def _forecast_from_passes(incident: Fire, passes: list[Pass], fresh: list[Pass])
     if not _covered(incident, begin):
         return
     burning = [d for one in fresh for d in one.detections]
+    if away := min(_outside(incident, d) for d in burning):
+        incident.note(
+            f"no forecast: what was seen burning lies {away:,.1f} km outside the landscape; push"
+            " a landscape around it",
+            "warning",
+        )
+        return
     burned = [d for one in passes if one not in fresh for d in one.detections]
     named = " and ".join(f"{one.time:%H:%M}" for one in fresh)
     incident.send(
@@ -217,15 +259,20 @@ async def forecast(incident: Fire, sources: Sources) -> None:
     """One job: an ensemble on two processes, and its picture."""
     state = incident.state
     inputs = _inputs(incident, sources)
-    done = await incident.simulations.run(
-        "fire-spread",
-        FORECAST,
-        inputs=inputs,
-        outputs=FORECAST_OUTPUTS,
-        walltime=minutes(10),
-        cpus_per_task=2,
-        comment=sources.name,
-    )
+    try:
+        done = await incident.simulations.run(
+            "fire-spread",
+            FORECAST,
+            inputs=inputs,
+            outputs=FORECAST_OUTPUTS,
+            walltime=minutes(10),
+            cpus_per_task=2,
+            comment=sources.name,
+        )
+    except SimulationFailed as error:
+        if error.result.exit_code != WRONG_INPUT:
+            raise
+        raise Reject(f"the fire model cannot use its input: {error.result.reason}") from error
     older = state.forecasts[-1].data_sets if state.forecasts else []
     made = [
         await _register(incident, name, done.outputs[name], sources, done.simulation, older)
@@ -355,8 +402,3 @@ def _point(detection: Detection) -> dict[str, JsonValue]:
 
 def _utc(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

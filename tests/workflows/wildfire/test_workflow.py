@@ -1,6 +1,11 @@
 """The wildfire workflow, rehearsed on the Tubbs fire with canned results of the model."""
 
 import asyncio
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
@@ -37,6 +42,26 @@ async def begin(kit: Kit) -> IncidentId:
     return incident
 
 
+async def refused(kit: Kit, incident: IncidentId, endpoint: str, content: bytes | str) -> str:
+    """Why something is refused, which leaves the incident well and costs no job."""
+    before, jobs = len(await kit.notes(incident)), await started(kit, incident)
+    await kit.push(incident, endpoint, content)
+    state = await kit.incident(incident)
+    assert (state.status, dict(state.failed)) == (IncidentStatus.ACTIVE, {})
+    assert await started(kit, incident) == jobs
+    (why,) = (await kit.notes(incident))[before:]
+    return why
+
+
+async def started(kit: Kit, incident: IncidentId) -> list[str]:
+    """What the simulations are said to be from, in order."""
+    return [
+        event.event.request.comment
+        for event in await kit.events(incident, Context.SIMULATIONS)
+        if isinstance(event.event, SimulationCreated)
+    ]
+
+
 async def forecasting(kit: Kit, incident: IncidentId) -> None:
     """Wait until a forecast is under way."""
     async with asyncio.timeout(60):
@@ -55,12 +80,7 @@ async def test_the_tubbs_fire_from_report_to_all_clear(kit: Kit) -> None:
         await kit.push(incident, "hotspots", one.read_bytes())
     await kit.push(incident, "all-clear", "contained")
     assert (await kit.incident(incident)).status == IncidentStatus.COMPLETE
-    created = [
-        event.event.request.comment
-        for event in await kit.events(incident, Context.SIMULATIONS)
-        if isinstance(event.event, SimulationCreated)
-    ]
-    assert created == [
+    assert await started(kit, incident) == [
         "report of 04:45 UTC",
         "satellite pass of 10:15 UTC",
         "satellite pass of 19:56 and 21:36 UTC",
@@ -123,3 +143,89 @@ async def test_a_report_without_a_zone_is_in_utc(kit: Kit) -> None:
     await kit.push(incident, "weather", (TUBBS / "weather.csv").read_bytes())
     assert (await kit.incident(incident)).status == IncidentStatus.ACTIVE
     assert "probability_2017-10-09T0445Z.tif" in await kit.data_sets(incident)
+
+
+LANDSCAPE = (TUBBS / "landscape.tif").read_bytes()
+REPORT = '{{"latitude": {}, "longitude": {}, "time": "2017-10-09T04:45:00Z"}}'
+FAR = REPORT.format(10, 10)
+AWAY = PASSES[0].read_text().replace("38.", "28.")
+
+
+@rehearse(wildfire, results=RESULTS)
+async def test_bad_ground_data_is_refused_when_it_arrives(kit: Kit) -> None:
+    incident = await begin(kit)
+    good = await kit.data_sets(incident)
+    half = LANDSCAPE[: len(LANDSCAPE) // 2]
+    assert "beyond its end" in await refused(kit, incident, "landscape", half)
+    assert "not a list of places" in await refused(kit, incident, "places", "{}")
+    huge = '[{"name": "a", "latitude": 1e999, "longitude": 0, "rank": 1}]'
+    assert "0.latitude" in await refused(kit, incident, "places", huge)
+    away = await refused(kit, incident, "report", FAR)
+    assert re.fullmatch(r"the report lies [\d,.]+ km outside the landscape", away)
+    nowhere = await refused(kit, incident, "report", REPORT.format("NaN", 10))
+    assert "not a report: latitude" in nowhere
+    assert await kit.data_sets(incident) == good
+
+
+@rehearse(wildfire, results=RESULTS)
+async def test_a_landscape_that_comes_later_and_lies_elsewhere_costs_no_job(kit: Kit) -> None:
+    incident = await kit.start()
+    await kit.push(incident, "report", FAR)
+    await kit.push(incident, "weather", (TUBBS / "weather.csv").read_bytes())
+    await kit.push(incident, "landscape", LANDSCAPE)
+    assert any("push a landscape around it" in note for note in await kit.notes(incident))
+    assert await started(kit, incident) == []
+    await kit.push(incident, "report", REPORT.format(38.60895, -122.62879))
+    assert await started(kit, incident) == ["report of 04:45 UTC"]
+
+
+@rehearse(wildfire, results=RESULTS)
+async def test_a_pass_elsewhere_costs_no_job(kit: Kit) -> None:
+    incident = await begin(kit)
+    await kit.push(incident, "hotspots", AWAY)
+    assert any("what was seen burning lies" in note for note in await kit.notes(incident))
+    assert await started(kit, incident) == ["report of 04:45 UTC"]
+
+
+@rehearse(wildfire, results=RESULTS)
+async def test_ground_data_that_comes_after_a_pass_leads_to_its_forecast(kit: Kit) -> None:
+    incident = await kit.start()
+    await kit.push(incident, "hotspots", PASSES[0].read_bytes())
+    await kit.push(incident, "landscape", LANDSCAPE)
+    assert await started(kit, incident) == []
+    await kit.push(incident, "weather", (TUBBS / "weather.csv").read_bytes())
+    assert await started(kit, incident) == ["satellite pass of 10:15 UTC"]
+    await kit.push(incident, "weather", (TUBBS / "weather.csv").read_bytes())
+    assert await started(kit, incident) == ["satellite pass of 10:15 UTC"]
+
+
+@rehearse(wildfire, fates={"fire-spread": Fate(run=60.0, exit_code=2)})
+async def test_input_that_the_model_cannot_use_is_refused_and_not_tried_again(kit: Kit) -> None:
+    incident = await begin(kit)
+    state = await kit.incident(incident)
+    assert (state.status, dict(state.failed)) == (IncidentStatus.ACTIVE, {})
+    assert any("the fire model cannot use its input" in note for note in await kit.notes(incident))
+    assert await started(kit, incident) == ["report of 04:45 UTC"]
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "../../etc/passwd", "America", "", "a\0"])
+def test_a_time_zone_that_there_is_not_is_refused(zone: str) -> None:
+    with pytest.raises(ValueError, match=r"there is no time zone .*; one is called like Europe"):
+        wildfire.plan.check({"timezone": zone})
+
+
+def test_time_zones_are_known_on_a_machine_that_has_none(tmp_path: Path) -> None:
+    """As a small Debian: without its package tzdata."""
+    code = (
+        "from workflows.wildfire import wildfire; wildfire.plan.check({'timezone': 'Asia/Tokyo'})"
+    )
+    environment = {**os.environ, "PYTHONTZPATH": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
+    assert "tzdata" in [re.split(r"\W", name)[0] for name in requires("vestec") or ()]
+
+
+def test_misspelt_parameters_are_refused() -> None:
+    with pytest.raises(ValueError, match="no parameter membres; wildfire has area, hours, members"):
+        wildfire.plan.check({"membres": 50})
+    with pytest.raises(ValueError, match=r"area\.eats: Extra inputs are not permitted"):
+        wildfire.plan.check({"area": {"west": 1, "south": 1, "east": 2, "north": 2, "eats": 2}})
