@@ -232,6 +232,17 @@ class StageResumed(Event):
     """Without an end, progress or rest; a stage that kills its process is failed by this."""
     process: str = ""
     """Where it runs now."""
+    at: float = 0.0
+    """Seconds since the epoch; what the stage takes for now is still when it first started."""
+
+
+class StageHeld(Event):
+    """A run whose process ended again and again while it ran is not started again at once."""
+
+    type: Literal["StageHeld"] = "StageHeld"
+    run: UUID
+    until: float
+    """Seconds since the epoch."""
 
 
 class StageRested(Event):
@@ -354,6 +365,7 @@ IncidentEvent = Annotated[
     | MessageDropped
     | StageStarted
     | StageResumed
+    | StageHeld
     | StageRested
     | CallRequested
     | CallAnswered

@@ -76,6 +76,9 @@ def _line(event: Event) -> _Line | None:
         case incidents.StageResumed(run=run, starts=starts):
             text = f"a stage was started again after its process ended (start {starts})"
             return _Line("info", text, subject=run)
+        case incidents.StageHeld(run=run):
+            text = "a stage is started again a little later, since its process ended several times"
+            return _Line("info", text, subject=run)
         case incidents.StageStopped(run=run, reason=reason):
             return _Line("info", f"a stage was stopped: {reason}", subject=run)
         case incidents.IncidentEnded(ending=ending):

@@ -55,6 +55,7 @@ def _take(draft: Draft, input: Input) -> None:
             runs.rest(draft, input)
         case i.LookAtClock():
             runs.try_again(draft)
+            runs.release(draft)
             runs.continue_retry(draft)
             calls.answer_by_clock(draft)
         case e.ActivateIncident():

@@ -44,7 +44,7 @@ class Draft:
     def current(self, run_id: UUID, attempt: int) -> Run:
         """The run, at work on that very attempt; raises `Rejected`."""
         run = self.incident.runs.get(run_id)
-        if run is None or run.attempt != attempt or run.retry_at is not None:
+        if run is None or run.attempt != attempt or not run.under_way:
             raise Rejected("this run is not current any more")
         return run
 

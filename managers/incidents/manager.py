@@ -32,9 +32,7 @@ def incident_manager(catalogue: Catalogue, run_stage: Hands) -> Manager[Incident
 
 def _under_way(incident: Incident) -> Mapping[str, Run]:
     """Runs by id and attempt: a new attempt is new work."""
-    return {
-        f"{run.id}:{run.attempt}": run for run in incident.runs.values() if run.retry_at is None
-    }
+    return {f"{run.id}:{run.attempt}": run for run in incident.runs.values() if run.under_way}
 
 
 def _due(incident: Incident) -> float | None:
@@ -52,6 +50,8 @@ def _moments(incident: Incident) -> Iterator[float]:
     for run in incident.runs.values():
         if run.retry_at is not None:
             yield run.retry_at
+        if run.held is not None:
+            yield run.held
         for call in run.calls.values():
             if call.due is not None and not call.answered:
                 yield call.due
@@ -59,4 +59,4 @@ def _moments(incident: Incident) -> Iterator[float]:
 
 def _resume(incident: Incident) -> Iterable[Input]:
     """Whose code starts again."""
-    return [ResumeRun(run.id) for run in incident.runs.values() if run.retry_at is None]
+    return [ResumeRun(run.id) for run in incident.runs.values() if run.under_way]

@@ -18,6 +18,18 @@ STARTS_WITHOUT_PROGRESS = 5
 STARTS_WHILE_WAITING = 10
 """The same for one that waits for somebody else besides."""
 
+STARTS_AT_ONCE = 3
+"""Those after them come after a pause."""
+
+HELD = 2.0
+"""Seconds of that pause at least."""
+
+HELD_APART = 8.0
+"""Seconds over which the first such pauses of all runs are spread."""
+
+HELD_FOR_LONG = 60.0
+"""Seconds that are added at most to the later ones."""
+
 REFUSALS_TOLD = 50
 """Of one arrival; the rest is counted."""
 
@@ -78,15 +90,49 @@ def resume(draft: Draft, input: i.ResumeRun) -> None:
     one branch and kills its process in another is. Who waits is allowed more starts: where another
     stage ends the process at once, nobody has the time to say that he rests, and the other one is
     failed first.
+
+    Who is merely busy while another one, perhaps of another incident, ends the process must not be
+    counted as often as that one. So after the first few times a run is held before it starts again:
+    a while that differs from run to run, so that the two start apart, and from then on longer by as
+    long as it ran. Who was there first had more time for progress; had it none, it ran for longer,
+    is held for longer, and is not there when the other one ends the process again. What is held
+    does not run, and is not counted.
     """
     run, process = draft.incident.runs.get(input.run), draft.given.process
-    if run is None or run.process == process:
+    if run is None or run.process == process or not run.under_way:
         return
-    if run.starts < (STARTS_WHILE_WAITING if run.waits else STARTS_WITHOUT_PROGRESS):
-        draft.add(e.StageResumed(run=run.id, starts=run.starts + 1, process=process))
-        return
-    error = f"its process ended {run.starts} times while the stage ran; it may have caused that"
-    fail(draft, i.FailRun(run.id, run.attempt, error, final=True))
+    if run.starts >= (STARTS_WHILE_WAITING if run.waits else STARTS_WITHOUT_PROGRESS):
+        error = f"its process ended {run.starts} times while the stage ran; it may have caused that"
+        fail(draft, i.FailRun(run.id, run.attempt, error, final=True))
+    elif run.starts < STARTS_AT_ONCE:
+        _resume(draft, run)
+    else:
+        draft.add(e.StageHeld(run=run.id, until=draft.given.now + _pause(run, draft.given.now)))
+
+
+def release(draft: Draft) -> None:
+    """Runs that were held for long enough."""
+    for run in draft.incident.runs.values():
+        if run.held is not None and run.held <= draft.given.now:
+            _resume(draft, run)
+
+
+def _resume(draft: Draft, run: Run) -> None:
+    given = draft.given
+    draft.add(
+        e.StageResumed(run=run.id, starts=run.starts + 1, process=given.process, at=given.now)
+    )
+
+
+def _pause(run: Run, now: float) -> float:
+    if run.starts == STARTS_AT_ONCE:
+        return HELD + HELD_APART * place_of(run.id)
+    return HELD + min(now - run.resumed, HELD_FOR_LONG)
+
+
+def place_of(run: UUID) -> float:
+    """Where a run stands among others, from 0 to 1: the same always, and as good as chance."""
+    return run.int % 1009 / 1009
 
 
 def rest(draft: Draft, input: i.RestRun) -> None:

@@ -66,12 +66,21 @@ class Run(NamedTuple):
     """Without an end, progress or rest."""
     process: str = ""
     """Where it was started again."""
+    resumed: float = 0.0
+    """When, in seconds since the epoch."""
+    held: float | None = None
+    """Until when it is not started again, after its process ended too often."""
     retry_at: float | None = None
     error: str | None = None
 
     @property
     def id(self) -> UUID:
         return self.message.id
+
+    @property
+    def under_way(self) -> bool:
+        """Whether its code runs, wherever its incident is."""
+        return self.retry_at is None and self.held is None
 
     @property
     def waits(self) -> bool:
@@ -174,6 +183,8 @@ def _evolve(was: Incident, event: Event) -> Incident:
             return was._replace(waiting=_without(was.waiting, event.message))
         case e.StageResumed():
             return _with_run(was, _resumed(was.runs[event.run], event))
+        case e.StageHeld():
+            return _with_run(was, was.runs[event.run]._replace(held=event.until))
         case e.StageRested():
             return _with_run(was, was.runs[event.run]._replace(starts=1))
         case e.StageStopped():
@@ -241,7 +252,7 @@ def _started(was: Incident, event: e.StageStarted) -> Incident:
 
 
 def _resumed(run: Run, event: e.StageResumed) -> Run:
-    return run._replace(starts=event.starts, process=event.process)
+    return run._replace(starts=event.starts, process=event.process, resumed=event.at, held=None)
 
 
 def _failed(was: Incident, event: e.StageFailed) -> Incident:

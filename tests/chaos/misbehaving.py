@@ -66,6 +66,21 @@ async def leave(incident: Moody) -> None:
     await be_good(incident)
 
 
+async def leave_later(incident: Moody) -> None:
+    await incident.sleep(seconds(10))
+    os._exit(7)
+
+
+async def compute(incident: Moody) -> None:
+    """Longer than the one above leaves it at a time."""
+    await incident.step(compute_long)
+    await be_good(incident)
+
+
+def compute_long() -> None:
+    time.sleep(12)
+
+
 async def wait(incident: Moody) -> None:
     await incident.ask("All clear?", ["yes"], seconds(3600), "yes")
 
@@ -179,6 +194,8 @@ DEEDS: dict[str, Callable[[Moody], Awaitable[None]]] = {
     for deed in (
         be_good,
         leave,
+        leave_later,
+        compute,
         wait,
         leave_while_waiting,
         burn,

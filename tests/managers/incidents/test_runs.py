@@ -1,8 +1,12 @@
 """How runs end, conflict, are tried again, resumed and given up."""
 
+import math
+from collections.abc import Iterable
 from uuid import UUID
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from events import incidents as e
 from events.incidents import IncidentStatus
@@ -10,10 +14,15 @@ from events.values import Document, Note
 from managers.incidents import FailRun, Incident, LookAtClock, RecordStep, RestRun, ResumeRun
 from managers.incidents.inputs import RejectedArrival
 from managers.incidents.runs import (
+    HELD,
+    HELD_APART,
+    HELD_FOR_LONG,
     REFUSALS_OF_A_RUN,
     REFUSALS_TOLD,
+    STARTS_AT_ONCE,
     STARTS_WHILE_WAITING,
     STARTS_WITHOUT_PROGRESS,
+    place_of,
 )
 from tests.managers.incidents.site import (
     active,
@@ -226,9 +235,8 @@ def test_a_stage_that_seems_to_kill_its_process_is_failed_after_a_few_runs() -> 
     crashing = at_work("flaky")
     id = run(crashing, "flaky").id
     for starts in range(2, STARTS_WITHOUT_PROGRESS + 1):
-        crashing.elsewhere().when(ResumeRun(id)).then(
-            e.StageResumed(run=id, starts=starts, process=crashing.process)
-        )
+        resumed(crashing, "flaky")
+        assert run(crashing, "flaky").starts == starts
     crashing.elsewhere().when(ResumeRun(id)).then(e.StageFailed)
     assert "may have caused" in str(incident(crashing).failed[id].error)
 
@@ -251,12 +259,14 @@ def test_progress_clears_a_stage_of_blame() -> None:
 
 
 def resumed(of: Scenario[Incident], stage: str) -> Scenario[Incident]:
-    """The process ended, and another one took over."""
+    """The process ended, and another one took over; until the run is started again."""
     of.elsewhere()
     for input in of.manager.resume(incident(of)):
         of.when(input)
+    if (until := run(of, stage).held) is not None:
+        of.later(until - of.now).when(LookAtClock())
     again = run(of, stage)
-    return of.then(e.StageResumed(run=again.id, starts=again.starts, process=of.process))
+    return of.then(e.StageResumed(run=again.id, starts=again.starts, process=of.process, at=of.now))
 
 
 def rests(of: Scenario[Incident], stage: str) -> RestRun:
@@ -284,12 +294,78 @@ def test_while_who_kills_at_once_is_failed_others_that_wait_are_not() -> None:
     """None of them had the time to come to rest."""
     two = at_work().when(sent("flaky"))
     two.when(asks(two, "plain", "x"))
-    for _ in range(STARTS_WITHOUT_PROGRESS):
-        two.elsewhere()
+    while not incident(two).failed:
+        two.elsewhere().later(HELD + HELD_APART).when(LookAtClock())
         for input in two.manager.resume(incident(two)):
             two.when(input)
+    two.later(HELD + HELD_FOR_LONG).when(LookAtClock())
     assert [failed.message.stage for failed in incident(two).failed.values()] == ["flaky"]
     two.when(rests(two, "plain")).then(e.StageRested)
+
+
+# Who is busy while another one ends the process.
+
+
+def test_the_first_times_a_run_is_resumed_at_once_then_after_a_pause() -> None:
+    crashing = at_work("flaky")
+    for _ in range(STARTS_AT_ONCE - 1):
+        crashing.elsewhere().when(ResumeRun(run(crashing, "flaky").id)).then(e.StageResumed)
+    crashing.elsewhere().when(ResumeRun(run(crashing, "flaky").id)).then(e.StageHeld)
+    held = run(crashing, "flaky").held
+    assert held is not None
+    assert HELD <= held - crashing.now <= HELD + HELD_APART
+    assert crashing.manager.due(incident(crashing)) == held
+    assert not crashing.manager.under_way(incident(crashing))
+    crashing.later(HELD / 2).elsewhere()
+    assert [*crashing.manager.resume(incident(crashing))] == [], "what is held is not counted"
+    crashing.when(ResumeRun(run(crashing, "flaky").id)).then().when(LookAtClock()).then()
+    crashing.later(HELD + HELD_APART).when(LookAtClock()).then(e.StageResumed)
+    assert crashing.manager.under_way(incident(crashing))
+
+
+@given(
+    culprit=st.uuids(version=4),
+    innocent=st.uuids(version=4),
+    ends_after=st.floats(0.0, 1.0),
+    away=st.floats(0.1, 10.0),
+)
+def test_who_is_busy_beside_who_ends_the_process_is_not_failed_with_it(
+    culprit: UUID, innocent: UUID, ends_after: float, away: float
+) -> None:
+    """The innocent makes no progress at all; they share the process, and nothing else."""
+    guilty, busy = active().when(sent("plain"), id=culprit), active().when(sent("a"), id=innocent)
+    apart = place_of(run(guilty, "plain").id) - place_of(run(busy, "a").id)
+    assume(abs(apart) * HELD_APART > ends_after + 0.1)
+    both = (guilty, busy)
+    while incident(guilty).runs:
+        if not guilty.manager.under_way(incident(guilty)):
+            pass_time(next_moment(both) - guilty.now, *both)
+            continue
+        pass_time(ends_after, *both)
+        for one in both:
+            one.elsewhere().later(away)
+            for input in one.manager.resume(incident(one)):
+                one.when(input)
+    assert not incident(busy).failed
+
+
+def next_moment(scenarios: Iterable[Scenario[Incident]]) -> float:
+    """When the clock has to be looked at for one of them."""
+    due = (one.manager.due(incident(one)) for one in scenarios)
+    return min((moment for moment in due if moment is not None), default=math.inf)
+
+
+def pass_time(seconds: float, *scenarios: Scenario[Incident]) -> None:
+    """For all of them alike; timers ring when it is time."""
+    until = scenarios[0].now + seconds
+    while (now := min(max(next_moment(scenarios), scenarios[0].now), until)) < until:
+        look_at_clock(now, *scenarios)
+    look_at_clock(until, *scenarios)
+
+
+def look_at_clock(now: float, *scenarios: Scenario[Incident]) -> None:
+    for one in scenarios:
+        one.later(now - one.now).when(LookAtClock())
 
 
 def test_who_was_never_resumed_rests_without_a_word() -> None:
