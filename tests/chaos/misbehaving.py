@@ -183,6 +183,14 @@ async def run_job_without_result(incident: Moody) -> None:
     await _run(incident, "true")
 
 
+async def run_job_that_leaves_a_pipe(incident: Moody) -> None:
+    await _run(incident, "mkfifo result.txt")
+
+
+async def run_job_that_leaves_a_secret(incident: Moody) -> None:
+    await _run(incident, "ln -s /etc/passwd result.txt")
+
+
 async def _run(incident: Moody, executable: str, walltime: float = 30) -> None:
     await incident.simulations.run(
         "job", executable, outputs=["result.txt"], walltime=seconds(walltime)
@@ -211,5 +219,7 @@ DEEDS: dict[str, Callable[[Moody], Awaitable[None]]] = {
         run_job_that_fails,
         run_job_that_overruns,
         run_job_without_result,
+        run_job_that_leaves_a_pipe,
+        run_job_that_leaves_a_secret,
     )
 }

@@ -43,6 +43,12 @@ DEEDS = [
     ("run_job_that_fails", ["a stage failed", "exit code 3"], "retry the stage"),
     ("run_job_that_overruns", ["a simulation is TIMEOUT"], "longer walltime"),
     ("run_job_without_result", ["did not write result.txt"], "program's output"),
+    ("run_job_that_leaves_a_pipe", ["without its results", "a named pipe"], "program's output"),
+    (
+        "run_job_that_leaves_a_secret",
+        ["a stage failed", "a link to /etc/passwd"],
+        "retry the stage",
+    ),
     ("run_job_without_result", ["a stage failed", "result.txt"], "retry the stage"),
 ]
 
