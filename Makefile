@@ -46,7 +46,7 @@ clean:
 	@touch $@
 
 .venv/installed: .venv/locked pyproject.toml
-	@.venv/bin/pip install --quiet --no-deps --no-build-isolation --editable .
+	@.venv/bin/pip install --quiet --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
 	@touch $@
 
 .venv/developing: requirements-dev.lock .venv/installed

@@ -17,7 +17,7 @@ def test_the_workflow_and_its_test_run(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "flood.py").write_text(workflow)
     monkeypatch.syspath_prepend(tmp_path)
     shown: dict[str, Any] = {}
-    exec(f"from flood import flood\n{rehearsal}", shown)
+    exec(rehearsal, shown)
     shown["test_a_reading_leads_to_a_map"]()
 
 
