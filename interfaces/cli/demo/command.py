@@ -38,4 +38,5 @@ def wildfire(
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (settings.data / "demo.log").open("a", encoding="utf-8", buffering=1) as log:
         configure_logs(settings.log_level, log)
-        serve(demonstrate(settings, stay=not exit, as_json=json))
+        unfinished = "interrupted; the same command goes on with the same incident"
+        serve(demonstrate(settings, stay=not exit, as_json=json), unfinished if exit else None)

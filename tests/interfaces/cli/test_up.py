@@ -165,3 +165,17 @@ def test_a_port_in_use_is_one_line(folder: Path) -> None:
 def test_a_log_file_is_written_instead_of_stderr(folder: Path) -> None:
     said = complaint("up", "--data", folder, "--log-file", folder / "missing" / "log")
     assert "No such file" in said
+
+
+def test_a_demonstration_that_is_interrupted_is_no_success(new_folder: Path) -> None:
+    with subprocess.Popen(
+        [COMMAND, "demo", "wildfire", "--exit", "--data", str(new_folder)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        eventually(lambda: [*new_folder.glob("**/postmaster.pid")])
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "goes on with the same incident" in said
