@@ -143,7 +143,7 @@ def check_sizes(records: Sequence[Record]) -> None:
         if (size := record.size) > MAX_RECORD_BYTES:
             raise RecordTooLarge(
                 f"a record of {size} bytes for key {record.key!r} exceeds the limit of"
-                f" {MAX_RECORD_BYTES}: its payload belongs into the blob store"
+                f" {MAX_RECORD_BYTES}: send less at once, or keep what is large beside the log"
             )
         total += size + RECORD_OVERHEAD
     if total > MAX_APPEND_BYTES:

@@ -1,6 +1,6 @@
 """The incident's log for operators: notes, refusals and failures, with what to do next."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -8,11 +8,12 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from events import endpoints, incidents, machines, operations, simulations
-from events.envelope import Commit
+from events.envelope import Commit, Recorded
 from events.jobs import JobState
 from events.values import Context, Event
 from projections.database import Connection, Queries, at, storable
 from projections.projection import SCHEMA, Fact, Projection
+from projections.rows import Table
 
 Level = Literal["info", "warning", "error"]
 
@@ -41,13 +42,26 @@ class _Line(NamedTuple):
     subject: UUID | None = None
 
 
+class Subject(BaseModel):
+    """What lines are about: a stage's run, or a simulation and where it runs."""
+
+    id: UUID
+    name: str
+    machine: str | None = None
+
+
+Subjects = Mapping[UUID, Subject]
+
 _RETRY = "Look at the error, then retry the stage or cancel the incident."
+_PERMANENT = "Trying again would end the same: correct the workflow, or cancel the incident."
+_REFUSED = "what the stage left was refused"
+"""How an error begins that no other attempt can avoid."""
 
 
-def _line_in(commit: Commit, event: Event) -> _Line | None:
+def _line_in(commit: Commit, event: Event, known: Subjects) -> _Line | None:
     """What an operator should read about an event of a commit."""
     if not isinstance(event, incidents.IncidentEnding):
-        return _line(event)
+        return _line(event, known)
     over = any(isinstance(other, incidents.IncidentEnded) for other in commit.events)
     clauses = [
         f"the incident ends ({event.ending.outcome})",
@@ -62,7 +76,28 @@ def _line_in(commit: Commit, event: Event) -> _Line | None:
     return _Line("info", ", ".join(told), next)
 
 
-def _line(event: Event) -> _Line | None:
+def _stage(run: UUID, known: Subjects) -> str:
+    return f"the stage {known[run].name}" if run in known else "a stage"
+
+
+def _simulation(id: UUID, known: Subjects) -> str:
+    """Its kind and its id, as short as commands take it."""
+    if id not in known:
+        return f"the simulation {_short(id)}"
+    return f"the simulation {known[id].name} ({_short(id)})"
+
+
+def _short(id: UUID) -> str:
+    return str(id)[:8]
+
+
+def _output(id: UUID, known: Subjects) -> str:
+    where = f" on {known[id].machine}" if id in known and known[id].machine else ""
+    show = f"vestec simulations show {_short(id)}"
+    return f"Its stdout and stderr are{where}, in the folder that is shown by: {show}"
+
+
+def _line(event: Event, known: Subjects) -> _Line | None:
     match event:
         case incidents.Noted(note=note):
             return _Line(note.level, note.text)
@@ -70,17 +105,20 @@ def _line(event: Event) -> _Line | None:
             text = f"data was refused: {reason}"
             return _Line("warning", text, "Correct the data and send it again.", arrival)
         case incidents.StageAttemptFailed(run=run, error=error):
-            return _Line("warning", f"a stage failed and is tried again: {error}", subject=run)
+            text = f"{_stage(run, known)} failed and is tried again: {error}"
+            return _Line("warning", text, subject=run)
         case incidents.StageFailed(run=run, error=error):
-            return _Line("error", f"a stage failed: {error}", _RETRY, run)
+            next = _PERMANENT if error.startswith(_REFUSED) else _RETRY
+            return _Line("error", f"{_stage(run, known)} failed: {error}", next, run)
         case incidents.StageResumed(run=run, starts=starts):
-            text = f"a stage was started again after its process ended (start {starts})"
+            stage = _stage(run, known)
+            text = f"{stage} was started again after its process ended (start {starts})"
             return _Line("info", text, subject=run)
         case incidents.StageHeld(run=run):
             text = "a stage is started again a little later, since its process ended several times"
             return _Line("info", text, subject=run)
         case incidents.StageStopped(run=run, reason=reason):
-            return _Line("info", f"a stage was stopped: {reason}", subject=run)
+            return _Line("info", f"{_stage(run, known)} was stopped: {reason}", subject=run)
         case incidents.IncidentEnded(ending=ending):
             return _Line("info", f"the incident is {ending.outcome}: {ending.reason}".rstrip(": "))
         case endpoints.PullFailed(name=name, reason=reason):
@@ -89,26 +127,28 @@ def _line(event: Event) -> _Line | None:
         case endpoints.PullRecovered(name=name):
             return _Line("info", f"pulling {name} works again")
         case _:
-            return _line_of_job(event)
+            return _line_of_job(event, known)
 
 
-def _line_of_job(event: Event) -> _Line | None:
+def _line_of_job(event: Event, known: Subjects) -> _Line | None:
     match event:
         case simulations.SimulationStateChanged():
-            return _line_of_state(event)
+            return _line_of_state(event, known)
         case simulations.OutputsKept(simulation=id, missing=missing, reason=why) if missing:
-            names = ", ".join(missing)
-            text = f"a simulation did not write {names}"
+            which, names = _simulation(id, known), ", ".join(missing)
+            text = f"{which} did not write {names}"
             if why:
-                text = f"a simulation is without its results {names}: {why}"
-            return _Line("warning", text, "Look at the program's output.", id)
+                text = f"{which} is without its results {names}: {why}"
+            return _Line("warning", text, _output(id, known), id)
         case simulations.CancellationRequested(simulation=id, reason=reason):
-            return _Line("info", f"a simulation is cancelled: {reason}".rstrip(": "), subject=id)
+            text = f"{_simulation(id, known)} is cancelled: {reason}".rstrip(": ")
+            return _Line("info", text, subject=id)
         case machines.NoMachineFound(simulation=id, reason=reason):
-            text = f"no machine can run a simulation: {reason}"
+            text = f"no machine can run {_simulation(id, known)}: {reason}"
             return _Line("error", text, "Add a machine that is large enough.", id)
         case machines.ChoicePostponed(wanted=wanted, reason=reason):
-            text = f"a simulation waits for a machine: {reason}"
+            which = _simulation(wanted.simulation, known)
+            text = f"{which} waits for a machine: {reason}"
             return _Line("warning", text, "Enable a machine or repair one.", wanted.simulation)
         case operations.SubmissionDoubted(reason=reason):
             text = f"nobody knows whether a submission got through: {reason}"
@@ -127,19 +167,25 @@ _TASKS = {
     operations.JobTask.CANCEL: "cancelling a job",
     operations.JobTask.COLLECT: "fetching the results of a job",
 }
-_STATES: dict[JobState, tuple[Level, str]] = {
-    JobState.FAILED: ("error", "Look at the program's output and its inputs."),
-    JobState.TIMEOUT: ("error", "Ask for a longer walltime or for less work."),
-    JobState.LOST: ("error", "Look at the machine: nobody there knows the job any more."),
+_STATES = {
+    JobState.FAILED: "",
+    JobState.TIMEOUT: "Ask for a longer walltime or for less work. ",
+    JobState.LOST: "Look at the machine: nobody there knows the job any more. ",
 }
 
 
-def _line_of_state(event: simulations.SimulationStateChanged) -> _Line | None:
+def _line_of_state(event: simulations.SimulationStateChanged, known: Subjects) -> _Line | None:
     if event.state not in _STATES:
         return None
-    level, next = _STATES[event.state]
-    text = f"a simulation is {event.state} (says {event.witness}): {event.reason}".rstrip(": ")
-    return _Line(level, text, next, event.simulation)
+    id = event.simulation
+    where = known[id].machine if id in known else None
+    clauses = [
+        f"{_simulation(id, known)} is {event.state}{f' on {where}' if where else ''}",
+        event.exit_code is not None and f"exit code {event.exit_code}",
+        f"says {event.witness}",
+    ]
+    text = f"{', '.join(clause for clause in clauses if clause)}: {event.reason}".rstrip(": ")
+    return _Line("error", text, _STATES[event.state] + _output(id, known), id)
 
 
 def _incident(commit: Commit, event: Event) -> str | None:
@@ -147,18 +193,48 @@ def _incident(commit: Commit, event: Event) -> str | None:
     return commit.incident or getattr(event, "incident", getattr(wanted, "incident", None))
 
 
+_OF_HANDS = {"RequestCall", "RecordStep", "FinishRun", "FailRun", "ResumeRun", "RestRun"}
+"""What a run asks for: it is told of a refusal, and what becomes of it is an event of its own."""
+
+_WISHES = {
+    "CreateIncident": "creating the incident",
+    "ActivateIncident": "activating the incident",
+    "CancelIncident": "cancelling the incident",
+    "ArchiveIncident": "archiving the incident",
+    "RetryStage": "retrying a stage",
+    "AnswerQuestion": "an answer",
+    "TakeNote": "a note",
+    "ReceivePush": "data that was pushed",
+    "DeliverArrival": "data that arrived",
+    "Deliver": "a message for a stage",
+    "AnswerCall": "an answer to a stage",
+    "OpenEndpoint": "opening an endpoint",
+    "CloseEndpoint": "closing an endpoint",
+    "PullBrought": "data that was pulled",
+    "PullBroke": "the failure of a pull",
+    "CreateSimulation": "creating a simulation",
+    "SubmitSimulation": "submitting a simulation",
+    "CancelSimulation": "cancelling a simulation",
+    "RefreshSimulation": "asking about a simulation",
+    "GroupSimulations": "grouping simulations",
+    "RegisterDataSet": "registering a data set",
+}
+"""Commands in the words of those who read of their refusal."""
+
+
 def _refusal(fact: Fact) -> _Line | None:
     refused = fact.commit.rejection
-    if refused is None:
+    if refused is None or refused.command in _OF_HANDS:
         return None
-    return _Line("warning", f"{refused.command} was refused: {refused.reason}")
+    what = _WISHES.get(refused.command, refused.command)
+    return _Line("warning", f"{what} was refused: {refused.reason}")
 
 
-def _rows(fact: Fact) -> Iterator[tuple[object, ...]]:
+def _rows(fact: Fact, known: Subjects) -> Iterator[tuple[object, ...]]:
     lines: list[tuple[int, str | None, _Line | None]] = [
         (-1, fact.commit.incident, _refusal(fact)),
         *(
-            (index, _incident(fact.commit, event), _line_in(fact.commit, event))
+            (index, _incident(fact.commit, event), _line_in(fact.commit, event, known))
             for index, event in enumerate(fact.commit.events)
         ),
     ]
@@ -169,19 +245,57 @@ def _rows(fact: Fact) -> Iterator[tuple[object, ...]]:
             yield storable(incident), at(fact.time), *texts, *place, index
 
 
+def _subject(was: Subject | None, it: Recorded) -> Subject | None:
+    match it.event:
+        case incidents.MessageQueued(message=id, stage=stage):
+            return Subject(id=id, name=stage)
+        case simulations.SimulationCreated(simulation=id, request=request):
+            return Subject(id=id, name=request.kind)
+        case simulations.SimulationPlaced(machine=machine):
+            return was and was.model_copy(update={"machine": machine})
+        case _:
+            return was
+
+
+def _subject_id(it: Recorded) -> UUID | None:
+    match it.event:
+        case incidents.MessageQueued(message=id):
+            return id
+        case (
+            simulations.SimulationCreated(simulation=id)
+            | simulations.SimulationPlaced(simulation=id)
+        ):
+            return id
+        case _:
+            return None
+
+
+_SUBJECTS = Table("journal_subjects", Subject, "id", _subject_id, _subject)
+
+
 async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
-    rows = [row for fact in batch for row in _rows(fact)]
-    if rows:
-        await connection.copy_records_to_table(
-            "journal", records=rows, columns=list(Entry.model_fields), schema_name=SCHEMA
-        )
+    await _SUBJECTS.fold(connection, [it for fact in batch for it in fact.events()])
+    # Said first without names, so that only what is told costs a look at the table.
+    told = [row for fact in batch for row in _rows(fact, {})]
+    if not told:
+        return
+    about = {row[_ABOUT] for row in told}
+    ids = [id for id in about if isinstance(id, UUID)]
+    known = {one.id: one for one in await _SUBJECTS.find(connection, ids)}
+    rows = [row for fact in batch for row in _rows(fact, known)]
+    await connection.copy_records_to_table(
+        "journal", records=rows, columns=list(Entry.model_fields), schema_name=SCHEMA
+    )
+
+
+_ABOUT = list(Entry.model_fields).index("subject")
 
 
 PROJECTION = Projection(
     name="journal",
-    version=3,
+    version=4,
     contexts=tuple(context for context in Context if context != Context.USERS),
-    tables=("journal",),
+    tables=("journal", "journal_subjects"),
     ddl="""
         create table vestec_read.journal (
             incident text not null,
@@ -197,6 +311,11 @@ PROJECTION = Projection(
             primary key (context, partition, "offset", "index")
         );
         create index on vestec_read.journal (incident, time);
+        create table vestec_read.journal_subjects (
+            id uuid primary key,
+            name text not null,
+            machine text
+        );
         """,
     apply=_apply,
 )

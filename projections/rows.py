@@ -40,6 +40,10 @@ class Table(Generic[K, R]):
         after = {key: reduce(self.evolve, its, before.get(key)) for key, its in touched.items()}
         await self._store(connection, before, after)
 
+    async def find(self, database: Queries, keys: Iterable[K]) -> list[R]:
+        """The rows of these keys, as far as there are any."""
+        return [self.parse(record) for record in await database.fetch(self._select, list(keys))]
+
     async def keys_beginning(self, database: Queries, prefix: str, limit: int) -> list[str]:
         """At most `limit` keys that begin with `prefix`, in order."""
         found = await database.fetch(

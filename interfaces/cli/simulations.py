@@ -8,12 +8,15 @@ import typer
 
 from deploy.storage import Storage
 from events import simulations as e
+from events.jobs import token_of
 from events.values import Command, Context
 from interfaces.cli.errors import Complaint
 from interfaces.cli.options import AsJson
 from interfaces.cli.output import as_json, fields, say, short, table
 from interfaces.cli.session import desk, kept, run, the_one
+from interfaces.machines.layout import layout_of
 from projections.incidents import TABLE as INCIDENTS
+from projections.machines import list_machines
 from projections.simulations import TABLE as SIMULATIONS
 from projections.simulations import (
     Simulation,
@@ -73,20 +76,31 @@ def list_(
 def show(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
     """Show one simulation: its state and who says so, where it runs and why there.
 
+    Its folder, on its machine, holds what the program read and wrote, with its stdout and stderr.
+
     Example: vestec simulations show 9c1e
 
     Next: vestec simulations refresh ID, vestec simulations cancel ID
     """
 
-    async def work() -> Simulation:
+    async def work() -> dict[str, object]:
         async with kept(ctx) as storage:
-            return await _simulation(storage, id)
+            found = await _simulation(storage, id)
+            return {**found.model_dump(), "folder": await _folder(storage, found)}
 
     found = run(work())
     if json:
         as_json(found)
     else:
-        fields(found.model_dump())
+        fields(found)
+
+
+async def _folder(storage: Storage, found: Simulation) -> str | None:
+    """Where its files are, on its machine; None: it has none yet."""
+    for machine in await list_machines(storage.pool):
+        if machine.name == found.machine:
+            return str(layout_of(machine.settings).folder(token_of(found.id)))
+    return None
 
 
 @app.command()

@@ -32,24 +32,28 @@ def _area(west: float, south: float, east: float, north: float) -> dict[str, flo
 
 
 DEEDS = [
-    ("fail", ["a stage failed", "the reading is negative"], "retry the stage"),
-    ("nonsense", ["a stage failed", "KeyError", "nonsense"], "retry the stage"),
-    ("exit_python", ["a stage failed", "a library thought"], "retry the stage"),
-    ("interrupt", ["a stage failed", "KeyboardInterrupt"], "retry the stage"),
-    ("be_cancelled", ["a stage failed", "CancelledError"], "retry the stage"),
-    ("note_too_much", ["a stage failed", "refused", "bytes"], "retry the stage"),
-    ("want_no_time", ["a stage failed", "walltime", "greater than 0"], "retry the stage"),
-    ("run_job_that_fails", ["a simulation is FAILED", "no fuel map"], "program's output"),
-    ("run_job_that_fails", ["a stage failed", "exit code 3"], "retry the stage"),
-    ("run_job_that_overruns", ["a simulation is TIMEOUT"], "longer walltime"),
-    ("run_job_without_result", ["did not write result.txt"], "program's output"),
-    ("run_job_that_leaves_a_pipe", ["without its results", "a named pipe"], "program's output"),
+    ("fail", ["the stage do failed", "the reading is negative"], "retry the stage"),
+    ("nonsense", ["the stage do failed", "KeyError", "nonsense"], "retry the stage"),
+    ("exit_python", ["the stage do failed", "a library thought"], "retry the stage"),
+    ("interrupt", ["the stage do failed", "KeyboardInterrupt"], "retry the stage"),
+    ("be_cancelled", ["the stage do failed", "CancelledError"], "retry the stage"),
+    ("note_too_much", ["the stage do failed", "refused", "bytes"], "correct the workflow"),
+    ("want_no_time", ["the stage do failed", "walltime", "greater than 0"], "retry the stage"),
+    ("run_job_that_fails", ["is FAILED on", "no fuel map"], "vestec simulations show"),
+    ("run_job_that_fails", ["the stage do failed", "exit code 3"], "retry the stage"),
+    ("run_job_that_overruns", ["is TIMEOUT on"], "longer walltime"),
+    ("run_job_without_result", ["did not write result.txt"], "vestec simulations show"),
+    ("run_job_without_result", ["the stage do failed", "result.txt"], "retry the stage"),
+    (
+        "run_job_that_leaves_a_pipe",
+        ["without its results", "a named pipe"],
+        "vestec simulations show",
+    ),
     (
         "run_job_that_leaves_a_secret",
-        ["a stage failed", "a link to /etc/passwd"],
+        ["the stage do failed", "a link to /etc/passwd"],
         "retry the stage",
     ),
-    ("run_job_without_result", ["a stage failed", "result.txt"], "retry the stage"),
 ]
 
 

@@ -56,14 +56,15 @@ class Story:
         command: int | None = None,
         refused: str | None = None,
         incident: str | None = None,
+        what: str = "Test",
     ) -> Place:
         """Append a commit; `command` is its place in the commands topic, if it has one.
 
         `incident` is the one that it belongs to where that is not its key.
         """
         partition = partition_of(key, self.partitions)
-        what = (context, key, events, id or self.id(), actor, cause, command, refused, incident)
-        record = self.record(*what)
+        told = (context, key, events, id or self.id(), actor, cause, command, refused, incident)
+        record = self.record(*told, what)
         writer = self.writers.get((context, partition)) or await self.take_over(context, partition)
         position = await writer.append([record])
         return Place(
@@ -73,7 +74,7 @@ class Story:
     def record(
         self, context: Context, key: str, events: tuple[Event, ...], id: UUID, actor: str,
         cause: str = "test", command: int | None = None, refused: str | None = None,
-        incident: str | None = None,
+        incident: str | None = None, what: str = "Test",
     ) -> Record:  # fmt: skip
         belongs = key if context.keyed_by_incident else incident
         self.now += 1
@@ -88,7 +89,7 @@ class Story:
                 actor=actor,
                 cursor=None if command is None else Cursor(source="commands", offset=command + 1),
                 events=events,
-                rejection=refused and Rejection(command="Test", reason=refused),
+                rejection=refused and Rejection(command=what, reason=refused),
             )
         )
 

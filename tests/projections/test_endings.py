@@ -5,7 +5,9 @@ from uuid import UUID
 import pytest
 
 from events import incidents as e
+from events import simulations as s
 from events.incidents import Ending, IncidentStatus
+from events.jobs import JobState, Witness
 from events.values import Context, Event, IncidentId
 from projections import Pool
 from projections.graph import draw
@@ -93,3 +95,56 @@ async def test_the_journal_says_how_much_was_stopped_and_dropped(pool: Pool) -> 
         "the incident ends (CANCELLED), runs stopped: 2, messages dropped: 1,"
         " its last stage cleans up"
     )
+
+
+async def test_the_journal_names_stages_and_says_when_trying_again_is_no_use(pool: Pool) -> None:
+    refused = "what the stage left was refused: a record of 5 bytes exceeds the limit of 4"
+    story = await told(AT_ONCE)
+    await story.commit(Context.INCIDENTS, "other", started(UUID(int=9)))
+    await story.commit(Context.INCIDENTS, "other", e.StageFailed(run=UUID(int=9), error="boom"))
+    await story.commit(Context.INCIDENTS, "other", e.StageFailed(run=UUID(int=9), error=refused))
+    await runs_of(pool, story)
+    permanent, boom, *_ = await read_journal(pool, "other")
+    assert (boom.text, boom.next) == (
+        "the stage stage-9 failed: boom",
+        "Look at the error, then retry the stage or cancel the incident.",
+    )
+    assert permanent.text == f"the stage stage-9 failed: {refused}"
+    assert "retry" not in permanent.next
+
+
+async def test_what_a_run_was_refused_is_not_told_twice(pool: Pool) -> None:
+    story = await told(AT_ONCE)
+    reason = "this run is not current any more"
+    await story.commit(Context.INCIDENTS, "fire", refused=reason, what="RequestCall")
+    await story.commit(Context.INCIDENTS, "fire", refused="it is over", what="CancelIncident")
+    await runs_of(pool, story)
+    texts = [entry.text for entry in await read_journal(pool, "fire")]
+    assert not any(reason in text for text in texts)
+    assert "cancelling the incident was refused: it is over" in texts
+
+
+async def test_the_journal_names_a_simulation_and_where_its_output_is(pool: Pool) -> None:
+    story, id = await told(AT_ONCE), UUID("9c1e0f3a-0000-4000-8000-000000000000")
+    request = s.SimulationRequest(
+        kind="fire-spread", executable="false", resources=s.Resources(walltime=60)
+    )
+    for event in (
+        s.SimulationCreated(
+            simulation=id, incident="fire", request=request, exercise=False, reply_to=None
+        ),
+        s.SimulationPlaced(simulation=id, machine="archer", explanation="it is free"),
+        s.SimulationStateChanged(
+            simulation=id, state=JobState.FAILED, witness=Witness.STATUS_FILE, exit_code=7,
+            reason="no fuel map",
+        ),
+    ):  # fmt: skip
+        await story.commit(Context.SIMULATIONS, "fire", event)
+    await runs_of(pool, story)
+    newest, *_ = await read_journal(pool, "fire")
+    assert newest.text == (
+        "the simulation fire-spread (9c1e0f3a) is FAILED on archer, exit code 7, says status file:"
+        " no fuel map"
+    )
+    assert "archer" in newest.next
+    assert "vestec simulations show 9c1e0f3a" in newest.next
