@@ -94,6 +94,13 @@ class Settings(BaseSettings):
         "info", description="Lines of at least this level are logged: debug, info, warning, error."
     )
 
+    @field_validator("data", mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        if value == "":
+            raise PydanticCustomError("empty", "a folder has a name; . is the current one")
+        return value
+
     @field_validator("blobs")
     @classmethod
     def _where_others_find_them(cls, blobs: str | None, info: ValidationInfo) -> str | None:

@@ -3,6 +3,7 @@
 A command's module, and with it most of the system, is imported only when the command is used.
 """
 
+import io
 import os
 import sys
 from importlib import import_module
@@ -45,6 +46,7 @@ class _Vestec(TyperGroup):
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         try:
+            _require_text(sys.argv[1:])
             sys.exit(super().main(*args, **{**extra, "standalone_mode": False}))
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -53,6 +55,14 @@ class _Vestec(TyperGroup):
             from interfaces.cli.errors import complain
 
             sys.exit(complain(error))
+
+
+def _require_text(arguments: list[str]) -> None:
+    """Raises `BadParameter`: bytes that are no UTF-8 could be neither sent nor shown."""
+    for argument in arguments:
+        if not argument.isprintable() and any("\ud800" <= char <= "\udfff" for char in argument):
+            shown = argument.encode("ascii", "backslashreplace").decode()
+            raise typer.BadParameter(f"{shown} is not UTF-8 text")
 
 
 app = typer.Typer(
@@ -81,4 +91,7 @@ for _name, _sentence in COMMANDS.items():
 
 def main() -> None:
     """Run the command that the command line asks for, and end the process."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what the terminal has no letters for is shown
+            stream.reconfigure(errors="backslashreplace")
     app(prog_name="vestec")

@@ -1,6 +1,5 @@
 """What every command takes, before or after its own options: where the data and the log are."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,7 +17,7 @@ def _keep(ctx: typer.Context, param: typer.CallbackParam, value: Any) -> None:
 _PANEL = "Where"
 
 Data = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         metavar="DIR",
         expose_value=False,

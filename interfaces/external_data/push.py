@@ -168,6 +168,7 @@ class _Push:
         try:
             async with asyncio.timeout(self._settings.deadline):
                 await issue(self._edge.log, self._edge.clock, wanted, ACTOR)
+                self._edge.writing.hindered = None
         except (Doubt, TimeoutError):
             detail = "Nobody knows whether it was kept: send it again with this Idempotency-Key."
             raise Problem(

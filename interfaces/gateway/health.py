@@ -25,6 +25,8 @@ class Health(BaseModel):
     """`degraded`: something makes no progress; reads and other parts go on."""
 
     status: str
+    writes: str = "ok"
+    """Why the newest write or push could not be kept, if so."""
     parts: dict[str, PartHealth]
     projections: dict[str, ProjectionHealth]
 
@@ -36,7 +38,8 @@ async def health(request: web.Request) -> web.StreamResponse:
     broken = any(part.broken for part in parts.values())
     return answer(
         Health(
-            status="degraded" if broken else "ok",
+            status="degraded" if broken or edge.writing.hindered else "ok",
+            writes=edge.writing.hindered or "ok",
             parts=parts,
             projections=_by_projection(await status(edge.pool, edge.log, edge.wall)),
         )

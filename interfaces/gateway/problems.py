@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
+import asyncpg
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -10,6 +11,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from bus import Doubt, LogError, RecordTooLarge
+from interfaces.gateway.surroundings import edge_of
 from managers.blobs import BlobMissing, BlobStoreUnavailable
 from managers.runtime import about
 from projections.database import UNAVAILABLE
@@ -92,6 +94,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         problem = _problem(error)
         if problem is None:
             raise
+        if request.method == "POST" and problem.status == 503:
+            edge_of(request).writing.hindered = problem.detail
         return problem.answer(request)
 
 
@@ -126,8 +130,18 @@ def unreadable(why: str) -> Problem:
 
 def _away(error: Exception) -> Problem:
     _log.warning("storage is away", reason=f"{type(error).__name__}: {error}")
-    detail = "The storage cannot be reached now; try again in a few seconds."
+    if _full(error):
+        detail = "The disk of the database is full: an operator has to make room. Try again later."
+    else:
+        detail = "The storage cannot be reached now; try again in a few seconds."
     return Problem(503, detail, headers={"Retry-After": "5"})
+
+
+def _full(error: BaseException | None) -> bool:
+    """Whether PostgreSQL said so (SQLSTATE 53100), to whoever translated that for us."""
+    while error is not None and not isinstance(error, asyncpg.DiskFullError):
+        error = error.__cause__
+    return error is not None
 
 
 def _sentence(error: web.HTTPException) -> str:

@@ -16,6 +16,9 @@ from projections.simulations import Simulation, list_simulations
 
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w.+-]+=[\w.+-]+)*", re.ASCII)
 
+_NONE = re.compile(r"bytes=-0+")
+"""The last no bytes, which aiohttp takes for all."""
+
 
 async def simulations(request: web.Request) -> web.StreamResponse:
     """The incident's simulations, in order of creation."""
@@ -99,7 +102,7 @@ def _range(request: web.Request, found: DataSet) -> tuple[int, int, bool]:
     except ValueError:
         return 0, found.size, False
     start, end, _ = wanted.indices(found.size)
-    if start >= end:
+    if start >= end or _NONE.fullmatch(request.headers["Range"]):
         raise Problem(
             416,
             f"The data set has {found.size} bytes.",

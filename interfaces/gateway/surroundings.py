@@ -41,6 +41,14 @@ class PartHealth(BaseModel):
     """What of it makes no progress, and why."""
 
 
+@dataclass
+class Writing:
+    """Whether what is sent here can be kept, as far as the newest attempt knows."""
+
+    hindered: str | None = None
+    """Why not; None: it can."""
+
+
 async def _no_parts() -> Mapping[str, PartHealth]:
     return {}
 
@@ -59,6 +67,7 @@ class WebEdge:
     """Signs tokens (HS256): at least 32 random bytes, the same in every process."""
     settings: GatewaySettings = field(default_factory=GatewaySettings)
     parts: Callable[[], Awaitable[Mapping[str, PartHealth]]] = _no_parts
+    writing: Writing = field(default_factory=Writing)
 
     @property
     def pool(self) -> Pool:

@@ -41,6 +41,7 @@ async def write(request: web.Request, wanted: Write, refused: int = 409) -> Outc
     try:
         async with asyncio.timeout(edge.settings.write_deadline):
             place = await issue(edge.log, edge.clock, wanted, actor)
+            edge.writing.hindered = None
             found = await outcome(edge.reader, wanted, actor, place)
             await shown(edge.reader, found, wanted.shown_by)
     except (Doubt, TimeoutError):

@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from interfaces.cli.errors import Complaint
 from interfaces.cli.inputs import parameters_of
 from interfaces.cli.logs import configure_logs
 from interfaces.cli.output import fields, table
-from tests.interfaces.cli.vestec import as_json, complaint, vestec
+from tests.interfaces.cli.vestec import COMMAND, as_json, complaint, vestec
 
 
 def test_settings_are_all_listed_with_their_variables(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,3 +100,23 @@ def test_an_error_in_the_log_carries_its_traceback() -> None:
 def test_a_level_that_there_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VESTEC_LOG_LEVEL", "loud")
     assert "not 'loud'" in complaint("up", "--data", tmp_path)
+
+
+def test_a_folder_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "a folder has a name" in complaint("up", "--data", "")
+    monkeypatch.setenv("VESTEC_DATA", "")
+    assert "a folder has a name" in complaint("up")
+
+
+def test_what_is_no_text_is_named_in_one_line() -> None:
+    arguments = [COMMAND.encode(), b"incidents", b"create", b"wildfire", b"caf\xe9"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "Invalid value: caf\\udce9 is not UTF-8 text\n"
+
+
+def test_a_terminal_without_letters_for_it_is_told_their_numbers(tmp_path: Path) -> None:
+    arguments = [COMMAND, "settings", "--data", "ü", "--json"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(arguments, capture_output=True, check=True, env=environment, cwd=tmp_path)
+    assert b"\\xfc" in done.stdout

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import asyncpg
+import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from bus import LogError
 from interfaces.gateway import PartHealth, gateway
 from projections import PROJECTIONS, Pool
-from tests.interfaces.gateway.site import Site, open_site
+from tests.interfaces.gateway.site import Site, incidents_managed, open_site
 
 
 async def anonymous(site: Site, path: str) -> Any:
@@ -36,6 +39,25 @@ async def test_health_shows_what_runs_and_how_far_behind_it_is(pool: Pool) -> No
             found = await response.json()
         assert found["status"] == "degraded"
         assert PartHealth.model_validate(found["parts"]["incidents"]) == broken
+
+
+async def test_a_full_disk_is_said_and_shown_until_a_write_is_kept(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> int:
+        raise LogError("the database refused an append") from asyncpg.DiskFullError("no space")
+
+    async with open_site(pool) as site, incidents_managed(site.story):
+        wanted = {"kind": "plain", "name": "A fire"}
+        with monkeypatch.context() as patch:
+            patch.setattr(site.story.log, "append", full)
+            said = await site.post("/api/v1/incidents", status=503, json=wanted)
+            assert "disk of the database is full" in said["detail"]
+        found = await anonymous(site, "/health")
+        assert (found["status"], found["writes"]) == ("degraded", said["detail"])
+        await site.post("/api/v1/incidents", status=201, json=wanted)
+        found = await anonymous(site, "/health")
+        assert (found["status"], found["writes"]) == ("ok", "ok")
 
 
 async def test_metrics_count_requests_by_their_pattern(pool: Pool) -> None:

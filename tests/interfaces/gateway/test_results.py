@@ -108,6 +108,9 @@ async def test_what_cannot_be_read_is_a_problem(pool: Pool) -> None:
         await site.story.commit(Context.DATASETS, FIRE, lost)
         await all_caught_up(site.edge.reader, site.story)
         path = f"/api/v1/data-sets/{id}/content"
+        nothing = site.as_user() | {"Range": "bytes=-0"}
+        async with site.client.get(path, headers=nothing) as response:
+            assert response.status == 416
         beyond = {"Range": "bytes=2560-"}
         await site.get(path, status=416, headers=beyond)
         await site.get(path, BERT, status=404)
