@@ -115,7 +115,8 @@ def _line(event: Event, known: Subjects) -> _Line | None:
             text = f"{stage} was started again after its process ended (start {starts})"
             return _Line("info", text, subject=run)
         case incidents.StageHeld(run=run):
-            text = "a stage is started again a little later, since its process ended several times"
+            stage = _stage(run, known)
+            text = f"{stage} is started again a little later: its process ended several times"
             return _Line("info", text, subject=run)
         case incidents.StageStopped(run=run, reason=reason):
             return _Line("info", f"{_stage(run, known)} was stopped: {reason}", subject=run)

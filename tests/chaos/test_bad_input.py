@@ -46,7 +46,7 @@ DEEDS = [
     ("run_job_without_result", ["the stage do failed", "result.txt"], "retry the stage"),
     (
         "run_job_that_leaves_a_pipe",
-        ["without its results", "a named pipe"],
+        ["is without its results", "a named pipe"],
         "vestec simulations show",
     ),
     (

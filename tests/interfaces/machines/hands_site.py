@@ -42,7 +42,7 @@ from managers.simulations import simulation_manager
 E = TypeVar("E", bound=Event)
 
 FIRE = IncidentId("fire")
-FETCHING = Fetching(limit=1000, deadline=0.05)
+FETCHING = Fetching(limit=1000, deadline=0.5)
 QUICK = Manners(look=0.01, ask=0.03, retry=(0.01, 0.05))
 
 
