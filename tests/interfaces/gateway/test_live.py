@@ -197,7 +197,10 @@ async def test_pages_of_a_timeline_go_on_over_a_rebuild(pool: Pool) -> None:
         await all_caught_up(site.edge.reader, site.story)
         path = f"/api/v1/incidents/{FIRE}/timeline?limit=2"
         first = await site.get(path)
+        emptied = site.edge.reader.move("timeline")
         await rebuild(pool, "timeline")
+        async with asyncio.timeout(10):
+            await emptied.wait()
         await all_caught_up(site.edge.reader, site.story)
         second = await site.get(f"{path}&after={first['next']}")
         events = [*first["items"], *second["items"]]
