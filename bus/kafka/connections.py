@@ -189,10 +189,15 @@ class Connections:
 
 
 async def end_client(client: AIOKafkaClient) -> None:
-    """Close its connections; one that cannot flush is left to the system."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(CLOSE_WITHIN):
-            await client.close()
+    """Close its connections; one that cannot flush is left to the system.
+
+    Twice, because its own task may take the first request to end for a timeout of its own.
+    """
+    for _ in range(2):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await client.close()
+                return
 
 
 async def reach(address: Address, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
