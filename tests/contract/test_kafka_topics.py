@@ -13,6 +13,7 @@ from bus import (
     Log,
     LogError,
     LogReplaced,
+    Membership,
     PartitionsChanged,
     Record,
     UnknownTopic,
@@ -126,6 +127,13 @@ async def test_an_unfit_topic_is_fit_again_when_it_was_mended(
         await until(declared)
 
 
+async def until_it_ends(member: Membership) -> None:
+    """Whatever it owns until then: a busy machine may miss a lease."""
+    owned = member.owned
+    while True:
+        owned = await member.changed(owned)
+
+
 async def test_partitions_that_were_added_are_noticed_and_refused(
     log: Log, kafka: Cluster, operator: AIOKafkaAdminClient, namespace: str
 ) -> None:
@@ -139,9 +147,9 @@ async def test_partitions_that_were_added_are_noticed_and_refused(
                 await later.declare("t", 2)
         finally:
             await later.close()
-        assert await member.changed(frozenset({0, 1})) == frozenset()
         with pytest.raises(PartitionsChanged, match="3 partitions by now"):
-            await member.changed(frozenset())
+            await until_it_ends(member)
+        assert member.owned == frozenset()
         with pytest.raises(PartitionsChanged, match="3 partitions by now"):
             await log.append("t", 0, numbered(1))
 
