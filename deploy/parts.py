@@ -6,15 +6,17 @@ A process runs some of them; together, in whatever processes, they are the syste
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from aiohttp import web
 
 from bus import LogError
 from deploy.secrets import token_key
+from deploy.settings import Settings
 from deploy.storage import Storage
 from deploy.workflows import installed_workflows
 from events.machines import MachineSettings
@@ -32,10 +34,15 @@ from interfaces.gateway import (
 from interfaces.machines.hands import Fetching, MachineHands
 from interfaces.machines.machine import Manners
 from interfaces.machines.registry import connect
+from interfaces.sensors import FeedsError, read_feeds
+from interfaces.sensors.delivery import Delivery
 from managers.everyone import all_managers
 from managers.runtime import Service, Surroundings
 from projections import PROJECTIONS, Reader, Runner, open_reader
 from workflows.host import StageHost
+
+if TYPE_CHECKING:
+    from interfaces.sensors.worker import SensorWorker
 
 
 class Part(StrEnum):
@@ -49,10 +56,22 @@ class Part(StrEnum):
     EXTERNAL_DATA = "external-data"
     GATEWAY = "gateway"
     PROJECTIONS = "projections"
+    SENSORS = "sensors"
 
 
 Parts = frozenset[Part]
-ALL = frozenset(Part)
+ALL = frozenset(Part) - {Part.SENSORS}
+"""Those that every system has."""
+
+
+def parts_of(settings: Settings) -> Parts:
+    """Those of a whole system: sensors where feeds are declared and the log can bring readings."""
+    return frozenset(Part) if settings.sensors and _on_kafka(settings) else ALL
+
+
+def _on_kafka(settings: Settings) -> bool:
+    return settings.log is not None and settings.log.startswith("kafka:")
+
 
 _CONTEXTS = {
     Part.WORKFLOW_MANAGER: Context.INCIDENTS,
@@ -66,6 +85,20 @@ _CONTEXTS = {
 """Whose manager each part runs."""
 
 Services = list[Service[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Running:
+    """What of the parts has a life of its own."""
+
+    services: Services
+    runner: Runner | None
+    sensors: "SensorWorker | None"
+
+    @property
+    def parts(self) -> "list[Service[Any, Any] | Runner | SensorWorker]":
+        """Each runs until it is cancelled."""
+        return [*self.services, *(one for one in (self.runner, self.sensors) if one is not None)]
 
 
 @asynccontextmanager
@@ -110,9 +143,28 @@ def projection_runner(parts: Parts, storage: Storage) -> Runner | None:
     return Runner(storage.log, storage.pool, PROJECTIONS)
 
 
+def sensor_worker(parts: Parts, storage: Storage, around: Surroundings) -> "SensorWorker | None":
+    """A share of the sensor feeds, not running yet. Raises `FeedsError`."""
+    if Part.SENSORS not in parts:
+        return None
+    settings = storage.settings
+    if settings.sensors is None:
+        raise FeedsError("no sensor feeds are declared: set VESTEC_SENSORS to a file that does")
+    if settings.log is None or not _on_kafka(settings):
+        raise FeedsError("sensor feeds are topics of Kafka: set VESTEC_LOG to kafka://…")
+    # Only here: Faust takes longer to import than all the rest.
+    from interfaces.sensors.worker import SensorSettings, SensorWorker
+
+    return SensorWorker(
+        SensorSettings(settings.log, settings.data / "sensors", settings.lease),
+        read_feeds(settings.sensors),
+        Delivery(storage.log, storage.clock, around.wall, storage.pool, storage.blobs),
+    )
+
+
 @asynccontextmanager
 async def web_edge(
-    parts: Parts, storage: Storage, around: Surroundings, services: Services, runner: Runner | None
+    parts: Parts, storage: Storage, around: Surroundings, running: Running
 ) -> AsyncIterator[str]:
     """What these parts serve by HTTP, each its health at least; the URL it is reached at."""
     settings = storage.settings
@@ -126,7 +178,7 @@ async def web_edge(
             blobs=storage.blobs,
             token_key=token_key(settings),
             settings=GatewaySettings(token_lifetime=settings.token_hours * 3600),
-            parts=lambda: _health(services, runner),
+            parts=lambda: _health(running),
         )
         verifier = Verifier()
         app = gateway(edge, verifier, api=Part.GATEWAY in parts)
@@ -142,18 +194,28 @@ async def web_edge(
             await serving.cleanup()
 
 
-async def _health(services: Services, runner: Runner | None) -> Mapping[str, PartHealth]:
-    parts = {str(service.context): await _health_of(service) for service in services}
-    if runner is not None:
-        parts["projections"] = PartHealth(broken=dict(runner.broken))
+async def _health(running: Running) -> Mapping[str, PartHealth]:
+    parts = {str(service.context): await _health_of(service) for service in running.services}
+    if running.runner is not None:
+        parts[Part.PROJECTIONS] = PartHealth(broken=dict(running.runner.broken))
+    if (sensors := running.sensors) is not None:
+        parts[Part.SENSORS] = PartHealth(
+            owns=sensors.owned,
+            since=_moment(sensors.since),
+            behind=await sensors.behind(),
+            broken={"worker": sensors.broken} if sensors.broken else {},
+        )
     return parts
 
 
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
 async def _health_of(service: Service[Any, Any]) -> PartHealth:
-    since = service.since
     return PartHealth(
         owns=[str(partition) for partition in sorted(service.owned)],
-        since=None if since is None else datetime.fromtimestamp(since, UTC),
+        since=_moment(service.since),
         behind=await _behind(service),
         broken={str(partition): reason for partition, reason in service.broken.items()},
     )

@@ -78,6 +78,11 @@ class Settings(BaseSettings):
         " Made once and kept in the data folder if unset.",
     )
     token_hours: float = Field(12.0, gt=0, description="Hours after which a login ends.")
+    sensors: Path | None = Field(
+        None,
+        description="TOML file that declares the sensor feeds (docs/sensors.md); they need a log on"
+        " Kafka.",
+    )
     look: float = Field(
         2.0,
         gt=0,

@@ -11,7 +11,15 @@ from uuid import uuid4
 import structlog
 
 from deploy.embedded import FolderLock
-from deploy.parts import ALL, Parts, managers, projection_runner, web_edge
+from deploy.parts import (
+    Parts,
+    Running,
+    managers,
+    parts_of,
+    projection_runner,
+    sensor_worker,
+    web_edge,
+)
 from deploy.settings import Settings
 from deploy.storage import Storage, open_storage, place_of_blobs
 from managers.blobs import BlobStore, BlobStoreError
@@ -43,7 +51,7 @@ async def running_system(settings: Settings) -> AsyncIterator[System]:
     breaks beyond repair, the body is cancelled and the error raised.
     """
     with FolderLock.acquire(settings.data) as lock:
-        async with running_parts(ALL, settings) as system:
+        async with running_parts(parts_of(settings), settings) as system:
             lock.announce(system.url)
             try:
                 yield system
@@ -62,10 +70,11 @@ async def running_parts(parts: Parts, settings: Settings) -> AsyncIterator[Syste
         await _tidy(storage.blobs)
         around = storage.surroundings()
         runner = projection_runner(parts, storage)
+        sensors = sensor_worker(parts, storage, around)
         async with managers(parts, storage, around) as services, asyncio.TaskGroup() as group:
-            running = [service.run() for service in services] + ([runner.run()] if runner else [])
-            tasks = [group.create_task(part) for part in running]
-            async with web_edge(parts, storage, around, services, runner) as url:
+            running = Running(services, runner, sensors)
+            tasks = [group.create_task(part.run()) for part in running.parts]
+            async with web_edge(parts, storage, around, running) as url:
                 yield System(url, storage)
             for task in tasks:
                 task.cancel()

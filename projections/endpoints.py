@@ -144,6 +144,16 @@ async def find_endpoint(database: Queries, path: str) -> Endpoint | None:
     return found and TABLE.parse(found)
 
 
+async def pushed_endpoints(database: Queries, names: Sequence[str]) -> list[Endpoint]:
+    """The open endpoints of these names that are pushed to, of all incidents."""
+    found = await database.fetch(
+        "select * from vestec_read.endpoints where name = any($1) and path is not null"
+        " order by opened, id",
+        list(names),
+    )
+    return [TABLE.parse(record) for record in found]
+
+
 async def list_endpoints(database: Queries, incident: str) -> list[Endpoint]:
     """The open endpoints of an incident, by name."""
     found = await database.fetch(

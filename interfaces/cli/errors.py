@@ -13,6 +13,7 @@ from bus import ClockAhead, Doubt, LogError
 from deploy.embedded import EmbeddedServerError
 from deploy.workflows import BrokenWorkflow
 from events.prose import describe
+from interfaces.sensors import FeedsError
 from managers.blobs import BlobStoreError
 from managers.runtime.groups import first
 from projections import UnknownProjection
@@ -29,6 +30,7 @@ _EXPECTED = (
     BlobsElsewhere,
     UnknownProjection,
     NewerVersion,
+    FeedsError,
 )
 """Their sentences are made for people."""
 

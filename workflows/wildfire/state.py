@@ -36,6 +36,10 @@ class FireParameters(BaseModel):
     """Length of a forecast."""
     members: int = Field(default=20, ge=1, le=500)
     """Runs of the ensemble; 20 is the least to speak of probability."""
+    stations: tuple[str, ...] = ()
+    """Weather stations whose wind is this fire's, as their feed names them; none: all."""
+    wind_shift: float = Field(default=30.0, gt=0, le=180)
+    """Degrees by which the wind must turn at a station for a new forecast."""
     timezone: TimeZone = "UTC"
     """Of the people on the ground, as in `America/Los_Angeles`; times on pictures are theirs."""
     made_of: dict[Literal["weather", "terrain"], str] = {}

@@ -1,5 +1,8 @@
 """The weather of a fire: an hourly table, checked before a model reads it."""
 
+import csv
+import io
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -26,6 +29,7 @@ _MEASURED = {
     "dead_fuel_moisture_100h_pct": _MOISTURE,
 }
 COLUMNS = ("time_utc", *_MEASURED)
+_WIND_FROM = "wind_from_deg"
 HOUR = timedelta(hours=1)
 
 
@@ -51,13 +55,42 @@ def read_weather(text: str) -> Span:
     return Span(begins=times[0], ends=times[-1] + HOUR)
 
 
+def turned(table: str, since: datetime, wind_from: float) -> str:
+    """The table with its wind turned, from a moment on, by as much as was observed at that moment.
+
+    So what was forecast of later changes of the wind stays as it was.
+    """
+    read = rows_of(table, COLUMNS, "a weather table")
+    rows = [{name: row.values[name] for name in COLUMNS} for row in read]
+    later = [row for row in rows if _begins(row) + HOUR > utc(since)]
+    if later:
+        by = wind_from - float(later[0][_WIND_FROM])
+        for row in later:
+            row[_WIND_FROM] = f"{(float(row[_WIND_FROM]) + by) % 360:g}"
+    written = io.StringIO()
+    writer = csv.DictWriter(written, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return written.getvalue()
+
+
+def angle(one: float, other: float) -> float:
+    """Degrees between two directions, 180 at most."""
+    way = abs(one - other) % 360
+    return min(way, 360 - way)
+
+
 def _time(row: Row) -> datetime:
     """Of a row whose values are weather."""
     if row.wrong:
         raise ValueError(row.wrong)
     for name, bounds in _MEASURED.items():
         _check(name, row.values[name], bounds)
-    return utc(datetime.fromisoformat(row.values["time_utc"]))
+    return _begins(row.values)
+
+
+def _begins(values: Mapping[str, str]) -> datetime:
+    return utc(datetime.fromisoformat(values["time_utc"]))
 
 
 def _check(name: str, text: str, bounds: _Bounds) -> None:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from events.datasets import DataSet
 from events.prose import describe
+from events.sensors import Finding
 from events.values import Blob
 from workflows import Arrival, Incident, Reject, Retry, SimulationFailed, Workflow, minutes, seconds
 from workflows.wildfire.detections import Area, Detection, Pass, Read, merge, read_feed
@@ -21,7 +22,7 @@ from workflows.wildfire.state import (
     Sources,
 )
 from workflows.wildfire.terrain import Terrain, read_terrain
-from workflows.wildfire.weather import Span, read_weather
+from workflows.wildfire.weather import Span, angle, read_weather, turned
 
 Fire = Incident[FireParameters, FireState]
 
@@ -48,6 +49,7 @@ async def start(incident: Fire) -> None:
         incident.endpoints.push("places", to=places),
         incident.endpoints.push("report", to=report),
         incident.endpoints.push("hotspots", to=hotspots),
+        incident.endpoints.push("stations", to=stations),
         incident.endpoints.push("all-clear", to=all_clear),
     )
 
@@ -106,6 +108,38 @@ async def report(incident: Fire, arrival: Arrival) -> None:
     if not (incident.state.landscape and incident.state.weather):
         incident.note("the forecast waits for the landscape and the weather", "warning")
     _forecast_from_what_is_known(incident)
+
+
+@wildfire.stage(lane="ground")
+async def stations(incident: Fire, arrival: Arrival) -> None:
+    """A weather station's feed found something: where the wind has turned, forecast anew."""
+    try:
+        found = Finding.model_validate_json(arrival.bytes())
+    except ValidationError as error:
+        raise Reject(f"not a finding of a sensor feed: {describe(error)}") from error
+    state, wanted = incident.state, incident.parameters
+    if wanted.stations and found.key not in wanted.stations:
+        return
+    was, now = (found.values[0], found.values[-1]) if found.values else (None, None)
+    if was is None or now is None or angle(was, now) < wanted.wind_shift:
+        incident.note(f"{found.rule} at station {found.key}")
+        return
+    incident.note(f"the wind at station {found.key} has turned from {was:g} to {now:g} degrees")
+    if state.landscape is None or state.weather is None or not (state.report or state.passes):
+        return
+
+    def turn(known: Blob, since: datetime, wind_from: float) -> Blob:
+        table = incident.data.get_now(known).decode()
+        return incident.data.put_now(turned(table, since, wind_from).encode())
+
+    turned_table = await incident.step(turn, state.weather, found.start, now)
+    comment = f"input of the forecasts, its wind turned at station {found.key}"
+    registered = await incident.data.register("weather.csv", turned_table, comment=comment)
+    state.weather = registered.blob
+    if state.passes:
+        _forecast_from_passes(incident, state.passes, state.passes[-1:])
+    else:
+        _forecast_from_report(incident, state.report)
 
 
 def _forecast_from_what_is_known(incident: Fire) -> None:

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 import workflows.wildfire.workflow as under_test
 from events.incidents import IncidentStatus
+from events.sensors import Finding, ReadingId
 from events.simulations import SimulationCreated
 from events.values import Context, IncidentId
 from interfaces.machines.fates import Fate
@@ -229,3 +231,49 @@ def test_misspelt_parameters_are_refused() -> None:
         wildfire.plan.check({"membres": 50})
     with pytest.raises(ValueError, match=r"area\.eats: Extra inputs are not permitted"):
         wildfire.plan.check({"area": {"west": 1, "south": 1, "east": 2, "north": 2, "eats": 2}})
+
+
+def found(rule: str, *values: float, key: str = "KSTS") -> str:
+    """What a feed of weather stations tells."""
+    begin = datetime(2017, 10, 9, 6, tzinfo=UTC)
+    return Finding(
+        feed="weather",
+        rule=rule,
+        key=key,
+        start=begin,
+        end=begin + timedelta(minutes=30),
+        values=values,
+        readings=(ReadingId(topic="vestec.sensors.weather", partition=0, offset=17),),
+    ).model_dump_json()
+
+
+@rehearse(wildfire, results=RESULTS)
+async def test_a_wind_shift_starts_a_new_forecast_with_the_wind_turned(kit: Kit) -> None:
+    incident = await begin(kit)
+    before = await kit.data_sets(incident)
+    await kit.push(incident, "stations", found("wind-shift", 20, 80))
+    assert len(await started(kit, incident)) == 2
+    assert "the wind at station KSTS has turned from 20 to 80 degrees" in await kit.notes(incident)
+    assert (await kit.data_sets(incident))["weather.csv"] != before["weather.csv"]
+
+
+@rehearse(wildfire, results=RESULTS)
+async def test_a_small_shift_another_station_and_other_news_start_none(kit: Kit) -> None:
+    incident = await kit.start({"stations": ["KSTS"]})
+    await kit.push(incident, "landscape", (TUBBS / "landscape.tif").read_bytes())
+    await kit.push(incident, "weather", (TUBBS / "weather.csv").read_bytes())
+    await kit.push(incident, "stations", found("wind-shift", 20, 80))
+    report = '{"latitude": 38.60895, "longitude": -122.62879, "time": "2017-10-09T04:45:00Z"}'
+    await kit.push(incident, "report", report)
+    await kit.push(incident, "stations", found("wind-shift", 350, 10))
+    await kit.push(incident, "stations", found("wind-shift", 20, 80, key="KOAK"))
+    await kit.push(incident, "stations", found("silent"))
+    assert len(await started(kit, incident)) == 1
+    assert "silent at station KSTS" in await kit.notes(incident)
+
+
+@rehearse(wildfire, results=RESULTS)
+async def test_what_no_feed_found_is_refused(kit: Kit) -> None:
+    incident = await kit.start()
+    await kit.push(incident, "stations", '{"wind": 20}')
+    assert any("not a finding" in note for note in await kit.notes(incident))

@@ -1,0 +1,138 @@
+"""Findings to the endpoints they are for, and refused readings to where operators find them.
+
+Both go on until they are durable: the readings behind them are acknowledged only then, and what a
+worker did not acknowledge is done again by the next one, under the same ids.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeVar
+
+import asyncpg
+import structlog
+
+from bus import Doubt, HybridClock, Log, Record
+from bus.contract import LogUnavailable, portions
+from events.endpoints import ReceivePush
+from events.incidents import Arrival
+from events.sensors import Finding, ReadingId
+from events.values import Context, IncidentId
+from interfaces.issuing import Write, issue
+from interfaces.sensors.feeds import PARKED, PREFIX
+from managers.blobs import BlobStore, BlobStoreUnavailable, keep_content
+from projections import Pool
+from projections.database import UNAVAILABLE
+from projections.endpoints import Endpoint, pushed_endpoints
+
+ACTOR = "sensors"
+PARKED_TOPIC = PREFIX + PARKED
+
+T = TypeVar("T")
+
+_AWAY = (Doubt, LogUnavailable, BlobStoreUnavailable, TimeoutError, *UNAVAILABLE)
+_TRY_AGAIN = (0.2, 5.0)
+"""Seconds: at first, and at most."""
+_KEPT_BYTES = 100_000
+"""Of a refused reading; all of it lies where its id says."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record that is no reading, and why."""
+
+    feed: str
+    id: ReadingId
+    value: bytes
+    reason: str
+
+
+class Outlet(Protocol):
+    """The ways out of the feeds, and what time it is there."""
+
+    async def deliver(self, findings: Sequence[Finding], names: Sequence[str]) -> None:
+        """Push each finding, in order, to the open endpoints of the name beside it."""
+
+    async def park(self, refused: Sequence[Refused]) -> None:
+        """Keep records that are no readings, each with its reason."""
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The outlet of a system; `wall` gives seconds since 1970."""
+
+    log: Log
+    clock: HybridClock
+    wall: Callable[[], float]
+    pool: Pool
+    blobs: BlobStore
+
+    def now(self) -> float:
+        return self.wall()
+
+    async def deliver(self, findings: Sequence[Finding], names: Sequence[str]) -> None:
+        opened = await _lasting(partial(self._opened, set(names)))
+        for finding, name in zip(findings, names, strict=True):
+            for endpoint in opened.get(name, ()):
+                await _lasting(partial(self._push, finding, endpoint))
+
+    async def park(self, refused: Sequence[Refused]) -> None:
+        first = refused[0]
+        _log.warning("readings parked", feed=first.feed, count=len(refused), reason=first.reason)
+        for portion in portions([_parked(one) for one in refused]):
+            await _lasting(partial(self.log.append, PARKED_TOPIC, 0, portion))
+
+    async def _opened(self, names: set[str]) -> dict[str, list[Endpoint]]:
+        try:
+            found = await pushed_endpoints(self.pool, sorted(names))
+        except asyncpg.UndefinedTableError:
+            raise TimeoutError("the table of endpoints is being made") from None
+        opened: dict[str, list[Endpoint]] = {}
+        for endpoint in found:
+            opened.setdefault(endpoint.name, []).append(endpoint)
+        return opened
+
+    async def _push(self, finding: Finding, endpoint: Endpoint) -> None:
+        arrival = Arrival(
+            id=finding.id,
+            endpoint=endpoint.name,
+            received=self.wall(),
+            content=await keep_content(self.blobs, _bytes_of(finding), "application/json"),
+            source=f"sensor feed {finding.feed}",
+        )
+        pushed = ReceivePush(arrival=arrival)
+        write = Write(finding.id, Context.ENDPOINTS, IncidentId(endpoint.incident), pushed)
+        await issue(self.log, self.clock, write, ACTOR)
+
+
+async def _bytes_of(finding: Finding) -> AsyncIterator[bytes]:
+    yield finding.model_dump_json().encode()
+
+
+def _parked(refused: Refused) -> Record:
+    id = refused.id
+    headers = {
+        "reason": refused.reason,
+        "topic": id.topic,
+        "partition": str(id.partition),
+        "offset": str(id.offset),
+    }
+    return Record(refused.feed, refused.value[:_KEPT_BYTES], headers)
+
+
+async def _lasting(act: Callable[[], Awaitable[T]]) -> T:
+    """What comes of an act that may be done twice, however long what it needs is away."""
+    pause, longest = _TRY_AGAIN
+    while True:
+        try:
+            return await act()
+        except _AWAY as error:
+            _log.warning("sensor feeds wait", reason=str(error) or repr(error))
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, longest)

@@ -1,0 +1,342 @@
+"""The Faust application: it shares the feeds' partitions with other workers, and takes readings.
+
+A batch is: rules over its readings, findings delivered, refusals parked. Twice a second what the
+rules remember is made durable, and only then are the readings behind it acknowledged: a key's
+memory is written that often, however often the key is heard. Whatever breaks on the way ends the
+application; a new one reads the memories from their changelog, and takes the readings that were not
+acknowledged again.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import faust
+import structlog
+from aiokafka.errors import KafkaError
+from faust.exceptions import FaustError
+from faust.types import TP
+
+from bus.contract import LogError
+from bus.kafka.address import Address
+from events.sensors import Finding, ReadingId
+from interfaces.sensors.delivery import Outlet, Refused
+from interfaces.sensors.feeds import PREFIX, Feed, Feeds
+from interfaces.sensors.memories import NOTHING, Memories, offset_of
+from interfaces.sensors.readings import Malformed, decode
+from interfaces.sensors.rules import KeyState, Source, silences, take
+from interfaces.sensors.topics import GROUP, make_topics, memory_table
+
+_TOGETHER, _WITHIN = 1000, 0.05
+"""Readings of a batch, and seconds until a smaller one is taken."""
+_SAVE_EVERY = 0.5
+"""Seconds between two times when memories are made durable, and silence is looked for."""
+_MOST_HELD = 20_000
+"""Readings that are not acknowledged yet, before more are taken."""
+_END_WITHIN = 10.0
+_TRY_AGAIN = 2.0
+
+_RAW: dict[str, Any] = {"key_type": bytes, "value_type": bytes}
+_UNREAD: dict[str, Any] = {**_RAW, "key_serializer": "raw", "value_serializer": "raw"}
+"""We decode ourselves: what Faust cannot decode ends its stream, and nothing is said of it."""
+
+_log = structlog.get_logger()
+
+
+class _Table(faust.Table[bytes, bytes]):
+    """Of two records of a name the one that goes farther is true, whichever was written last: a
+    worker that was stopped and wakes up writes once more what it had in hand."""
+
+    def apply_changelog_batch(self, batch: Any) -> None:
+        farthest = {event.key: event for event in sorted(batch, key=_goes)}
+        known = self.data
+        newer = [
+            e for name, e in farthest.items() if _goes(e) >= offset_of(known.get(name, NOTHING))
+        ]
+        super().apply_changelog_batch(newer)
+
+
+def _goes(event: Any) -> int:
+    return offset_of(event.value)
+
+
+@dataclass(frozen=True)
+class SensorSettings:
+    """Where a worker works; `lease` is after how many seconds it is replaced if silent."""
+
+    url: str
+    """Of the log, `kafka://…`."""
+    folder: Path
+    """For what Faust puts into files."""
+    lease: float = 6.0
+
+
+class SensorWorker:
+    """A share of the feeds' partitions."""
+
+    def __init__(self, settings: SensorSettings, feeds: Feeds, outlet: Outlet) -> None:
+        self._settings, self._feeds, self._outlet = settings, feeds, outlet
+        self._address = Address.parse(settings.url)
+        self._app: faust.App | None = None
+        self._desks: Sequence[_Desk] = ()
+        self.since: float | None = None
+        """When partitions were last given to this worker, in seconds since 1970."""
+        self.broken: str | None = None
+        """Why it takes nothing now."""
+
+    @property
+    def owned(self) -> list[str]:
+        """The partitions whose readings are taken here."""
+        if self._app is None:
+            return []
+        owned = [tp for desk in self._desks for tp in desk.owned]
+        return sorted(f"{tp.topic}/{tp.partition}" for tp in owned)
+
+    async def run(self) -> NoReturn:
+        """Take readings until cancelled, over whatever breaks."""
+        while True:
+            try:
+                await self._once()
+            except Exception as error:
+                self.broken = str(error) or repr(error)
+                _log.error("sensor feeds begin anew", reason=self.broken, exc_info=True)
+            await asyncio.sleep(_TRY_AGAIN)
+
+    async def _once(self) -> None:
+        partitions = await make_topics(self._address, self._feeds)
+        app = _application(self._address, self._settings)
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        desks = [
+            _Desk(app, self._address, name, feed, partitions[name], self._outlet, failed)
+            for name, feed in self._feeds.items()
+        ]
+        tasks: list[asyncio.Future[Any]] = [failed]
+        try:
+            await app.start()
+            self._app, self._desks, self.since, self.broken = app, desks, time.time(), None
+            tasks.append(asyncio.create_task(app.wait_until_stopped()))
+            tasks += [asyncio.create_task(desk.look_after()) for desk in desks]
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            raise LogError("Faust ended of itself")
+        finally:
+            self._app = None
+            for task in tasks:
+                task.cancel()
+            await _stop(app)
+
+    async def behind(self) -> int | None:
+        """Records on those that were not taken yet; None: unknown."""
+        if self._app is None:
+            return None
+        try:
+            return sum([await desk.behind() for desk in self._desks])
+        except (KafkaError, FaustError):
+            return None
+
+
+async def _stop(app: faust.App) -> None:
+    """Leave the group at once, so that others go on."""
+    try:
+        async with asyncio.timeout(_END_WITHIN):
+            await app.stop()
+    except TimeoutError:
+        _log.warning("Faust did not stop", within=_END_WITHIN)
+
+
+def _application(address: Address, settings: SensorSettings) -> faust.App:
+    client = address.client
+    return faust.App(
+        address.prefix + GROUP,
+        broker=[f"kafka://{server}" for server in client["bootstrap_servers"]],
+        broker_credentials=_credentials(client),
+        broker_session_timeout=settings.lease,
+        broker_heartbeat_interval=settings.lease / 3,
+        Table=_Table,
+        store="memory://",
+        datadir=settings.folder,
+        table_standby_replicas=0,
+        topic_disable_leader=True,
+        consumer_auto_offset_reset="earliest",
+        producer_acks=-1,
+        # What is in hand when a partition is taken away may wait for long; it harms nothing.
+        stream_wait_empty=False,
+        web_enabled=False,
+    )
+
+
+def _credentials(client: Mapping[str, Any]) -> faust.SASLCredentials | faust.SSLCredentials | None:
+    context = client.get("ssl_context")
+    if "sasl_mechanism" in client:
+        return faust.SASLCredentials(
+            username=client["sasl_plain_username"],
+            password=client["sasl_plain_password"],
+            mechanism=client["sasl_mechanism"],
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context else None
+
+
+class _Desk:
+    """Where one feed's readings are taken."""
+
+    def __init__(
+        self,
+        app: faust.App,
+        address: Address,
+        name: str,
+        feed: Feed,
+        partitions: int,
+        outlet: Outlet,
+        failed: asyncio.Future[None],
+    ) -> None:
+        self._app, self._source = app, Source(name, address.prefix + PREFIX + name, feed)
+        self._outlet, self._failed = outlet, failed
+        self._table = app.Table(memory_table(name), partitions=partitions, **_RAW)
+        self._memories = Memories(self._table.data)
+        self._busy = asyncio.Lock()
+        self._held: list[Any] = []
+        topic = app.topic(self._source.topic, partitions=partitions, **_UNREAD)
+        app.agent(topic, name=f"vestec.sensors.{name}")(self._take_all)
+
+    async def _take_all(self, stream: Any) -> None:
+        async for events in stream.take_events(_TOGETHER, within=_WITHIN):
+            # Faust acknowledges a batch when its loop is cancelled, too: not before we do.
+            for event in events:
+                event.message.incref()
+            try:
+                await self._take(events)
+            except Exception as error:
+                if not self._failed.done():
+                    self._failed.set_exception(error)
+                await asyncio.Event().wait()
+
+    async def _take(self, events: Sequence[Any]) -> None:
+        by_partition = defaultdict(list)
+        for event in events:
+            by_partition[event.message.partition].append(event.message)
+        async with self._busy:
+            for partition, messages in by_partition.items():
+                await self._take_from(partition, messages)
+            self._held += events
+            if len(self._held) >= _MOST_HELD:
+                await self._save()
+
+    async def _take_from(self, partition: int, messages: Sequence[Any]) -> None:
+        now = self._now()
+        taken = self._memories.taken(partition)
+        states: dict[str, KeyState] = {}
+        findings: list[Finding] = []
+        refused: list[Refused] = []
+        for message in messages:
+            if message.offset < taken:
+                continue
+            try:
+                found = self._take_one(message, now, states)
+            except Malformed as error:
+                id = ReadingId(topic=self._source.topic, partition=partition, offset=message.offset)
+                refused.append(Refused(self._source.name, id, message.value or b"", str(error)))
+            else:
+                findings += found
+        await self._conclude(partition, states, findings, messages[-1].offset + 1, refused)
+
+    def _take_one(self, message: Any, now: int, states: dict[str, KeyState]) -> list[Finding]:
+        reading = decode(
+            self._source.feed,
+            message.value,
+            stamp=message.timestamp,
+            now=now,
+            partition=message.partition,
+            offset=message.offset,
+        )
+        key = reading.key
+        was = states.get(key) or self._memories.get(message.partition, key)
+        states[key], found = take(self._source, was, reading)
+        return found
+
+    async def _conclude(
+        self,
+        partition: int,
+        states: dict[str, KeyState],
+        findings: Sequence[Finding],
+        taken: int,
+        refused: Sequence[Refused] = (),
+    ) -> None:
+        rules = self._source.feed.rules
+        if findings:
+            names = [rules[found.rule].endpoint for found in findings]
+            await self._outlet.deliver(findings, names)
+        if refused:
+            await self._outlet.park(refused)
+        self._memories.keep(partition, states, taken)
+
+    async def _save(self) -> None:
+        """Make durable what is remembered, and acknowledge the readings behind it."""
+        held, self._held = self._held, []
+        send = self._table.send_changelog
+        for partition, records, mark in self._memories.unsaved():
+            await asyncio.gather(*(send(partition, *record) for record in records.items()))
+            await send(partition, *mark)
+        for event in held:
+            event.ack()
+
+    @property
+    def owned(self) -> set[TP]:
+        """The feed's partitions that were given to this worker."""
+        return {tp for tp in self._app.consumer.assignment() if tp.topic == self._source.topic}
+
+    async def behind(self) -> int:
+        """Records on those that were not taken yet."""
+        ends = await self._app.consumer.highwaters(*self.owned)
+        taken = self._memories.taken
+        return sum(max(0, (end or 0) - taken(tp.partition)) for tp, end in ends.items())
+
+    async def look_after(self) -> NoReturn:
+        """Save what is remembered, and notice silence, until cancelled."""
+        asked: dict[int, tuple[int, int]] = {}
+        while True:
+            await asyncio.sleep(_SAVE_EVERY)
+            async with self._busy:
+                await self._save()
+            if self._source.feed.silences:
+                asked = await self._look_for_silence(asked)
+
+    async def _look_for_silence(
+        self, asked: Mapping[int, tuple[int, int]]
+    ) -> dict[int, tuple[int, int]]:
+        """By the clock, as of a moment up to which all that was sent by then has been taken.
+
+        So a worker that is behind does not take its own silence for the sensors'. `asked` is of
+        each partition such a moment (ms) and where it ended then; what is left of it is returned.
+        """
+        owned = self.owned
+        left = {tp.partition: asked[tp.partition] for tp in owned if tp.partition in asked}
+        if unasked := [tp for tp in owned if tp.partition not in left]:
+            now = self._now()
+            ends = await self._app.consumer.highwaters(*unasked)
+            left |= {tp.partition: (now, end or 0) for tp, end in ends.items()}
+        for partition, (moment, end) in [*left.items()]:
+            if self._memories.taken(partition) >= end:
+                del left[partition]
+                async with self._busy:
+                    await self._silent(partition, moment)
+        return left
+
+    def _now(self) -> int:
+        return round(self._outlet.now() * 1000)
+
+    async def _silent(self, partition: int, now: int) -> None:
+        states: dict[str, KeyState] = {}
+        findings: list[Finding] = []
+        for key, was in self._memories.keys(partition):
+            state, found = silences(self._source, key, partition, was, now)
+            if found:
+                states[key] = state
+                findings += found
+        if findings:
+            await self._conclude(partition, states, findings, 0)
