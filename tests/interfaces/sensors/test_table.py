@@ -21,7 +21,7 @@ class Message:
     partition: int = 0
 
 
-def test_of_two_records_the_one_that_goes_farther_is_true_whichever_came_last(
+async def test_of_two_records_the_one_that_goes_farther_is_true_whichever_came_last(
     tmp_path: Path,
 ) -> None:
     app = faust.App("test", store="memory://", datadir=tmp_path, web_enabled=False)
