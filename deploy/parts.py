@@ -105,7 +105,8 @@ class Running:
 async def managers(parts: Parts, storage: Storage, around: Surroundings) -> AsyncIterator[Services]:
     """The managers of these parts with their hands, not running yet."""
     settings, contexts = storage.settings, {_CONTEXTS.get(part) for part in parts}
-    workflows = installed_workflows(settings.workflows)
+    has_stages = Part.WORKFLOW_MANAGER in parts
+    workflows = installed_workflows(settings.workflows) if has_stages else {}
     async with AsyncExitStack() as stack:
         host = StageHost.threaded(workflows, storage.blobs)
         stack.callback(host.close)

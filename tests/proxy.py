@@ -30,6 +30,8 @@ class Proxy:
     def __init__(self, target: int) -> None:
         self._target = target
         self.gates = Gates()
+        self.asked = bytearray()
+        """All requests that have come here, let through or not."""
         self._pipes: set[asyncio.Task[None]] = set()
 
     @classmethod
@@ -66,19 +68,23 @@ class Proxy:
             return
         try:
             async with asyncio.TaskGroup() as ways:
-                ways.create_task(_pump(reader, back, gates.requests))
-                ways.create_task(_pump(there, writer, gates.answers))
+                ways.create_task(_pump(reader, back, gates.requests, self.asked))
+                ways.create_task(_pump(there, writer, gates.answers, bytearray()))
         finally:
             writer.close()
             back.close()
 
 
 async def _pump(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: asyncio.Event
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    gate: asyncio.Event,
+    said: bytearray,
 ) -> None:
     """Until one side has nothing more to say, which the other is told, or is gone."""
     with suppress(OSError):
         while data := await reader.read(65536):
+            said += data
             await gate.wait()
             writer.write(data)
             await writer.drain()

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from bus.contract import LogError
 
+_COPIES = 3
 _OPTIONS = ("tls", "ca", "certificate", "key", "sasl", "password_file", "replication")
 _MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
 _PORT = 9092
@@ -30,6 +31,10 @@ class Address:
     """Of the names of topics and groups."""
     replication: int | None
     client: Mapping[str, Any] = field(repr=False)
+
+    def copies(self, brokers: int) -> int:
+        """Of each topic that is made, where so many brokers are alive."""
+        return self.replication or (_COPIES if brokers >= _COPIES else 1)
 
     @classmethod
     def parse(cls, url: str) -> Self:

@@ -29,7 +29,7 @@ class KafkaLog(Log):
         self._address, self._deadline, self._lease = address, deadline, lease
         self._calls = Connections(address, deadline)
         self._polls = Connections(address, deadline)
-        self._topics = Topics(self._calls, address.replication)
+        self._topics = Topics(self._calls, address.copies)
         self._reader = Reader(self._calls)
         self._producers = Producers(address, deadline)
         self._bell = Bell(self._polls, self._reader)

@@ -8,7 +8,7 @@ reaches the disk: brokers that lose power all at once lose acknowledged records,
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,6 @@ from bus.kafka.batches import LARGEST_BATCH
 from bus.kafka.connections import BACKOFF, Connections, check
 
 _NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
-_COPIES = 3
 _MAKE_WITHIN_MS = 10_000
 _TOPIC = 2
 """The code of a topic among resources that have a configuration."""
@@ -45,7 +44,8 @@ class _Description:
 class Topics:
     """The topics of a cluster, as this process knows them."""
 
-    def __init__(self, connections: Connections, copies: int | None) -> None:
+    def __init__(self, connections: Connections, copies: Callable[[int], int]) -> None:
+        """`copies` of a topic, where so many brokers are alive."""
         self._connections, self._copies = connections, copies
         self._partitions: dict[str, int] = {}
 
@@ -65,7 +65,7 @@ class Topics:
         """
         async with self._connections.deadline_of("topic"):
             described = await self._describe(topic)
-            copies = self._copies or (_COPIES if len(described.brokers) >= _COPIES else 1)
+            copies = self._copies(len(described.brokers))
             if not described.partitions:
                 await self._make(topic, partitions, copies)
                 described = await self._settled(topic)

@@ -5,6 +5,8 @@ lines of libraries, which know only `logging`, look the same.
 """
 
 import logging
+import sys
+from pathlib import Path
 from typing import TextIO
 
 import structlog
@@ -17,6 +19,15 @@ _SHARED: tuple[Processor, ...] = (
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
+
+
+def logs_of(level: str, file: Path | None) -> None:
+    """From now on, lines of at least `level` go to the end of the file, or to stderr.
+
+    Raises `Complaint`, `OSError`.
+    """
+    stream = file.open("a", encoding="utf-8", buffering=1) if file else sys.stderr
+    configure_logs(level, stream)
 
 
 def configure_logs(level: str, stream: TextIO) -> None:

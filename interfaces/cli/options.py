@@ -1,5 +1,6 @@
 """What every command takes, before or after its own options: where the data and the log are."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -36,6 +37,13 @@ Log = Annotated[
         help="The log, kafka://… or postgresql://…; the folder's own PostgreSQL if unset"
         " (environment: VESTEC_LOG; then set VESTEC_BLOBS as well).",
     ),
+]
+Host = Annotated[
+    str | None,
+    typer.Option(help="Address to listen on, 127.0.0.1 if unset (environment: VESTEC_HOST)."),
+]
+LogFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write logs there, not to stderr.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 

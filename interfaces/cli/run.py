@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,8 +10,8 @@ from deploy.parts import Part
 from deploy.settings import Settings
 from deploy.system import running_parts
 from interfaces.cli.ending import serve
-from interfaces.cli.logs import configure_logs
-from interfaces.cli.options import AsJson, settings_of
+from interfaces.cli.logs import logs_of
+from interfaces.cli.options import AsJson, Host, LogFile, settings_of
 from interfaces.cli.output import json_line, say
 
 app = typer.Typer(add_completion=False)
@@ -23,14 +21,12 @@ app = typer.Typer(add_completion=False)
 def run(
     ctx: typer.Context,
     parts: Annotated[list[Part], typer.Argument(metavar="PART...", help=", ".join(Part))],
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    host: Host = None,
     port: Annotated[
         int | None,
         typer.Option(help="Port; 0: any free one, the default of all parts but the gateway."),
     ] = None,
-    log_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write logs there, not to stderr.")
-    ] = None,
+    log_file: LogFile = None,
     json: AsJson = False,
 ) -> None:
     """Run some parts of a system in this process until Ctrl-C; all of them are in `vestec up`.
@@ -46,8 +42,7 @@ def run(
     settings = settings_of(ctx, host=host, port=port)
     if "port" not in settings.model_fields_set and Part.GATEWAY not in parts:
         settings = settings.model_copy(update={"port": 0})
-    stream = log_file.open("a", encoding="utf-8", buffering=1) if log_file else sys.stderr
-    configure_logs(settings.log_level, stream)
+    logs_of(settings.log_level, log_file)
     serve(_serve(frozenset(parts), settings, json))
 
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,8 +10,8 @@ from deploy.embedded import FolderInUse
 from deploy.settings import Settings
 from deploy.system import running_system
 from interfaces.cli.ending import serve
-from interfaces.cli.logs import configure_logs
-from interfaces.cli.options import AsJson, settings_of
+from interfaces.cli.logs import logs_of
+from interfaces.cli.options import AsJson, Host, LogFile, settings_of
 from interfaces.cli.output import json_line, say
 
 app = typer.Typer(add_completion=False)
@@ -26,17 +24,12 @@ _LOOK_EVERY = 0.1
 @app.command()
 def up(
     ctx: typer.Context,
-    host: Annotated[
-        str | None,
-        typer.Option(help="Address to listen on, 127.0.0.1 if unset (environment: VESTEC_HOST)."),
-    ] = None,
+    host: Host = None,
     port: Annotated[
         int | None,
         typer.Option(help="Port, 8450 if unset; 0: any free one (environment: VESTEC_PORT)."),
     ] = None,
-    log_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write logs there, not to stderr.")
-    ] = None,
+    log_file: LogFile = None,
     json: AsJson = False,
 ) -> None:
     """Run the system in this folder until Ctrl-C; in a new folder it makes all that it needs.
@@ -48,8 +41,7 @@ def up(
     Next: vestec users add NAME --administrator, vestec machines add --help
     """
     settings = settings_of(ctx, host=host, port=port)
-    stream = log_file.open("a", encoding="utf-8", buffering=1) if log_file else sys.stderr
-    configure_logs(settings.log_level, stream)
+    logs_of(settings.log_level, log_file)
     serve(_serve(settings, json))
 
 

@@ -14,7 +14,6 @@ from interfaces.sensors.feeds import PREFIX, Feeds, milliseconds
 GROUP = "vestec.sensors"
 """Of the workers that share the partitions; what they remember is in its changelogs."""
 
-_COPIES = 3
 _PARKED_FOR = 30 * 86400.0
 _UNKNOWN = 3
 """The error code of a topic that there is not."""
@@ -44,7 +43,7 @@ async def make_topics(address: Address, feeds: Feeds) -> Mapping[str, int]:
     admin = AIOKafkaAdminClient(**address.client)
     try:
         await admin.start()
-        copies = await _copies(admin, address)
+        copies = address.copies(len((await admin.describe_cluster())["brokers"]))
         prefix = address.prefix
         await _make(admin, prefix + PARKED_TOPIC, _raw(1, _PARKED_FOR), copies)
         found = {}
@@ -86,8 +85,3 @@ async def _make(admin: AIOKafkaAdminClient, name: str, wanted: _Wanted, copies: 
                 raise for_code(code)(f"topic {name}")
         return wanted.partitions
     return len(described["partitions"])
-
-
-async def _copies(admin: AIOKafkaAdminClient, address: Address) -> int:
-    brokers = (await admin.describe_cluster())["brokers"]
-    return address.replication or (_COPIES if len(brokers) >= _COPIES else 1)

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from bus import Doubt, Log, LogError, LogUnavailable, Record, Writer
+from bus import Doubt, Log, LogError, LogUnavailable, Writer
 from bus.kafka import KafkaLog
 from bus.kafka.connections import CLOSE_WITHIN
 from deploy.kafka import Cluster
 from tests.contract.log_contract import numbered, read_all, until
+from tests.contract.racing import PARTITIONS, Racing
 from tests.proxy import Proxy
 
 DEADLINE = 2.0
@@ -122,14 +123,18 @@ async def test_a_late_takeover_deposes_who_came_after_it(
         await again.append(numbered(3))
 
 
+async def under_way(proxy: Proxy, *numbers: int) -> bool:
+    """Whether these records have left the process."""
+    return all(record.key.encode() in proxy.asked for record in numbered(*numbers))
+
+
 async def test_a_doubt_about_one_partition_leaves_the_others_alone(log: Log, proxy: Proxy) -> None:
     """Appends that are under way when the producer is discarded are let finish."""
     await log.append("t", 1, numbered(0))
     proxy.gates.answers.clear()
-    impatient = asyncio.create_task(log.append("t", 0, numbered(1)))
-    await asyncio.sleep(0.1)
-    patient = asyncio.create_task(log.append("t", 1, numbered(1)))
-    await asyncio.sleep(0.1)
+    impatient = asyncio.create_task(log.append("t", 0, numbered(11)))
+    patient = asyncio.create_task(log.append("t", 1, numbered(12)))
+    await until(partial(under_way, proxy, 11, 12))
     impatient.cancel()
     await asyncio.wait([impatient])
     proxy.gates.open()
@@ -164,8 +169,8 @@ async def test_an_append_under_way_when_the_log_is_closed_is_in_doubt(
 ) -> None:
     await log.append("t", 0, numbered(1))
     proxy.gates.requests.clear()
-    append = asyncio.create_task(log.append("t", 0, numbered(2)))
-    await asyncio.sleep(0.1)
+    append = asyncio.create_task(log.append("t", 0, numbered(12)))
+    await until(partial(under_way, proxy, 12))
     async with asyncio.timeout(DEADLINE - 0.2):
         await log.close()
         with pytest.raises(Doubt):
@@ -200,34 +205,16 @@ async def answers(log: Log, partition: int) -> bool:
 async def test_the_broker_goes_down_while_writers_append(mortal_kafka: Cluster, kill: bool) -> None:
     """Acknowledged appends survive, doubtful ones are whole or absent, and all goes on."""
     (node,) = mortal_kafka.nodes
-    kept: list[list[Record]] = [[] for _ in range(4)]
-    doubtful: list[list[Record]] = [[] for _ in range(4)]
-    under_way = asyncio.Semaphore(0)
-
-    async def write(partition: int) -> None:
-        for number in range(100_000):
-            records = [Record(f"{number}", b"%d" % n) for n in range(5)]
-            try:
-                assert await mine.append("t", partition, records) == len(kept[partition])
-                kept[partition].extend(records)
-            except (Doubt, LogUnavailable) as error:
-                doubtful[partition] = records if isinstance(error, Doubt) else []
-                return
-            if number == 20:
-                under_way.release()
-
     await declare(mortal_kafka.url, 4)
     async with (
         asyncio.timeout(90),
         opened(mortal_kafka.url) as mine,
         mine.membership("g", "t") as member,
     ):
-        everything = await member.changed(frozenset())
+        racing, everything = Racing(mine), await member.changed(frozenset())
         async with asyncio.TaskGroup() as tasks:
-            for partition in range(4):
-                tasks.create_task(write(partition))
-            for _ in range(4):
-                await under_way.acquire()
+            racing.start(tasks)
+            await racing.under_way()
             if kill:
                 node.kill()
             else:
@@ -236,13 +223,13 @@ async def test_the_broker_goes_down_while_writers_append(mortal_kafka: Cluster, 
             await mine.append("t", 0, numbered(1))
         with pytest.raises(LogUnavailable):
             await mine.read("t", 0, 0)
-        waiting = [asyncio.create_task(mine.wait("t", n, len(kept[n]) + 5)) for n in range(4)]
+        waiting = racing.waiting()
         node.start()
         await mortal_kafka.ready()
-        for partition in range(4):
+        for partition in PARTITIONS:
             await until(partial(answers, mine, partition))
             found = [stored.record for stored in await read_all(mine, "t", partition)]
-            assert found in (kept[partition], kept[partition] + doubtful[partition])
+            assert found in racing.may_be(partition)
             await mine.append("t", partition, numbered(*range(10)))
         await asyncio.gather(*waiting)
 

@@ -11,6 +11,7 @@ import pytest
 from bus import Doubt, Log, LogError, LogUnavailable, Record
 from bus.postgres import PostgresLog, bell
 from tests.contract.log_contract import numbered, read_all, until
+from tests.contract.racing import PARTITIONS, Racing
 from tests.servers import MortalServer
 
 BACKENDS = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'vestec log %'"
@@ -138,40 +139,22 @@ async def test_the_server_is_killed_while_writers_append(mortal_server: MortalSe
     """Acknowledged appends survive, doubtful ones are whole or absent, and all goes on."""
     log = await PostgresLog.connect(mortal_server.url, deadline=DEADLINE)
     await log.declare("t", 4)
-    kept: list[list[Record]] = [[] for _ in range(4)]
-    doubtful: list[list[Record]] = [[] for _ in range(4)]
-    under_way = asyncio.Semaphore(0)
-
-    async def write(partition: int) -> None:
-        for number in range(100_000):
-            records = [Record(f"{number}", b"%d" % n) for n in range(5)]
-            try:
-                assert await log.append("t", partition, records) == len(kept[partition])
-                kept[partition].extend(records)
-            except (Doubt, LogUnavailable) as error:
-                doubtful[partition] = records if isinstance(error, Doubt) else []
-                return
-            if number == 20:
-                under_way.release()
-
     async with asyncio.timeout(60), log.membership("g", "t") as member:
-        everything = await member.changed(frozenset())
+        racing, everything = Racing(log), await member.changed(frozenset())
         async with asyncio.TaskGroup() as tasks:
-            for partition in range(4):
-                tasks.create_task(write(partition))
-            for _ in range(4):
-                await under_way.acquire()
+            racing.start(tasks)
+            await racing.under_way()
             mortal_server.kill()
         with pytest.raises(LogUnavailable, match="log's database"):
             await log.append("t", 0, numbered(1))
         with pytest.raises(LogUnavailable, match="log's database"):
             await log.read("t", 0, 0)
-        waiting = [asyncio.create_task(log.wait("t", n, len(kept[n]) + 5)) for n in range(4)]
+        waiting = racing.waiting()
         await mortal_server.stop()
         await mortal_server.start()
-        for partition in range(4):
+        for partition in PARTITIONS:
             found = [stored.record for stored in await read_all(log, "t", partition)]
-            assert found in (kept[partition], kept[partition] + doubtful[partition])
+            assert found in racing.may_be(partition)
             await log.append("t", partition, numbered(*range(10)))
         await asyncio.gather(*waiting)
         assert await member.changed(frozenset()) == everything

@@ -1,6 +1,8 @@
 """The stages of a wildfire: ground and weather, the report, satellite passes, forecasts, scores."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, JsonValue, ValidationError
@@ -14,6 +16,7 @@ from workflows.wildfire.detections import Area, Detection, Pass, Read, merge, re
 from workflows.wildfire.model import FORECAST, FORECAST_OUTPUTS, WRONG_INPUT, as_json, verify
 from workflows.wildfire.observed import observed_map
 from workflows.wildfire.places import read_places
+from workflows.wildfire.request import forecast_inputs, point, utc
 from workflows.wildfire.state import (
     FireParameters,
     FireState,
@@ -23,6 +26,9 @@ from workflows.wildfire.state import (
 )
 from workflows.wildfire.terrain import Terrain, read_terrain
 from workflows.wildfire.weather import Span, angle, read_weather, turned
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 Fire = Incident[FireParameters, FireState]
 
@@ -57,6 +63,16 @@ async def start(incident: Fire) -> None:
 # The ground, the weather, and the report.
 
 
+def _accepted(read: Callable[[A], B], given: A, wrong: str = "") -> B:
+    """What was read of an arrival, which is refused where that cannot be; `wrong` says of what."""
+    try:
+        return read(given)
+    except ValidationError as error:
+        raise Reject(f"{wrong}: {describe(error)}".removeprefix(": ")) from error
+    except ValueError as error:
+        raise Reject(str(error)) from error
+
+
 @wildfire.stage(lane="ground")
 async def landscape(incident: Fire, arrival: Arrival) -> None:
     """The terrain, as the model reads it (a GeoTIFF of eight bands)."""
@@ -67,19 +83,13 @@ async def landscape(incident: Fire, arrival: Arrival) -> None:
 
 def read_landscape(arrival: Arrival) -> Terrain:
     """Where the landscape of an arrival lies; refuses the arrival if it is none."""
-    try:
-        return read_terrain(arrival.bytes())
-    except ValueError as error:
-        raise Reject(str(error)) from error
+    return _accepted(read_terrain, arrival.bytes())
 
 
 @wildfire.stage(lane="ground")
 async def weather(incident: Fire, arrival: Arrival) -> None:
     """Hourly weather, as the model reads it."""
-    try:
-        span = read_weather(arrival.text())
-    except ValueError as error:
-        raise Reject(str(error)) from error
+    span = _accepted(read_weather, arrival.text())
     incident.state.weather = await _keep(incident, "weather.csv", arrival.content)
     incident.state.weather_span = span
     _forecast_from_what_is_known(incident)
@@ -88,20 +98,14 @@ async def weather(incident: Fire, arrival: Arrival) -> None:
 @wildfire.stage(lane="ground")
 async def places(incident: Fire, arrival: Arrival) -> None:
     """Names for the pictures."""
-    try:
-        read_places(arrival.bytes())
-    except ValueError as error:
-        raise Reject(str(error)) from error
+    _accepted(read_places, arrival.bytes())
     incident.state.places = await _keep(incident, "places.json", arrival.content)
 
 
 @wildfire.stage(lane="ground")
 async def report(incident: Fire, arrival: Arrival) -> None:
     """Somebody saw fire: JSON with `latitude`, `longitude` and `time`."""
-    try:
-        seen = Report.model_validate_json(arrival.bytes())
-    except ValidationError as error:
-        raise Reject(f"not a report: {describe(error)}") from error
+    seen = _accepted(Report.model_validate_json, arrival.bytes(), "not a report")
     if away := _outside(incident, seen):
         raise Reject(f"the report lies {away:,.1f} km outside the landscape")
     incident.state.report = seen
@@ -113,10 +117,9 @@ async def report(incident: Fire, arrival: Arrival) -> None:
 @wildfire.stage(lane="ground")
 async def stations(incident: Fire, arrival: Arrival) -> None:
     """A weather station's feed found something: where the wind has turned, forecast anew."""
-    try:
-        found = Finding.model_validate_json(arrival.bytes())
-    except ValidationError as error:
-        raise Reject(f"not a finding of a sensor feed: {describe(error)}") from error
+    found = _accepted(
+        Finding.model_validate_json, arrival.bytes(), "not a finding of a sensor feed"
+    )
     state, wanted = incident.state, incident.parameters
     if wanted.stations and found.key not in wanted.stations:
         return
@@ -265,7 +268,7 @@ def _forecast_from_passes(incident: Fire, passes: list[Pass], fresh: list[Pass])
             kind="pass",
             name=f"satellite pass of {named} UTC",
             start=begin,
-            ignition=[_point(d) for d in burning],
+            ignition=[point(d) for d in burning],
             burned=burned,
         ),
     )
@@ -292,7 +295,7 @@ def _covered(incident: Fire, begin: datetime) -> bool:
 async def forecast(incident: Fire, sources: Sources) -> None:
     """One job: an ensemble on two processes, and its picture."""
     state = incident.state
-    inputs = _inputs(incident, sources)
+    inputs = forecast_inputs(incident, sources)
     try:
         done = await incident.simulations.run(
             "fire-spread",
@@ -318,43 +321,6 @@ async def forecast(incident: Fire, sources: Sources) -> None:
     )
     state.forecasts = [*state.forecasts, forecast_made]
     incident.send(score)
-
-
-def _inputs(incident: Fire, sources: Sources) -> dict[str, bytes | Blob]:
-    state, parameters = incident.state, incident.parameters
-    if state.landscape is None or state.weather is None:
-        raise Reject("a forecast needs a landscape and weather")
-    request: JsonValue = {
-        "format": "firespread-request/1",
-        "incident": {"id": incident.id, "name": incident.name, "exercise": incident.exercise},
-        "source": {"kind": sources.kind, "name": sources.name},
-        "start": _utc(sources.start),
-        "hours": parameters.hours,
-        "members": parameters.members,
-        "ignition": list(sources.ignition),
-        "burned": [_point(d) for d in sources.burned],
-        "parameters": {},
-    }
-    inputs: dict[str, bytes | Blob] = {
-        "request.json": as_json(request),
-        "landscape.tif": state.landscape,
-        "weather.csv": state.weather,
-        "picture.json": as_json(_picture(parameters)),
-    }
-    if state.places:
-        inputs["places.json"] = state.places
-    return inputs
-
-
-def _picture(parameters: FireParameters) -> JsonValue:
-    """What the pictures say besides the forecast."""
-    told: dict[str, JsonValue] = {name: {"text": text} for name, text in parameters.made_of.items()}
-    return {
-        "format": "firespread-picture/1",
-        "time_zone": parameters.timezone,
-        "fire": parameters.known_fire,
-        "inputs": told,
-    }
 
 
 async def _register(
@@ -398,8 +364,8 @@ async def _score(incident: Fire, made: Forecast, observed: Pass) -> None:
             {
                 "format": "firespread-detections/1",
                 "name": f"satellite pass of {observed.time:%H:%M} UTC",
-                "time": _utc(observed.time),
-                "detections": [_point(d) for d in observed.detections],
+                "time": utc(observed.time),
+                "detections": [point(d) for d in observed.detections],
             }
         )
         outputs = verify(files)
@@ -421,18 +387,3 @@ async def _score(incident: Fire, made: Forecast, observed: Pass) -> None:
 async def all_clear(incident: Fire, arrival: Arrival) -> None:
     """A responder says that it is over."""
     incident.complete(arrival.text() or "all clear")
-
-
-def _point(detection: Detection) -> dict[str, JsonValue]:
-    return {
-        "latitude": detection.latitude,
-        "longitude": detection.longitude,
-        "scan_km": detection.scan_km,
-        "track_km": detection.track_km,
-        "time": _utc(detection.time),
-        "frp_mw": detection.frp_mw,
-    }
-
-
-def _utc(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
