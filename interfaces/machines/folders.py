@@ -52,7 +52,7 @@ class Read:
 cd {quoted(self.layout.base / "jobs")} 2>/dev/null || exit 0
 set -- {folders}
 find "$@" -maxdepth 1 -name claim -printf '{_CLAIM}\\t%h\\t%l\\n' 2>/dev/null
-find "$@" -maxdepth 1 '(' -name 'status-*' -o -name 'copy-*' ')' ! -name '*.part-*' \\
+find "$@" -maxdepth 1 -type f '(' -name 'status-*' -o -name 'copy-*' ')' ! -name '*.part-*' \\
     -exec cat {{}} + 2>/dev/null
 exit 0
 """
@@ -78,7 +78,7 @@ class Spool:
         wanted = " ".join(f"-e {token}" for token in self.tokens)
         return f"""
 cd {quoted(self.layout.spool)} 2>/dev/null || exit 0
-ls | grep -F {wanted} | grep -v -F .part- | xargs -r cat 2>/dev/null
+find . -maxdepth 1 -type f ! -name '*.part-*' | grep -F {wanted} | xargs -r cat 2>/dev/null
 exit 0
 """
 

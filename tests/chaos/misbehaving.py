@@ -161,12 +161,6 @@ async def note_too_much(incident: Moody) -> None:
         incident.note("x" * 2000)
 
 
-async def send_much(incident: Moody) -> None:
-    for _ in range(300):
-        incident.send(hear, Text(text="x" * 10_000))
-    await be_good(incident)
-
-
 async def want_no_time(incident: Moody) -> None:
     await _run(incident, "true", walltime=-5)
 
@@ -214,7 +208,6 @@ DEEDS: dict[str, Callable[[Moody], Awaitable[None]]] = {
         interrupt,
         be_cancelled,
         note_too_much,
-        send_much,
         want_no_time,
         run_job_that_fails,
         run_job_that_overruns,

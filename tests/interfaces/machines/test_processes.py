@@ -15,6 +15,7 @@ import pytest
 from events.jobs import JobRequest, JobState, Token, Witness
 from interfaces.machines.connection import Completed, NotUnderstood
 from interfaces.machines.dialect import Command, InDoubt, QueueLoad, Refused, Submitted
+from interfaces.machines.layout import quoted
 from interfaces.machines.processes import Processes
 
 if TYPE_CHECKING:
@@ -155,6 +156,14 @@ async def test_many_jobs_are_one_question(shell: ShellBench) -> None:
         await shell.report(token, JobState.COMPLETED)
     assert set(await shell.system.find(tokens)) == set(tokens)
     assert {r.token for r in await shell.system.observe(tokens)} == set(tokens)
+
+
+async def test_nobody_waits_for_what_a_program_leaves_among_our_files(shell: ShellBench) -> None:
+    spool = quoted(shell.layout.spool)
+    token = await shell.submitted(f'mkfifo .vestec/status-7 {spool}/"$(basename "$PWD")".x')
+    async with asyncio.timeout(10):
+        assert (await shell.report(token, JobState.COMPLETED)).attempt == 1
+        assert [r.state for r in await shell.system.observe([token])] == [JobState.COMPLETED]
 
 
 async def test_a_second_submission_while_the_job_lives_is_in_doubt(shell: ShellBench) -> None:
