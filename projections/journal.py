@@ -1,6 +1,6 @@
 """The incident's log for operators: notes, refusals and failures, with what to do next."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from events import endpoints, incidents, machines, operations, simulations
 from events.envelope import Commit, Recorded
-from events.jobs import JobState
+from events.jobs import JobState, Token
 from events.values import Context, Event
 from projections.database import Connection, Queries, at, storable
 from projections.projection import SCHEMA, Fact, Projection
@@ -39,18 +39,26 @@ class _Line(NamedTuple):
     level: Level
     text: str
     next: str = ""
-    subject: UUID | None = None
+    subject: UUID | Token | None = None
 
 
 class Subject(BaseModel):
-    """What lines are about: a stage's run, or a simulation and where it runs."""
+    """What lines are about: a stage's run, a simulation and where it runs, or its job."""
 
-    id: UUID
+    id: str
+    """The run's, the simulation's, or the job's token."""
     name: str
     machine: str | None = None
+    simulation: UUID | None = None
+    """Whose job it is."""
 
 
-Subjects = Mapping[UUID, Subject]
+class Subjects(dict[str, Subject]):
+    """What is known of those that lines are about."""
+
+    def of(self, id: UUID | Token) -> Subject | None:
+        return self.get(str(id))
+
 
 _RETRY = "Look at the error, then retry the stage or cancel the incident."
 _PERMANENT = "Trying again would end the same: correct the workflow, or cancel the incident."
@@ -77,14 +85,25 @@ def _line_in(commit: Commit, event: Event, known: Subjects) -> _Line | None:
 
 
 def _stage(run: UUID, known: Subjects) -> str:
-    return f"the stage {known[run].name}" if run in known else "a stage"
+    subject = known.of(run)
+    return f"the stage {subject.name}" if subject else "a stage"
 
 
 def _simulation(id: UUID, known: Subjects) -> str:
     """Its kind and its id, as short as commands take it."""
-    if id not in known:
-        return f"the simulation {_short(id)}"
-    return f"the simulation {known[id].name} ({_short(id)})"
+    subject = known.of(id)
+    return (
+        f"the simulation {subject.name} ({_short(id)})"
+        if subject
+        else f"the simulation {_short(id)}"
+    )
+
+
+def _of_job(token: Token, known: Subjects) -> str:
+    job = known.of(token)
+    if job is None or job.simulation is None:
+        return f"the job {token}"
+    return f"the job {token} of the simulation {job.name} ({_short(job.simulation)})"
 
 
 def _short(id: UUID) -> str:
@@ -92,7 +111,8 @@ def _short(id: UUID) -> str:
 
 
 def _output(id: UUID, known: Subjects) -> str:
-    where = f" on {known[id].machine}" if id in known and known[id].machine else ""
+    subject = known.of(id)
+    where = f" on {subject.machine}" if subject and subject.machine else ""
     show = f"vestec simulations show {_short(id)}"
     return f"Its stdout and stderr are{where}, in the folder that is shown by: {show}"
 
@@ -151,22 +171,25 @@ def _line_of_job(event: Event, known: Subjects) -> _Line | None:
             which = _simulation(wanted.simulation, known)
             text = f"{which} waits for a machine: {reason}"
             return _Line("warning", text, "Enable a machine or repair one.", wanted.simulation)
-        case operations.SubmissionDoubted(reason=reason):
-            text = f"nobody knows whether a submission got through: {reason}"
-            return _Line("warning", text, "The job is looked up before it is submitted again.")
-        case operations.TaskHindered(task=task, reason=reason):
-            text = f"{_TASKS[task]} fails and is tried again: {reason}"
-            return _Line("warning", text, "It goes on by itself as soon as this is repaired.")
-        case operations.SubmissionRefused(reason=reason):
-            return _Line("error", f"a machine refused a job: {reason}", "Correct what it asks for.")
+        case operations.SubmissionDoubted(token=token, reason=reason):
+            text = f"nobody knows whether {_of_job(token, known)} was submitted: {reason}"
+            next = "The job is looked up before it is submitted again."
+            return _Line("warning", text, next, token)
+        case operations.TaskHindered(token=token, task=task, reason=reason):
+            text = f"{_TASKS[task]} {_of_job(token, known)} fails and is tried again: {reason}"
+            next = "It goes on by itself as soon as this is repaired."
+            return _Line("warning", text, next, token)
+        case operations.SubmissionRefused(token=token, reason=reason):
+            text = f"the machine refused {_of_job(token, known)}: {reason}"
+            return _Line("error", text, "Correct what it asks for.", token)
         case _:
             return None
 
 
 _TASKS = {
-    operations.JobTask.SUBMIT: "submitting a job",
-    operations.JobTask.CANCEL: "cancelling a job",
-    operations.JobTask.COLLECT: "fetching the results of a job",
+    operations.JobTask.SUBMIT: "submitting",
+    operations.JobTask.CANCEL: "cancelling",
+    operations.JobTask.COLLECT: "fetching the results of",
 }
 _STATES = {
     JobState.FAILED: "",
@@ -179,7 +202,8 @@ def _line_of_state(event: simulations.SimulationStateChanged, known: Subjects) -
     if event.state not in _STATES:
         return None
     id = event.simulation
-    where = known[id].machine if id in known else None
+    subject = known.of(id)
+    where = subject and subject.machine
     clauses = [
         f"{_simulation(id, known)} is {event.state}{f' on {where}' if where else ''}",
         event.exit_code is not None and f"exit code {event.exit_code}",
@@ -231,7 +255,8 @@ def _refusal(fact: Fact) -> _Line | None:
     return _Line("warning", f"{what} was refused: {refused.reason}")
 
 
-def _rows(fact: Fact, known: Subjects) -> Iterator[tuple[object, ...]]:
+def _told(fact: Fact, known: Subjects) -> Iterator[tuple[int, str, _Line]]:
+    """What an operator should read of a commit: the event's index (-1: the commit's own), whose."""
     lines: list[tuple[int, str | None, _Line | None]] = [
         (-1, fact.commit.incident, _refusal(fact)),
         *(
@@ -239,34 +264,45 @@ def _rows(fact: Fact, known: Subjects) -> Iterator[tuple[object, ...]]:
             for index, event in enumerate(fact.commit.events)
         ),
     ]
-    place = (fact.context.value, fact.partition, fact.offset)
     for index, incident, line in lines:
         if incident and line:
-            texts = (line.level, storable(line.text), line.next, line.subject)
-            yield storable(incident), at(fact.time), *texts, *place, index
+            yield index, incident, line
+
+
+def _rows(fact: Fact, known: Subjects) -> Iterator[tuple[object, ...]]:
+    place = (fact.context.value, fact.partition, fact.offset)
+    for index, incident, line in _told(fact, known):
+        job = known.of(line.subject) if isinstance(line.subject, str) else None
+        subject = line.subject if isinstance(line.subject, UUID) else job and job.simulation
+        texts = (line.level, storable(line.text), line.next, subject)
+        yield storable(incident), at(fact.time), *texts, *place, index
 
 
 def _subject(was: Subject | None, it: Recorded) -> Subject | None:
     match it.event:
         case incidents.MessageQueued(message=id, stage=stage):
-            return Subject(id=id, name=stage)
+            return Subject(id=str(id), name=stage)
         case simulations.SimulationCreated(simulation=id, request=request):
-            return Subject(id=id, name=request.kind)
+            return Subject(id=str(id), name=request.kind)
         case simulations.SimulationPlaced(machine=machine):
             return was and was.model_copy(update={"machine": machine})
+        case operations.SubmissionIntended(simulation=id, request=request):
+            return Subject(id=request.token, name=request.kind, simulation=id)
         case _:
             return was
 
 
-def _subject_id(it: Recorded) -> UUID | None:
+def _subject_id(it: Recorded) -> str | None:
     match it.event:
         case incidents.MessageQueued(message=id):
-            return id
+            return str(id)
         case (
             simulations.SimulationCreated(simulation=id)
             | simulations.SimulationPlaced(simulation=id)
         ):
-            return id
+            return str(id)
+        case operations.SubmissionIntended(request=request):
+            return request.token
         case _:
             return None
 
@@ -277,24 +313,20 @@ _SUBJECTS = Table("journal_subjects", Subject, "id", _subject_id, _subject)
 async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
     await _SUBJECTS.fold(connection, [it for fact in batch for it in fact.events()])
     # Said first without names, so that only what is told costs a look at the table.
-    told = [row for fact in batch for row in _rows(fact, {})]
+    told = [line for fact in batch for _, _, line in _told(fact, Subjects())]
     if not told:
         return
-    about = {row[_ABOUT] for row in told}
-    ids = [id for id in about if isinstance(id, UUID)]
-    known = {one.id: one for one in await _SUBJECTS.find(connection, ids)}
+    ids = {str(line.subject) for line in told if line.subject}
+    known = Subjects((one.id, one) for one in await _SUBJECTS.find(connection, ids))
     rows = [row for fact in batch for row in _rows(fact, known)]
     await connection.copy_records_to_table(
         "journal", records=rows, columns=list(Entry.model_fields), schema_name=SCHEMA
     )
 
 
-_ABOUT = list(Entry.model_fields).index("subject")
-
-
 PROJECTION = Projection(
     name="journal",
-    version=4,
+    version=5,
     contexts=tuple(context for context in Context if context != Context.USERS),
     tables=("journal", "journal_subjects"),
     ddl="""
@@ -313,9 +345,10 @@ PROJECTION = Projection(
         );
         create index on vestec_read.journal (incident, time);
         create table vestec_read.journal_subjects (
-            id uuid primary key,
+            id text primary key,
             name text not null,
-            machine text
+            machine text,
+            simulation uuid
         );
         """,
     apply=_apply,

@@ -1,7 +1,7 @@
 """What an operator sees of jobs, from commits that the managers themselves made."""
 
 from events import operations as o
-from events.jobs import JobState
+from events.jobs import JobState, token_of
 from events.values import Context
 from interfaces.machines.connection import MachineError
 from interfaces.machines.fates import Fate
@@ -38,14 +38,18 @@ async def test_trouble_doubt_and_refusal_are_in_the_incidents_log_and_its_timeli
         assert hindered.trouble_since is not None
         del site.machine.troubles["prepare"]
         await site.reach(doubted, JobState.COMPLETED)
-        await site.reach(await site.submit("bad"), JobState.FAILED)
+        refused = await site.submit("bad")
+        await site.reach(refused, JobState.FAILED)
         mended = await _machine(site, pool)
         assert (mended.trouble, mended.trouble_since) == ("", None)
     lines = {entry.text: entry for entry in await read_journal(pool, FIRE)}
-    trouble = lines[f"submitting a job fails and is tried again: {FULL}"]
+    job = f"the job {token_of(doubted)} of the simulation test ({str(doubted)[:8]})"
+    trouble = lines[f"submitting {job} fails and is tried again: {FULL}"]
     assert (trouble.level, bool(trouble.next)) == ("warning", True)
-    assert any("nobody knows whether a submission got through" in text for text in lines)
-    assert "a machine refused a job: no such account" in lines
+    assert trouble.subject == doubted
+    assert any(f"nobody knows whether {job} was submitted" in text for text in lines)
+    job = f"the job {token_of(refused)} of the simulation test ({str(refused)[:8]})"
+    assert f"the machine refused {job}: no such account" in lines
     timeline = await incident_timeline(pool, FIRE)
     told = [one.type for one in timeline if one.context == Context.OPERATIONS]
     for type in ("SubmissionIntended", "TaskHindered", "SubmissionDoubted", "JobReported"):
