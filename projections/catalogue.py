@@ -1,6 +1,7 @@
 """All projections there are."""
 
 from projections import (
+    audit,
     builds,
     commands,
     data_sets,
@@ -24,6 +25,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     endpoints.PROJECTION,
     machines.PROJECTION,
     users.PROJECTION,
+    audit.PROJECTION,
     journal.PROJECTION,
     timeline.PROJECTION,
 )

@@ -14,6 +14,7 @@ from interfaces.cli.inputs import pairs
 from interfaces.cli.options import AsJson
 from interfaces.cli.output import as_json, fields, say, table
 from interfaces.cli.session import Desk, desk, kept, run
+from projections.audit import Entry, read_audit
 from projections.machines import Machine, list_machines
 
 app = typer.Typer(
@@ -160,6 +161,49 @@ def disable(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
     Next: vestec machines list
     """
     _steer(ctx, name, [e.DisableMachine(name=name)], json)
+
+
+@app.command()
+def audit(
+    ctx: typer.Context,
+    name: Named,
+    limit: Annotated[int, typer.Option(min=1, help="Of the newest lines.")] = 1000,
+    json: AsJson = False,
+) -> None:
+    """Show what was done on a machine: each command that changes something, with its result.
+
+    It says for whom: the user, the incident and its stage. Questions change nothing and are not in
+    it. It is kept for ever.
+
+    Example: vestec machines audit local
+
+    Next: vestec simulations show ID
+    """
+
+    async def work() -> list[Entry]:
+        async with kept(ctx) as storage:
+            await _machine(storage, name)
+            return await read_audit(storage.pool, name, limit)
+
+    found = run(work())
+    if json:
+        return as_json(found)
+    rows = [
+        (
+            entry.time,
+            entry.command,
+            entry.result,
+            entry.token,
+            entry.simulation,
+            entry.incident,
+            entry.stage,
+            entry.user,
+        )
+        for entry in found
+    ]
+    columns = ("time", "command", "result", "job", "simulation", "incident", "stage", "user")
+    table(columns, rows, "Nothing was done there yet.")
+    return None
 
 
 def _steer(

@@ -18,6 +18,7 @@ from deploy.storage import open_storage
 from events.simulations import CreateSimulation, Resources, SimulationRequest, SubmitSimulation
 from events.values import Command, Context, IncidentId
 from interfaces.issuing import Write, issue
+from projections.catalogue import PROJECTIONS
 from tests.interfaces.cli.vestec import (
     COMMAND,
     Up,
@@ -176,6 +177,17 @@ def test_simulations(here: Path) -> None:
     assert as_json("simulations", "refresh", str(id)[:8])["id"] == str(id)
     assert as_json("simulations", "cancel", id, "--reason", "wrong wind")["reason"] == "wrong wind"
     eventually(lambda: as_json("simulations", "show", id)["state"] == "CANCELLED")
+    done = as_json("machines", "audit", "rehearsal")
+    assert [line["command"] for line in done] == [
+        "configure",
+        "submit",
+        "submit",
+        "cancel",
+        "cancel",
+    ]
+    ours = done[1:]
+    assert {(line["simulation"], line["incident"]) for line in ours} == {(str(id), incident)}
+    assert all(line["user"] for line in done)
     assert "no simulation q" in complaint("simulations", "show", "q")
 
 
@@ -234,7 +246,7 @@ def test_projections_are_rebuilt_to_the_same(here: Path) -> None:
     eventually(lambda: id in vestec("incidents", "list") and caught_up())
     assert as_json("incidents", "show", id) == before
     assert "there are: commands" in complaint("projections", "rebuild", "nothing")
-    assert vestec("projections", "status").count("\n") == 10
+    assert vestec("projections", "status").count("\n") == 1 + len(PROJECTIONS)
 
 
 async def _url(folder: Path) -> str:

@@ -1,0 +1,169 @@
+"""What was done on machines: every command that changed something there, and what came of it.
+
+Who wanted it is looked up when it is read.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from events import operations as e
+from events.envelope import Recorded
+from events.jobs import Token
+from events.values import Context
+from projections.database import Connection, Queries, at, storable
+from projections.projection import SCHEMA, Fact, Projection
+
+
+class Entry(BaseModel):
+    """One line: a command that was to be run on a machine, or what came of it."""
+
+    time: datetime
+    machine: str
+    command: str
+    """`submit`, `cancel`; `configure` for a change of how the machine is spoken to."""
+    result: str
+    """`intended` before it is run."""
+    token: str | None = None
+    """The job's name there."""
+    simulation: UUID | None = None
+    incident: str | None = None
+    user: str | None = None
+    """Whose command it follows from, or else who created the incident."""
+    stage: str | None = None
+    """Which one made the simulation."""
+
+
+def _line(event: object) -> tuple[str, str, Token | None] | None:
+    """The command, what came of it, and for which job."""
+    match event:
+        case e.MachineConfigured(settings=settings):
+            return "configure", f"{settings.connection}/{settings.dialect}", None
+        case e.SubmissionIntended(request=request):
+            return "submit", "intended", request.token
+        case e.SubmissionConfirmed(token=token, job_id=job_id):
+            return "submit", f"done: it is the job {job_id}", token
+        case e.SubmissionRefused(token=token, reason=reason):
+            return "submit", f"refused: {reason}", token
+        case e.SubmissionDoubted(token=token, reason=reason):
+            return "submit", f"in doubt: {reason}", token
+        case e.SubmissionRepeated(token=token, submission=submission):
+            return "submit", f"intended once more, as submission {submission}", token
+        case e.TaskHindered(token=token, task=e.JobTask.SUBMIT | e.JobTask.CANCEL as task):
+            return task, f"hindered: {event.reason}", token
+        case e.CancelIntended(token=token, reason=reason):
+            return "cancel", f"intended: {reason}".rstrip(": "), token
+        case e.CancelSent(token=token):
+            return "cancel", "done: the machine took it", token
+        case _:
+            return None
+
+
+def _rows(it: Recorded) -> Iterator[tuple[object, ...]]:
+    if told := _line(it.event):
+        command, result, token = told
+        commit = it.commit
+        simulation = getattr(it.event, "simulation", None)
+        incident = commit.incident and storable(commit.incident)
+        what = (storable(commit.key), command, storable(result), token, simulation, incident)
+        yield (it.partition, it.offset, it.index, at(it.time), *what, commit.correlation)
+
+
+_COLUMNS = (
+    "partition",
+    "offset",
+    "index",
+    "time",
+    "machine",
+    "command",
+    "result",
+    "token",
+    "simulation",
+    "incident",
+    "correlation",
+)
+
+
+async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
+    rows = [row for fact in batch for it in fact.events() for row in _rows(it)]
+    if rows:
+        await connection.copy_records_to_table(
+            "audit", records=rows, columns=_COLUMNS, schema_name=SCHEMA
+        )
+
+
+PROJECTION = Projection(
+    name="audit",
+    version=1,
+    contexts=(Context.OPERATIONS,),
+    tables=("audit",),
+    ddl="""
+        create table vestec_read.audit (
+            partition integer not null,
+            "offset" bigint not null,
+            "index" integer not null,
+            time timestamptz not null,
+            machine text not null,
+            command text not null,
+            result text not null,
+            token text,
+            simulation uuid,
+            incident text,
+            correlation uuid not null,
+            primary key (partition, "offset", "index")
+        );
+        create index on vestec_read.audit (machine, partition, "offset", "index");
+        create index on vestec_read.audit (token) where simulation is not null;
+        """,
+    apply=_apply,
+)
+
+
+async def read_audit(database: Queries, machine: str, limit: int = 1000) -> list[Entry]:
+    """The newest lines about a machine, in the order in which they were written."""
+    found = await database.fetch(
+        """
+        with page as (
+            select * from vestec_read.audit where machine = $1
+            order by partition, "offset" desc, "index" desc limit $2
+        ), named as (
+            select page.*, coalesce(page.simulation, intent.simulation) as of_simulation
+            from page left join lateral (
+                select simulation from vestec_read.audit
+                where token = page.token and simulation is not null limit 1
+            ) as intent on true
+        ), made as (
+            select distinct on (event->>'simulation') event->>'simulation' as simulation, cause
+            from vestec_read.timeline
+            where incident in (select incident from named) and type = 'SimulationCreated'
+        ), asked as (
+            select made.simulation, stage from made
+            join vestec_read.timeline t on t.context = 'incidents'
+                and t.type = 'CallRequested'
+                and t.partition = split_part(made.cause, '/', 2)::integer
+                and t."offset" = split_part(made.cause, '/', 3)::bigint
+            join vestec_read.stage_runs on run = (t.event->>'run')::uuid
+            where made.cause like 'incidents/%'
+        )
+        select time, machine, command, result, token, of_simulation as simulation, incident,
+            coalesce(person.username, whose.actor) as user,
+            (select stage from asked where asked.simulation = of_simulation::text limit 1) as stage
+        from named
+        left join lateral (
+            select coalesce(
+                (select actor from vestec_read.commands where id = correlation limit 1),
+                (
+                    select actor from vestec_read.timeline t
+                    where t.incident = named.incident order by serial limit 1
+                )
+            ) as actor
+        ) as whose on true
+        left join vestec_private.people as person on person.id::text = whose.actor
+        order by partition, "offset", "index"
+        """,
+        machine,
+        limit,
+    )
+    return [Entry.model_validate(dict(record)) for record in found]
