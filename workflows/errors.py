@@ -12,7 +12,15 @@ class CallFailed(StageError):
 
 
 class CodeChanged(StageError):
-    """A recorded answer does not fit the code any more: an operator has to retry the stage."""
+    """A recorded answer does not fit the code any more; `calls` are asked anew by a retry."""
+
+    def __init__(self, text: str, calls: tuple[str, ...]) -> None:
+        super().__init__(text)
+        self.calls = calls
+
+
+class ValueUnfit(StageError):
+    """The stage's own code gave what its annotation, or the type of its state, does not allow."""
 
 
 class Reject(Exception):

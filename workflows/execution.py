@@ -17,7 +17,7 @@ from managers.runtime import crash_point
 from managers.runtime.groups import leaves
 from workflows.arrivals import Arrival
 from workflows.conversation import Conversation
-from workflows.errors import CodeChanged, Reject, SimulationFailed
+from workflows.errors import CodeChanged, Reject, SimulationFailed, ValueUnfit
 from workflows.incident import Incident
 from workflows.workflow import Stage, Workflow
 
@@ -42,8 +42,10 @@ async def execute(
     except BaseException as error:  # also Rust's panics: a lane must not wait for ever
         if talk.ended:
             raise
-        refusal = next((leaf for leaf in leaves(error) if isinstance(leaf, Reject)), None)
-        return _rejected(run, str(refusal)) if refusal else failure(run, error)
+        errors = list(leaves(error))
+        if all(isinstance(leaf, Reject) for leaf in errors):
+            return _rejected(run, str(errors[0]))
+        return failure(run, error)
 
 
 def _rejected(run: Run, reason: str) -> FinishRun:
@@ -53,11 +55,16 @@ def _rejected(run: Run, reason: str) -> FinishRun:
     return FinishRun(run.id, run.attempt, rejected=whole)
 
 
+_FINAL = (CodeChanged, ValueUnfit, StageGone, ValidationError)
+"""Not tried again by itself: the code has to be looked at."""
+
+
 def failure(run: Run, error: BaseException) -> FailRun:
     """What an exception means for the run."""
     errors = list(leaves(error))
-    forget = {call for leaf in errors if isinstance(leaf, SimulationFailed) for call in leaf.calls}
-    final = any(isinstance(leaf, CodeChanged | StageGone | ValidationError) for leaf in errors)
+    unwanted = [leaf.calls for leaf in errors if isinstance(leaf, SimulationFailed | CodeChanged)]
+    forget = {call for calls in unwanted for call in calls}
+    final = any(isinstance(leaf, _FINAL) for leaf in errors)
     return FailRun(
         run.id,
         run.attempt,
@@ -107,7 +114,7 @@ async def _execute(
         await talk.work(stage.function, incident, *message)
     talk.stopwatch.stop()
     crash_point("after stage")
-    return await incident.outcome(await _changed(talk, before, state))
+    return await incident.outcome(await _changed(workflow, talk, before, state))
 
 
 async def _message(stage: Stage[Any, Any, Any], talk: Conversation) -> tuple[Any, ...]:
@@ -122,10 +129,21 @@ async def _message(stage: Stage[Any, Any, Any], talk: Conversation) -> tuple[Any
 
 
 async def _changed(
-    talk: Conversation, before: Mapping[str, JsonValue], state: BaseModel
+    workflow: Workflow[Any, Any],
+    talk: Conversation,
+    before: Mapping[str, JsonValue],
+    state: BaseModel,
 ) -> dict[str, Document]:
-    after = state.model_dump(mode="json")
+    """The fields that the stage set; raises `ValueUnfit` where no later stage could read them."""
+    after = state.model_dump(mode="json", warnings=False)
     changed = {name: value for name, value in after.items() if value != before.get(name)}
+    if changed:
+        try:
+            kept = talk.run.state.keys() | changed.keys()
+            workflow.state.model_validate({name: after[name] for name in after if name in kept})
+        except ValidationError as error:
+            text = f"the stage left in its state what does not belong there: {describe(error)}"
+            raise ValueUnfit(text) from error
     inline = min(INLINE_BYTES, _STATE_INLINE // max(1, len(changed)))
     return {
         name: await keep_document(talk.blobs, value, f"field {name} of the state", inline)

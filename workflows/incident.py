@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 
 from events.incidents import Delivery, Ending, IncidentStatus
+from events.prose import describe
 from events.values import INLINE_BYTES, Document, Note
 from managers.blobs import keep_document
 from managers.incidents import FinishRun, RecordStep, RequestCall
@@ -24,7 +25,7 @@ from workflows.arrivals import Arrival
 from workflows.conversation import Conversation, Worker
 from workflows.data import Data
 from workflows.endpoints import Endpoints
-from workflows.errors import CodeChanged
+from workflows.errors import CodeChanged, ValueUnfit
 from workflows.gathering import gather
 from workflows.own import own_name
 from workflows.simulations import Simulations
@@ -53,7 +54,7 @@ class Incident(Generic[P, S]):
     ) -> None:
         self.id, self.name, self.kind = record.id, record.created.name, record.kind
         self.exercise = record.created.exercise
-        self.parameters, self.state = parameters, state
+        self.parameters, self._state = parameters, state
         self.simulations: Simulations[P, S] = Simulations(record.created, conversation)
         self.data = Data(record.created, conversation)
         self.endpoints: Endpoints[P, S] = Endpoints(record.created, conversation)
@@ -65,6 +66,11 @@ class Incident(Generic[P, S]):
         self._rejected: list[RejectedArrival] = []
         self._ending: Ending | None = None
         self._named = 0
+
+    @property
+    def state(self) -> S:
+        """Shared by all stages; set its fields, what they are at the end leaves with the stage."""
+        return self._state
 
     # Recorded: asked once, however often the stage runs.
 
@@ -87,20 +93,30 @@ class Incident(Generic[P, S]):
         Once the result is recorded the function is not run again; until then it may be, by whoever
         goes on after a crash, or beside itself when a busy stage has others move out of its way.
         Arguments and result must be JSON, pydantic models or dataclasses; the function's return
-        annotation says what a recorded result is made into.
+        annotation says what a recorded result is made into. Raises `ValueUnfit` for a result that
+        is not what the annotation says, `CodeChanged` for a recorded one.
         """
         name = f"step {getattr(function, '__name__', 'function')}"
         talk = self._conversation
         key = talk.key(name, args, kwargs)
         adapter = _result_type(function)
         if call := talk.recorded(key):
-            return _fitting(adapter, name, await talk.value(call))
+            recorded = await talk.value(call)
+            try:
+                return adapter.validate_python(recorded)
+            except ValidationError as error:
+                text = f"the recorded result of {name} fits no longer: {describe(error)}"
+                raise CodeChanged(text, (key,)) from error
         result = await talk.working(_run(function, talk.work, args, kwargs))
         crash_point("after step")
-        value = adapter.dump_python(result, mode="json")
+        value = adapter.dump_python(result, mode="json", warnings=False)
+        try:
+            fitting = adapter.validate_python(value)
+        except ValidationError as error:
+            raise ValueUnfit(f"{name} returned what it should not: {describe(error)}") from error
         document = await keep_document(talk.blobs, value, f"the result of {name}")
         await talk.record(RecordStep(talk.run.id, talk.run.attempt, key, name, document))
-        return _fitting(adapter, name, value)
+        return fitting
 
     async def sleep(self, duration: timedelta) -> None:
         """Wait; a crash does not make it longer, a retry begins anew."""
@@ -237,10 +253,3 @@ def _result_type(function: Callable[..., Any]) -> TypeAdapter[Any]:
     except (NameError, TypeError):
         hint = Any
     return TypeAdapter(hint)
-
-
-def _fitting(adapter: TypeAdapter[R], name: str, value: JsonValue) -> R:
-    try:
-        return adapter.validate_python(value)
-    except ValidationError as error:
-        raise CodeChanged(f"the recorded result of {name} fits no longer: {error}") from error

@@ -102,10 +102,15 @@ class Workflow(Generic[P, S]):
         retry: Retry = Retry(),
         timeout: timedelta | None = None,
     ) -> Callable[[Callable[[Incident[P, S]], Returned]], Stage[P, S, None]]:
-        """A stage that runs on a period as long as the incident is active."""
+        """A stage that runs on a period as long as the incident is active.
+
+        Raises `ValueError` for a period that is not longer than nothing.
+        """
 
         def register(function: Callable[[Incident[P, S]], Returned]) -> Stage[P, S, None]:
             name, seconds = function.__name__, period.total_seconds()
+            if seconds <= 0:
+                raise ValueError(f"the stage {name} cannot run every {seconds:g} s")
             plan = StagePlan(name, lane or name, retry=retry, every=seconds)
             return self._register(function, plan, timeout)
 

@@ -90,6 +90,13 @@ def test_a_stage_has_one_name_of_its_own_that_a_log_can_hold() -> None:
         async def _hidden(incident: Plain) -> None: ...
 
 
+def test_a_stage_cannot_run_all_the_time() -> None:
+    with pytest.raises(ValueError, match="look cannot run every 0 s"):
+
+        @workflow().every(minutes(0))
+        async def look(incident: Plain) -> None: ...
+
+
 def test_a_message_needs_a_type() -> None:
     test = workflow()
     with pytest.raises(TypeError, match="give its message 'text' a type"):

@@ -229,6 +229,134 @@ def test_a_refusal_among_several_refuses_the_arrival() -> None:
     rehearsal()
 
 
+def test_a_refusal_does_not_hide_an_error_beside_it() -> None:
+    workflow = simple()
+
+    @workflow.on_activate
+    async def start(incident: Plain) -> None:
+        await incident.endpoints.push("data", to=data)
+
+    @workflow.stage()
+    async def data(incident: Plain, arrival: Arrival) -> None:
+        raise ExceptionGroup("both", [Reject("no latitude"), RuntimeError("no fuels")])
+
+    @rehearse(workflow)
+    async def rehearsal(kit: Kit) -> None:
+        incident = await kit.start()
+        await kit.push(incident, "data", b"x")
+        assert "RuntimeError: no fuels" in await failure(kit, incident)
+
+    rehearsal()
+
+
+# Code that is wrong, and mended.
+
+
+async def failure(kit: Kit, incident: IncidentId) -> str:
+    """The error of the stage that failed last."""
+    failed = await of_type(kit, incident, e.StageFailed)
+    assert (await kit.incident(incident)).status == IncidentStatus.ERROR
+    return str(failed[-1].event.model_dump()["error"])
+
+
+async def retried(kit: Kit, incident: IncidentId) -> None:
+    await kit.issue(Context.INCIDENTS, incident, e.RetryStage())
+    await kit.settle(incident)
+
+
+def test_a_stage_cannot_leave_a_state_that_no_stage_can_read() -> None:
+    workflow, seen = keeping(), list[Any](["no list"])
+
+    @workflow.on_activate
+    async def start(incident: Keeping) -> None:
+        incident.state.count = 1
+        incident.state.seen = seen[0]
+        incident.send(end)
+
+    @workflow.stage()
+    async def end(incident: Keeping) -> None:
+        incident.note(f"{incident.state.count} {incident.state.seen}")
+
+    @rehearse(workflow)
+    async def rehearsal(kit: Kit) -> None:
+        incident = await kit.start()
+        error = await failure(kit, incident)
+        assert error.startswith("ValueUnfit: the stage left in its state what does not belong")
+        seen[0] = ["a list"]
+        await retried(kit, incident)
+        assert await kit.notes(incident) == ["1 ['a list']"]
+
+    rehearsal()
+
+
+def test_the_state_is_set_field_by_field() -> None:
+    workflow = keeping()
+
+    @workflow.on_activate
+    async def start(incident: Keeping) -> None:
+        incident.state = Notes(count=77)  # type: ignore[misc]
+
+    @rehearse(workflow)
+    async def rehearsal(kit: Kit) -> None:
+        assert "AttributeError" in await failure(kit, await kit.start())
+
+    rehearsal()
+
+
+def test_a_steps_result_that_is_not_what_it_says_is_not_recorded() -> None:
+    workflow, found = simple(), list[Any](["eleven"])
+
+    def measure() -> int:
+        return found[0]  # type: ignore[no-any-return]
+
+    @workflow.on_activate
+    async def start(incident: Plain) -> None:
+        incident.note(str(await incident.step(measure)))
+
+    @rehearse(workflow)
+    async def rehearsal(kit: Kit) -> None:
+        incident = await kit.start()
+        error = await failure(kit, incident)
+        assert error.startswith("ValueUnfit: step measure returned what it should not: ")
+        assert "http" not in error
+        found[0] = 11
+        await retried(kit, incident)
+        assert await kit.notes(incident) == ["11"]
+
+    rehearsal()
+
+
+def test_what_fits_no_longer_is_asked_anew_after_an_operators_retry() -> None:
+    workflow, runs, fuels = simple(), Counter[str](), list[str]()
+
+    def measure() -> Any:
+        runs["measure"] += 1
+        return 11
+
+    @workflow.on_activate
+    async def start(incident: Plain) -> None:
+        measured = await incident.step(measure)
+        if not fuels:
+            raise RuntimeError("no fuels")
+        incident.note(str(measured))
+
+    @rehearse(workflow)
+    async def rehearsal(kit: Kit) -> None:
+        incident = await kit.start()
+        assert "no fuels" in await failure(kit, incident)
+        fuels.append("grass")
+        measure.__annotations__["return"] = list[int]
+        await retried(kit, incident)
+        error = await failure(kit, incident)
+        assert error.startswith("CodeChanged: the recorded result of step measure fits no longer: ")
+        measure.__annotations__["return"] = int
+        await retried(kit, incident)
+        assert await kit.notes(incident) == ["11"]
+        assert runs["measure"] == 2
+
+    rehearsal()
+
+
 # The clock and people.
 
 
