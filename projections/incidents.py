@@ -10,7 +10,7 @@ from events import incidents as e
 from events.envelope import Recorded
 from events.incidents import IncidentStatus
 from events.values import Context
-from projections import stages
+from projections import questions, stages
 from projections.database import Connection, Queries, at
 from projections.projection import Fact, Projection
 from projections.rows import Table
@@ -106,13 +106,14 @@ async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
     recorded = [it for fact in batch for it in fact.events()]
     await TABLE.fold(connection, recorded)
     await stages.fold(connection, recorded)
+    await questions.TABLE.fold(connection, recorded)
 
 
 PROJECTION = Projection(
     name="incidents",
-    version=3,
+    version=4,
     contexts=(Context.INCIDENTS,),
-    tables=("incidents", "stage_runs"),
+    tables=("incidents", "stage_runs", "questions"),
     ddl="""
         create table vestec_read.incidents (
             id text primary key,
@@ -132,7 +133,8 @@ PROJECTION = Projection(
         );
         create index on vestec_read.incidents (created desc, id desc);
         """
-    + stages.DDL,
+    + stages.DDL
+    + questions.DDL,
     apply=_apply,
 )
 

@@ -11,6 +11,7 @@ from events import endpoints, incidents, machines, operations, simulations
 from events.envelope import Commit, Recorded
 from events.jobs import JobState, Token
 from events.values import Context, Event
+from managers.incidents import question_id
 from projections.database import Connection, Queries, at, storable
 from projections.projection import SCHEMA, Fact, Projection
 from projections.rows import Table
@@ -137,6 +138,14 @@ def _line(event: Event, known: Subjects) -> _Line | None:
         case incidents.StageHeld(run=run):
             stage = _stage(run, known)
             text = f"{stage} is started again a little later: its process ended several times"
+            return _Line("info", text, subject=run)
+        case incidents.CallRequested(run=run, question=str() as question, choices=choices):
+            id, otherwise = question_id(run, event.call), event.otherwise.json_value
+            text = f"{_stage(run, known)} asks: {question} ({', '.join(choices)})"
+            next = f"vestec incidents answer {_short(id)} CHOICE; unanswered, it is {otherwise}"
+            return _Line("warning", text, next, run)
+        case incidents.CallAnswered(run=run, name="ask", value=value):
+            text = f"{_stage(run, known)} is answered: {value.json_value}"
             return _Line("info", text, subject=run)
         case incidents.StageStopped(run=run, reason=reason):
             return _Line("info", f"{_stage(run, known)} was stopped: {reason}", subject=run)
@@ -274,7 +283,7 @@ def _rows(fact: Fact, known: Subjects) -> Iterator[tuple[object, ...]]:
     for index, incident, line in _told(fact, known):
         job = known.of(line.subject) if isinstance(line.subject, str) else None
         subject = line.subject if isinstance(line.subject, UUID) else job and job.simulation
-        texts = (line.level, storable(line.text), line.next, subject)
+        texts = (line.level, storable(line.text), storable(line.next), subject)
         yield storable(incident), at(fact.time), *texts, *place, index
 
 

@@ -25,6 +25,8 @@ from projections.incidents import TABLE as INCIDENTS
 from projections.incidents import Incident, find_incident, list_incidents
 from projections.journal import read_journal
 from projections.people import find_person
+from projections.questions import TABLE as QUESTIONS
+from projections.questions import Question, open_questions
 from projections.simulations import list_simulations
 from projections.stages import TABLE as RUNS
 from projections.stages import list_stage_runs
@@ -245,6 +247,59 @@ def retry(
             incident = await the_one(at.storage, INCIDENTS, "incident", id)
             chosen = failed and await the_one(at.storage, RUNS, "run", failed)
             command = e.RetryStage(run=UUID(chosen) if chosen else None)
+            known = await at.carry_out(Context.INCIDENTS, incident, command, "incidents")
+            await _tell(at.storage, incident, known, json)
+
+    run(work())
+
+
+@app.command()
+def questions(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
+    """Show what an incident's stages ask and nobody has answered yet.
+
+    Example: vestec incidents questions 3f2a
+
+    Next: vestec incidents answer QUESTION CHOICE
+    """
+
+    async def work() -> list[Question]:
+        async with kept(ctx) as storage:
+            incident = await the_one(storage, INCIDENTS, "incident", id)
+            return await open_questions(storage.pool, incident)
+
+    found = run(work())
+    if json:
+        return as_json(found)
+    rows = [(short(q.id), q.text, q.choices, q.otherwise, q.due) for q in found]
+    columns = ("question", "what", "choices", "unanswered", "when")
+    table(columns, rows, "No stage asks anything.")
+    return None
+
+
+@app.command()
+def answer(
+    ctx: typer.Context,
+    question: Annotated[str, typer.Argument(help="Its id, or the beginning of it.")],
+    choice: Annotated[str, typer.Argument(help="One of its choices.")],
+    json: AsJson = False,
+) -> None:
+    """Answer a question that a stage asks.
+
+    Example: vestec incidents answer 9c1d evacuate
+
+    Next: vestec incidents log ID
+    """
+
+    async def work() -> None:
+        async with desk(ctx) as at:
+            asked = await the_one(at.storage, QUESTIONS, "question", question)
+            found = await QUESTIONS.find(at.storage.pool, [UUID(asked)])
+            if not found:
+                raise Complaint(f"There is no question {asked}.")
+            incident, command = (
+                found[0].incident,
+                e.AnswerQuestion(question=UUID(asked), choice=choice),
+            )
             known = await at.carry_out(Context.INCIDENTS, incident, command, "incidents")
             await _tell(at.storage, incident, known, json)
 

@@ -11,6 +11,7 @@ from structlog.contextvars import bind_contextvars
 from events.envelope import events_topic
 from events.incidents import (
     ActivateIncident,
+    AnswerQuestion,
     ArchiveIncident,
     CancelIncident,
     CreateIncident,
@@ -38,6 +39,7 @@ from projections.database import storable
 from projections.graph import dot, draw
 from projections.incidents import Incident, find_incident, list_incidents
 from projections.journal import Entry, read_journal
+from projections.questions import Question, open_questions
 from projections.seen import Seen
 from projections.stages import list_stage_runs
 from projections.timeline import TimelineEvent, read_timeline
@@ -71,6 +73,13 @@ class Retry(BaseModel):
     """Which failed run to try again: all if absent."""
 
     run: UUID | None = None
+
+
+class Answer(BaseModel):
+    """A person's choice in a question that a stage asks."""
+
+    question: UUID
+    choice: str = Field(max_length=1000)
 
 
 class IncidentQuery(PageQuery):
@@ -158,6 +167,20 @@ async def cancel(request: web.Request) -> web.StreamResponse:
 async def retry(request: web.Request) -> web.StreamResponse:
     """Run failed stages again."""
     return await _steer(request, RetryStage(run=(await body_of(request, Retry)).run))
+
+
+async def questions(request: web.Request) -> web.StreamResponse:
+    """What the incident's stages ask and nobody has answered yet, the oldest first."""
+    id = str(id_of(request))
+    headers, incident = await as_of(request, "incidents", id), await visible(request, id)
+    found = await open_questions(edge_of(request).pool, incident.id)
+    return answer(Page[Question](items=found), headers)
+
+
+async def choose(request: web.Request) -> web.StreamResponse:
+    """Answer a question that a stage asks."""
+    wanted = await body_of(request, Answer)
+    return await _steer(request, AnswerQuestion(question=wanted.question, choice=wanted.choice))
 
 
 async def archive(request: web.Request) -> web.StreamResponse:

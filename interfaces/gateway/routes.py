@@ -15,6 +15,7 @@ from projections.graph import Graph
 from projections.incidents import Incident
 from projections.journal import Entry
 from projections.machines import Machine
+from projections.questions import Question
 from projections.simulations import Simulation
 from projections.timeline import TimelineEvent
 
@@ -62,6 +63,8 @@ def api_routes(doorkeeper: Doorkeeper) -> list[Route]:
         Route("POST", f"{one}/activate", i.activate, Incident),
         Route("POST", f"{one}/cancel", i.cancel, Incident, body=i.Cancellation),
         Route("POST", f"{one}/retry", i.retry, Incident, body=i.Retry),
+        Route("GET", f"{one}/questions", i.questions, Page[Question]),
+        Route("POST", f"{one}/answer", i.choose, Incident, body=i.Answer),
         Route("POST", f"{one}/archive", i.archive, Incident),
         Route("GET", f"{one}/simulations", r.simulations, Page[Simulation]),
         Route("GET", f"{one}/data-sets", r.data_sets, Page[DataSet]),

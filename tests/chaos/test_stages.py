@@ -49,6 +49,22 @@ def test_a_stage_that_ends_its_process_fails_after_a_few_runs(site: Site) -> Non
     site.until("the mended stage ran", lambda: "good-1" in site.data_sets(id))
 
 
+def test_people_are_asked_and_answer(site: Site) -> None:
+    id = site.incident("misbehaving")
+    site.push(id, "do", b"wait")
+    wait_until_it_asks(site, id)
+    (question,) = site.show(id, "questions")["items"]
+    assert (question["text"], question["choices"]) == ("All clear?", ["yes"])
+    assert "answer" in site.line(id, "asks: All clear? (yes)")["next"]
+    path, choice = f"/api/v1/incidents/{id}/answer", {"question": question["id"], "choice": "no"}
+    refused = site.ask("POST", path, choice, status=409)
+    assert refused["detail"] == "the choices are: yes"
+    site.ask("POST", path, choice | {"choice": "yes"})
+    site.line(id, "the stage do is answered: yes")
+    site.until("nobody asks any more", lambda: not site.show(id, "questions")["items"])
+    site.ask("POST", path, choice | {"choice": "yes"}, status=409)
+
+
 def test_a_stage_that_ends_its_process_beside_a_call_that_waits_fails_alone(site: Site) -> None:
     id, other = site.incident("misbehaving"), site.incident("misbehaving")
     site.push(other, "do", b"wait")
