@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated, Literal, Self
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -79,9 +80,19 @@ class Sources(BaseModel):
 class Forecast(BaseModel):
     """A forecast that was made, with the files a later score needs."""
 
+    simulation: UUID
     start: datetime
     name: str
     files: dict[str, Blob]
+    data_sets: list[DataSet]
+
+
+class Scored(BaseModel):
+    """What a pass said of a forecast."""
+
+    simulation: UUID
+    """The forecast's."""
+    start: datetime
     data_sets: list[DataSet]
 
 
@@ -99,5 +110,5 @@ class FireState(BaseModel):
     observed: list[DataSet] = []
     """The newest map of what was seen to burn."""
     forecasts: list[Forecast] = []
-    scored: list[datetime] = []
+    scored: list[Scored] = []
     """Starts of the forecasts that a pass has judged."""

@@ -22,6 +22,7 @@ from workflows.wildfire.state import (
     FireState,
     Forecast,
     Report,
+    Scored,
     Sources,
 )
 from workflows.wildfire.terrain import Terrain, read_terrain
@@ -311,13 +312,20 @@ async def forecast(incident: Fire, sources: Sources) -> None:
             raise
         raise Reject(f"the fire model cannot use its input: {error.result.reason}") from error
     older = state.forecasts[-1].data_sets if state.forecasts else []
+    comment = f"forecast from the {sources.name}"
     made = [
-        await _register(incident, name, done.outputs[name], sources, done.simulation, older)
+        await _register(
+            incident, name, done.outputs[name], sources.start, comment, done.simulation, older
+        )
         for name in _REGISTERED
     ]
     files = {name: await incident.simulations.stored(content) for name, content in inputs.items()}
     forecast_made = Forecast(
-        start=sources.start, name=sources.name, files={**files, **done.outputs}, data_sets=made
+        simulation=done.simulation,
+        start=sources.start,
+        name=sources.name,
+        files={**files, **done.outputs},
+        data_sets=made,
     )
     state.forecasts = [*state.forecasts, forecast_made]
     incident.send(score)
@@ -327,18 +335,20 @@ async def _register(
     incident: Fire,
     name: str,
     blob: Blob,
-    sources: Sources,
-    simulation: UUID,
+    start: datetime,
+    comment: str,
+    simulation: UUID | None,
     older: list[DataSet],
 ) -> DataSet:
+    """Named after the forecast's start; it takes the place of its like among the older ones."""
     stem, _, kind = name.rpartition(".")
-    full = f"{stem}_{sources.start:%Y-%m-%dT%H%MZ}.{kind}"
+    full = f"{stem}_{start:%Y-%m-%dT%H%MZ}.{kind}"
     return await incident.data.register(
         full,
         blob,
         type=_TYPES[kind],
         media_type=_MEDIA[kind],
-        comment=f"forecast from the {sources.name}",
+        comment=comment,
         simulation=simulation,
         supersedes=[one for one in older if one.name.startswith(f"{stem}_")],
     )
@@ -348,16 +358,17 @@ async def _register(
 async def score(incident: Fire) -> None:
     """Score every forecast by the first pass after it, once both are there, and draw both.
 
-    Sent after every pass and after every forecast, since either may come last.
+    Sent after every pass and after every forecast, since either may come last. Of forecasts with
+    the same start, as after a corrected report, the last one counts.
     """
-    for made in incident.state.forecasts:
-        observed = next((one for one in incident.state.passes if one.time > made.start), None)
-        if observed is not None and made.start not in incident.state.scored:
-            await _score(incident, made, observed)
-            incident.state.scored = [*incident.state.scored, made.start]
+    state = incident.state
+    for made in {one.start: one for one in state.forecasts}.values():
+        observed = next((one for one in state.passes if one.time > made.start), None)
+        if observed and made.simulation not in [one.simulation for one in state.scored]:
+            state.scored = [*state.scored, await _score(incident, made, observed)]
 
 
-async def _score(incident: Fire, made: Forecast, observed: Pass) -> None:
+async def _score(incident: Fire, made: Forecast, observed: Pass) -> Scored:
     def scored(forecast: Forecast, observed: Pass) -> dict[str, Blob]:
         files = {name: incident.data.get_now(blob) for name, blob in forecast.files.items()}
         files["detections.json"] = as_json(
@@ -372,15 +383,18 @@ async def _score(incident: Fire, made: Forecast, observed: Pass) -> None:
         return {name: incident.data.put_now(content) for name, content in outputs.items()}
 
     outputs = await incident.step(scored, made, observed)
-    for name, blob in outputs.items():
-        stem, _, kind = name.rpartition(".")
-        await incident.data.register(
-            f"{stem}_{made.start:%Y-%m-%dT%H%MZ}.{kind}",
-            blob,
-            type=_TYPES[kind],
-            media_type=_MEDIA[kind],
-            comment=f"forecast from the {made.name}, scored by the pass of {observed.time:%H:%M}",
-        )
+    older = [
+        one for was in incident.state.scored if was.start == made.start for one in was.data_sets
+    ]
+    comment = f"forecast from the {made.name}, scored by the pass of {observed.time:%H:%M}"
+    return Scored(
+        simulation=made.simulation,
+        start=made.start,
+        data_sets=[
+            await _register(incident, name, blob, made.start, comment, None, older)
+            for name, blob in outputs.items()
+        ],
+    )
 
 
 @wildfire.stage(lane="all-clear")

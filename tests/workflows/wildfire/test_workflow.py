@@ -17,9 +17,11 @@ from events.sensors import Finding, ReadingId
 from events.simulations import SimulationCreated
 from events.values import Context, IncidentId
 from interfaces.machines.fates import Fate
+from managers.blobs import open_document
 from workflows.testing import Kit, rehearse
 from workflows.wildfire import wildfire
 from workflows.wildfire.model import FORECAST_OUTPUTS, VERIFY_OUTPUTS
+from workflows.wildfire.state import FireState
 
 TUBBS = Path(under_test.__file__).parent / "data" / "tubbs_2017"
 PASSES = sorted((TUBBS / "passes").glob("*.csv"))
@@ -62,6 +64,13 @@ async def started(kit: Kit, incident: IncidentId) -> list[str]:
         for event in await kit.events(incident, Context.SIMULATIONS)
         if isinstance(event.event, SimulationCreated)
     ]
+
+
+async def state(kit: Kit, incident: IncidentId) -> FireState:
+    """What the workflow knows."""
+    stored = (await kit.incident(incident)).state
+    opened = {name: await open_document(kit.blobs, one) for name, one in stored.items()}
+    return FireState.model_validate(opened)
 
 
 async def forecasting(kit: Kit, incident: IncidentId) -> None:
@@ -134,6 +143,19 @@ async def test_a_pass_that_comes_while_a_forecast_runs_scores_it(kit: Kit) -> No
     await kit.push(incident, "hotspots", PASSES[3].read_bytes())
     assert "no forecast: the weather ends 05:45 UTC" in await kit.notes(incident)
     assert "scores_2017-10-09T1015Z.json" in await kit.data_sets(incident)
+
+
+@rehearse(wildfire, results=RESULTS)
+async def test_the_forecast_of_a_corrected_report_is_the_one_that_is_scored(kit: Kit) -> None:
+    incident = await begin(kit)
+    corrected = '{"latitude": 38.61, "longitude": -122.62, "time": "2017-10-09T04:45:00Z"}'
+    await kit.push(incident, "report", corrected)
+    await kit.push(incident, "hotspots", PASSES[0].read_bytes())
+    known = await state(kit, incident)
+    assert [one.name[:6] for one in known.forecasts] == ["report", "report", "satell"]
+    assert [one.simulation for one in known.scored] == [known.forecasts[1].simulation]
+    scores = [name for name in await kit.data_sets(incident) if name.startswith("scores_")]
+    assert scores == ["scores_2017-10-09T0445Z.json"]
 
 
 @rehearse(wildfire, results=RESULTS)
