@@ -30,7 +30,7 @@ EDGE = {
     "and not safe.",
 }  # fmt: skip
 VERDICT = (
-    "No change agrees best with what pass 2 saw (overlap 0.83; the forecast 0.51, the wind ellipse "
+    "No change agrees best with what the pass 2 saw (overlap 0.83; the forecast 0.51, the wind ellipse "
     "0.20). For this step the map of what had burned was a better guide than a model."
 )
 
@@ -180,6 +180,20 @@ def test_no_text_is_cut_off_and_no_two_overlap(folder: Callable[..., Path], scen
         if a.overlaps(b)
     ]
     assert overlapping == []
+
+
+def test_ordinary_words_are_shown_whole(folder: Callable[..., Path]) -> None:
+    seen = detections(300) | {"name": "satellite pass of 19:56 and 21:36 UTC"}
+    source = {"kind": "pass", "name": "satellite pass of 10:15 UTC"}
+    made = folder(
+        picture=PACIFIC,
+        scores=scores(),
+        detections=seen,
+        forecast=summary(warnings=[EDGE], source=source),
+    )
+    said = of(made, verified=True)
+    assert "the satellite pass of 19:56 and 21:36 UTC saw" in said
+    assert "…" not in said
 
 
 def shown(figure: Figure) -> list[Text]:

@@ -156,7 +156,7 @@ def _verdict(best: str, against: str, agreement: dict[str, dict[str, float]]) ->
         f"{_NAMES[name]} {score['iou']:.2f}" for name, score in agreement.items() if name != best
     ]
     text = (
-        f"{_NAMES[best].capitalize()} agrees best with what {against or 'the pass'} saw "
+        f"{_NAMES[best].capitalize()} agrees best with what the {against or 'pass'} saw "
         f"(overlap {agreement[best]['iou']:.2f}; {', '.join(others)})."
     )
     if best == "no_change":

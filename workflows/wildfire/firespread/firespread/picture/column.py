@@ -25,9 +25,8 @@ class Column:
     def heading(self, title: str) -> None:
         """A heading with some room above."""
         self.y += 0.11 * self.scale
-        size = _HEADING * self.scale
-        title = self.page.cut(title, size, self.width, True)
-        self.y = self.page.write(self.x, self.y, title, size, bold=True) + 0.02
+        size, width = _HEADING * self.scale, self.width
+        self.y = self.page.paragraph(self.x, self.y, title, size, width, bold=True, lines=2) + 0.02
 
     def text(self, words: str, *, bold: bool = False, indent: float = 0, lines: int = 3) -> None:
         """Words in lines, at most so many; those that have to fit one line make it crowded."""
@@ -63,5 +62,5 @@ class Column:
 
     def explain(self, words: str) -> None:
         """The words beside a symbol."""
-        self.text(words, indent=_INDENT, lines=2)
+        self.text(words, indent=_INDENT, lines=3)
         self.y += 0.02

@@ -52,7 +52,7 @@ def _hours(column: Column, forecast: Forecast) -> None:
 
 def _scores(column: Column, verification: Verification) -> None:
     scores, edges = verification.scores, [0.46, 0.59, 0.77, 1.0]
-    column.heading(f"How well it agrees with what {plain(verification.detections.name)} saw")
+    column.heading(f"How well it agrees with what the {plain(verification.detections.name)} saw")
     column.row(["", "overlap", "kappa", "hits", "false alarms"], edges, bold=True)
     for name, title in _ROWS.items():
         best = name == scores["best"]
