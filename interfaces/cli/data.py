@@ -20,6 +20,9 @@ from projections.data_sets import TABLE as DATA_SETS
 from projections.data_sets import DataSet, find_data_set, list_data_sets
 from projections.incidents import TABLE as INCIDENTS
 
+_LONGEST = 240
+"""Bytes of a file's name, with room for the name beside it."""
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -79,7 +82,7 @@ def get(
     async def work() -> None:
         async with kept(ctx) as storage:
             found = await _data_set(storage, id)
-            file = output or Path(Path(found.name).name)
+            file = output or file_of(found.name)
             with _destination(file) as stream:
                 await _copy(storage, found, stream)
         notice(f"{found.size} bytes in {file}" if str(file) != "-" else f"{found.size} bytes")
@@ -92,6 +95,14 @@ async def _data_set(storage: Storage, prefix: str) -> DataSet:
     if (found := await find_data_set(storage.pool, UUID(id))) is None:
         raise Complaint(f"There is no data set {id} (yet). See: vestec data list INCIDENT")
     return found
+
+
+def file_of(name: str) -> Path:
+    """A file here, called as the data set is."""
+    last = name.rpartition("/")[2]
+    if last in ("", ".", "..", "-") or not last.isprintable() or len(last.encode()) > _LONGEST:
+        raise Complaint(f"The data set is called {name!r}: choose a file by -o FILE.")
+    return Path(last)
 
 
 async def _copy(storage: Storage, found: DataSet, stream: BinaryIO) -> None:

@@ -11,6 +11,7 @@ import pytest
 import structlog
 
 from deploy.settings import Settings
+from interfaces.cli.data import file_of
 from interfaces.cli.errors import Complaint
 from interfaces.cli.inputs import parameters_of
 from interfaces.cli.logs import configure_logs
@@ -38,6 +39,16 @@ def test_parameters_given_one_by_one_go_over_those_of_a_file(tmp_path: Path) -> 
         "name": "a=b",
         "place": "there",
     }
+
+
+def test_a_file_is_called_as_its_data_set() -> None:
+    assert file_of("maps/fire.png") == Path("fire.png")
+
+
+@pytest.mark.parametrize("name", [".", "..", "-", "maps/", "a/..", "a\nb", "x" * 250])
+def test_what_cannot_name_a_file_is_refused(name: str) -> None:
+    with pytest.raises(Complaint, match="choose a file by -o FILE"):
+        file_of(name)
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "[NaN]"])
