@@ -95,6 +95,12 @@ class Settings(BaseSettings):
         description="Seconds between two questions to a machine's scheduler; at most 5 on this"
         " computer.",
     )
+    frozen_after: float = Field(
+        30.0,
+        gt=0,
+        description="Seconds of CPU time after which a process is ended in which code of a workflow"
+        " holds up all else, even signals; at least twice as many as there are cores.",
+    )
     log_level: str = Field(
         "info", description="Lines of at least this level are logged: debug, info, warning, error."
     )

@@ -11,6 +11,7 @@ from uuid import uuid4
 import structlog
 
 from deploy.embedded import FolderLock
+from deploy.frozen import ended_when_frozen
 from deploy.parts import (
     Parts,
     Running,
@@ -64,6 +65,7 @@ async def running_parts(parts: Parts, settings: Settings) -> AsyncIterator[Syste
     """The same for some of the parts, beside others in other processes."""
     connections = (min(10, 2 + 2 * len(parts)), min(16, 2 + 3 * len(parts)))
     async with (
+        ended_when_frozen(settings.frozen_after),
         open_storage(settings, connections=connections) as storage,
         _present(parts, storage),
     ):

@@ -19,6 +19,8 @@ from managers.blobs import BlobStore, BlobStoreUnavailable, keep_content
 from managers.endpoints import Endpoints, EndpointState, PullBroke, PullBrought
 from managers.runtime import Assignment, Chain, TaskWork, Work
 
+_LONGEST_HEADER = 255
+
 
 class _TooLarge(Exception):
     """The source has more than we take."""
@@ -69,9 +71,8 @@ class PullHands:
             return PullBrought(endpoint.name)
         if response.status != 200:
             return PullBroke(endpoint.name, f"the source answered {response.status}")
-        content = await keep_content(
-            self._blobs, self._limited(response), response.content_type[:255]
-        )
+        media_type = _plain(response.content_type) or "application/octet-stream"
+        content = await keep_content(self._blobs, self._limited(response), media_type)
         if endpoint.when_changed and content.sha256 == state.sha256:
             return PullBrought(endpoint.name)
         arrival = Arrival(
@@ -81,7 +82,7 @@ class PullHands:
             content=content,
             source=str(endpoint.url),
         )
-        etag, last_modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
+        etag, last_modified = map(_plain, map(response.headers.get, ("ETag", "Last-Modified")))
         return PullBrought(endpoint.name, arrival, etag, last_modified, content.sha256)
 
     async def _limited(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
@@ -94,6 +95,12 @@ class PullHands:
             if left < 0:
                 raise too_large
             yield chunk
+
+
+def _plain(header: str | None) -> str | None:
+    """A header as it can be kept and sent back; None for what a source makes up otherwise."""
+    fit = header and header.isascii() and header.isprintable() and len(header) <= _LONGEST_HEADER
+    return header if fit else None
 
 
 class _Pull:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -93,6 +94,15 @@ def leave_soon() -> None:
     """Once it is recorded what is waited for."""
     time.sleep(0.5)
     os._exit(7)
+
+
+async def freeze(incident: Moody) -> None:
+    """A library that does not let go of Python's lock for an hour."""
+    await incident.step(match_for_ever)
+
+
+def match_for_ever() -> bool:
+    return re.match(r"(a+)+$", "a" * 60 + "b") is None
 
 
 async def burn(incident: Moody) -> None:
@@ -200,6 +210,7 @@ DEEDS: dict[str, Callable[[Moody], Awaitable[None]]] = {
         compute,
         wait,
         leave_while_waiting,
+        freeze,
         burn,
         change,
         grow,

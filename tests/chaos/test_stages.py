@@ -15,7 +15,10 @@ from tests.chaos.misbehaving import BURN
 from tests.chaos.rig import Rig
 from tests.chaos.site import Site
 
-WORKFLOWS = {"VESTEC_WORKFLOWS": "tests.chaos.misbehaving:misbehaving"}
+WORKFLOWS = {
+    "VESTEC_WORKFLOWS": "tests.chaos.misbehaving:misbehaving",
+    "VESTEC_FROZEN_AFTER": "4",
+}
 CHANGED = {**WORKFLOWS, "MISBEHAVING_CODE_CHANGED": "yes"}
 
 
@@ -47,6 +50,15 @@ def test_a_stage_that_ends_its_process_fails_after_a_few_runs(site: Site) -> Non
     site = change_the_code(site)
     assert site.ask("POST", f"/api/v1/incidents/{id}/retry", {})["status"] == "ACTIVE"
     site.until("the mended stage ran", lambda: "good-1" in site.data_sets(id))
+
+
+def test_a_stage_that_holds_up_all_else_fails_after_a_few_runs(site: Site) -> None:
+    id = site.incident("misbehaving")
+    site.push(id, "do", b"freeze")
+    assert serve_until_blamed(site, id) == 5
+    assert "match_for_ever" in (site.rig.home / "data.log").read_text()
+    site.push(id, "do", b"be_good")
+    site.until("others go on", lambda: "good-1" in site.data_sets(id))
 
 
 def test_people_are_asked_and_answer(site: Site) -> None:

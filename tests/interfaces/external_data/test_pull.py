@@ -88,6 +88,22 @@ async def test_what_a_source_has_arrives(source: tuple[Source, HttpUrl], hands: 
     assert (brought.etag, brought.last_modified) == ('"1"', "yesterday")
 
 
+async def test_headers_that_are_no_text_keep_nothing_from_arriving(hands: PullHands) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = b"HTTP/1.0 200 OK\r\nETag: \xff\r\nLast-Modified: \xfe\r\nContent-Type: a/\xfd\r\n"
+        writer.write(head + b"\r\na,b\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        brought = await hands.pull(state(HttpUrl(f"http://127.0.0.1:{port}/")))
+    assert isinstance(brought, PullBrought)
+    assert brought.arrival is not None
+    assert brought.arrival.content.media_type == "application/octet-stream"
+    assert (brought.etag, brought.last_modified) == (None, None)
+
+
 async def test_the_source_is_asked_with_what_is_known(
     source: tuple[Source, HttpUrl], hands: PullHands
 ) -> None:

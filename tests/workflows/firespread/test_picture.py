@@ -30,8 +30,8 @@ EDGE = {
     "and not safe.",
 }  # fmt: skip
 VERDICT = (
-    "No change agrees best with what the pass 2 saw (overlap 0.83; the forecast 0.51, the wind ellipse "
-    "0.20). For this step the map of what had burned was a better guide than a model."
+    "No change agrees best with what the pass 2 saw (overlap 0.83; the forecast 0.51, the wind "
+    "ellipse 0.20). For this step the map of what had burned was a better guide than a model."
 )
 
 
