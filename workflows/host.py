@@ -7,8 +7,6 @@ their recorded answers.
 import asyncio
 import traceback
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextvars import copy_context
 from functools import partial
 from typing import Any, NoReturn
 
@@ -26,12 +24,11 @@ from workflows.conversation import Conversation, Worker
 from workflows.execution import execute
 from workflows.loops import LoopThread, Mailbox, Workshop
 from workflows.stopwatch import Stopwatch
+from workflows.workers import Workers
 from workflows.workflow import Workflow
 
 _log = structlog.get_logger()
 
-_WORKERS = 32
-"""Steps at once."""
 _UNTOLD = "it failed, and its error could not be recorded: see the server's log"
 """A run always ends, whatever its error is like."""
 _BEAT = 0.5
@@ -56,8 +53,7 @@ class StageHost:
     @classmethod
     def threaded(cls, workflows: Mapping[str, Workflow[Any, Any]], blobs: BlobStore) -> "StageHost":
         """A host whose stages run in threads of their own."""
-        executor = ThreadPoolExecutor(_WORKERS, thread_name_prefix="step")
-        return cls(workflows, blobs, LoopThread, partial(in_worker, executor))
+        return cls(workflows, blobs, LoopThread, Workers())
 
     def begin(self, assignment: Assignment[IncidentRecord, Run]) -> Work[Run]:
         """Start a run."""
@@ -88,20 +84,6 @@ class StageHost:
         _log.warning("a stage keeps its loop busy", run=culprit, others_moved=len(moved), **ids)
         for run in moved:
             run.move(self.workshop)
-
-
-async def in_worker(executor: Executor, function: Callable[..., Any], *args: Any) -> Any:
-    """The result of a plain function; all loops share the workers."""
-    work = partial(copy_context().run, _tellable, function, *args)
-    return await asyncio.get_running_loop().run_in_executor(executor, work)
-
-
-def _tellable(function: Callable[..., Any], *args: Any) -> Any:
-    """The same, but for what a future refuses to hand on: who awaits it would wait for ever."""
-    try:
-        return function(*args)
-    except (StopIteration, GeneratorExit) as error:
-        raise RuntimeError(f"the function raised {type(error).__name__}") from error
 
 
 class StageRun:

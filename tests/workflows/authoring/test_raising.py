@@ -2,14 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import pytest
 
 from managers.incidents import FailRun
 from tests.workflows.authoring.running import Plain, Told, running
-from workflows.host import in_worker
+from workflows.workers import Workers
 
 
 class Panic(BaseException):
@@ -74,5 +72,5 @@ async def test_whatever_a_step_in_a_worker_raises_fails_the_run(
     async def stage(incident: Plain) -> None:
         await incident.step(step)
 
-    with ThreadPoolExecutor(1) as workers, running(stage, work=partial(in_worker, workers)) as told:
+    with running(stage, work=Workers()) as told:
         assert "smoke" in (await failure(told)).traceback
