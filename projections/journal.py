@@ -113,9 +113,10 @@ def _short(id: UUID) -> str:
 
 def _output(id: UUID, known: Subjects) -> str:
     subject = known.of(id)
-    where = f" on {subject.machine}" if subject and subject.machine else ""
+    if subject is None or subject.machine is None:
+        return ""
     show = f"vestec simulations show {_short(id)}"
-    return f"Its stdout and stderr are{where}, in the folder that is shown by: {show}"
+    return f"Its stdout and stderr are on {subject.machine}, in the folder that is shown by: {show}"
 
 
 def _line(event: Event, known: Subjects) -> _Line | None:
@@ -219,7 +220,7 @@ def _line_of_state(event: simulations.SimulationStateChanged, known: Subjects) -
         f"says {event.witness}",
     ]
     text = f"{', '.join(clause for clause in clauses if clause)}: {event.reason}".rstrip(": ")
-    return _Line("error", text, _STATES[event.state] + _output(id, known), id)
+    return _Line("error", text, f"{_STATES[event.state]}{_output(id, known)}".strip(), id)
 
 
 def _incident(commit: Commit, event: Event) -> str | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from events.jobs import JobRequest, JobState, Token, Witness
+from events.jobs import JobReport, JobRequest, JobState, Token, Witness
 from interfaces.machines.connection import Completed, NotUnderstood
 from interfaces.machines.dialect import Command, InDoubt, QueueLoad, Refused, Submitted
 from interfaces.machines.layout import quoted
@@ -164,6 +164,18 @@ async def test_nobody_waits_for_what_a_program_leaves_among_our_files(shell: She
     async with asyncio.timeout(10):
         assert (await shell.report(token, JobState.COMPLETED)).attempt == 1
         assert [r.state for r in await shell.system.observe([token])] == [JobState.COMPLETED]
+
+
+async def test_a_program_that_removes_its_own_folder_is_told_so(shell: ShellBench) -> None:
+    token = await shell.submitted('rm -rf "$PWD"')
+
+    async def ended() -> JobReport | None:
+        reports = await shell.system.observe([token])
+        return next((one for one in reports if one.state.ended), None)
+
+    report = await shell.until(ended)
+    assert (report.state, report.exit_code) == (JobState.FAILED, 0)
+    assert "is its folder gone?" in report.reason
 
 
 async def test_a_second_submission_while_the_job_lives_is_in_doubt(shell: ShellBench) -> None:
