@@ -20,6 +20,7 @@ from events.values import (
     IncidentId,
     Name,
     Note,
+    Urgency,
     Value,
 )
 
@@ -78,7 +79,16 @@ class CreateIncident(Command):
     name: Name
     parameters: dict[str, JsonValue] = {}
     exercise: bool = False
+    urgency: Urgency = Urgency.ROUTINE
     owner: str = ""
+
+
+class SetUrgency(Command):
+    """Of the simulations that are created from now on."""
+
+    type: Literal["SetUrgency"] = "SetUrgency"
+    urgency: Urgency
+    reason: Prose = ""
 
 
 class ActivateIncident(Command):
@@ -152,7 +162,15 @@ class IncidentCreated(Event):
     name: str
     parameters: dict[str, JsonValue]
     exercise: bool
+    urgency: Urgency = Urgency.ROUTINE
+    """Older logs have none."""
     owner: str
+
+
+class UrgencySet(Event):
+    type: Literal["UrgencySet"] = "UrgencySet"
+    urgency: Urgency
+    reason: Prose = ""
 
 
 class IncidentActivated(Event):
@@ -342,6 +360,7 @@ class ArrivalRejected(Event):
 
 IncidentCommand = Annotated[
     CreateIncident
+    | SetUrgency
     | ActivateIncident
     | CancelIncident
     | ArchiveIncident
@@ -355,6 +374,7 @@ IncidentCommand = Annotated[
 ]
 IncidentEvent = Annotated[
     IncidentCreated
+    | UrgencySet
     | IncidentActivated
     | IncidentEnding
     | IncidentEnded

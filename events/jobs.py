@@ -13,6 +13,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from events.prose import Prose
+from events.values import Urgency
 
 Token = NewType("Token", str)
 JobId = NewType("JobId", str)
@@ -100,6 +101,8 @@ class JobRequest(BaseModel):
     cpus_per_task: int = Field(default=1, gt=0)
     memory_mib: int | None = Field(default=None, gt=0)
     environment: dict[VariableName, Text] = {}
+    urgency: Urgency = Urgency.ROUTINE
+    """What the incident's presses for; the machine's policy says what that buys."""
     comment: str = Field(default="", max_length=255)
     """Shown by the batch system where it can; an exercise is carried here."""
 

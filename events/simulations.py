@@ -27,6 +27,7 @@ from events.values import (
     IncidentId,
     Name,
     ReplyTo,
+    Urgency,
     Value,
 )
 
@@ -82,6 +83,7 @@ class CreateSimulation(Command):
     incident: IncidentId
     request: SimulationRequest
     exercise: bool = False
+    urgency: Urgency = Urgency.ROUTINE
     reply_to: ReplyTo | None = None
     """Answered when a machine was chosen."""
 
@@ -189,6 +191,8 @@ class SimulationCreated(Event):
     incident: IncidentId
     request: SimulationRequest
     exercise: bool
+    urgency: Urgency = Urgency.ROUTINE
+    """Older logs have none."""
     reply_to: ReplyTo | None
 
 

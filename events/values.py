@@ -33,6 +33,16 @@ Bytes = Annotated[
 ]
 """Bytes, as base64 in JSON."""
 
+
+class Urgency(StrEnum):
+    """How much an incident presses; each machine's policy says what that buys there."""
+
+    ROUTINE = "routine"
+    ELEVATED = "elevated"
+    URGENT = "urgent"
+    CRITICAL = "critical"
+
+
 INLINE_BYTES = 64 * 1024
 """What is larger goes to the blob store and leaves its digest."""
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, JsonValue
 from events import incidents as e
 from events.envelope import Recorded
 from events.incidents import IncidentStatus
-from events.values import Context
+from events.values import Context, Urgency
 from projections import questions, stages
 from projections.database import Connection, Queries, at
 from projections.projection import Fact, Projection
@@ -25,6 +25,7 @@ class Incident(BaseModel):
     name: str
     status: IncidentStatus
     exercise: bool
+    urgency: Urgency
     owner: str
     parameters: dict[str, JsonValue]
     created: datetime
@@ -51,6 +52,7 @@ def _created(event: e.IncidentCreated, it: Recorded) -> Incident:
         name=event.name,
         status=IncidentStatus.PENDING,
         exercise=event.exercise,
+        urgency=event.urgency,
         owner=event.owner,
         parameters=event.parameters,
         created=at(it.time),
@@ -59,6 +61,8 @@ def _created(event: e.IncidentCreated, it: Recorded) -> Incident:
 
 def _changes(was: Incident, it: Recorded) -> dict[str, object]:
     match it.event:
+        case e.UrgencySet(urgency=urgency):
+            return {"urgency": urgency}
         case e.IncidentActivated():
             return {"status": IncidentStatus.ACTIVE, "activated": at(it.time)}
         case e.StageFailed(run=run):
@@ -90,6 +94,7 @@ def _key(it: Recorded) -> str | None:
 
 _CONCERN_THE_INCIDENT = (
     e.IncidentCreated,
+    e.UrgencySet,
     e.IncidentActivated,
     e.IncidentEnding,
     e.IncidentEnded,
@@ -122,6 +127,7 @@ PROJECTION = Projection(
             name text not null,
             status text not null,
             exercise boolean not null,
+            urgency text not null,
             owner text not null,
             parameters jsonb not null,
             created timestamptz not null,

@@ -123,6 +123,8 @@ def _line(event: Event, known: Subjects) -> _Line | None:
     match event:
         case incidents.Noted(note=note):
             return _Line(note.level, note.text)
+        case incidents.UrgencySet(urgency=urgency, reason=reason):
+            return _Line("info", f"the incident is {urgency} from now on: {reason}".rstrip(": "))
         case incidents.ArrivalRejected(arrival=arrival, reason=reason):
             text = f"data was refused: {reason}"
             return _Line("warning", text, "Correct the data and send it again.", arrival)

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from events import simulations as e
 from events.envelope import Recorded
 from events.jobs import JobState, Witness
-from events.values import Blob, Context
+from events.values import Blob, Context, Urgency
 from projections.database import Connection, Queries, at, when
 from projections.projection import Fact, Projection
 from projections.rows import Table
@@ -22,6 +22,7 @@ class Simulation(BaseModel):
     incident: str
     kind: str
     exercise: bool
+    urgency: Urgency
     state: JobState = JobState.CREATED
     witness: Witness = Witness.OURSELVES
     """Who said that it is in this state."""
@@ -59,6 +60,7 @@ def _created(event: e.SimulationCreated, it: Recorded) -> Simulation:
         incident=event.incident,
         kind=event.request.kind,
         exercise=event.exercise,
+        urgency=event.urgency,
         created=at(it.time),
         changed=at(it.time),
         walltime=event.request.resources.walltime,
@@ -115,7 +117,7 @@ async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
 
 PROJECTION = Projection(
     name="simulations",
-    version=1,
+    version=2,
     contexts=(Context.SIMULATIONS,),
     tables=("simulations",),
     ddl="""
@@ -124,6 +126,7 @@ PROJECTION = Projection(
             incident text not null,
             kind text not null,
             exercise boolean not null,
+            urgency text not null,
             state text not null,
             witness text not null,
             changed timestamptz not null,

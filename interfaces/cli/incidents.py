@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from deploy.storage import Storage
 from events import incidents as e
 from events.incidents import IncidentStatus
-from events.values import Command, Context, IncidentId
+from events.values import Command, Context, IncidentId, Urgency
 from interfaces.cli.errors import Complaint
 from interfaces.cli.inputs import arrival_of, parameters_of
 from interfaces.cli.options import AsJson
@@ -68,11 +68,11 @@ def list_(
     if json:
         return as_json(found)
     rows = [
-        (short(i.id), i.kind, i.name, i.status, i.exercise, i.created, i.ended, i.reason)
+        (short(i.id), i.kind, i.name, i.status, i.exercise, i.urgency, i.created, i.ended, i.reason)
         for i in found
     ]
     table(
-        ("id", "kind", "name", "status", "exercise", "created", "ended", "reason"),
+        ("id", "kind", "name", "status", "exercise", "urgency", "created", "ended", "reason"),
         rows,
         "There are none yet. Next: vestec incidents create --help",
     )
@@ -94,6 +94,9 @@ def create(
     exercise: Annotated[bool, typer.Option("--exercise", help="A drill, and marked as one.")] = (
         False
     ),
+    urgency: Annotated[
+        Urgency, typer.Option(help="How much it presses: what machines give it first.")
+    ] = Urgency.ROUTINE,
     owner: Annotated[
         str | None, typer.Option(metavar="USER", help="Who sees it in the web gateway.")
     ] = None,
@@ -121,6 +124,7 @@ def create(
                 name=name,
                 parameters=parameters_of(parameters, parameter or ()),
                 exercise=exercise,
+                urgency=urgency,
                 owner=await _user(at.storage, owner),
             )
             known = await at.carry_out(Context.INCIDENTS, str(id), command, "incidents", id=id)
@@ -213,6 +217,25 @@ def cancel(
     found = _steer(ctx, id, e.CancelIncident(reason=reason, force=force), json)
     if found and found.ended is None and not json:
         notice(f"Its last stage cleans up. To end it without: vestec incidents cancel {id} --force")
+
+
+@app.command()
+def urgency(
+    ctx: typer.Context,
+    id: Id,
+    level: Annotated[Urgency, typer.Argument(help="How much it presses from now on.")],
+    reason: Annotated[str, typer.Option(help="For the log.")] = "",
+    json: AsJson = False,
+) -> None:
+    """Say how much an incident presses: machines give its next simulations what that buys there.
+
+    What was submitted before stays as it is.
+
+    Example: vestec incidents urgency 3f2a critical --reason 'the fire has reached the town'
+
+    Next: vestec incidents show ID
+    """
+    _steer(ctx, id, e.SetUrgency(urgency=level, reason=reason), json)
 
 
 @app.command()

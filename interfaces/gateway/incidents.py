@@ -17,8 +17,9 @@ from events.incidents import (
     CreateIncident,
     IncidentStatus,
     RetryStage,
+    SetUrgency,
 )
-from events.values import Command, Context, Identifier, IncidentId, Name
+from events.values import Command, Context, Identifier, IncidentId, Name, Urgency
 from interfaces.gateway.auth import user_of
 from interfaces.gateway.exchange import (
     Page,
@@ -56,6 +57,14 @@ class NewIncident(BaseModel):
     name: Name
     parameters: dict[str, JsonValue] = {}
     exercise: bool = False
+    urgency: Urgency = Urgency.ROUTINE
+
+
+class Pressing(BaseModel):
+    """How much an incident presses from now on, and why."""
+
+    urgency: Urgency
+    reason: str = Field(default="", max_length=1000)
 
 
 class Cancellation(BaseModel):
@@ -113,6 +122,7 @@ async def create(request: web.Request) -> web.StreamResponse:
         name=wanted.name,
         parameters=wanted.parameters,
         exercise=wanted.exercise,
+        urgency=wanted.urgency,
         owner=str(user.id),
     )
     creation = Write(id, Context.INCIDENTS, str(id), command, ("incidents",))
@@ -162,6 +172,12 @@ async def cancel(request: web.Request) -> web.StreamResponse:
     """Stop the incident, its stages and its jobs; by force its clean-up as well."""
     wanted = await body_of(request, Cancellation)
     return await _steer(request, CancelIncident(reason=wanted.reason, force=wanted.force))
+
+
+async def set_urgency(request: web.Request) -> web.StreamResponse:
+    """Say how much the incident presses: of the simulations that are created from now on."""
+    wanted = await body_of(request, Pressing)
+    return await _steer(request, SetUrgency(urgency=wanted.urgency, reason=wanted.reason))
 
 
 async def retry(request: web.Request) -> web.StreamResponse:

@@ -61,6 +61,7 @@ def api_routes(doorkeeper: Doorkeeper) -> list[Route]:
         Route("GET", "/api/v1/incidents", i.list_all, Page[Incident], query=i.IncidentQuery),
         Route("GET", one, i.one, Incident),
         Route("POST", f"{one}/activate", i.activate, Incident),
+        Route("POST", f"{one}/urgency", i.set_urgency, Incident, body=i.Pressing),
         Route("POST", f"{one}/cancel", i.cancel, Incident, body=i.Cancellation),
         Route("POST", f"{one}/retry", i.retry, Incident, body=i.Retry),
         Route("GET", f"{one}/questions", i.questions, Page[Question]),

@@ -3,7 +3,8 @@
 from uuid import UUID, uuid5
 
 from events import incidents as e
-from events.values import Document
+from events.simulations import CreateSimulation
+from events.values import Command, Document
 from managers.incidents import inputs as i
 from managers.incidents.draft import Draft
 from managers.incidents.state import Call
@@ -27,7 +28,14 @@ def request(draft: Draft, input: i.RequestCall) -> None:
         )
     )
     if input.target and input.command:
-        draft.send(Send(input.target.context, input.target.key, input.command))
+        draft.send(Send(input.target.context, input.target.key, _pressing(draft, input.command)))
+
+
+def _pressing(draft: Draft, command: Command) -> Command:
+    """A simulation presses as its incident does when it is created."""
+    if isinstance(command, CreateSimulation):
+        return command.model_copy(update={"urgency": draft.incident.urgency})
+    return command
 
 
 def record(draft: Draft, input: i.RecordStep) -> None:

@@ -60,6 +60,8 @@ def _take(draft: Draft, input: Input) -> None:
             calls.answer_by_clock(draft)
         case e.ActivateIncident():
             life.activate(draft)
+        case e.SetUrgency():
+            life.set_urgency(draft, input)
         case e.CancelIncident():
             life.cancel(draft, input)
         case e.ArchiveIncident():

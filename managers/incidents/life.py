@@ -40,6 +40,7 @@ def create(
             name=wanted.name,
             parameters=parameters,
             exercise=wanted.exercise,
+            urgency=wanted.urgency,
             owner=wanted.owner,
         )
     ]
@@ -58,6 +59,13 @@ def activate(draft: Draft) -> None:
     for plan in {plan.name: plan for plan in draft.plan.stages.values()}.values():
         if plan.every is not None:
             draft.queue_periodic(plan, draft.given.now + plan.every)
+
+
+def set_urgency(draft: Draft, wanted: e.SetUrgency) -> None:
+    """From now on; what was submitted before stays as it is."""
+    draft.require_open()
+    if wanted.urgency != draft.incident.urgency:
+        draft.add(e.UrgencySet(urgency=wanted.urgency, reason=wanted.reason))
 
 
 def cancel(draft: Draft, wanted: e.CancelIncident) -> None:

@@ -19,7 +19,7 @@ def incident_manager(catalogue: Catalogue, run_stage: Hands) -> Manager[Incident
         context=Context.INCIDENTS,
         sources=(Context.ENDPOINTS, Context.SIMULATIONS, Context.DATASETS),
         state=Incident,
-        fold=6,
+        fold=7,
         decide=decider(catalogue),
         evolve=evolve,
         under_way=_under_way,

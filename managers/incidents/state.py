@@ -10,7 +10,7 @@ from uuid import UUID
 
 from events import incidents as e
 from events.incidents import Arrival, Ending, IncidentStatus
-from events.values import Document, Event
+from events.values import Document, Event, Urgency
 
 V = TypeVar("V")
 
@@ -92,6 +92,7 @@ class Incident(NamedTuple):
     """An incident while anything can still happen to it; what is over leaves only its status."""
 
     created: e.IncidentCreated
+    urgency: Urgency = Urgency.ROUTINE
     status: IncidentStatus = IncidentStatus.PENDING
     state: Mapping[str, Document] = {}
     versions: Mapping[str, int] = {}
@@ -146,7 +147,7 @@ CLOSED = (IncidentStatus.COMPLETE, IncidentStatus.CANCELLED, IncidentStatus.ARCH
 def evolve(incident: Incident | None, event: Event) -> Incident | None:
     """The incident after an event."""
     if isinstance(event, e.IncidentCreated):
-        return Incident(event)
+        return Incident(event, event.urgency)
     if incident is None:
         raise ValueError("nothing happens to an incident before it is created")
     return _evolve(incident, event)
@@ -199,6 +200,8 @@ def _evolve(was: Incident, event: Event) -> Incident:
             return _retried(was, event)
         case e.RetryContinues():
             return was._replace(retrying=tuple(was.failed))
+        case e.UrgencySet():
+            return was._replace(urgency=event.urgency)
         case e.IncidentActivated():
             return was._replace(status=IncidentStatus.ACTIVE)
         case e.IncidentEnding():
@@ -296,7 +299,7 @@ def _with_command(known: tuple[UUID, ...], command: UUID | None) -> tuple[UUID, 
 
 
 def _remains(was: Incident, status: IncidentStatus) -> Incident:
-    return Incident(was.created.model_copy(update={"parameters": {}}), status)
+    return Incident(was.created.model_copy(update={"parameters": {}}), was.urgency, status)
 
 
 def _forgetting(run: Run, forget: tuple[str, ...]) -> Run:

@@ -95,6 +95,7 @@ def _create(was: Simulations | None, wanted: e.CreateSimulation) -> Iterator[Eff
         incident=wanted.incident,
         request=wanted.request,
         exercise=wanted.exercise,
+        urgency=wanted.urgency,
         reply_to=wanted.reply_to,
     )
     choose = ChooseMachine(
@@ -179,6 +180,7 @@ def _job(simulation: Simulation) -> JobRequest:
         memory_mib=resources.memory_mib,
         environment=request.environment,
         comment=f"{exercise}{request.comment}".strip(),
+        urgency=simulation.urgency,
     )
 
 

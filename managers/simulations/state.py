@@ -7,7 +7,7 @@ from uuid import UUID
 from events import simulations as e
 from events.jobs import JobId, JobState, Token, token_of
 from events.simulations import SimulationRequest, SimulationResult
-from events.values import Blob, Document, Event, ReplyTo
+from events.values import Blob, Document, Event, ReplyTo, Urgency
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Simulation:
     id: UUID
     request: SimulationRequest
     exercise: bool
+    urgency: Urgency
     created_by: ReplyTo | None
     state: JobState = JobState.CREATED
     machine: str | None = None
@@ -97,7 +98,9 @@ def evolve(was: Simulations | None, event: Event) -> Simulations | None:
 def _evolve(was: Simulations | None, event: Event) -> Simulations:
     if isinstance(event, e.SimulationCreated):
         was = was or Simulations(event.incident)
-        made = Simulation(event.simulation, event.request, event.exercise, event.reply_to)
+        made = Simulation(
+            event.simulation, event.request, event.exercise, event.urgency, event.reply_to
+        )
         return _with(was, made)
     if was is None:
         raise ValueError("nothing happens to simulations before one is created")

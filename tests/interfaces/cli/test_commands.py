@@ -56,6 +56,7 @@ def _active(name: str) -> str:
 
 def test_the_life_of_an_incident(here: Path, tmp_path: Path) -> None:
     id = _active("a life")
+    assert as_json("incidents", "urgency", id, "urgent")["urgency"] == "urgent"
     file = tmp_path / "pass.csv"
     file.write_text("a,b\n1,2\n")
     sent = as_json("incidents", "push", id, "data", file)

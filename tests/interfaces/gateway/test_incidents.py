@@ -56,6 +56,10 @@ async def test_the_life_of_an_incident(pool: Pool) -> None:
         assert active["status"] == "ACTIVE"
         refused = await site.post(f"{path}/activate", status=409)
         assert refused["detail"] == "the incident is ACTIVE already"
+        assert active["urgency"] == "routine"
+        wanted = {"urgency": "critical", "reason": "the town"}
+        assert (await site.post(f"{path}/urgency", json=wanted))["urgency"] == "critical"
+        await site.post(f"{path}/urgency", status=422, json={"urgency": "very"})
         await site.post(f"{path}/retry", status=409)
         await site.post(f"{path}/archive", status=409)
         over = await site.post(f"{path}/cancel", json={"reason": "rain"})

@@ -1,12 +1,21 @@
 """From creation to archive."""
 
+from uuid import UUID
+
 from events import incidents as e
 from events.datasets import CloseDataSets
 from events.endpoints import CloseAllEndpoints
 from events.incidents import Delivery, Ending, IncidentStatus
-from events.simulations import CancelAllSimulations, CloseSimulations
-from events.values import Document, Note
-from managers.incidents import FailRun, FinishRun, LookAtClock
+from events.simulations import (
+    CancelAllSimulations,
+    CloseSimulations,
+    CreateSimulation,
+    Resources,
+    SimulationRequest,
+)
+from events.values import Context, Document, Note, Target, Urgency
+from managers.incidents import FailRun, FinishRun, Incident, LookAtClock
+from managers.runtime import Send
 from tests.managers.incidents.site import (
     ID,
     active,
@@ -20,6 +29,7 @@ from tests.managers.incidents.site import (
     sent,
     status,
 )
+from tests.managers.scenario import Scenario
 
 OVER = (e.IncidentEnded, CloseSimulations, CloseAllEndpoints, CloseDataSets)
 CANCELLED = Ending(outcome=IncidentStatus.CANCELLED, reason="a false alarm")
@@ -71,6 +81,27 @@ def test_a_workflow_that_is_gone_cannot_be_activated() -> None:
         owner="",
     )  # fmt: skip
     empty().given(gone).when(e.ActivateIncident()).rejected("gone is not installed")
+
+
+def test_simulations_press_as_the_incident_does_when_they_are_created() -> None:
+    made = e.CreateIncident(incident=ID, kind="test", name="x", urgency=Urgency.URGENT)
+    at_work = empty().when(made).when(e.ActivateIncident()).when(sent("plain"))
+    assert _urgency_of_a_new_simulation(at_work) == Urgency.URGENT
+    pressing = e.SetUrgency(urgency=Urgency.CRITICAL, reason="the fire has reached the town")
+    at_work.when(pressing).then(e.UrgencySet).when(pressing).then()
+    assert _urgency_of_a_new_simulation(at_work, "another") == Urgency.CRITICAL
+    at_work.when(e.CancelIncident()).when(pressing).rejected("the incident is over")
+
+
+def _urgency_of_a_new_simulation(at_work: Scenario[Incident], call: str = "one") -> Urgency:
+    resources = Resources(walltime=60)
+    wanted = SimulationRequest(kind="spread", executable="true", resources=resources)
+    create = CreateSimulation(simulation=UUID(int=1), incident=ID, request=wanted)
+    target = Target(context=Context.SIMULATIONS, key=ID)
+    at_work.when(asks(at_work, "plain", call, name="create", target=target, command=create))
+    (sent,) = [effect for effect in at_work.effects if isinstance(effect, Send)]
+    assert isinstance(sent.command, CreateSimulation)
+    return sent.command.urgency
 
 
 def test_cancelled_before_it_began_it_needs_no_clean_up() -> None:

@@ -9,7 +9,7 @@ from events.incidents import AnswerCall, Deliver
 from events.jobs import JobState
 from events.machines import FLEET, ChooseMachine, LeaveMachine
 from events.operations import CancelJob, CollectOutputs, RefreshJob, ReleaseJob, SubmitJob
-from events.values import Context, Document
+from events.values import Context, Document, Urgency
 from managers.runtime import Send
 from tests.managers.scenario import scenario
 from tests.managers.simulations.site import (
@@ -76,12 +76,13 @@ def test_cancelled_while_it_waits_for_a_machine_its_creator_does_not_wait_on() -
 
 
 def test_a_submitted_simulation_goes_to_its_machine_under_its_token() -> None:
-    of = scenario(MANAGER).when(create(exercise=True)).when(place()).when(submit())
+    new = create(exercise=True, urgency=Urgency.URGENT)
+    of = scenario(MANAGER).when(new).when(place()).when(submit())
     of.then(e.SimulationSubmitted, SubmitJob, AnswerCall)
     job = next(s.command for s in of.effects if isinstance(s, Send))
     assert isinstance(job, SubmitJob)
     assert (job.request.token, job.request.comment) == (token(), "EXERCISE")
-    assert job.request.walltime == 60
+    assert (job.request.walltime, job.request.urgency) == (60, Urgency.URGENT)
 
 
 def test_only_what_was_placed_can_be_submitted() -> None:
