@@ -64,6 +64,8 @@ __all__ = ["workflow"]
 _WORKFLOW = '''\
 """Watches readings, and writes a warning when one is above a threshold."""
 
+import math
+
 from pydantic import BaseModel
 
 from workflows import Arrival, Incident, Reject, Workflow
@@ -105,8 +107,11 @@ async def readings(incident: Incident[Parameters, Known], arrival: Arrival) -> N
         values = [float(word) for word in arrival.text().split()]
     except ValueError as error:
         raise Reject(str(error)) from error
+    if not all(map(math.isfinite, values)):
+        raise Reject("a reading is no finite number")
     above = [value for value in values if value > incident.parameters.threshold]
-    incident.state.highest = max([*values, *filter(None, [incident.state.highest])], default=None)
+    before = [] if incident.state.highest is None else [incident.state.highest]
+    incident.state.highest = max([*values, *before], default=None)
     if above:
         incident.send(warn, Readings(values=above))
 
@@ -146,6 +151,7 @@ async def test_low_readings_lead_to_nothing(kit: Kit) -> None:
 async def test_what_is_no_number_is_refused_and_hurts_nobody(kit: Kit) -> None:
     incident = await kit.start({"threshold": 3})
     await kit.push(incident, "readings", "a lot")
+    await kit.push(incident, "readings", "nan")
     await kit.push(incident, "readings", "5")
     assert any("could not convert" in note for note in await kit.notes(incident))
     assert "warning.txt" in await kit.data_sets(incident)
