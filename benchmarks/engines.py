@@ -28,6 +28,18 @@ async def log_url(engine: str) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
+async def urls(engine: str) -> AsyncIterator[tuple[str, str]]:
+    """Those of the log and of the database beside it, which is the same where both can be one."""
+    async with log_url(engine) as log:
+        if not deploy.engines.is_kafka(log):
+            yield log, log
+            return
+        with TemporaryDirectory(prefix="vestec-") as folder:
+            async with EmbeddedServer.open(Path(folder, "data")) as server:
+                yield log, server.url
+
+
+@asynccontextmanager
 async def open_log(engine: str) -> AsyncIterator[Log]:
     """An empty log: one of `ENGINES`."""
     if engine == "memory":

@@ -45,7 +45,7 @@ async def data(incident: Incident[NoParameters, NoState], arrival: Arrival) -> N
 async def run(engine: str) -> Result:
     """Milliseconds from the beginning of the request to the first line of the stage."""
     async with _system(engine) as system, aiohttp.ClientSession() as session:
-        url = await _endpoint(system, session)
+        url = await endpoint(system, session, IncidentId(str(uuid4())))
         await _pushes(session, url, WARM_UP)
         sent = await _pushes(session, url, RATE * SECONDS)
         async with asyncio.timeout(_WITHIN):
@@ -68,18 +68,17 @@ async def _system(engine: str) -> AsyncIterator[System]:
                 log=log,
                 blobs=f"file://{folder}/blobs",
                 port=0,
-                workflows=_HERE,
+                workflows=HERE,
             )
             async with running_system(settings) as system:
                 yield system
 
 
-_HERE = "benchmarks.push:receiver"
+HERE = "benchmarks.push:receiver"
 
 
-async def _endpoint(system: System, session: aiohttp.ClientSession) -> str:
-    """The URL of a new incident's endpoint, once it takes pushes."""
-    incident = IncidentId(str(uuid4()))
+async def endpoint(system: System, session: aiohttp.ClientSession, incident: IncidentId) -> str:
+    """The URL of the endpoint of a new incident with this id, once it takes pushes."""
     create = CreateIncident(incident=incident, kind=receiver.kind, name="benchmark")
     await _issue(system, incident, create)
     await _issue(system, incident, ActivateIncident())
@@ -97,13 +96,14 @@ async def _pushes(session: aiohttp.ClientSession, url: str, count: int) -> dict[
         start = time.perf_counter()
         for number in range(count):
             await asyncio.sleep(max(0.0, start + number / RATE - time.perf_counter()))
-            group.create_task(_push(session, url, began))
+            id = uuid4()
+            began[id] = time.perf_counter()
+            group.create_task(push(session, url, id))
     return began
 
 
-async def _push(session: aiohttp.ClientSession, url: str, began: dict[UUID, float]) -> None:
-    id = uuid4()
-    began[id] = time.perf_counter()
+async def push(session: aiohttp.ClientSession, url: str, id: UUID) -> None:
+    """Push something whose arrival has this id."""
     async with session.post(url, data=bytes(200), headers={"Idempotency-Key": str(id)}) as answer:
         answer.raise_for_status()
 
