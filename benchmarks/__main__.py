@@ -13,7 +13,7 @@ from benchmarks.engines import ENGINES
 from benchmarks.result import Result
 from interfaces.cli.logs import configure_logs
 
-PARTS = {"__main__", "result", "engines"}
+PARTS = {"__main__", "result", "engines", "history"}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -23,10 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("name", choices=names)
     parser.add_argument("--engine", default="postgres", help=ENGINES)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--events", type=int, help="in the log that `rebuild` begins with")
     chosen = parser.parse_args(arguments)
     configure_logs("warning", sys.stderr)
     run = import_module(f"benchmarks.{chosen.name}").run
-    result: Result = uvloop.run(run(chosen.engine))
+    options = {} if chosen.events is None else {"events": chosen.events}
+    result: Result = uvloop.run(run(chosen.engine, **options))
     print(result.as_json() if chosen.json else result.as_text())
 
 

@@ -45,7 +45,7 @@ async def data(incident: Incident[NoParameters, NoState], arrival: Arrival) -> N
 async def run(engine: str) -> Result:
     """Milliseconds from the beginning of the request to the first line of the stage."""
     async with _system(engine) as system, aiohttp.ClientSession() as session:
-        url = await endpoint(system, session, IncidentId(str(uuid4())))
+        url = await endpoint(system, session, IncidentId(str(uuid4())), receiver.kind)
         await _pushes(session, url, WARM_UP)
         sent = await _pushes(session, url, RATE * SECONDS)
         async with asyncio.timeout(_WITHIN):
@@ -77,14 +77,16 @@ async def _system(engine: str) -> AsyncIterator[System]:
 HERE = "benchmarks.push:receiver"
 
 
-async def endpoint(system: System, session: aiohttp.ClientSession, incident: IncidentId) -> str:
-    """The URL of the endpoint of a new incident with this id, once it takes pushes."""
-    create = CreateIncident(incident=incident, kind=receiver.kind, name="benchmark")
-    await _issue(system, incident, create)
-    await _issue(system, incident, ActivateIncident())
+async def endpoint(
+    system: System, session: aiohttp.ClientSession, incident: IncidentId, kind: str
+) -> str:
+    """The URL of the endpoint `data` of a new incident of this kind, once it takes pushes."""
+    create = CreateIncident(incident=incident, kind=kind, name="benchmark")
+    await issue_from_here(system, Context.INCIDENTS, incident, create)
+    await issue_from_here(system, Context.INCIDENTS, incident, ActivateIncident())
     url = f"{system.url}/EDI/data{incident}"
     async with asyncio.timeout(_WITHIN):
-        while (await session.post(url, data=b"first")).status != 202:
+        while (await session.post(url, data=b"0")).status != 202:
             await asyncio.sleep(0.05)
     return url
 
@@ -102,12 +104,15 @@ async def _pushes(session: aiohttp.ClientSession, url: str, count: int) -> dict[
     return began
 
 
-async def push(session: aiohttp.ClientSession, url: str, id: UUID) -> None:
+async def push(
+    session: aiohttp.ClientSession, url: str, id: UUID, content: bytes = bytes(200)
+) -> None:
     """Push something whose arrival has this id."""
-    async with session.post(url, data=bytes(200), headers={"Idempotency-Key": str(id)}) as answer:
+    async with session.post(url, data=content, headers={"Idempotency-Key": str(id)}) as answer:
         answer.raise_for_status()
 
 
-async def _issue(system: System, key: str, command: Command) -> None:
-    wanted = Write(uuid4(), Context.INCIDENTS, key, command)
+async def issue_from_here(system: System, context: Context, key: str, command: Command) -> None:
+    """Send a command to a manager."""
+    wanted = Write(uuid4(), context, key, command)
     await issue(system.storage.log, system.storage.clock, wanted, "benchmark")

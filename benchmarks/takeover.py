@@ -22,7 +22,7 @@ from uuid import uuid4
 import aiohttp
 
 from benchmarks.engines import urls
-from benchmarks.push import HERE, STARTED, endpoint, push
+from benchmarks.push import HERE, STARTED, endpoint, push, receiver
 from benchmarks.result import Result
 from bus import partition_of
 from deploy.parts import ALL
@@ -68,7 +68,7 @@ async def _rounds(engine: str, lease: float) -> list[float]:
             )
             async with running_parts(ALL, settings) as survivor:
                 endpoints = [
-                    await endpoint(survivor, session, incident)
+                    await endpoint(survivor, session, incident, receiver.kind)
                     for incident in _one_in_each(settings.partitions)
                 ]
                 return [await _round(settings, session, endpoints) for _ in range(ROUNDS)]

@@ -1,16 +1,16 @@
-"""Batches: the tails of all source partitions, decoded once, folded in one transaction each."""
+"""Batches: the tails of all source partitions, folded in one transaction each."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from bus import Log, Position, Stored, verify
-from events.envelope import Commit, decode, events_topic
+from events.envelope import events_topic
 from managers.runtime import crash_point
 from projections import builds, positions
 from projections.database import Connection, at
+from projections.decoder import Decoder
 from projections.positions import Mark, Source
 from projections.projection import Fact, Projection
 
@@ -37,6 +37,7 @@ class Tails:
     """The records of all partitions behind where they were read to, as they come."""
 
     log: Log
+    decoder: Decoder
     chunks: asyncio.Queue[Chunk] = field(default_factory=lambda: asyncio.Queue(maxsize=8))
 
     async def follow(self, source: Source, position: Position) -> NoReturn:
@@ -48,6 +49,8 @@ class Tails:
             if records:
                 offset = records[-1].offset + 1
                 await self.chunks.put(Chunk(source, records))
+                if len(records) == _CHUNK:
+                    await self.decoder.others(source, offset)
             else:
                 await self.log.wait(topic, source[1], offset)
 
@@ -57,24 +60,6 @@ class Tails:
         while not self.chunks.empty() and sum(len(chunk.records) for chunk in taken) < limit:
             taken.append(self.chunks.get_nowait())
         return taken
-
-
-class Decoder:
-    """Decodes each commit once for all projections that run side by side."""
-
-    def __init__(self, capacity: int = 5000) -> None:
-        self._commits: OrderedDict[tuple[Source, int], Commit] = OrderedDict()
-        self._capacity = capacity
-
-    def commit(self, source: Source, stored: Stored) -> Commit:
-        """The commit in a record of that partition."""
-        place = (source, stored.offset)
-        if (known := self._commits.get(place)) is not None:
-            return known
-        commit = self._commits[place] = decode(stored.record)
-        if len(self._commits) > self._capacity:
-            self._commits.popitem(last=False)
-        return commit
 
 
 async def take_in(
@@ -89,7 +74,7 @@ async def take_in(
 
     Raises `AnotherRunner` or `Rebuilt` when the tables are not where `before` says.
     """
-    facts, after = _counted(decoder, chunks, before)
+    facts, after = await _counted(decoder, chunks, before)
     async with connection.transaction():
         await connection.execute(_SOON_OVER)
         await builds.claim(connection, projection, build)
@@ -100,7 +85,7 @@ async def take_in(
     return after
 
 
-def _counted(
+async def _counted(
     decoder: Decoder, chunks: Sequence[Chunk], before: Mapping[Source, Mark]
 ) -> tuple[list[Fact], dict[Source, Mark]]:
     """The commits that count, and the marks behind all these records."""
@@ -115,4 +100,5 @@ def _counted(
                 commit = decoder.commit(chunk.source, stored)
                 facts.append(Fact(*chunk.source, stored.offset, position.epoch, commit))
         after[chunk.source] = Mark(position, at(facts[-1].time) if len(facts) > known else as_of)
+        await asyncio.sleep(0)  # others have a turn
     return facts, after

@@ -10,9 +10,10 @@ from bus import Log, LogError
 from events.envelope import events_topic
 from managers.runtime.groups import end_if_cancelled, first
 from projections import builds, positions
-from projections.batches import Decoder, Tails, take_in
+from projections.batches import Tails, take_in
 from projections.builds import NewerVersion, Rebuilt
 from projections.database import UNAVAILABLE, Pool
+from projections.decoder import Decoder
 from projections.positions import AnotherRunner, Mark, Source
 from projections.projection import Projection
 
@@ -84,14 +85,15 @@ class Runner:
             sources = await self._sources(projection)
             await positions.begin(connection, projection.name, sources)
             marks = await positions.load(connection, projection.name)
-        tails = Tails(self._log)
-        async with asyncio.TaskGroup() as group:
-            for source in sources:
-                group.create_task(tails.follow(source, marks[source].position))
-            self.broken.pop(projection.name, None)
-            while True:
-                await self._batch(projection, build, tails, marks)
-                await asyncio.sleep(PACE)
+        tails = Tails(self._log, self._decoder)
+        with self._decoder.side_by_side(projection.name, marks):
+            async with asyncio.TaskGroup() as group:
+                for source in sources:
+                    group.create_task(tails.follow(source, marks[source].position))
+                self.broken.pop(projection.name, None)
+                while True:
+                    await self._batch(projection, build, tails, marks)
+                    await asyncio.sleep(PACE)
         raise AssertionError("tails are followed until there is an error")
 
     async def _sources(self, projection: Projection) -> list[Source]:
@@ -112,7 +114,9 @@ class Runner:
                 raise Rebuilt(f"projection {projection.name} was rebuilt") from None
             return
         async with self._pool.acquire() as connection:
-            marks |= await take_in(connection, projection, build, chunks, marks, self._decoder)
+            after = await take_in(connection, projection, build, chunks, marks, self._decoder)
+        marks |= after
+        self._decoder.taken(projection.name, after)
 
     async def _stand_by(self, projection: Projection) -> None:
         """Until there is something to take in, and nobody does."""

@@ -64,13 +64,17 @@ class PartitionState(Generic[S]):
 
 async def fold_until(
     manager: Manager[S, W], partition: int, around: Surroundings, writer: Writer
-) -> PartitionState[S]:
-    """The state as it was when `writer` took over; raises `Doubt` if somebody else has since."""
+) -> tuple[PartitionState[S], int]:
+    """The state as it was when `writer` took over, and how many records were folded for it.
+
+    Raises `Doubt` if somebody else has taken over since.
+    """
     topic = events_topic(manager.context)
     state = await _from_snapshot(manager, partition, around)
     if state is None:
         state = PartitionState({}, {})
         await verify(around.log, topic, partition, state.position)
+    start = state.position.offset
     while state.position.offset < writer.position.offset:
         records = await around.log.read(topic, partition, state.position.offset)
         if not records:
@@ -85,7 +89,7 @@ async def fold_until(
                 state.fold(manager, commit)
     if state.position != writer.position:
         raise Doubt(f"{topic}/{partition} was read to {state.position}, not {writer.position}")
-    return state
+    return state, state.position.offset - start
 
 
 def _decoded(manager: Manager[S, W], stored: Stored) -> Commit:

@@ -79,11 +79,11 @@ class Owner(Generic[S, W]):
                 await self._pull(group)
                 self.since = self._around.wall()
                 while True:
+                    await self._tidy()
                     items = await self._inbox.take(self._around.batch)
                     await self._go_on(writer, items)
                     self._act(dict.fromkeys(item.key for item in items))
                     crash_point("after effect")
-                    await self._tidy()
         finally:
             self._workforce.disband()
             self._inbox.close()
@@ -96,7 +96,9 @@ class Owner(Generic[S, W]):
         async with asyncio.timeout(self._around.append_deadline):
             writer = await Writer.take_over(self._around.log, topic, self._partition, nonce)
         crash_point("after takeover")
-        self._state = await fold_until(self._manager, self._partition, self._around, writer)
+        self._state, self._since_snapshot = await fold_until(
+            self._manager, self._partition, self._around, writer
+        )
         _log.info(
             "partition taken over",
             context=str(self._manager.context),

@@ -68,8 +68,11 @@ class Player:
         await self._push("finish", str(NUMBERS))
         await self._until("the incident is over", self._over)
         await self._until("all jobs are over", self._all_jobs_over)
-        await self._until("read models have taken in all of it", self._all_taken_in)
+        await self.until_all_is_taken_in()
         return await self._told()
+
+    async def until_all_is_taken_in(self) -> None:
+        await self._until("read models have taken in all of it", self._all_taken_in)
 
     async def _set_up(self) -> None:
         folder = self._witness.with_name("machine")

@@ -11,8 +11,9 @@ from bus import START
 from events.envelope import events_topic
 from events.values import Context
 from projections import PROJECTIONS, Pool, builds, positions, rebuild
-from projections.batches import Chunk, Decoder, take_in
+from projections.batches import Chunk, take_in
 from projections.builds import Rebuilt
+from projections.decoder import Decoder
 from projections.positions import AnotherRunner, Mark, Source
 from projections.projection import Projection
 from tests.projections.random_stories import Teller

@@ -1,6 +1,8 @@
 """What a new owner knows after it folded."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -44,6 +46,35 @@ async def test_time_goes_on_behind_a_snapshot_that_a_faster_clock_left() -> None
     assert slow.clock.now() > time
 
 
+async def test_a_long_fold_is_not_done_twice() -> None:
+    log, snapshots = await declared(MemoryLog()), OneSnapshot()
+    around = replace(surroundings(log, snapshots=snapshots), snapshot_every=3)
+    before = surroundings(log)
+    for number in range(3):
+        await issue(log, f"note {number}")
+    owner = asyncio.create_task(Service(NOTES, before)._own(0))
+    await until(lambda: _all_decided(log, 3))
+    owner.cancel()
+    owner = asyncio.create_task(Service(NOTES, around)._own(0))
+    await until(lambda: snapshots.load(Context.INCIDENTS, 0))
+    owner.cancel()
+    state, folded = await fold_until(
+        NOTES, 0, around, await Writer.take_over(log, EVENTS, 0, "third")
+    )
+    assert state.keys == {"key": ("note 0", "note 1", "note 2")}
+    assert folded == 1, "only the takeover"
+
+
+async def _all_decided(log: MemoryLog, count: int) -> bool:
+    return len(await commits(log)) == count
+
+
+async def until(condition: Callable[[], Awaitable[object]]) -> None:
+    async with asyncio.timeout(1):
+        while not await condition():
+            await asyncio.sleep(0)
+
+
 class LostSnapshots:
     """Somebody dropped the read models' schema."""
 
@@ -58,7 +89,7 @@ async def test_snapshots_that_cannot_be_read_cost_time_only() -> None:
     log = await declared(MemoryLog())
     around = surroundings(log, snapshots=LostSnapshots())
     await keep_snapshot(NOTES, 0, around, PartitionState({}, {}))
-    state = await fold_until(NOTES, 0, around, await Writer.take_over(log, EVENTS, 0, "first"))
+    state, _ = await fold_until(NOTES, 0, around, await Writer.take_over(log, EVENTS, 0, "first"))
     assert state.keys == {}
 
 
@@ -81,6 +112,6 @@ async def test_a_commit_that_a_wrong_clock_dated_is_folded_and_does_not_drag_tim
             await log.wait(EVENTS, 0, (await log.bounds(EVENTS, 0))[1])
     owner.cancel()
     right = surroundings(log)
-    state = await fold_until(NOTES, 0, right, await Writer.take_over(log, EVENTS, 0, "next"))
+    state, _ = await fold_until(NOTES, 0, right, await Writer.take_over(log, EVENTS, 0, "next"))
     assert state.keys == {"key": ("from an hour ahead",)}
     assert seconds(right.clock.now()) <= NOW + 60
