@@ -71,8 +71,9 @@ async def run(engine: str) -> Result:
 class _Counted:
     findings = 0
 
-    async def deliver(self, findings: Sequence[Finding], names: Sequence[str]) -> None:
+    async def deliver(self, findings: Sequence[Finding], names: Sequence[str]) -> int:
         self.findings += len(findings)
+        return len(findings)
 
     async def park(self, refused: Sequence[Refused]) -> None:
         raise AssertionError(f"all readings are good: {refused[0].reason}")

@@ -25,6 +25,7 @@ from interfaces.external_data.pull import PullHands
 from interfaces.external_data.push import PushSettings, add_push
 from interfaces.gateway import (
     EdgeRunner,
+    FeedHealth,
     GatewaySettings,
     PartHealth,
     Verifier,
@@ -205,6 +206,10 @@ async def _health(running: Running) -> Mapping[str, PartHealth]:
             since=_moment(sensors.since),
             behind=await sensors.behind(),
             broken={"worker": sensors.broken} if sensors.broken else {},
+            feeds={
+                name: FeedHealth.model_validate(counts)
+                for name, counts in (await sensors.feeds()).items()
+            },
         )
     return parts
 

@@ -7,10 +7,11 @@ manager is ever called. Routes are in `routes`, errors in `problems`.
 from interfaces.gateway.application import gateway
 from interfaces.gateway.passwords import Verifier, hash_password
 from interfaces.gateway.serving import EdgeRunner
-from interfaces.gateway.surroundings import GatewaySettings, PartHealth, WebEdge
+from interfaces.gateway.surroundings import FeedHealth, GatewaySettings, PartHealth, WebEdge
 
 __all__ = [
     "EdgeRunner",
+    "FeedHealth",
     "GatewaySettings",
     "PartHealth",
     "Verifier",

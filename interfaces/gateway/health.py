@@ -9,6 +9,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
 from interfaces.gateway.exchange import answer
+from interfaces.gateway.parts import PartMetrics
 from interfaces.gateway.problems import Handler
 from interfaces.gateway.surroundings import PartHealth, WebEdge, edge_of
 from projections import PartitionStatus, status
@@ -58,7 +59,7 @@ def _by_projection(rows: Iterable[PartitionStatus]) -> dict[str, ProjectionHealt
 
 
 class Metrics:
-    """Counts requests, and shows the lag of projections when asked."""
+    """Counts requests, and shows how parts and projections are when asked."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -77,10 +78,13 @@ class Metrics:
             ["projection"],
             registry=registry,
         )
+        self._parts = PartMetrics()
+        registry.register(self._parts)
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """Metrics in Prometheus' text format."""
         edge: WebEdge = edge_of(request)
+        self._parts.parts = await edge.parts()
         rows = await status(edge.pool, edge.log, edge.wall)
         for name, lag in _by_projection(rows).items():
             self._lag.labels(name).set(lag.lag_records)

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from aiohttp import web
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from bus import HybridClock, Log
 from managers.blobs import BlobStore
@@ -28,6 +28,22 @@ class GatewaySettings(BaseModel):
     """A client that takes nothing off a live stream for so long is dropped."""
 
 
+class FeedHealth(BaseModel):
+    """A sensor feed in this process; counted since it was started."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    taken: int
+    """Readings that rules have seen."""
+    parked: int
+    """Records that were no readings."""
+    findings: int
+    arrivals: int
+    """What endpoints were sent."""
+    behind: int | None
+    """Readings that were not taken yet; None: unknown."""
+
+
 class PartHealth(BaseModel):
     """A manager or runner in this process, as `/health` shows it."""
 
@@ -39,6 +55,8 @@ class PartHealth(BaseModel):
     """Records that came for them and were not taken in yet; None: unknown, the log is away."""
     broken: dict[str, str] = {}
     """What of it makes no progress, and why."""
+    feeds: dict[str, FeedHealth] = {}
+    """Of the sensors."""
 
 
 @dataclass

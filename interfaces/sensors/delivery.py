@@ -53,8 +53,11 @@ class Refused:
 class Outlet(Protocol):
     """The ways out of the feeds, and what time it is there."""
 
-    async def deliver(self, findings: Sequence[Finding], names: Sequence[str]) -> None:
-        """Push each finding, in order, to the open endpoints of the name beside it."""
+    async def deliver(self, findings: Sequence[Finding], names: Sequence[str]) -> int:
+        """Push each finding, in order, to the open endpoints of the name beside it.
+
+        How many arrivals that makes.
+        """
 
     async def park(self, refused: Sequence[Refused]) -> None:
         """Keep records that are no readings, each with its reason."""
@@ -76,11 +79,13 @@ class Delivery:
     def now(self) -> float:
         return self.wall()
 
-    async def deliver(self, findings: Sequence[Finding], names: Sequence[str]) -> None:
-        opened = await _lasting(partial(self._opened, set(names)))
+    async def deliver(self, findings: Sequence[Finding], names: Sequence[str]) -> int:
+        opened, arrivals = await _lasting(partial(self._opened, set(names))), 0
         for finding, name in zip(findings, names, strict=True):
             for endpoint in opened.get(name, ()):
                 await _lasting(partial(self._push, finding, endpoint))
+                arrivals += 1
+        return arrivals
 
     async def park(self, refused: Sequence[Refused]) -> None:
         first = refused[0]

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,7 +26,7 @@ from bus.contract import LogError
 from bus.kafka.address import Address
 from events.sensors import Finding, ReadingId
 from interfaces.sensors.delivery import Outlet, Refused
-from interfaces.sensors.feeds import PREFIX, Feed, Feeds
+from interfaces.sensors.feeds import PREFIX, Feeds
 from interfaces.sensors.memories import NOTHING, Memories, offset_of
 from interfaces.sensors.readings import Malformed, decode
 from interfaces.sensors.rules import KeyState, Source, silences, take
@@ -75,6 +76,20 @@ class SensorSettings:
     lease: float = 6.0
 
 
+@dataclass
+class FeedCounts:
+    """What this process did with the readings of one feed since it was started."""
+
+    taken: int = 0
+    """Readings that rules have seen."""
+    parked: int = 0
+    findings: int = 0
+    arrivals: int = 0
+    """What endpoints were sent: one for each finding and endpoint."""
+    behind: int | None = None
+    """Readings on our partitions that were not taken yet; None: unknown."""
+
+
 class SensorWorker:
     """A share of the feeds' partitions."""
 
@@ -83,6 +98,7 @@ class SensorWorker:
         self._address = Address.parse(settings.url)
         self._app: faust.App | None = None
         self._desks: Sequence[_Desk] = ()
+        self._counts = {name: FeedCounts() for name in feeds}
         self.since: float | None = None
         """When partitions were last given to this worker, in seconds since 1970."""
         self.broken: str | None = None
@@ -111,7 +127,14 @@ class SensorWorker:
         app = _application(self._address, self._settings)
         failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         desks = [
-            _Desk(app, self._address, name, feed, partitions[name], self._outlet, failed)
+            _Desk(
+                app,
+                Source(name, self._address.prefix + PREFIX + name, feed),
+                partitions[name],
+                self._outlet,
+                self._counts[name],
+                failed,
+            )
             for name, feed in self._feeds.items()
         ]
         tasks: list[asyncio.Future[Any]] = [failed]
@@ -132,12 +155,18 @@ class SensorWorker:
 
     async def behind(self) -> int | None:
         """Records on those that were not taken yet; None: unknown."""
-        if self._app is None:
-            return None
-        try:
-            return sum([await desk.behind() for desk in self._desks])
-        except (KafkaError, FaustError):
-            return None
+        behind = [feed.behind for feed in (await self.feeds()).values()]
+        return None if None in behind else sum(one or 0 for one in behind)
+
+    async def feeds(self) -> Mapping[str, FeedCounts]:
+        """How each feed fares here."""
+        for feed in self._counts.values():
+            feed.behind = None
+        if self._app is not None:
+            with suppress(KafkaError, FaustError):
+                for desk in self._desks:
+                    desk.counts.behind = await desk.behind()
+        return self._counts
 
 
 async def _stop(app: faust.App) -> None:
@@ -188,21 +217,20 @@ class _Desk:
     def __init__(
         self,
         app: faust.App,
-        address: Address,
-        name: str,
-        feed: Feed,
+        source: Source,
         partitions: int,
         outlet: Outlet,
+        counts: FeedCounts,
         failed: asyncio.Future[None],
     ) -> None:
-        self._app, self._source = app, Source(name, address.prefix + PREFIX + name, feed)
-        self._outlet, self._failed = outlet, failed
-        self._table = app.Table(memory_table(name), partitions=partitions, **_RAW)
+        self._app, self._source = app, source
+        self._outlet, self.counts, self._failed = outlet, counts, failed
+        self._table = app.Table(memory_table(source.name), partitions=partitions, **_RAW)
         self._memories = Memories(self._table.data)
         self._busy = asyncio.Lock()
         self._held: list[Any] = []
-        topic = app.topic(self._source.topic, partitions=partitions, **_UNREAD)
-        app.agent(topic, name=f"vestec.sensors.{name}")(self._take_all)
+        topic = app.topic(source.topic, partitions=partitions, **_UNREAD)
+        app.agent(topic, name=f"vestec.sensors.{source.name}")(self._take_all)
 
     async def _take_all(self, stream: Any) -> None:
         async for events in stream.take_events(_TOGETHER, within=_WITHIN):
@@ -243,6 +271,7 @@ class _Desk:
                 refused.append(Refused(self._source.name, id, message.value or b"", str(error)))
             else:
                 findings += found
+                self.counts.taken += 1
         await self._conclude(partition, states, findings, messages[-1].offset + 1, refused)
 
     def _take_one(self, message: Any, now: int, states: dict[str, KeyState]) -> list[Finding]:
@@ -270,9 +299,11 @@ class _Desk:
         rules = self._source.feed.rules
         if findings:
             names = [rules[found.rule].endpoint for found in findings]
-            await self._outlet.deliver(findings, names)
+            self.counts.arrivals += await self._outlet.deliver(findings, names)
+            self.counts.findings += len(findings)
         if refused:
             await self._outlet.park(refused)
+            self.counts.parked += len(refused)
         self._memories.keep(partition, states, taken)
 
     async def _save(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from bus import LogError
-from interfaces.gateway import PartHealth, gateway
+from interfaces.gateway import FeedHealth, PartHealth, gateway
 from projections import PROJECTIONS, Pool
 from tests.interfaces.gateway.site import Site, incidents_managed, open_site
 
@@ -67,6 +67,35 @@ async def test_metrics_count_requests_by_their_pattern(pool: Pool) -> None:
         route = 'method="GET",route="/api/v1/incidents/{id}"'
         assert f'vestec_requests_total{{{route},status="404"}} 1.0' in text
         assert 'vestec_projection_lag_records{projection="timeline"} 0.0' in text
+
+
+async def test_metrics_show_parts_and_feeds(pool: Pool) -> None:
+    weather = FeedHealth(taken=90, parked=2, findings=3, arrivals=6, behind=None)
+
+    async def parts() -> dict[str, PartHealth]:
+        return {
+            "incidents": PartHealth(owns=["0", "3"], behind=7, broken={"1": "cannot fold"}),
+            "sensors": PartHealth(owns=["weather/0"], feeds={"weather": weather}),
+        }
+
+    async with (
+        open_site(pool) as site,
+        TestClient(TestServer(gateway(replace(site.edge, parts=parts)))) as client,
+        client.get("/metrics") as response,
+    ):
+        lines = (await response.text()).splitlines()
+    shown = {line for line in lines if line.startswith(("vestec_part", "vestec_feed"))}
+    assert shown == {
+        'vestec_part_partitions{part="incidents"} 2.0',
+        'vestec_part_partitions{part="sensors"} 1.0',
+        'vestec_part_behind_records{part="incidents"} 7.0',
+        'vestec_part_broken{part="incidents"} 1.0',
+        'vestec_part_broken{part="sensors"} 0.0',
+        'vestec_feed_readings_taken_total{feed="weather"} 90.0',
+        'vestec_feed_readings_parked_total{feed="weather"} 2.0',
+        'vestec_feed_findings_total{feed="weather"} 3.0',
+        'vestec_feed_arrivals_total{feed="weather"} 6.0',
+    }
 
 
 async def test_the_description_has_every_route_and_every_model(pool: Pool) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import aiohttp
 import pytest
 from confluent_kafka import Producer
 
@@ -68,6 +70,13 @@ class Site:
             )
         self.workers.append(worker)
         return worker
+
+    async def metrics(self) -> list[str]:
+        """What the first worker shows to Prometheus."""
+        said = (self.folder / "worker-0.log").read_text()
+        (url,) = re.findall(r"health at (\S+)/health", said)
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/metrics") as answer:
+            return (await answer.text()).splitlines()
 
     async def open(self, name: str, incident: str = "") -> IncidentId:
         """An endpoint of an incident, seen by readers."""

@@ -72,6 +72,14 @@ async def test_a_line_of_shell_reaches_an_incident_that_is_younger_than_the_feed
         )
         assert found.readings[0].topic == site.topic("weather")
         assert await site.findings(other) == []
+        told = {
+            'vestec_feed_readings_taken_total{feed="weather"} 2.0',
+            'vestec_feed_readings_parked_total{feed="weather"} 1.0',
+            'vestec_feed_findings_total{feed="weather"} 2.0',
+            'vestec_feed_arrivals_total{feed="weather"} 1.0',
+            'vestec_feed_behind_records{feed="weather"} 0.0',
+        }
+        assert told <= {*await site.metrics()}
 
 
 async def test_workers_are_killed_and_each_finding_arrives_once(sited: Sited) -> None:
