@@ -42,7 +42,8 @@ class Bell:
     async def run(self) -> NoReturn:
         """Listen until cancelled, over any loss of the brokers."""
         while True:
-            await self._newcomer.wait()
+            if not self._ends:
+                await self._newcomer.wait()
             try:
                 await self._listen(await self._connections.client())
             except* (LogError, *FAILURES) as errors:

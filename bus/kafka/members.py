@@ -81,7 +81,8 @@ class Member:
                 async with asyncio.timeout(self._until - monotonic() if owned else None):
                     await self._news.wait()
             except TimeoutError:
-                _log.warning("lease ran out, the broker of the group is silent", group=self._group)
+                if not self.owned:
+                    _log.warning("lease ran out, its broker is silent", group=self._group)
         return owned
 
     async def keep(self) -> None:

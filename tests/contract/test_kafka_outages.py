@@ -1,12 +1,13 @@
 """The Kafka log when its brokers are slow, silent, gone or killed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bus import Doubt, Log, LogError, LogUnavailable, Writer
 from bus.kafka import KafkaLog
@@ -89,6 +90,32 @@ async def test_all_goes_on_when_the_network_is_back(log: Log, proxy: Proxy) -> N
     assert kept in (numbered(1, 3, 4, 5), numbered(1, 2, 3, 4, 5))
     async with asyncio.timeout(10):
         await waiting
+
+
+async def test_readers_hear_of_others_again_when_the_network_is_back(
+    log: Log, proxy: Proxy, distant_url: str
+) -> None:
+    """Though nobody waits for a partition that was not waited for before."""
+    async with asyncio.timeout(30), opened(distant_url) as another:
+        for number in range(2):
+            waiting = asyncio.create_task(log.wait("t", 0, number))
+            await another.append("t", 0, numbered(number))
+            await waiting
+        waiting = asyncio.create_task(log.wait("t", 0, 2))
+        with capture_logs() as said:
+            proxy.gates.close()
+            await until(partial(is_out_of_order, said))
+        proxy.gates.open()
+        while not waiting.done():
+            with suppress(LogUnavailable, Doubt):
+                await another.append("t", 0, numbered(2))
+            await asyncio.wait([waiting], timeout=0.5)
+        await waiting
+
+
+async def is_out_of_order(said: Sequence[Mapping[str, object]]) -> bool:
+    """Whether the bell has given its brokers up."""
+    return any(line["event"] == "bell of the log out of order" for line in said)
 
 
 async def test_an_append_without_an_answer_is_in_doubt_and_the_next_lies_behind_it(
