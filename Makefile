@@ -10,9 +10,9 @@ install: .venv/installed .venv-fire/installed
 demo: install
 	.venv/bin/vestec demo wildfire
 
-# Without Java and Maven the tests on Kafka are skipped, and said so; with CI=true they fail.
+# Tests on servers that cannot be had are skipped, and said so; with CI=true they fail.
 test: .venv/developing .venv-fire/installed
-	@deploy/kafka/install || true
+	@deploy/servers/install kafka sshd slurm gridengine || true
 	.venv/bin/python -m pytest -n 3 --dist loadfile
 
 unit: .venv/developing
@@ -20,7 +20,7 @@ unit: .venv/developing
 
 # A hundred kills of parts that run on Kafka, and as many on PostgreSQL; it prints what was checked.
 chaos: .venv/developing
-	@deploy/kafka/install
+	@deploy/servers/install kafka
 	VESTEC_CHAOS_ROUNDS=10 .venv/bin/python -m pytest -n 3 --dist load -rP tests/chaos/test_parts.py
 
 lint: .venv/developing
@@ -36,7 +36,7 @@ bench: .venv/developing
 
 # One broker on loopback, with its data in a temporary folder, until Ctrl-C.
 kafka: .venv/installed
-	@deploy/kafka/install
+	@deploy/servers/install kafka
 	.venv/bin/python -m deploy.kafka
 
 clean:

@@ -1,9 +1,7 @@
 """Real Kafka brokers for tests: one a session, with a namespace a test, and some to kill."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
@@ -13,20 +11,7 @@ import pytest
 from deploy.kafka import Cluster, KafkaMissing, running_cluster
 from deploy.kafka.cluster import free_ports
 from tests.proxy import Proxy
-
-WITHOUT_KAFKA = "without Kafka: "
-"""How the reason begins for which a test was skipped; `tests/conftest.py` shouts them out."""
-
-
-@contextmanager
-def must_have_kafka() -> Iterator[None]:
-    """Skip what cannot be tested here, unless this is a test of every change."""
-    try:
-        yield
-    except KafkaMissing as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"{WITHOUT_KAFKA}{error}")
+from tests.without import must_have
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +19,7 @@ def kafka() -> Iterator[Cluster]:
     """One broker that runs for the session, in each worker: cheaper than to share it safely."""
     with TemporaryDirectory(prefix="vestec-kafka-") as folder, asyncio.Runner() as runner:
         cluster = running_cluster(Path(folder))
-        with must_have_kafka():
+        with must_have("Kafka", KafkaMissing):
             running = runner.run(cluster.__aenter__())
         yield running
         runner.run(cluster.__aexit__(None, None, None))
@@ -51,7 +36,7 @@ def distant_kafka() -> Iterator[Cluster]:
     """A broker that sends its clients to a port where nobody listens but a proxy of the test's."""
     with TemporaryDirectory(prefix="vestec-kafka-") as folder, asyncio.Runner() as runner:
         cluster = running_cluster(Path(folder), advertised=free_ports(1))
-        with must_have_kafka():
+        with must_have("Kafka", KafkaMissing):
             running = runner.run(cluster.__aenter__())
         yield running
         runner.run(cluster.__aexit__(None, None, None))
@@ -74,7 +59,7 @@ def distant_url(distant_kafka: Cluster, proxy: Proxy) -> str:
 @pytest.fixture
 async def mortal_kafka(tmp_path: Path) -> AsyncIterator[Cluster]:
     """A broker of the test's own, which it may stop, kill and start again."""
-    with must_have_kafka():
+    with must_have("Kafka", KafkaMissing):
         cluster = running_cluster(tmp_path)
         running = await cluster.__aenter__()
     try:

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-# Here, so that one broker serves all folders of tests.
+# Here, so that one server serves all folders of tests.
 from tests.brokers import (
-    WITHOUT_KAFKA,
     distant_kafka,
     distant_url,
     kafka,
@@ -15,8 +14,18 @@ from tests.brokers import (
     mortal_kafka,
     proxy,
 )
+from tests.slurm import slurm
+from tests.without import SKIPPED_WITHOUT
 
-__all__ = ["distant_kafka", "distant_url", "kafka", "kafka_url", "mortal_kafka", "proxy"]
+__all__ = [
+    "distant_kafka",
+    "distant_url",
+    "kafka",
+    "kafka_url",
+    "mortal_kafka",
+    "proxy",
+    "slurm",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -27,15 +36,16 @@ def logs_as_nobody_set_them() -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What was not tested on Kafka, and why, where nobody can overlook it."""
-    skipped = {
-        report.nodeid: report.longrepr[2].partition(WITHOUT_KAFKA)[2]
-        for report in terminalreporter.stats.get("skipped", [])
-        if isinstance(report.longrepr, tuple) and WITHOUT_KAFKA in report.longrepr[2]
-    }
-    if skipped:
-        terminalreporter.section("NOT TESTED ON KAFKA", red=True, bold=True)
-        for reason in dict.fromkeys(skipped.values()):
+    """What was not tested on a real server, and why, where nobody can overlook it."""
+    skipped: dict[str, dict[str, list[str]]] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        said = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+        if found := SKIPPED_WITHOUT.search(said):
+            reasons = skipped.setdefault(found["server"], {})
+            reasons.setdefault(found["reason"], []).append(report.nodeid)
+    for server, reasons in skipped.items():
+        terminalreporter.section(f"NOT TESTED ON {server.upper()}", red=True, bold=True)
+        for reason, tests in reasons.items():
             terminalreporter.line(reason, red=True)
-        for test in skipped:
-            terminalreporter.line(f"    {test}")
+            for test in tests:
+                terminalreporter.line(f"    {test}")

@@ -11,9 +11,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from bus import Log
 from bus.kafka import KafkaLog
 from bus.kafka.topics import TopicUnfit
-from deploy.kafka import Cluster, running_cluster
-from tests.brokers import must_have_kafka
+from deploy.kafka import Cluster, KafkaMissing, running_cluster
 from tests.contract.log_contract import follow, numbered, read_all
+from tests.without import must_have
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def three() -> Iterator[Cluster]:
     with TemporaryDirectory(prefix="vestec-kafka-") as folder, asyncio.Runner() as runner:
         settings = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
         cluster = running_cluster(Path(folder), 3, settings=settings)
-        with must_have_kafka():
+        with must_have("Kafka", KafkaMissing):
             running = runner.run(cluster.__aenter__())
         yield running
         runner.run(cluster.__aexit__(None, None, None))

@@ -16,9 +16,9 @@ from cryptography.x509.oid import NameOID
 
 from bus import LogError
 from bus.kafka import KafkaLog
-from deploy.kafka import Cluster, running_cluster
-from tests.brokers import must_have_kafka
+from deploy.kafka import Cluster, KafkaMissing, running_cluster
 from tests.contract.log_contract import numbered, read_all, until
+from tests.without import must_have
 
 MODULE = "org.apache.kafka.common.security"
 
@@ -70,7 +70,7 @@ def secured(folder: Path) -> Iterator[Cluster]:
     users = ("--add-scram=SCRAM-SHA-512=[name=alice,password=se:cret]",)
     with asyncio.Runner() as runner:
         cluster = running_cluster(folder, settings=settings, format_options=users)
-        with must_have_kafka():
+        with must_have("Kafka", KafkaMissing):
             running = runner.run(cluster.__aenter__())
         yield running
         runner.run(cluster.__aexit__(None, None, None))
