@@ -14,12 +14,14 @@ from tests.brokers import (
     mortal_kafka,
     proxy,
 )
+from tests.gridengine import gridengine
 from tests.slurm import slurm
 from tests.without import SKIPPED_WITHOUT
 
 __all__ = [
     "distant_kafka",
     "distant_url",
+    "gridengine",
     "kafka",
     "kafka_url",
     "mortal_kafka",

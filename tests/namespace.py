@@ -8,9 +8,11 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from interfaces.machines.connection import Completed
 
 _FIRST = """
 set -e
@@ -40,10 +42,21 @@ class Namespace:
         """What root puts before a command to run it in there."""
         return ("nsenter", f"--target={self._first}", "--pid", "--uts", "--mount", "--net")
 
+    async def run(self, *command: str, **environment: str) -> Completed:
+        """Run a command in there to its end, as root."""
+        process = await asyncio.create_subprocess_exec(
+            *(*self.entering, *_with_only(environment), *command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        stdout, stderr = await process.communicate()
+        return Completed(await process.wait(), stdout.decode(), stderr.decode())
+
     def daemon(self, log: Path, *command: str, **environment: str) -> "Daemon":
         """Start a server in there."""
-        variables = (f"{name}={value}" for name, value in environment.items())
-        self._daemons.append(Daemon([*self.entering, "env", *variables, *command], log))
+        entered = [*self.entering, *_with_only(environment), *command]
+        self._daemons.append(Daemon(entered, log))
         return self._daemons[-1]
 
     def end(self) -> None:
@@ -146,6 +159,12 @@ class Daemon:
         """The end of what it logged."""
         said = self._log.read_text(errors="replace") if self._log.exists() else ""
         return said.strip()[-1000:] or "nothing"
+
+
+def _with_only(environment: Mapping[str, str]) -> list[str]:
+    """What a test was started with reaches no server, and so no job."""
+    path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
+    return ["env", "--ignore-environment", path, *(f"{k}={v}" for k, v in environment.items())]
 
 
 def _child_of(pid: int) -> int:

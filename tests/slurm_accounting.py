@@ -1,11 +1,9 @@
 """The accounts of a Slurm under test: `slurmdbd`, and a MariaDB of its own without a network."""
 
-import asyncio
-import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from interfaces.machines.connection import Completed
 from tests.account import ordinary_user
 from tests.namespace import Daemon, Namespace
 from tests.slurm_settings import ACCOUNT, Ports, slurmdbd_conf
@@ -27,12 +25,11 @@ async def start_accounting(folder: Path, ports: Ports, inside: Namespace) -> Acc
     slurmdbd = folder / "slurmdbd.conf"
     slurmdbd.touch(0o600)
     slurmdbd.write_text(slurmdbd_conf(folder, ports))
-    made = await _root(
-        conf,
+    made = await inside.run(
         *("mariadb-install-db", "--no-defaults", "--user=root", f"--datadir={data}"),
         *("--auth-root-authentication-method=normal", "--skip-test-db", *_HASTE),
     )
-    made.check_returncode()
+    made.checked()
     database = inside.daemon(
         folder / "log" / "database",
         *("mariadbd", "--no-defaults", "--user=root", f"--datadir={data}", f"--socket={socket}"),
@@ -50,25 +47,18 @@ async def start_accounting(folder: Path, ports: Ports, inside: Namespace) -> Acc
         MYSQL_UNIX_PORT=str(socket),
     )
 
+    async def sacctmgr(*words: str) -> Completed:
+        return await inside.run("sacctmgr", "--immediate", *words, SLURM_CONF=str(conf))
+
     async def answers() -> bool:
-        return not (await _root(conf, "sacctmgr", "show", "cluster")).returncode
+        return not (await sacctmgr("show", "cluster")).exit_status
 
     await daemon.until(answers)
     for words in (
-        ("add", "cluster", "test"),
-        ("add", "account", ACCOUNT),
-        ("add", "qos", "few", "MaxSubmitJobsPerUser=1"),
-        ("add", "user", ordinary_user().pw_name, f"account={ACCOUNT}", "qos=normal,few"),
+        ("cluster", "test"),
+        ("account", ACCOUNT),
+        ("qos", "few", "MaxSubmitJobsPerUser=1"),
+        ("user", ordinary_user().pw_name, f"account={ACCOUNT}", "qos=normal,few"),
     ):
-        (await _root(conf, "sacctmgr", "--immediate", *words)).check_returncode()
+        (await sacctmgr("add", *words)).checked()
     return Accounting(daemon, database)
-
-
-async def _root(conf: Path, *command: str) -> subprocess.CompletedProcess[bytes]:
-    return await asyncio.to_thread(
-        subprocess.run,
-        command,
-        env={**os.environ, "SLURM_CONF": str(conf)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-    )

@@ -39,6 +39,13 @@ def test_all_ends_with_the_context(tmp_path: Path) -> None:
     assert daemon.ended
 
 
+def test_what_a_test_was_started_with_stays_outside(tmp_path: Path) -> None:
+    with namespace("somewhere") as inside:
+        inside.daemon(tmp_path / "log", "env", WITH="this").wait()
+    said = (tmp_path / "log").read_text().splitlines()
+    assert [line.partition("=")[0] for line in said] == ["PATH", "WITH"]
+
+
 def test_nothing_outlives_a_test_that_was_killed(tmp_path: Path) -> None:
     servers = [tmp_path / "one", tmp_path / "other"]
     pipe = subprocess.PIPE
