@@ -5,6 +5,7 @@ from typing import Any
 import typer
 
 from deploy.settings import Settings
+from deploy.urls import without_secrets
 from interfaces.cli.options import AsJson, settings_of
 from interfaces.cli.output import as_json, table
 
@@ -14,6 +15,8 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def settings(ctx: typer.Context, json: AsJson = False) -> None:
     """Show all settings: values, defaults, variables, and what each is for.
+
+    Passwords are shown as ***, also those inside of URLs.
 
     Example: VESTEC_PORT=8080 vestec settings
 
@@ -32,4 +35,4 @@ _COLUMNS = ("name", "variable", "value", "default", "what")
 def _row(name: str, field: Any, value: object) -> tuple[str, ...]:
     variable = f"{Settings.model_config['env_prefix']}{name.upper()}"
     shown, default = (str(each) if each is not None else "" for each in (value, field.default))
-    return name, variable, shown, default, field.description
+    return name, variable, without_secrets(shown), default, field.description

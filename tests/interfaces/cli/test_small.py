@@ -29,6 +29,17 @@ def test_settings_are_all_listed_with_their_variables(monkeypatch: pytest.Monkey
     assert "x" * 40 not in vestec("settings")
 
 
+def test_passwords_inside_of_urls_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VESTEC_LOG", "kafka://me:hidden@broker/fires")
+    monkeypatch.setenv("VESTEC_DATABASE", "postgresql://me:hidden@db/fires?password=hidden")
+    monkeypatch.setenv("VESTEC_BLOBS", "s3://key:hidden@bucket/fires")
+    found = {row["name"]: row["value"] for row in as_json("settings")}
+    assert found["log"] == "kafka://me:***@broker/fires"
+    assert found["database"] == "postgresql://me:***@db/fires?password=***"
+    assert found["blobs"] == "s3://key:***@bucket/fires"
+    assert "hidden" not in vestec("settings")
+
+
 def test_parameters_given_one_by_one_go_over_those_of_a_file(tmp_path: Path) -> None:
     file = tmp_path / "fire.json"
     file.write_text('{"wind": 1, "place": "here"}')
