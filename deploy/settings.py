@@ -36,8 +36,10 @@ class Settings(BaseSettings):
     blobs: str | None = Field(
         None,
         validate_default=True,
-        description="URL of an object store for blobs (s3://…, file:///…); a folder below the data"
-        " if unset. Must be set where VESTEC_LOG is: every process must reach the same blobs.",
+        description="URL of an object store for blobs,"
+        " s3://[key:secret@]bucket[/prefix][?endpoint=URL&region=NAME], or file:///… for a folder;"
+        " a folder below the data if unset. Must be set where VESTEC_LOG is: every process must"
+        " reach the same blobs.",
     )
     workflows: str = Field(
         "",

@@ -5,24 +5,17 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
-
-from obstore.store import from_url
 
 from bus import HybridClock, Log
 from bus.cache import CachedLog
+from deploy.blobs import open_blobs
 from deploy.embedded import EmbeddedServer
 from deploy.engines import is_kafka, open_log
 from deploy.settings import Settings
-from managers.blob_folder import FolderBlobStore
 from managers.blobs import BlobStore
 from managers.everyone import declare_topics
 from managers.runtime import Surroundings
 from projections import Pool, TableSnapshots, database_time, open_pool, prepare
-
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True)
@@ -74,7 +67,7 @@ async def open_storage(
         await prepare(pool)
         clock = HybridClock(time.time)
         clock.compare(await database_time(pool))
-        yield Storage(log, pool, _blobs(settings), clock, settings)
+        yield Storage(log, pool, open_blobs(settings), clock, settings)
 
 
 def _database(settings: Settings) -> str | None:
@@ -82,28 +75,3 @@ def _database(settings: Settings) -> str | None:
     if settings.database is None and settings.log and not is_kafka(settings.log):
         return settings.log
     return settings.database
-
-
-def _blobs(settings: Settings) -> BlobStore:
-    folder = _blob_folder(settings)
-    return BlobStore(from_url(settings.blobs or "")) if folder is None else FolderBlobStore(folder)
-
-
-def _blob_folder(settings: Settings) -> Path | None:
-    """None: they are in an object store."""
-    url = urlsplit(settings.blobs or "")
-    if settings.blobs is None:
-        return settings.data / "blobs"
-    return Path(url2pathname(url.path)) if url.scheme == "file" else None
-
-
-def place_of_blobs(settings: Settings) -> str:
-    """Where they are, for others to compare: a folder is that of this host, not of another.
-
-    Containers of one host share its boot id, and can share a folder.
-    """
-    folder = _blob_folder(settings)
-    if folder is None:
-        return str(settings.blobs)
-    host = _BOOT_ID.read_text().strip()
-    return f"the folder {folder.absolute()} of host {host[:8]}"

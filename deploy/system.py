@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import structlog
 
+from deploy.blobs import place_of_blobs
 from deploy.embedded import FolderLock
 from deploy.frozen import ended_when_frozen
 from deploy.parts import (
@@ -22,7 +23,7 @@ from deploy.parts import (
     web_edge,
 )
 from deploy.settings import Settings
-from deploy.storage import Storage, open_storage, place_of_blobs
+from deploy.storage import Storage, open_storage
 from managers.blobs import BlobStore, BlobStoreError
 from projections.database import UNAVAILABLE
 from projections.processes import (

@@ -5,12 +5,13 @@ below is a `BlobStoreError`.
 """
 
 import hashlib
+import re
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore
 from pydantic import JsonValue
 from pydantic_core import from_json, to_json
@@ -88,12 +89,10 @@ class BlobStore:
 
     async def has(self, blob: Blob) -> bool:
         """Whether it is there whole."""
-        with _translated():
-            try:
-                found = await self._store.head_async(path_of(blob))
-            except FileNotFoundError:
-                return False
-        return found["size"] == blob.size
+        with _translated(), suppress(FileNotFoundError):
+            found = await self._store.head_async(path_of(blob))
+            return found["size"] == blob.size
+        return False
 
     async def get(self, blob: Blob) -> bytes:
         """All of it; raises `BlobMissing`."""
@@ -185,9 +184,25 @@ def _translated(wanted: Blob | None = None) -> Iterator[None]:
     try:
         yield
     except BaseError as error:
-        reason = str(error).partition("\n")[0]
-        raise BlobStoreUnavailable(f"the blob store cannot be used: {reason}") from error
-    except FileNotFoundError:
-        if wanted is None:
-            raise
+        said = _said(error)
+        if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _FORBIDDEN in said:
+            raise BlobStoreUnavailable(
+                "the blob store refuses us: check the key, its secret, and that it may list, read,"
+                f" write and delete there ({said})"
+            ) from error
+        raise BlobStoreUnavailable(f"the blob store cannot be used: {said}") from error
+    except FileNotFoundError as error:
+        if wanted is None or _NO_BUCKET in str(error):
+            raise BlobStoreUnavailable(f"the blob store is not there: {_said(error)}") from error
         raise BlobMissing(f"blob {wanted.sha256} is not in the blob store") from None
+
+
+_FORBIDDEN, _NO_BUCKET = "403 Forbidden", "<Code>NoSuchBucket</Code>"
+
+
+def _said(error: Exception) -> str:
+    """In one line: what was asked, and what an S3 server answered."""
+    first, _, rest = str(error).partition("\n")
+    code = re.search(r"<Code>(.*?)</Code>(?:<Message>(.*?)</Message>)?", rest)
+    asked = first.partition("<?xml")[0].rstrip(" :")
+    return ", ".join((asked, *filter(None, code.groups()))) if code else asked

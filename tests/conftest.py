@@ -15,6 +15,7 @@ from tests.brokers import (
     proxy,
 )
 from tests.gridengine import gridengine
+from tests.s3 import mortal_s3, s3
 from tests.slurm import slurm
 from tests.without import SKIPPED_WITHOUT
 
@@ -25,7 +26,9 @@ __all__ = [
     "kafka",
     "kafka_url",
     "mortal_kafka",
+    "mortal_s3",
     "proxy",
+    "s3",
     "slurm",
 ]
 

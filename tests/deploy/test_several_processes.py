@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy import storage
+from deploy import blobs
 from deploy.parts import Part
 from deploy.settings import Settings
 from deploy.system import running_parts
@@ -28,7 +28,7 @@ async def test_a_folder_serves_one_host_only(
     async with running_parts(DATA, here), open_pool(database_url) as pool:
         async with running_parts(GATEWAY, here):
             assert {process.parts for process in await living(pool)} == {*DATA, *GATEWAY}
-        monkeypatch.setattr(storage, "_BOOT_ID", _boot_id_of_another_host(tmp_path))
+        monkeypatch.setattr(blobs, "_BOOT_ID", _boot_id_of_another_host(tmp_path))
         with pytest.raises(BlobsElsewhere, match="must be an object store"):
             async with running_parts(GATEWAY, here):
                 pass

@@ -1,6 +1,7 @@
-"""The blob store: bytes named by their digest, in memory and in a folder."""
+"""The blob store: bytes named by their digest, in memory, in a folder and on an S3 server."""
 
 import asyncio
+import hashlib
 import math
 import os
 from collections.abc import AsyncIterator
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from obstore.store import LocalStore, MemoryStore
 from pydantic import JsonValue
 
+from deploy.blobs import open_blobs
+from deploy.settings import Settings
 from events.values import INLINE_BYTES, Blob, NotJson
 from managers.blob_folder import FolderBlobStore
 from managers.blobs import (
@@ -26,9 +29,15 @@ from managers.blobs import (
 )
 
 
-@pytest.fixture(params=["memory", "folder"])
+@pytest.fixture(params=["memory", "folder", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
-    return BlobStore(MemoryStore()) if request.param == "memory" else FolderBlobStore(tmp_path)
+    match request.param:
+        case "memory":
+            return BlobStore(MemoryStore())
+        case "folder":
+            return FolderBlobStore(tmp_path)
+        case _:
+            return open_blobs(Settings(blobs=request.getfixturevalue("s3").url()))
 
 
 @pytest.fixture
@@ -72,6 +81,31 @@ async def test_a_stream_that_breaks_leaves_nothing_under_its_name(store: BlobSto
     with pytest.raises(ConnectionResetError):
         await store.put_stream(broken())
     assert not await store.has(Blob.of(b"fi"))
+
+
+async def test_what_is_large_comes_in_pieces_and_whole(store: BlobStore) -> None:
+    piece = bytes(range(256)) * 4096
+    blob = await store.put_stream(chunks(*([piece] * 24), b"end"))
+    assert blob.size == 24 * 2**20 + 3
+    assert await store.put(piece * 24 + b"end") == blob
+    assert hashlib.sha256(await store.get(blob)).hexdigest() == blob.sha256
+    passed = hashlib.sha256()
+    async for chunk in store.stream(blob):
+        passed.update(chunk)
+    assert passed.hexdigest() == blob.sha256
+    ends = [chunk async for chunk in store.stream(blob, blob.size - 5)]
+    assert b"".join(ends) == piece[-2:] + b"end"
+
+
+async def test_the_same_put_by_many_at_once_is_one(store: BlobStore) -> None:
+    half = b"fire" * 2**20
+    blobs = await asyncio.gather(
+        *(store.put_stream(chunks(half, half)) for _ in range(4)),
+        *(store.put(half + half) for _ in range(4)),
+        *(asyncio.to_thread(store.put_now, half + half) for _ in range(2)),
+    )
+    (blob,) = set(blobs)
+    assert await store.get(blob) == half + half
 
 
 async def test_what_is_missing_says_so(store: BlobStore) -> None:
