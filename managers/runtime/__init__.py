@@ -17,6 +17,7 @@ from managers.runtime.manager import (
 )
 from managers.runtime.owner import Owner
 from managers.runtime.service import Service
+from managers.runtime.share import Share
 from managers.runtime.snapshots import NoSnapshots, Snapshot, Snapshots
 from managers.runtime.surroundings import Surroundings
 from managers.runtime.work import TaskWork
@@ -34,6 +35,7 @@ __all__ = [
     "Rejected",
     "Send",
     "Service",
+    "Share",
     "Snapshot",
     "Snapshots",
     "Surroundings",
