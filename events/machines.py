@@ -6,7 +6,7 @@ Key: always `FLEET`, since whoever decides must see all machines.
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from events.jobs import JobState
 from events.prose import Prose
@@ -28,6 +28,10 @@ class MachineSettings(Value):
     cores_per_node: int = Field(default=1, gt=0)
     slots: int = Field(default=1, gt=0)
     """Jobs at once, where the dialect has no queue of its own (`processes`)."""
+    access: dict[str, JsonValue] = {}
+    """What the connection has to know, in its own words, and checked by it; never a secret."""
+    batch: dict[str, JsonValue] = {}
+    """What the dialect has to know, likewise."""
     environment: dict[str, str] = {}
     """Given to every job."""
     test_mode: bool = False

@@ -17,6 +17,7 @@ from tests.brokers import (
 from tests.gridengine import gridengine
 from tests.s3 import mortal_s3, s3
 from tests.slurm import slurm
+from tests.sshd import sshd, sshds
 from tests.without import SKIPPED_WITHOUT
 
 __all__ = [
@@ -30,6 +31,8 @@ __all__ = [
     "proxy",
     "s3",
     "slurm",
+    "sshd",
+    "sshds",
 ]
 
 

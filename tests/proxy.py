@@ -32,6 +32,8 @@ class Proxy:
         self.gates = Gates()
         self.asked = bytearray()
         """All requests that have come here, let through or not."""
+        self.answered = bytearray()
+        """All answers, likewise."""
         self._pipes: set[asyncio.Task[None]] = set()
 
     @classmethod
@@ -53,6 +55,11 @@ class Proxy:
         old, self.gates = self.gates, Gates()
         return old
 
+    def cut(self) -> None:
+        """End all connections, as a router does that forgets them."""
+        for pipe in self._pipes:
+            pipe.cancel()
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         pipe = asyncio.ensure_future(self._between(reader, writer, self.gates))
         self._pipes.add(pipe)
@@ -69,7 +76,7 @@ class Proxy:
         try:
             async with asyncio.TaskGroup() as ways:
                 ways.create_task(_pump(reader, back, gates.requests, self.asked))
-                ways.create_task(_pump(there, writer, gates.answers, bytearray()))
+                ways.create_task(_pump(there, writer, gates.answers, self.answered))
         finally:
             writer.close()
             back.close()

@@ -13,6 +13,7 @@ from bus import ClockAhead, Doubt, LogError
 from deploy.embedded import EmbeddedServerError
 from deploy.workflows import BrokenWorkflow
 from events.prose import describe
+from interfaces.machines.connection import WrongSettings
 from interfaces.sensors import FeedsError
 from managers.blobs import BlobStoreError
 from managers.runtime.groups import first
@@ -31,6 +32,7 @@ _EXPECTED = (
     UnknownProjection,
     NewerVersion,
     FeedsError,
+    WrongSettings,
 )
 """Their sentences are made for people."""
 

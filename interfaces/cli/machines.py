@@ -10,10 +10,11 @@ from events import machines as e
 from events.machines import FLEET, MachineSettings
 from events.values import Command, Context
 from interfaces.cli.errors import Complaint
-from interfaces.cli.inputs import pairs
+from interfaces.cli.inputs import pairs, parameters_of
 from interfaces.cli.options import AsJson
 from interfaces.cli.output import as_json, fields, say, table
 from interfaces.cli.session import Desk, desk, kept, run
+from interfaces.machines.registry import connect
 from projections.audit import Entry, read_audit
 from projections.machines import Machine, list_machines
 
@@ -91,8 +92,20 @@ def add(
         typer.Option(metavar="DIR", help="Everything of ours on it lies below; made if missing."),
     ],
     connection: Annotated[
-        str, typer.Option(help="How it is reached: local, or what another package brings.")
+        str,
+        typer.Option(
+            help="How it is reached: local (this computer), ssh, or what another package brings."
+        ),
     ] = "local",
+    access: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="What the connection has to know; JSON where it is; may be repeated. Of ssh: host,"
+            " user, key, certificate, agent, known_hosts, host_key, host_ca, jump, config,"
+            " transfer_host, … (docs/machines.md). Files are named, never what is in them.",
+        ),
+    ] = None,
     dialect: Annotated[
         str,
         typer.Option(
@@ -100,6 +113,10 @@ def add(
             " or what another package brings."
         ),
     ] = "processes",
+    batch: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="What the dialect has to know, likewise."),
+    ] = None,
     slots: Annotated[int, typer.Option(help="Jobs at once, if it has no queue of its own.")] = 1,
     nodes: Annotated[int, typer.Option(help="How many nodes it has.")] = 1,
     cores_per_node: Annotated[int, typer.Option(help="Cores of each.")] = 1,
@@ -118,7 +135,14 @@ def add(
     A running system asks it at once whether it answers and what it lacks: vestec machines show. A
     job goes to a machine that has the nodes and cores it asks for.
 
+    Over ssh, log in there once by hand before (ssh ada@login.example.org), so that the host's key
+    is known: an unknown or changed one is refused. Several login hosts: --access
+    'host=["login1.example.org", "login2.example.org:2222"]'.
+
     Example: vestec machines add local --base-directory /var/tmp/jobs --slots 2 --enable
+
+    Example: vestec machines add archer --connection ssh --access host=login.example.org --access
+    user=ada --access key=~/.ssh/id_ed25519 --base-directory /work/ada/vestec
 
     Next: vestec machines show NAME
     """
@@ -132,9 +156,12 @@ def add(
         nodes=nodes,
         cores_per_node=cores_per_node,
         slots=slots,
+        access=parameters_of(None, access or ()),
+        batch=parameters_of(None, batch or ()),
         environment=pairs(environment or ()),
         test_mode=test_mode,
     )
+    connect(settings)  # says what is wrong before anybody is told of it
     commands: list[Command] = [e.AddMachine(settings=settings)]
     if enable:
         commands.append(e.EnableMachine(name=name))

@@ -4,6 +4,7 @@ A connection knows nothing of batch systems. It runs scripts and moves files, an
 what it knows: a command that was cut is *unknown*, never "failed".
 """
 
+import stat
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -11,10 +12,20 @@ from types import TracebackType
 from typing import Protocol, Self
 
 MIB = 1 << 20
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 class MachineError(Exception):
     """A machine did not do what it was asked; the text says what an operator can do."""
+
+
+class WrongSettings(MachineError):
+    """The settings of a machine cannot work; the text says which and why."""
 
 
 class Unreachable(MachineError):
@@ -55,6 +66,14 @@ class FileUnfit(MachineError):
 def too_large(size: int, limit: int) -> str:
     """The words for a file that is not fetched for its size, in bytes."""
     return f"it has {size:,} bytes, and at most {limit:,} are fetched"
+
+
+def not_a_file(mode: int) -> str:
+    """The words for what is not fetched for its kind; empty for a regular file."""
+    kind = stat.S_IFMT(mode)
+    if kind == stat.S_IFREG:
+        return ""
+    return f"it is {_KINDS.get(kind, 'something else')}, not a file"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import errno
 import os
 import secrets
 import signal
-import stat
 from asyncio.subprocess import SubprocessStreamProtocol
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from types import TracebackType
 from typing import IO, ParamSpec, Self, TypeVar
 
 from events.machines import MachineSettings
+from interfaces.machines.access import Access, access_of
 from interfaces.machines.connection import (
     MIB,
     CommandCut,
@@ -28,6 +28,7 @@ from interfaces.machines.connection import (
     FileUnfit,
     MachineError,
     Unreachable,
+    not_a_file,
     too_large,
 )
 from interfaces.machines.framing import Frame
@@ -40,17 +41,12 @@ _FILES = 4
 """Moved at once; a disk that does not answer holds these threads, and nobody else's."""
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 _UNFIT = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO)
-_KINDS = {
-    stat.S_IFIFO: "a named pipe",
-    stat.S_IFDIR: "a folder",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 _LOGIN = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "USER")
 
 
 def local(settings: MachineSettings) -> "LocalConnection":
-    """What the entry point `local` of `vestec.connections` names."""
+    """What the entry point `local` of `vestec.connections` names; raises `WrongSettings`."""
+    access_of(settings, Access)  # there is nothing that it has to know
     return LocalConnection()
 
 
@@ -180,10 +176,9 @@ def _open(path: PurePosixPath, within: PurePosixPath) -> IO[bytes]:
         if error.errno in _UNFIT:
             raise FileUnfit(f"it cannot be opened: {error.strerror}") from error
         raise MachineError(f"cannot read {path}: {error.strerror}") from error
-    kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
-    if kind != stat.S_IFREG:
+    if why := not_a_file(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise FileUnfit(f"it is {_KINDS.get(kind, 'something else')}, not a file")
+        raise FileUnfit(why)
     return os.fdopen(descriptor, "rb", buffering=0)  # closing waits for nobody who still reads
 
 

@@ -15,7 +15,7 @@ from events.jobs import Text, VariableName
 from events.machines import MachineSettings
 from events.prose import describe
 from interfaces.machines.batch import BatchSystem
-from interfaces.machines.connection import Connection, MachineError
+from interfaces.machines.connection import Connection, WrongSettings
 from interfaces.machines.dialect import Dialect
 from interfaces.machines.fates import Results, Seeded
 from interfaces.machines.layout import Layout, layout_of
@@ -25,10 +25,6 @@ from interfaces.machines.simulated import Clock, SimulatedBatchSystem
 SIMULATED = "simulated"
 """The dialect that is a model, without connection or processes."""
 _variables = TypeAdapter(dict[VariableName, Text])
-
-
-class WrongSettings(MachineError):
-    """The settings of a machine cannot work; the text says which and why."""
 
 
 def connect(

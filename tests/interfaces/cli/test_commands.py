@@ -120,6 +120,12 @@ def test_machines(here: Path, tmp_path: Path) -> None:
     assert "no machine two" in complaint("machines", "enable", "two")
     bad = complaint("machines", "add", "no good", "--base-directory", "x")
     assert "name" in bad
+    far = ("--base-directory", "/work/ada", "--connection", "ssh", "--access")
+    bad = complaint("machines", "add", "far", *far, "user=ada")
+    assert "machine far: access: host: Field required" in bad
+    hosts = ('host=["login1", "login2:2222"]', "--access", "sessions=4")
+    made = as_json("machines", "add", "far", *far, *hosts)
+    assert made["settings"]["access"] == {"host": ["login1", "login2:2222"], "sessions": 4}
 
 
 def test_users_and_what_the_gateway_makes_of_them(running: Up, here: Path) -> None:

@@ -5,12 +5,14 @@ from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 
 from events.jobs import JobRequest, JobState, Token
 from events.machines import MachineSettings
 from interfaces.machines import registry
+from interfaces.machines.connection import WrongSettings
 from interfaces.machines.dialect import Submitted
-from interfaces.machines.registry import WrongSettings, connect
+from interfaces.machines.registry import connect
 from interfaces.machines.shell import ShellBatchSystem
 from interfaces.machines.simulated import SimulatedBatchSystem
 
@@ -105,3 +107,27 @@ async def test_the_machines_environment_reaches_jobs(tmp_path: Path) -> None:
         ):
             await system.load()
     assert reports[0].state is JobState.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("access", "wrong"),
+    [
+        ({}, "host: Field required"),
+        ({"host": "a", "pasword": "x"}, "pasword: .*; there are: host, port, user"),
+        ({"host": "-oProxyCommand=reboot"}, "host.*is not of the form"),
+        ({"host": "a", "key": "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl"}, "key.*path of a file"),
+        ({"host": "a", "host_key": "AAAA"}, "host_key.*a public key is wanted"),
+        ({"host": "a", "sessions": 0}, "sessions: .*greater than 0"),
+        ({"host": "a", "port": "ssh"}, "port: .*integer"),
+    ],
+)
+def test_wrong_access_is_an_error_that_names_machine_and_field(
+    tmp_path: Path, access: dict[str, JsonValue], wrong: str
+) -> None:
+    with pytest.raises(WrongSettings, match=f"machine far: access: {wrong}"):
+        connect(settings(tmp_path, name="far", connection="ssh", access=access))
+
+
+def test_a_connection_that_has_nothing_to_know_is_told_nothing(tmp_path: Path) -> None:
+    with pytest.raises(WrongSettings, match=r"machine m: access: host: .* there are: none"):
+        connect(settings(tmp_path, access={"host": "a"}))

@@ -1,0 +1,17 @@
+"""The connection `ssh`: one persistent connection to a login host, by asyncssh.
+
+`access` is what it has to know; `login` opens and keeps the connection, `trust` checks who answers,
+`channel` runs one script, `files` moves files by SFTP.
+"""
+
+from events.machines import MachineSettings
+from interfaces.machines.access import access_of
+from interfaces.machines.ssh.access import SshAccess
+from interfaces.machines.ssh.connection import SshConnection
+
+__all__ = ["SshAccess", "SshConnection", "ssh"]
+
+
+def ssh(settings: MachineSettings) -> SshConnection:
+    """What the entry point `ssh` of `vestec.connections` names; raises `WrongSettings`."""
+    return SshConnection(access_of(settings, SshAccess))
