@@ -122,6 +122,7 @@ async def managers(parts: Parts, storage: Storage, around: Surroundings) -> Asyn
             connect,
             _manners(settings.look, settings.ask),
             Fetching(settings.result_limit, settings.result_deadline),
+            around.chance,
         )
         made = all_managers(
             {kind: workflow.plan for kind, workflow in workflows.items()},

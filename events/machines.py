@@ -14,6 +14,8 @@ from events.simulations import Resources
 from events.values import Command, Event, Identifier, IncidentId, Value
 
 FLEET = "fleet"
+LOGIN_NEEDED = "LOGIN NEEDED"
+"""The words, wherever people read of it."""
 
 
 class MachineSettings(Value):
@@ -68,6 +70,13 @@ class DisableMachine(Command):
     name: Identifier
 
 
+class AllowLogin(Command):
+    """Somebody has seen to it that the machine lets us in: it may be tried again, once."""
+
+    type: Literal["AllowLogin"] = "AllowLogin"
+    name: Identifier
+
+
 # Commands of other managers.
 
 
@@ -95,6 +104,10 @@ class SeeMachine(Command):
     reachable: bool
     reason: Prose = ""
     load: MachineLoad | None = None
+    login_needed: bool = False
+    """Whether it does not let us in, and nobody has said since that it may be tried again."""
+    notice: Prose = ""
+    """What somebody should do there before long; empty: nothing."""
 
 
 class SeeTrouble(Command):
@@ -123,12 +136,21 @@ class MachineDisabled(Event):
     name: Identifier
 
 
+class LoginAllowed(Event):
+    type: Literal["LoginAllowed"] = "LoginAllowed"
+    name: Identifier
+
+
 class MachineSeen(Event):
     type: Literal["MachineSeen"] = "MachineSeen"
     name: Identifier
     reachable: bool
     reason: Prose = ""
     load: MachineLoad | None = None
+    login_needed: bool = False
+    """Whether it does not let us in, and nobody has said since that it may be tried again."""
+    notice: Prose = ""
+    """What somebody should do there before long; empty: nothing."""
 
 
 class TroubleSeen(Event):
@@ -175,6 +197,7 @@ MachineCommand = Annotated[
     AddMachine
     | EnableMachine
     | DisableMachine
+    | AllowLogin
     | ChooseMachine
     | LeaveMachine
     | SeeMachine
@@ -185,6 +208,7 @@ MachineEvent = Annotated[
     MachineAdded
     | MachineEnabled
     | MachineDisabled
+    | LoginAllowed
     | MachineSeen
     | TroubleSeen
     | MachineChosen

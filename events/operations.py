@@ -29,6 +29,12 @@ class ConfigureMachine(Command):
     settings: MachineSettings
 
 
+class TryLogin(Command):
+    """An operator says that the machine lets us in again."""
+
+    type: Literal["TryLogin"] = "TryLogin"
+
+
 class SubmitJob(Command):
     type: Literal["SubmitJob"] = "SubmitJob"
     incident: IncidentId
@@ -64,6 +70,12 @@ class ReleaseJob(Command):
 class MachineConfigured(Event):
     type: Literal["MachineConfigured"] = "MachineConfigured"
     settings: MachineSettings
+
+
+class LoginIntended(Event):
+    """A refused login is tried again, once; before it nothing is done on the machine."""
+
+    type: Literal["LoginIntended"] = "LoginIntended"
 
 
 class SubmissionIntended(Event):
@@ -167,14 +179,19 @@ class MachineAnswered(Event):
     reachable: bool
     reason: Prose = ""
     load: MachineLoad | None = None
+    login_needed: bool = False
+    """Whether it does not let us in, and nobody has said since that it may be tried again."""
+    notice: Prose = ""
+    """What somebody should do there before long; empty: nothing."""
 
 
 OperationCommand = Annotated[
-    ConfigureMachine | SubmitJob | CancelJob | CollectOutputs | RefreshJob | ReleaseJob,
+    ConfigureMachine | TryLogin | SubmitJob | CancelJob | CollectOutputs | RefreshJob | ReleaseJob,
     Field(discriminator="type"),
 ]
 OperationEvent = Annotated[
     MachineConfigured
+    | LoginIntended
     | SubmissionIntended
     | SubmissionConfirmed
     | SubmissionRefused

@@ -23,7 +23,7 @@ class Entry(BaseModel):
     time: datetime
     machine: str
     command: str
-    """`submit`, `cancel`; `configure` for a change of how the machine is spoken to."""
+    """`submit`, `cancel`, `login`; `configure` for a change of how the machine is spoken to."""
     result: str
     """`intended` before it is run."""
     token: str | None = None
@@ -41,6 +41,8 @@ def _line(event: object) -> tuple[str, str, Token | None] | None:
     match event:
         case e.MachineConfigured(settings=settings):
             return "configure", f"{settings.connection}/{settings.dialect}", None
+        case e.LoginIntended():
+            return "login", "intended once more", None
         case e.SubmissionIntended(request=request):
             return "submit", "intended", request.token
         case e.SubmissionConfirmed(token=token, job_id=job_id):

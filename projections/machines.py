@@ -25,6 +25,10 @@ class Machine(BaseModel):
     reason: str = ""
     """Why it cannot be reached."""
     load: MachineLoad | None = None
+    login_needed: bool = False
+    """Whether it does not let us in: nothing is done there until an operator says it does."""
+    notice: str = ""
+    """What somebody should do there before long."""
     seen: datetime | None = None
     """When reachability or load last changed."""
     trouble: str = ""
@@ -48,8 +52,11 @@ def _changes(was: Machine, it: Recorded) -> dict[str, object]:
             return {"enabled": True}
         case e.MachineDisabled():
             return {"enabled": False}
-        case e.MachineSeen(reachable=reachable, reason=reason, load=load):
-            return {"reachable": reachable, "reason": reason, "load": load, "seen": at(it.time)}
+        case e.LoginAllowed():
+            return {"login_needed": False}
+        case e.MachineSeen():
+            seen = it.event.model_dump(exclude={"type", "version", "name", "load"})
+            return {**seen, "load": it.event.load, "seen": at(it.time)}
         case e.TroubleSeen(reason=reason):
             since = (was.trouble_since or at(it.time)) if reason else None
             return {"trouble": reason, "trouble_since": since}
@@ -76,7 +83,7 @@ async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
 
 PROJECTION = Projection(
     name="machines",
-    version=2,
+    version=3,
     contexts=(Context.MACHINES,),
     tables=("machines",),
     ddl="""
@@ -87,6 +94,8 @@ PROJECTION = Projection(
             reachable boolean,
             reason text not null,
             load jsonb,
+            login_needed boolean not null,
+            notice text not null,
             seen timestamptz,
             trouble text not null,
             trouble_since timestamptz,

@@ -7,7 +7,7 @@ import typer
 
 from deploy.storage import Storage
 from events import machines as e
-from events.machines import FLEET, MachineSettings
+from events.machines import FLEET, LOGIN_NEEDED, MachineSettings
 from events.values import Command, Context
 from interfaces.cli.errors import Complaint
 from interfaces.cli.inputs import pairs, parameters_of
@@ -49,9 +49,9 @@ def list_(ctx: typer.Context, json: AsJson = False) -> None:
             machine.name,
             f"{machine.settings.connection}/{machine.settings.dialect}",
             machine.enabled,
-            "unknown" if machine.reachable is None else machine.reachable,
+            _reachable(machine),
             len(machine.simulations),
-            machine.reason or machine.trouble,
+            machine.reason or machine.trouble or machine.notice,
         )
         for machine in found
     ]
@@ -80,6 +80,8 @@ def show(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
     if json:
         return as_json(found)
     settings = found.settings.model_dump(exclude={"name"})
+    if found.login_needed:
+        say(f"{LOGIN_NEEDED}: {found.reason}. Then: vestec machines login {name}")
     return fields({**found.model_dump(exclude={"settings"}), **settings})
 
 
@@ -231,6 +233,27 @@ def audit(
     columns = ("time", "command", "result", "job", "simulation", "incident", "stage", "user")
     table(columns, rows, "Nothing was done there yet.")
     return None
+
+
+@app.command()
+def login(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
+    """Say that a machine lets us in again, where LOGIN NEEDED is shown: it is tried once more.
+
+    A refused login is never tried again by itself: it would bring the account nearer to being
+    locked. See first to what refuses it: a key that expired, an account that was closed. Jobs there
+    are untouched meanwhile, and followed again afterwards.
+
+    Example: vestec machines login archer
+
+    Next: vestec machines show NAME
+    """
+    _steer(ctx, name, [e.AllowLogin(name=name)], json)
+
+
+def _reachable(machine: Machine) -> str | bool:
+    if machine.login_needed:
+        return LOGIN_NEEDED
+    return "unknown" if machine.reachable is None else machine.reachable
 
 
 def _steer(

@@ -91,9 +91,14 @@ def _content(media_type: str, schema: JsonObject) -> JsonObject:
 
 
 def _path_parameters(route: Route) -> list[JsonObject]:
-    schema = {"type": "string", "format": "uuid"}
+    id: JsonObject = {"type": "string", "format": "uuid"}
     return [
-        {"name": name, "in": "path", "required": True, "schema": schema}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": id if name == "id" else {"type": "string"},
+        }
         for name in re.findall(r"{(\w+)}", route.path)
     ]
 

@@ -1,4 +1,4 @@
-"""What incidents make: simulations and data sets, and the machines that they run on."""
+"""What incidents make: simulations and data sets."""
 
 import re
 from collections.abc import AsyncIterator
@@ -11,7 +11,6 @@ from interfaces.gateway.incidents import visible
 from interfaces.gateway.problems import STARTED, Problem
 from interfaces.gateway.surroundings import edge_of
 from projections.data_sets import DataSet, find_data_set, list_data_sets
-from projections.machines import Machine, list_machines
 from projections.simulations import Simulation, list_simulations
 
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w.+-]+=[\w.+-]+)*", re.ASCII)
@@ -34,12 +33,6 @@ async def data_sets(request: web.Request) -> web.StreamResponse:
     headers, incident = await as_of(request, "data_sets", id), await visible(request, id)
     found = await list_data_sets(edge_of(request).pool, incident.id)
     return answer(Page[DataSet](items=found), headers)
-
-
-async def machines(request: web.Request) -> web.StreamResponse:
-    """All machines."""
-    headers = await as_of(request, "machines")
-    return answer(Page[Machine](items=await list_machines(edge_of(request).pool)), headers)
 
 
 async def content(request: web.Request) -> web.StreamResponse:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from interfaces.gateway import incidents, live, results, writes
+from interfaces.gateway import incidents, live, machines, results, writes
 from interfaces.gateway.auth import AccessToken, Doorkeeper, Login
 from interfaces.gateway.exchange import Page, PageQuery
 from interfaces.gateway.health import Health, Metrics, health
@@ -73,7 +73,8 @@ def api_routes(doorkeeper: Doorkeeper) -> list[Route]:
         Route("GET", f"{one}/timeline", i.timeline, Page[TimelineEvent], query=PageQuery),
         Route("GET", f"{one}/log", i.log, Page[Entry]),
         Route("GET", "/api/v1/data-sets/{id}/content", r.content, "application/octet-stream"),
-        Route("GET", "/api/v1/machines", r.machines, Page[Machine]),
+        Route("GET", "/api/v1/machines", machines.list_all, Page[Machine]),
+        Route("POST", "/api/v1/machines/{name}/login", machines.allow_login, Machine),
         Route("GET", "/api/v1/commands/{id}", writes.command, Outcome),
         Route("GET", "/api/v1/events", live.live, "text/event-stream", query=live.LiveQuery),
     ]

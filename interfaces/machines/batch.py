@@ -20,6 +20,11 @@ class BatchSystem(Protocol):
         """Seconds for which `find` may be behind the truth."""
         ...
 
+    @property
+    def notice(self) -> str:
+        """What somebody should do about the way there before long; empty: nothing."""
+        ...
+
     async def prepare(
         self, token: Token, inputs: Mapping[RelativePath, AsyncIterable[bytes]]
     ) -> None:

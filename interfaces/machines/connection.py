@@ -94,6 +94,11 @@ class Completed:
 class Connection(Protocol):
     """One account on one machine; a context manager, open while in use."""
 
+    @property
+    def notice(self) -> str:
+        """What somebody should do about it before long; empty: nothing."""
+        ...
+
     async def run(self, script: str, *, deadline: float, output_limit: int = MIB) -> Completed:
         """Run `script` with `/bin/sh -s`, `LC_ALL=C` and an empty standard input.
 

@@ -6,6 +6,7 @@ once: it is said of the job, and of the machine, until the work is done.
 
 import asyncio
 import math
+import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -62,9 +63,11 @@ class MachineHands:
         connect: Connect,
         manners: Callable[[MachineSettings], Manners] = lambda _: Manners(),
         fetching: Fetching | None = None,
+        chance: random.Random | None = None,
     ) -> None:
         self._blobs, self._connect, self._manners = blobs, connect, manners
         self._fetching = fetching or Fetching()
+        self._chance = chance or random.Random(0)
         self._machines: dict[str, Machine] = {}
 
     def begin(self, assigned: Assignment[MachineJobs, Task]) -> Work[Task]:
@@ -86,7 +89,7 @@ class MachineHands:
     def _machine(self, settings: MachineSettings) -> Machine:
         machine = self._machines.get(settings.name)
         if machine is None or machine.settings != settings:
-            machine = Machine(settings, self._connect, self._manners(settings))
+            machine = Machine(settings, self._connect, self._manners(settings), self._chance)
             self._machines[settings.name] = machine
         return machine
 

@@ -69,6 +69,10 @@ class LocalConnection:
     ) -> None:
         return None
 
+    @property
+    def notice(self) -> str:
+        return ""
+
     async def run(self, script: str, *, deadline: float, output_limit: int = MIB) -> Completed:
         """As `Connection.run`; a cut script is killed, what it had detached lives on."""
         async with self._sessions:

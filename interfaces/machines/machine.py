@@ -1,6 +1,7 @@
 """One machine as all work on it shares it: a connection, opened when first needed, and patience."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import structlog
 
 from events.machines import MachineSettings
 from interfaces.machines.batch import BatchSystem
-from interfaces.machines.connection import MachineError
+from interfaces.machines.connection import LoginNeeded, MachineError
 from interfaces.machines.dialect import InDoubt
 from managers.blobs import BlobStoreUnavailable
 
@@ -38,9 +39,17 @@ class Manners:
 class Machine:
     """A batch system, asked with manners."""
 
-    def __init__(self, settings: MachineSettings, connect: Connect, manners: Manners) -> None:
+    def __init__(
+        self,
+        settings: MachineSettings,
+        connect: Connect,
+        manners: Manners,
+        chance: random.Random,
+    ) -> None:
         self.settings, self.manners = settings, manners
-        self._connect = connect
+        self.wake = asyncio.Event()
+        """Set when there is a reason to look at the machine now."""
+        self._connect, self._chance = connect, chance
         self._stack = AsyncExitStack()
         self._batch: BatchSystem | None = None
         self._opening = asyncio.Lock()
@@ -53,12 +62,17 @@ class Machine:
                 self._batch = await self._stack.enter_async_context(batch)
             return self._batch
 
+    def jittered(self, pause: float) -> float:
+        """A pause after a failure: those who failed together do not all come again at once."""
+        return pause * self._chance.uniform(0.5, 1)
+
     async def persist(
         self, action: Callable[[BatchSystem], Awaitable[R]], complain: Callable[[str], object]
     ) -> R:
         """Do it, again and again while the machine or the blob store fails; raises `InDoubt` only.
 
-        `complain` is told why, each time after the first few.
+        `complain` is told why, each time after the first few; that a login is needed is the
+        machine's to tell, and ends the work from elsewhere.
         """
         wait, longest = self.manners.retry
         failures = 0
@@ -67,12 +81,14 @@ class Machine:
                 return await action(await self.batch())
             except InDoubt:
                 raise
+            except LoginNeeded:
+                self.wake.set()
             except (MachineError, BlobStoreUnavailable) as error:
                 _log.warning("machine", machine=self.settings.name, error=str(error))
                 failures += 1
                 if failures >= _WORTH_TELLING:
                     complain(str(error))
-            await asyncio.sleep(wait)
+            await asyncio.sleep(self.jittered(wait))
             wait = min(2 * wait, longest)
 
     async def close(self) -> None:

@@ -46,6 +46,10 @@ class ShellBatchSystem:
     def lag(self) -> float:
         return self._dialect.lag
 
+    @property
+    def notice(self) -> str:
+        return self._connection.notice
+
     async def __aenter__(self) -> Self:
         await self._connection.__aenter__()
         return self

@@ -52,6 +52,7 @@ class SimulatedBatchSystem:
     """`BatchSystem` on a `Cluster`; `starts` counts how often each token's program was started."""
 
     lag = 0.0
+    notice = ""
 
     def __init__(
         self,

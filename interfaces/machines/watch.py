@@ -7,7 +7,7 @@ from events.machines import MachineLoad
 from events.prose import cut
 from events.values import Context
 from interfaces.machines.batch import BatchSystem
-from interfaces.machines.connection import MachineError, Unreachable
+from interfaces.machines.connection import LoginNeeded, MachineError, Unreachable
 from interfaces.machines.machine import Machine
 from managers.operations import (
     Job,
@@ -32,7 +32,6 @@ class MachineWatch:
 
     def __init__(self, machine: Machine, jobs: MachineJobs, tell: Tell) -> None:
         self._machine, self._jobs, self._tell = machine, jobs, tell
-        self._wake = asyncio.Event()
         self._asked: float | None = None
         self._refreshed = _refreshes(jobs)
         self._failures = 0
@@ -43,7 +42,7 @@ class MachineWatch:
         assert isinstance(item, Watch)
         jobs, self._jobs = self._jobs, item.machine
         if self._jobs.jobs.keys() - jobs.jobs.keys() or _refreshes(self._jobs) != self._refreshed:
-            self._wake.set()
+            self._machine.wake.set()
 
     def stop(self) -> None:
         self._task.stop()
@@ -58,36 +57,37 @@ class MachineWatch:
 
     async def _pause(self) -> None:
         busy = any(not job.submitting for job in self._jobs.jobs.values())
-        manners = self._machine.manners
+        machine, manners = self._machine, self._machine.manners
         pause = manners.look * 2.0**self._failures if busy or self._failures else manners.ask
-        self._wake.clear()
+        if self._failures:
+            pause = machine.jittered(pause)
+        machine.wake.clear()
         try:
             async with asyncio.timeout(min(pause, manners.ask)):
-                await self._wake.wait()
+                await machine.wake.wait()
         except TimeoutError:
             return
 
     async def _look(self) -> None:
         """Jobs come first: they are followed though nobody understands what the load is."""
-        load, ask = self._jobs.load, self._ask_now()
+        load, notice, ask = self._jobs.load, self._jobs.notice, self._ask_now()
+        refused = False
         try:
             batch = await self._machine.batch()
             reports = await self._observe(batch, ask)
             await asyncio.gather(*(self._tell(JobSeen(report)) for report in reports))
             if ask:
-                load = await self._load(batch)
+                load, notice = await self._load(batch), cut(batch.notice)
         except MachineError as error:
             self._failures = min(self._failures + 1, _MOST_FAILURES)
-            looked = MachineLooked(reachable=False, reason=cut(str(error)))
+            refused = isinstance(error, LoginNeeded)
+            looked = MachineLooked(False, cut(str(error)), None, refused, notice)
         else:
             self._failures = 0
-            looked = MachineLooked(reachable=True, load=load)
+            looked = MachineLooked(True, "", load, False, notice)
         jobs = self._jobs
-        if (looked.reachable, looked.reason, looked.load) != (
-            jobs.reachable,
-            jobs.reason,
-            jobs.load,
-        ):
+        known = (jobs.reachable, jobs.reason, jobs.load, jobs.login_needed, jobs.notice)
+        if (looked.reachable, looked.reason, looked.load, refused, notice) != known:
             await self._tell(looked)
 
     async def _load(self, batch: BatchSystem) -> MachineLoad:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from events.machines import ChooseMachine, MachineLoad
+from events.machines import LOGIN_NEEDED, ChooseMachine, MachineLoad
 from managers.machines.state import Fleet, Machine
 
 
@@ -56,6 +56,8 @@ def _too_small(machine: Machine, wanted: ChooseMachine) -> str:
 def _away(machine: Machine) -> str:
     if not machine.enabled:
         return "disabled"
+    if machine.login_needed:
+        return f"{LOGIN_NEEDED} ({machine.reason})"
     return f"unreachable ({machine.reason})" if machine.reachable is False else ""
 
 

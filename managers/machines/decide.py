@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from events import machines as e
-from events.operations import ConfigureMachine
+from events.operations import ConfigureMachine, TryLogin
 from events.simulations import PlaceSimulation, RefusePlacement
 from events.values import Context
 from managers.machines.choice import Chosen, choose
@@ -22,9 +22,16 @@ def decide(was: Fleet | None, input: Input, given: Given) -> Iterable[Effect]:
             return _see(fleet, e.MachineEnabled(name=input.name))
         case e.DisableMachine():
             return _see(fleet, e.MachineDisabled(name=input.name))
+        case e.AllowLogin():
+            return _allow(fleet, input)
         case e.SeeMachine():
             seen = e.MachineSeen(
-                name=input.name, reachable=input.reachable, reason=input.reason, load=input.load
+                name=input.name,
+                reachable=input.reachable,
+                reason=input.reason,
+                load=input.load,
+                login_needed=input.login_needed,
+                notice=input.notice,
             )
             return _see(fleet, seen)
         case e.SeeTrouble():
@@ -62,6 +69,15 @@ def _see(
             chosen = _chosen(wanted, found)
             yield from chosen
             after = evolve(after, chosen[0]) or after
+
+
+def _allow(fleet: Fleet, input: e.AllowLogin) -> Iterator[Effect]:
+    machine = fleet.machines.get(input.name)
+    if machine is None:
+        raise Rejected(f"there is no machine {input.name}")
+    if machine.login_needed:
+        yield e.LoginAllowed(name=input.name)
+        yield Send(Context.OPERATIONS, input.name, TryLogin())
 
 
 def _choose(fleet: Fleet, wanted: e.ChooseMachine) -> Iterable[Effect]:

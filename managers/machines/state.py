@@ -18,6 +18,8 @@ class Machine:
     reachable: bool | None = None
     reason: str = ""
     load: MachineLoad | None = None
+    login_needed: bool = False
+    notice: str = ""
     trouble: str = ""
     """What keeps work of ours there from going on."""
 
@@ -41,6 +43,8 @@ def evolve(was: Fleet | None, event: Event) -> Fleet | None:
             return _with(was, replace(was.machines[event.name], enabled=True))
         case e.MachineDisabled():
             return _with(was, replace(was.machines[event.name], enabled=False))
+        case e.LoginAllowed():
+            return _with(was, replace(was.machines[event.name], login_needed=False))
         case e.MachineSeen():
             return _with(
                 was,
@@ -49,6 +53,8 @@ def evolve(was: Fleet | None, event: Event) -> Fleet | None:
                     reachable=event.reachable,
                     reason=event.reason,
                     load=event.load,
+                    login_needed=event.login_needed,
+                    notice=event.notice,
                 ),
             )
         case e.TroubleSeen():

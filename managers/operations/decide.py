@@ -32,6 +32,8 @@ def _decide(was: MachineJobs, input: Input, given: Given) -> Iterable[Effect]:
         case e.ConfigureMachine():
             same = was.settings == input.settings
             return [] if same else [e.MachineConfigured(settings=input.settings)]
+        case e.TryLogin():
+            return [e.LoginIntended()] if was.login_needed else []
         case i.MachineLooked():
             return _looked(was, input)
         case e.SubmitJob():
@@ -79,12 +81,23 @@ def _of_one(was: MachineJobs, input: Input) -> Iterable[Effect]:
 def _looked(was: MachineJobs, input: i.MachineLooked) -> Iterator[Effect]:
     if was.settings is None:
         return
-    now = e.MachineAnswered(reachable=input.reachable, reason=input.reason, load=input.load)
-    if (now.reachable, now.reason, now.load) == (was.reachable, was.reason, was.load):
+    now = e.MachineAnswered(
+        reachable=input.reachable,
+        reason=input.reason,
+        load=input.load,
+        login_needed=input.login_needed,
+        notice=input.notice,
+    )
+    if evolve(was, now) == was:
         return
     yield now
     see = SeeMachine(
-        name=was.settings.name, reachable=now.reachable, reason=now.reason, load=now.load
+        name=was.settings.name,
+        reachable=now.reachable,
+        reason=now.reason,
+        load=now.load,
+        login_needed=now.login_needed,
+        notice=now.notice,
     )
     yield Send(Context.MACHINES, FLEET, see)
 

@@ -98,3 +98,5 @@ class MachineLooked:
     reachable: bool
     reason: str = ""
     load: MachineLoad | None = None
+    login_needed: bool = False
+    notice: str = ""

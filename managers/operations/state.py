@@ -60,6 +60,9 @@ class MachineJobs:
     reachable: bool | None = None
     reason: str = ""
     load: MachineLoad | None = None
+    login_needed: bool = False
+    """Nothing is done there until somebody says that it may be tried again."""
+    notice: str = ""
 
     @property
     def trouble(self) -> str:
@@ -73,9 +76,18 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
     was = was or MachineJobs()
     match event:
         case e.MachineConfigured():
-            return replace(was, settings=event.settings)
+            return replace(was, settings=event.settings, login_needed=False)
+        case e.LoginIntended():
+            return replace(was, login_needed=False)
         case e.MachineAnswered():
-            return replace(was, reachable=event.reachable, reason=event.reason, load=event.load)
+            return replace(
+                was,
+                reachable=event.reachable,
+                reason=event.reason,
+                load=event.load,
+                login_needed=event.login_needed,
+                notice=event.notice,
+            )
         case e.SubmissionIntended():
             made = (event.incident, event.simulation, event.request, event.inputs)
             return _with(was, Job(*made, event.correlation))

@@ -38,8 +38,11 @@ Task = Watch | Submit | Cancel | Collect
 
 
 def under_way(machine: MachineJobs) -> Mapping[str, Task]:
-    """All of it, each under a name that stays the same as long as it is the same."""
-    if machine.settings is None:
+    """All of it, each under a name that stays the same as long as it is the same.
+
+    Nothing as long as a login is needed: every try would bring the account nearer to being locked.
+    """
+    if machine.settings is None or machine.login_needed:
         return {}
     tasks: dict[str, Task] = {"watch": Watch(machine)}
     for token, job in machine.jobs.items():

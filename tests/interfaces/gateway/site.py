@@ -30,7 +30,7 @@ from interfaces.gateway import (
 )
 from managers.blobs import BlobStore
 from managers.incidents import WorkflowPlan, incident_manager
-from managers.runtime import Assignment, Service, Surroundings, Work
+from managers.runtime import Assignment, Manager, Service, Surroundings, Work
 from projections import Pool, Reader
 from projections.people import Person, keep_credential, keep_person
 from tests.projections.story import Story
@@ -139,10 +139,17 @@ async def incidents_managed(story: Story) -> AsyncIterator[None]:
         raise AssertionError("there is no stage to run")
 
     plan = WorkflowPlan("plain", 1, {}, check=_checked)
+    async with managed(story, incident_manager({"plain": plan}, no_stages)):
+        yield
+
+
+@asynccontextmanager
+async def managed(story: Story, manager: Manager[Any, Any]) -> AsyncIterator[None]:
+    """A manager at work."""
     around = Surroundings(
         story.log, HybridClock(lambda: story.now), lambda: story.now, story.chance
     )
-    task = asyncio.create_task(Service(incident_manager({"plain": plan}, no_stages), around).run())
+    task = asyncio.create_task(Service(manager, around).run())
     try:
         yield
     finally:

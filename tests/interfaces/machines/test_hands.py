@@ -10,9 +10,15 @@ from events import machines as m
 from events import operations as o
 from events import simulations as s
 from events.jobs import JobReport, JobState, Witness, token_of
+from events.machines import FLEET
 from events.prose import PROSE_CHARACTERS, cut
 from events.values import Blob, Context, Event
-from interfaces.machines.connection import MachineError, NotUnderstood, Unreachable
+from interfaces.machines.connection import (
+    LoginNeeded,
+    MachineError,
+    NotUnderstood,
+    Unreachable,
+)
 from interfaces.machines.fates import Fate
 from managers.blobs import BlobStore, BlobStoreUnavailable
 from tests.interfaces.machines.hands_site import FIRE, Site, is_about, open_site
@@ -287,6 +293,38 @@ async def test_all_that_is_told_of_a_job_belongs_to_its_incident_and_its_chain()
             chain
         }
         assert {c.incident for c in commits if c not in about} == {None}
+
+
+# Logins.
+
+
+async def test_a_refused_login_stops_everything_there_until_somebody_allows_another() -> None:
+    async with open_site(long=Fate(run=60)) as site:
+        simulation = await site.submit(executable="long")
+        await site.reach(simulation, JobState.RUNNING)
+        site.machine.troubles["ask"] = LoginNeeded("no key will do")
+        one = await seen(site, False)
+        assert (one.login_needed, one.reason) == (True, "no key will do")
+        cancel = s.CancelSimulation(simulation=simulation, reason="enough")
+        await site.issue(Context.SIMULATIONS, FIRE, cancel)
+        await site.until(lambda: site.of(o.CancelIntended, simulation))
+        asked = site.machine.asked.copy()
+        for number in range(1, 3):
+            await site.issue(Context.MACHINES, FLEET, m.AllowLogin(name="m"))
+
+            async def refused(number: int = number) -> list[m.MachineSeen]:
+                told = [one for one in await site.events(m.MachineSeen) if one.login_needed]
+                return told[number:]
+
+            await site.until(refused)
+            assert site.machine.asked["ask"] == asked["ask"] + number
+        assert [one.report.state for one in await site.of(o.JobReported, simulation)][-1] == (
+            JobState.RUNNING
+        )
+        site.machine.troubles.clear()
+        await site.issue(Context.MACHINES, FLEET, m.AllowLogin(name="m"))
+        await site.reach(simulation, JobState.CANCELLED)
+        assert await site.events(o.TaskHindered) == []
 
 
 def _ends(event: Event) -> bool:

@@ -6,7 +6,7 @@ from uuid import UUID
 from events import machines as e
 from events.jobs import JobState
 from events.machines import MachineLoad, MachineSettings
-from events.operations import ConfigureMachine
+from events.operations import ConfigureMachine, TryLogin
 from events.simulations import PlaceSimulation, RefusePlacement, Resources
 from events.values import IncidentId
 from managers.machines import Fleet, machine_manager
@@ -181,3 +181,15 @@ def test_what_leaves_is_no_load_any_more_and_waits_no_longer() -> None:
         e.MachineLeft(simulation=TWO, name=None)
     )
     of.when(see("m")).then(e.MachineSeen)
+
+
+def test_a_refused_login_is_tried_again_when_somebody_allows_it() -> None:
+    refused = e.SeeMachine(name="a", reachable=False, reason="no key will do", login_needed=True)
+    of = scenario(MANAGER).when(add("a")).when(e.EnableMachine(name="a"))
+    of.when(e.AllowLogin(name="a")).then()
+    of.when(refused).then(e.MachineSeen)
+    of.when(choose()).then(e.ChoicePostponed)
+    assert "LOGIN NEEDED (no key will do)" in of.effects[0].reason  # type: ignore[union-attr]
+    of.when(e.AllowLogin(name="a")).then(e.LoginAllowed, TryLogin)
+    of.when(e.AllowLogin(name="a")).then()
+    of.when(e.AllowLogin(name="b")).rejected("no machine b")

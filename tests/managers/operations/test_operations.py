@@ -267,6 +267,39 @@ def test_a_job_released_while_it_is_cancelled_is_cancelled_first() -> None:
     assert of.state.jobs == {}
 
 
+REFUSED = MachineLooked(reachable=False, reason="no key will do", login_needed=True)
+
+
+def test_nothing_is_done_while_a_login_is_needed_until_somebody_allows_one_more() -> None:
+    of = queued().when(CANCEL).when(REFUSED).then(e.MachineAnswered, SeeMachine)
+    see = next(effect.command for effect in of.effects if isinstance(effect, Send))
+    assert isinstance(see, SeeMachine)
+    assert see.login_needed
+    assert work(of) == []
+    of.elsewhere().when(REFUSED).then()
+    before = job(of)
+    of.when(e.TryLogin()).then(e.LoginIntended).when(e.TryLogin()).then()
+    assert work(of) == ["watch", f"cancel {TOKEN}"]
+    assert job(of) == before
+    of.when(REFUSED).then(e.MachineAnswered, SeeMachine)
+    assert work(of) == []
+    of.when(e.TryLogin()).when(MachineLooked(reachable=True)).then(e.MachineAnswered, SeeMachine)
+    assert work(of) == ["watch", f"cancel {TOKEN}"]
+
+
+def test_another_configuration_is_another_login() -> None:
+    of = machine().when(REFUSED)
+    assert work(of) == []
+    other = SETTINGS.model_copy(update={"base_directory": "/other"})
+    assert work(of.when(e.ConfigureMachine(settings=other))) == ["watch"]
+
+
+def test_what_should_be_done_before_long_is_told_once() -> None:
+    expires = MachineLooked(reachable=True, notice="the certificate expires soon")
+    of = machine().when(expires).then(e.MachineAnswered, SeeMachine).when(expires).then()
+    of.when(MachineLooked(reachable=True)).then(e.MachineAnswered, SeeMachine)
+
+
 def test_a_long_reason_is_told_once_like_any_other() -> None:
     away = MachineLooked(reachable=False, reason="no route, " * 1000)
     machine().when(away).then(e.MachineAnswered, SeeMachine).when(away).then()
