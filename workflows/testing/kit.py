@@ -125,9 +125,11 @@ class Kit:
     async def settle(self, incident: IncidentId, within: timedelta = _LONGEST) -> Incident:
         """Wait until no stage of the incident runs and no message waits for one."""
         deadline = asyncio.get_running_loop().time() + within.total_seconds()
+        pause = 1.0
         while asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(pause)
             state = await self.incident(incident)
+            pause = max(1.0, _until_due(state) - _wall())
             if not state.runs and not any(
                 m.due is None or m.opened for m in state.waiting.values()
             ):
@@ -244,6 +246,13 @@ def rehearse(
 
 async def _whole(data: bytes) -> AsyncIterator[bytes]:
     yield data
+
+
+def _until_due(state: Incident) -> float:
+    """When something has to happen: soon, unless all that runs waits for the clock."""
+    open_calls = [[c for c in run.calls.values() if not c.answered] for run in state.runs.values()]
+    moments = [min((call.due or 0.0 for call in calls), default=0.0) for calls in open_calls]
+    return min(moments, default=0.0)
 
 
 def _wall() -> float:
