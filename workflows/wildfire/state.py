@@ -80,18 +80,21 @@ class Sources(BaseModel):
 class Forecast(BaseModel):
     """A forecast that was made, with the files a later score needs."""
 
-    simulation: UUID
     start: datetime
     name: str
     files: dict[str, Blob]
     data_sets: list[DataSet]
 
+    @property
+    def id(self) -> UUID:
+        """Its first data set's: forecasts with the same start are several."""
+        return self.data_sets[0].id
+
 
 class Scored(BaseModel):
     """What a pass said of a forecast."""
 
-    simulation: UUID
-    """The forecast's."""
+    forecast: UUID
     start: datetime
     data_sets: list[DataSet]
 
@@ -110,5 +113,5 @@ class FireState(BaseModel):
     observed: list[DataSet] = []
     """The newest map of what was seen to burn."""
     forecasts: list[Forecast] = []
-    scored: list[Scored] = []
+    scores: list[Scored] = []
     """Starts of the forecasts that a pass has judged."""

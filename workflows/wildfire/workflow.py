@@ -321,7 +321,6 @@ async def forecast(incident: Fire, sources: Sources) -> None:
     ]
     files = {name: await incident.simulations.stored(content) for name, content in inputs.items()}
     forecast_made = Forecast(
-        simulation=done.simulation,
         start=sources.start,
         name=sources.name,
         files={**files, **done.outputs},
@@ -364,8 +363,8 @@ async def score(incident: Fire) -> None:
     state = incident.state
     for made in {one.start: one for one in state.forecasts}.values():
         observed = next((one for one in state.passes if one.time > made.start), None)
-        if observed and made.simulation not in [one.simulation for one in state.scored]:
-            state.scored = [*state.scored, await _score(incident, made, observed)]
+        if observed and made.id not in [one.forecast for one in state.scores]:
+            state.scores = [*state.scores, await _score(incident, made, observed)]
 
 
 async def _score(incident: Fire, made: Forecast, observed: Pass) -> Scored:
@@ -384,11 +383,11 @@ async def _score(incident: Fire, made: Forecast, observed: Pass) -> Scored:
 
     outputs = await incident.step(scored, made, observed)
     older = [
-        one for was in incident.state.scored if was.start == made.start for one in was.data_sets
+        one for was in incident.state.scores if was.start == made.start for one in was.data_sets
     ]
     comment = f"forecast from the {made.name}, scored by the pass of {observed.time:%H:%M}"
     return Scored(
-        simulation=made.simulation,
+        forecast=made.id,
         start=made.start,
         data_sets=[
             await _register(incident, name, blob, made.start, comment, None, older)

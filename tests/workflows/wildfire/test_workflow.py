@@ -153,7 +153,7 @@ async def test_the_forecast_of_a_corrected_report_is_the_one_that_is_scored(kit:
     await kit.push(incident, "hotspots", PASSES[0].read_bytes())
     known = await state(kit, incident)
     assert [one.name[:6] for one in known.forecasts] == ["report", "report", "satell"]
-    assert [one.simulation for one in known.scored] == [known.forecasts[1].simulation]
+    assert [one.forecast for one in known.scores] == [known.forecasts[1].id]
     scores = [name for name in await kit.data_sets(incident) if name.startswith("scores_")]
     assert scores == ["scores_2017-10-09T0445Z.json"]
 
