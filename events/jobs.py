@@ -39,6 +39,9 @@ RelativePath = Annotated[str, AfterValidator(relative_path)]
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 """What a shell can be told: anything but a zero byte."""
 
+Word = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=255)]
+"""A name that a batch system is told, or shows: one line."""
+
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 """A name that a shell can export."""
 
@@ -84,6 +87,74 @@ class Witness(StrEnum):
     STATUS_FILE = "status file"
 
 
+class Waiting(StrEnum):
+    """What kind of reason keeps a job from starting."""
+
+    NORMAL = "normal"
+    """Resources, priorities, other jobs: time will tell."""
+    MAINTENANCE = "maintenance"
+    NEEDS_A_HUMAN = "needs a human"
+    """Somebody has to release or repair something."""
+    IMPOSSIBLE = "impossible"
+    """It asks for what there is not: it would wait for ever."""
+
+
+class After(StrEnum):
+    """What has to become of another job first."""
+
+    STARTED = "started"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    ENDED = "ended"
+
+
+class Dependency(BaseModel):
+    """Another job on the same machine, and what has to become of it before this one starts."""
+
+    model_config = ConfigDict(frozen=True)
+
+    token: Token
+    on: After = After.SUCCEEDED
+
+
+class Mail(BaseModel):
+    """Electronic mail by the batch system itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    to: Word = Field(min_length=1)
+    begin: bool = False
+    end: bool = True
+    fail: bool = True
+
+
+class JobOptions(BaseModel):
+    """What may be told a batch system besides what a job needs; a dialect that cannot, refuses."""
+
+    model_config = ConfigDict(frozen=True)
+
+    queue: Word = ""
+    """Or partition: the kind that a batch system has."""
+    account: Word = ""
+    """Who pays."""
+    qos: Word = ""
+    reservation: Word = ""
+    after: tuple[Dependency, ...] = ()
+    hold: bool = False
+    """Submitted, and not started before somebody releases it."""
+    mail: Mail | None = None
+    native: tuple[Word, ...] = ()
+    """Options in the batch system's own words, a line each; quoted as for a shell."""
+    modules: tuple[Word, ...] = ()
+    """Loaded before the program starts."""
+    prologue: Text = Field(default="", max_length=4096)
+    """Lines for `sh` before the program, in its folder."""
+    launcher: Word = ""
+    """What starts the program, such as `srun` or `mpirun -n 8`."""
+    warning: int = Field(default=0, ge=0)
+    """Seconds before the end of its walltime at which the program gets TERM; 0: never."""
+
+
 class JobRequest(BaseModel):
     """What is asked of a batch system, whatever its dialect."""
 
@@ -100,6 +171,14 @@ class JobRequest(BaseModel):
     tasks: int = Field(default=1, gt=0)
     cpus_per_task: int = Field(default=1, gt=0)
     memory_mib: int | None = Field(default=None, gt=0)
+    """Of each node."""
+    gpus: int = Field(default=0, ge=0)
+    """Of each node."""
+    exclusive: bool = False
+    """No other job on its nodes."""
+    constraint: Word = ""
+    """Properties that its nodes must have, in the batch system's words."""
+    options: JobOptions = JobOptions()
     environment: dict[VariableName, Text] = {}
     urgency: Urgency = Urgency.ROUTINE
     """What the incident's presses for; the machine's policy says what that buys."""
@@ -127,6 +206,12 @@ class JobReport(BaseModel):
     """Second copies of the job that exited before the user's program started."""
     reason: Prose = ""
     """Text for an operator: a scheduler's own word or the tail of stderr."""
+    waiting: Waiting | None = None
+    """Why it has not started, where the batch system tells."""
+    expected: float | None = None
+    """When the batch system expects to start it; seconds since the epoch."""
+    unknown: str = ""
+    """A batch system's word for a state that nobody knows: `state` is no news then."""
 
 
 def token_of(simulation: UUID) -> Token:

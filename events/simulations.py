@@ -10,12 +10,14 @@ from pydantic import Field
 
 from events.jobs import (
     JobId,
+    JobOptions,
     JobReport,
     JobState,
     RelativePath,
     Text,
     VariableName,
     Witness,
+    Word,
 )
 from events.prose import Prose
 from events.values import (
@@ -39,6 +41,13 @@ class Resources(Value):
     tasks: int = Field(default=1, gt=0)
     cpus_per_task: int = Field(default=1, gt=0)
     memory_mib: int | None = Field(default=None, gt=0)
+    """Of each node."""
+    gpus: int = Field(default=0, ge=0)
+    """Of each node."""
+    exclusive: bool = False
+    """No other job on its nodes."""
+    constraint: Word = ""
+    """Properties that its nodes must have, in the batch system's words."""
     walltime: int = Field(gt=0, le=366 * 86400)
     """Seconds."""
 
@@ -50,6 +59,8 @@ class SimulationRequest(Value):
     executable: Text = Field(min_length=1, max_length=4096)
     """A line for `/bin/sh`, run in the job's folder."""
     resources: Resources
+    options: JobOptions = JobOptions()
+    """What its batch system is told besides."""
     inputs: dict[RelativePath, Blob] = {}
     outputs: tuple[RelativePath, ...] = ()
     environment: dict[VariableName, Text] = {}

@@ -1,10 +1,10 @@
 """The port to a batch system's language: pure commands, a script beside the reading of its answer.
 
-A dialect does no I/O. One module a dialect, so that what real systems answered can be tested
-without them.
+A dialect does no I/O. One module or package a dialect, so that what real systems answered can be
+tested without them; `interfaces.machines.testing` holds what every dialect promises.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -31,6 +31,8 @@ class Submitted:
     """The batch system has the job."""
 
     job_id: JobId
+    remarks: str = ""
+    """What was left out of it, and why: one sentence a piece."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,30 @@ class InDoubt(MachineError):
 
 
 @dataclass(frozen=True)
+class Queue:
+    """One queue, or partition, of a batch system; what it does not tell is None."""
+
+    name: str
+    open: bool | None = None
+    """Whether its jobs start."""
+    walltime: int | None = None
+    """The most that a job may ask for, in seconds."""
+    nodes: int | None = None
+    running: int | None = None
+    queued: int | None = None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a batch system says of a job that was not submitted."""
+
+    start: float | None = None
+    """Seconds since the epoch; None: it does not tell."""
+    impossible: str = ""
+    """Why it would never start, in its own words."""
+
+
+@dataclass(frozen=True)
 class QueueLoad:
     """How busy a machine is; what cannot be seen is None, never 0."""
 
@@ -63,6 +89,7 @@ class QueueLoad:
     slots_used: int | None = None
     running: int | None = None
     queued: int | None = None
+    queues: tuple[Queue, ...] = ()
 
 
 class Dialect(Protocol):
@@ -73,6 +100,16 @@ class Dialect(Protocol):
         """Seconds that queue and history may be behind the truth."""
         ...
 
+    @property
+    def directive(self) -> str:
+        """How a line of a user's script begins that is meant for it; empty if there are none."""
+        ...
+
+    @property
+    def not_now(self) -> Sequence[str]:
+        """Texts of the submit command that say: not taken, ask again; see `Refused`."""
+        ...
+
     def check(self) -> Command[None]:
         """Whether the machine has what the dialect needs; raises with what is missing."""
         ...
@@ -81,23 +118,42 @@ class Dialect(Protocol):
         """The wrapper's text for this batch system."""
         ...
 
-    def submit(self, request: JobRequest, submission: int) -> Command[Submitted | Refused]:
+    def submit(
+        self, request: JobRequest, submission: int, directives: Sequence[str] = ()
+    ) -> Command[Submitted | Refused]:
         """Submit `wrapper.sh` of the working directory, which is the submission's own.
 
-        `parse` raises `InDoubt` for every answer that is neither a job id nor a known refusal.
+        `directives` are what follows `directive` in the lines of the user's script: they count
+        where the request says nothing. `parse` raises `InDoubt` for every answer that is neither a
+        job id nor a known refusal.
         """
         ...
 
     def jobs(self, tokens: Collection[Token]) -> Command[list[JobReport]]:
-        """Those of our jobs that are in the queue, in one question."""
+        """Those of our jobs that are in the queue, in one question.
+
+        A job of another name is not ours. One that nobody understands has its word in `unknown`.
+        """
         ...
 
     def history(self, tokens: Collection[Token]) -> Command[list[JobReport]]:
-        """What the accounts say of jobs that are not in the queue."""
+        """What the accounts say, since they were submitted, of jobs that are not in the queue."""
         ...
 
     def cancel(self, token: Token, job_id: JobId | None) -> Command[None]:
         """Wish the job's end; that it has none any more is no error."""
+        ...
+
+    def hold(self, token: Token) -> Command[None]:
+        """Wish that a job that waits does not start."""
+        ...
+
+    def release(self, token: Token) -> Command[None]:
+        """Take that back."""
+        ...
+
+    def estimate(self, request: JobRequest) -> Command[Estimate]:
+        """When a job would start; what is in the queue tells it as `JobReport.expected`."""
         ...
 
     def load(self) -> Command[QueueLoad]:

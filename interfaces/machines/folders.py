@@ -3,13 +3,15 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from events.jobs import OURS, JobId, JobReport, Token, Witness
+from events.jobs import OURS, JobId, JobReport, RelativePath, Token, Witness
 from interfaces.machines.connection import Completed
 from interfaces.machines.layout import Layout, quoted
 from interfaces.machines.status import parse_status
 
 _CLAIM = "CLAIM"
 _SPOOL_DAYS = 30
+_HEAD = 1 << 16
+"""Bytes of a script in which directives are looked for: it may be a program."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,31 @@ exit 0
 
     def parse(self, completed: Completed) -> bool:
         return completed.checked() == ""
+
+
+@dataclass(frozen=True)
+class Directives:
+    """The lines at the head of a job's scripts that are meant for a batch system.
+
+    As batch systems read them: up to the first line that is neither empty nor a comment.
+    """
+
+    layout: Layout
+    token: Token
+    prefix: str
+    files: Collection[RelativePath]
+
+    def script(self) -> str:
+        files = " ".join(quoted(f"./{name}") for name in self.files)
+        head = f"/^{self.prefix}[ \t]/ {{ print; next }} /^[ \t]*(#|$)/ {{ next }} {{ exit }}"
+        return f"""
+cd {quoted(self.layout.folder(self.token))} || exit
+for file in {files}; do test ! -f "$file" || head -c {_HEAD} "$file" | awk {quoted(head)}; done
+"""
+
+    def parse(self, completed: Completed) -> tuple[str, ...]:
+        lines = completed.checked().splitlines()
+        return tuple(line.removeprefix(self.prefix).strip() for line in lines)
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ So a free lock without an account of the end is a job that was killed. The first
 by the submission and inherited by the job: there is no moment in which a job exists unseen.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from events.jobs import JobId, JobReport, JobRequest, Token, Witness
 from events.machines import MachineSettings
+from interfaces.machines.asking import Unasked, Wish
 from interfaces.machines.connection import CommandFailed, Completed
-from interfaces.machines.dialect import InDoubt, QueueLoad, Refused, Submitted
+from interfaces.machines.dialect import Estimate, InDoubt, QueueLoad, Refused, Submitted
 from interfaces.machines.layout import Layout, layout_of, quoted
 from interfaces.machines.process_job import job_id_of, job_script
 from interfaces.machines.status import parse_status
@@ -25,6 +26,7 @@ from interfaces.machines.wrapper import wrapper
 
 _TOOLS = "date find flock grep ln readlink setpriv setsid timeout xargs"
 _REFUSAL = "this machine cannot: "
+_NO_HOLDING = "echo 'jobs cannot be held on this machine' >&2; exit 1"
 _GONE = "its processes are gone and left no account of an end: killed, or the machine was restarted"
 
 
@@ -42,6 +44,8 @@ class Processes:
     kill_after: float = 5.0
     """Seconds between TERM and KILL, for a job that overruns or is cancelled."""
     lag: float = 0.0
+    directive = ""
+    not_now = ()
 
     def check(self) -> "Check":
         return Check()
@@ -49,7 +53,9 @@ class Processes:
     def wrapper(self, request: JobRequest, submission: int) -> str:
         return wrapper(request, self.layout, quoted(job_id_of(request.token, submission)))
 
-    def submit(self, request: JobRequest, submission: int) -> "Submit":
+    def submit(
+        self, request: JobRequest, submission: int, directives: Sequence[str] = ()
+    ) -> "Submit":
         return Submit(self.layout, self.slots, self.kill_after, request, submission)
 
     def jobs(self, tokens: Collection[Token]) -> "Jobs":
@@ -61,8 +67,26 @@ class Processes:
     def cancel(self, token: Token, job_id: JobId | None) -> "Cancel":
         return Cancel(self.layout, token)
 
+    def hold(self, token: Token) -> Wish:
+        return Wish(_NO_HOLDING)
+
+    def release(self, token: Token) -> Wish:
+        return Wish(_NO_HOLDING)
+
+    def estimate(self, request: JobRequest) -> Unasked[Estimate]:
+        return Unasked(Estimate(impossible=_impossible(request)))
+
     def load(self) -> "Load":
         return Load(self.layout, self.slots)
+
+
+def _impossible(request: JobRequest) -> str:
+    """Why a job can never run here; what only a batch system knows is no matter."""
+    if request.nodes > 1:
+        return "it has one node"
+    if request.options.hold or request.options.after:
+        return "it neither holds jobs nor lets them wait for others"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -90,8 +114,8 @@ class Submit:
     submission: int
 
     def script(self) -> str:
-        if self.request.nodes > 1:
-            return f"echo {quoted(_REFUSAL)}'it has one node' >&2; exit 1"
+        if why := _impossible(self.request):
+            return f"echo {quoted(_REFUSAL + why)} >&2; exit 1"
         queue, slots = self.layout.base / "queue", self.layout.base / "slots"
         return f"""
 mkdir -p {quoted(queue)} {quoted(slots)} || exit

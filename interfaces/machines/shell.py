@@ -1,11 +1,12 @@
 """The batch system of a machine that has a shell: any dialect over any connection."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Mapping
+import shlex
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
 
-from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
+from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token, relative_path
 from interfaces.machines import folders
 from interfaces.machines.connection import MIB, CommandCut, Connection, MachineError, NotUnderstood
 from interfaces.machines.dialect import Command, Dialect, InDoubt, QueueLoad, Refused, Submitted
@@ -14,6 +15,8 @@ from interfaces.machines.submission import DEADLINE, Submission
 from interfaces.machines.witnesses import judge, of_claimant, settled
 
 Answer = TypeVar("Answer")
+_WORDS = 20
+"""Of a job's line that may name scripts."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ class ShellBatchSystem:
     async def submit(self, request: JobRequest, submission: int) -> Submitted | Refused:
         environment = {**self._environment, **request.environment}
         complete = request.model_copy(update={"environment": environment})
-        submitting = Submission(complete, submission, self._layout, self._dialect)
+        directives = await self._directives(request)
+        submitting = Submission(complete, submission, self._layout, self._dialect, directives)
         try:
             return await self._ask(submitting, DEADLINE)
         except (CommandCut, NotUnderstood) as unknown:
@@ -116,6 +120,13 @@ class ShellBatchSystem:
         await self._ask(folders.Base(self._layout))
         await self._ask(self._dialect.check())
 
+    async def _directives(self, request: JobRequest) -> Sequence[str]:
+        """Of the scripts that the request runs: inputs, and so the same at every repetition."""
+        prefix, scripts = self._dialect.directive, scripts_in(request.executable)
+        if not (prefix and scripts):
+            return ()
+        return await self._ask(folders.Directives(self._layout, request.token, prefix, scripts))
+
     async def _ask(self, command: Command[Answer], deadline: float | None = None) -> Answer:
         completed = await self._connection.run(
             command.script(),
@@ -131,5 +142,25 @@ class ShellBatchSystem:
             raise NotUnderstood(f"the machine's answer is not understood: {said}") from error
 
 
+def scripts_in(executable: str) -> list[RelativePath]:
+    """The files of its folder that a line for `sh` may run; not whether they are there."""
+    try:
+        words = shlex.split(executable, comments=True)
+    except ValueError:
+        return []
+    names = [word.removeprefix("./") for word in words[:_WORDS]]
+    return [name for name in names if not name.startswith("-") and _is_relative(name)]
+
+
+def _is_relative(name: str) -> bool:
+    try:
+        return relative_path(name) == name
+    except ValueError:
+        return False
+
+
 def _rows(reports: Iterable[JobReport], claims: Mapping[Token, JobId]) -> Mapping[Token, JobReport]:
-    return {r.token: r for r in reports if of_claimant(r, claims.get(r.token))}
+    """One row a job: the claimant's; before there is one, a copy that may still run."""
+    mine = [report for report in reports if of_claimant(report, claims.get(report.token))]
+    mine.sort(key=lambda report: (not report.state.ended, report.attempt))
+    return {report.token: report for report in mine}

@@ -7,6 +7,7 @@ it: a stopped process that wakes up with an older one finds its place taken. On 
 without `flock` the folders alone still hold.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from events.jobs import JobRequest
@@ -31,6 +32,7 @@ class Submission:
     number: int
     layout: Layout
     dialect: Dialect
+    directives: Sequence[str] = ()
 
     def script(self) -> str:
         wrapper = self.dialect.wrapper(self.request, self.number)
@@ -42,6 +44,7 @@ exec 9>>submitting
 flock -w {REMOTE_LIMIT + 10} 9
 test $? = 1 && answer {_BUSY} 'another submission of this job is under way'
 mine=submission-{self.number}
+{self._make_room}
 for fence in {fences}; do mkdir -p $fence || answer {_NO_ROOM} "cannot make $fence"; done
 if mkdir $mine 2>/dev/null; then
     cd $mine
@@ -74,4 +77,14 @@ cat stdout; cat stderr >&2; exit "$(cat exit)"
 
     @property
     def _submit(self) -> Command[Submitted | Refused]:
-        return self.dialect.submit(self.request, self.number)
+        return self.dialect.submit(self.request, self.number, self.directives)
+
+    @property
+    def _make_room(self) -> str:
+        """It was turned down for now: the lock makes sure that nobody is at it any more."""
+        texts = " ".join(f"-e {quoted(text)}" for text in self.dialect.not_now)
+        if not texts:
+            return ""
+        return f"""if test "$(cat $mine/exit 2>/dev/null || echo 0)" != 0 &&
+    cat $mine/stderr $mine/stdout | tr -s ' \\n' '  ' | grep -qF {texts}
+then rm -r $mine; fi"""

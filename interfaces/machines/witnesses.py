@@ -19,6 +19,8 @@ def judge(
     status: JobReport | None, queue: JobReport | None, history: JobReport | None
 ) -> JobReport | None:
     """One report from what the wrapper, the queue and the accounts say; None if all are silent."""
+    if queue and queue.unknown and status:
+        return status.model_copy(update={"reason": queue.reason, "unknown": queue.unknown})
     if queue and not (settled(status) and _same_run(status, queue)):
         return _known_besides(queue, status)
     if status and settled(status):

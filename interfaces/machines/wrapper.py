@@ -4,6 +4,11 @@ It may be killed at any line. Before the claim nothing has happened. The claim i
 that both makes and fills it, so it is never half made: whoever comes with another job id exits, the
 same job id (a requeue) goes on as the next run. Killed later, its last status stands until the
 queue or the accounts say more.
+
+The program starts after the site's and the job's own lines, in the job's folder. Signals that the
+batch system sends the wrapper reach it as they are. The warning before the end of the walltime is
+the wrapper's own: exact to the second and the same everywhere, where Slurm's comes up to a minute
+early, and others have none that spares the program's children.
 """
 
 from events.jobs import JobRequest
@@ -14,18 +19,31 @@ IS_COPY = 75
 """The wrapper's exit status when the run belongs to another job id."""
 CANNOT_CLAIM = 73
 """The wrapper's exit status when it cannot write into the job's folder; nothing was started."""
+CANNOT_LOAD = 78
+"""The wrapper's exit status when a module cannot be loaded; the program was not started."""
 CANCELLED = 143
 """The wrapper's exit status when the job was cancelled before it started."""
 
+_KNOW_MODULE = """command -v module >/dev/null || for init in \\
+    "$LMOD_PKG/init/sh" "$MODULESHOME/init/sh" /etc/profile.d/lmod.sh /etc/profile.d/modules.sh \\
+    /usr/share/modules/init/sh
+do test -r "$init" && . "$init" && break; done"""
+"""A shell that is no login shell does not know it."""
 
-def wrapper(request: JobRequest, layout: Layout, job_id: str) -> str:
+
+def wrapper(request: JobRequest, layout: Layout, job_id: str, prologue: str = "") -> str:
     """The text of the wrapper, for `sh`.
 
-    `job_id` is a word of shell that gives the scheduler's id there, such as `"$SLURM_JOB_ID"`.
+    `job_id` is a word of shell that gives the scheduler's id there, such as `"$SLURM_JOB_ID"`;
+    `prologue` are the site's lines for every job.
     """
+    options = request.options
     exports = "".join(
         f"export {name}={quoted(value)}\n" for name, value in request.environment.items()
     )
+    modules = " ".join(quoted(module) for module in options.modules)
+    load = f"{_KNOW_MODULE}\nmodule load {modules} || exit {CANNOT_LOAD}\n" if modules else ""
+    before = "".join(f"eval {quoted(lines)}\n" for lines in (prologue, options.prologue) if lines)
     return f"""#!/bin/sh
 token={request.token} job_id={job_id} host=$(uname -n) attempt=1 started=
 ours={quoted(layout.ours(request.token))} spool={quoted(layout.spool)}
@@ -48,21 +66,41 @@ if test -e cancel; then
     witness CANCELLED "$(now)" ''
     exit {CANCELLED}
 fi
-told= program=
-trap 'told=yes; test -z "$program" || kill -TERM "$program" 2>/dev/null' TERM
+told= warned= program= timer=
+pass() {{ test -z "$program" || kill -"$1" "$program" 2>/dev/null; }}
+trap 'told=yes; pass TERM' TERM
+trap 'pass USR1' USR1
+trap 'pass USR2' USR2
+trap 'warned=yes; pass TERM' ALRM
 cd .. || exit {CANNOT_CLAIM}
 started=$(now)
 witness RUNNING '' ''
 (
-{exports}exec sh -c {quoted(request.executable)}
+{exports}{before}{load}exec {options.launcher} sh -c {quoted(request.executable)}
 ) </dev/null >>stdout 2>>stderr &
 program=$!
-test -z "$told" || kill -TERM "$program"
+{_warn(request)}test -z "$told" || kill -TERM "$program"
 wait "$program"; code=$?
 while test "$code" -gt 128 && kill -0 "$program" 2>/dev/null; do wait "$program"; code=$?; done
+test -z "$timer" || kill "$timer" 2>/dev/null
 state=COMPLETED
 test "$code" = 0 || state=FAILED
+test -z "$warned" || test "$code" = 0 || state=TIMEOUT
 test -z "$told" || state=ENDING
 witness $state "$(now)" "$code"
 exit "$code"
+"""
+
+
+def _warn(request: JobRequest) -> str:
+    """Lines that start the alarm; a program that then ends with 0 has completed all the same."""
+    after = request.walltime - request.options.warning
+    if not request.options.warning or after <= 0:
+        return ""
+    return f"""(
+    trap 'kill "$sleeping"; exit' TERM
+    sleep {after} & sleeping=$!
+    wait && kill -ALRM $$
+) </dev/null >/dev/null 2>&1 &
+timer=$!
 """

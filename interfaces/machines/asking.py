@@ -1,0 +1,99 @@
+"""What questions and wishes to batch systems have in common, whatever the dialect."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from events.jobs import Token
+from interfaces.machines.connection import CommandFailed, Completed
+from interfaces.machines.layout import Layout, quoted
+
+T = TypeVar("T")
+
+SEPARATOR = "\x1f"
+"""Between fields, where a command may be told: it is in no name."""
+
+TOOLS = "date flock find grep ln mkdir mv readlink sed sort stat tail timeout uname xargs"
+"""What our scripts and the wrapper need of a machine besides its batch system."""
+
+
+def rows(text: str, fields: int) -> Iterator[list[str]]:
+    """The lines that have so many fields, without spaces around; others are not what was asked."""
+    for line in text.split("\n"):
+        row = [field.strip() for field in line.split(SEPARATOR)]
+        if len(row) == fields:
+            yield row
+
+
+def number(text: str) -> float | None:
+    """A number, or None for the words that say that there is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def since(layout: Layout, tokens: Collection[Token], days: int) -> str:
+    """Lines for `sh` that set `since`: when the first of some jobs was submitted, less an hour.
+
+    Seconds since the epoch, by the clock of the machine's file system: no clock of ours is compared
+    with the machine's, and an hour is left for those of its servers. `submitting` is written once,
+    before the first submission.
+    """
+    return f"""
+since=$(
+    cd {quoted(layout.base / "jobs")} 2>/dev/null
+    for token in {" ".join(tokens)}; do
+        stat -c %Y "$token/.vestec/submitting" 2>/dev/null || date -d '{days} days ago' +%s
+    done | sort -n | head -n 1
+)
+since=$((since - 3600))
+"""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A command that changes something, or finds that there is nothing to change."""
+
+    text: str
+    nothing: tuple[str, ...] = ()
+    """What it writes when there is no such job any more."""
+
+    def script(self) -> str:
+        return self.text
+
+    def parse(self, completed: Completed) -> None:
+        said = f"{completed.stdout}\n{completed.stderr}".strip()
+        if completed.exit_status and not any(text in said for text in self.nothing):
+            raise CommandFailed(f"exit status {completed.exit_status}: {said[-1000:]}")
+
+
+@dataclass(frozen=True)
+class Unasked(Generic[T]):
+    """A question that the batch system has no command for; the answer is known without it."""
+
+    answer: T
+
+    def script(self) -> str:
+        return ":"
+
+    def parse(self, completed: Completed) -> T:
+        completed.checked()
+        return self.answer
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Whether the machine has the commands that the dialect and the wrapper need."""
+
+    names: str
+    before: str = ""
+
+    def script(self) -> str:
+        every = f"{TOOLS} {self.names}"
+        return f"""{self.before}
+for tool in {every}; do command -v $tool >/dev/null || echo $tool; done"""
+
+    def parse(self, completed: Completed) -> None:
+        if missing := completed.checked().split():
+            raise CommandFailed(f"the machine has no {', '.join(missing)} on its PATH")

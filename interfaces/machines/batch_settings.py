@@ -1,0 +1,45 @@
+"""What every dialect of a real batch system may be told about its site: `MachineSettings.batch`."""
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from events.jobs import Text, Word
+from events.machines import MachineSettings
+from events.prose import describe
+from interfaces.machines.connection import WrongSettings
+
+
+class BatchSettings(BaseModel):
+    """Settings of a site; each dialect adds its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    queue: Word = ""
+    """Where jobs go that name no queue."""
+    account: Word = ""
+    """Who pays for jobs that name no account."""
+    native: tuple[Word, ...] = ()
+    """Options of every job in the batch system's own words, a line each."""
+    prologue: Text = ""
+    """Lines for `sh` before every program, for example to make `module` known."""
+    accounting: bool = True
+    """Whether the site keeps accounts of ended jobs that we can read."""
+    accounts_days: int = Field(default=30, gt=0)
+    """How far back they are asked for a job whose folder does not tell when it was submitted."""
+    lag: float = Field(default=10.0, ge=0)
+    """Seconds that queue and accounts may be behind the truth."""
+    late: float = Field(default=120.0, ge=0)
+    """Seconds after which a submission that got no answer is not accepted any more."""
+
+
+S = TypeVar("S", bound=BatchSettings)
+
+
+def batch_settings(kind: type[S], machine: MachineSettings) -> S:
+    """A machine's settings for its dialect; raises `WrongSettings`."""
+    try:
+        return kind.model_validate(machine.batch)
+    except ValidationError as error:
+        said = describe(error)
+        raise WrongSettings(f"machine {machine.name}: batch settings: {said}") from error

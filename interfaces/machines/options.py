@@ -1,0 +1,127 @@
+"""Options of submit commands: from a user's script, from administrators and from requests, as one.
+
+Whoever is asked first counts: the request, then its own native lines, then the machine's, then the
+directives of the user's script. What is left out for that is said. Nobody but we ourselves says
+what we need for ourselves: the job's name, where its output goes, whether it is an array.
+"""
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option, and what it is about: two that are about the same exclude each other."""
+
+    subject: str
+    words: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return shlex.join(self.words)
+
+
+def words(text: str) -> frozenset[str]:
+    """A set of options, as they are written down."""
+    return frozenset(text.split())
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """How a submit command's options are written."""
+
+    subjects: Mapping[str, str]
+    """What an option is about, if not what its name says: `-t` is about `--time`."""
+    flags: frozenset[str]
+    """Options without a value, by their names."""
+    ours: frozenset[str]
+    """Subjects that nobody else has a say in."""
+    letters: bool = False
+    """Whether `-x` may be followed by its value without a space."""
+    lists: frozenset[str] = frozenset()
+    """Options whose value is a list of `name=value`, each about something of its own."""
+    pairs: frozenset[str] = frozenset()
+    """Options with two values."""
+    free: frozenset[str] = frozenset()
+    """Options of which there may be several."""
+
+    def read(self, lines: Iterable[str]) -> Iterator[Option]:
+        """The options in some lines; what is none has no subject."""
+        for line in lines:
+            try:
+                split = shlex.split(line, comments=True)
+            except ValueError:
+                yield Option("", (line,))
+            else:
+                yield from self._options(split)
+
+    def _options(self, line: list[str]) -> Iterator[Option]:
+        while line:
+            name, *values = self._next(line)
+            if name in self.lists and values:
+                for part in values[0].split(","):
+                    yield Option(f"{name} {part.partition('=')[0]}", (name, part))
+            else:
+                yield Option(self._subject(name), (name, *values))
+
+    def _next(self, line: list[str]) -> list[str]:
+        """Take the next option off a line; a long one with its value is one word."""
+        word = line.pop(0)
+        if word.startswith("--"):
+            if "=" in word or word in self.flags or not line or line[0].startswith("-"):
+                return [word]
+            return [f"{word}={line.pop(0)}"]
+        if self.letters and len(word) > 2 and word[0] == "-" and word[:2] not in self.flags:
+            return [word[:2], word[2:]]
+        if not word.startswith("-") or word in self.flags:
+            return [word]
+        many = 2 if word in self.pairs else 1
+        values, line[:] = line[:many], line[many:]
+        return [word, *values]
+
+    def _subject(self, name: str) -> str:
+        name = name.partition("=")[0]
+        if len(name) < 2 or name[0] != "-" or name == "--":
+            return ""
+        if self.letters and name[1] != "-" and len(name) > 2:
+            return ""  # several flags in one word
+        return self.subjects.get(name, name)
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """The words of a command line, and what was left out of it."""
+
+    words: tuple[str, ...]
+    remarks: str
+
+
+def arrange(
+    grammar: Grammar, request: Iterable[Option], others: Sequence[tuple[str, Iterable[str]]]
+) -> Arranged:
+    """All options as one command line; `others` are lines with who said them, first come first."""
+    taken = {option.subject: ("the request", option) for option in request}
+    line = [word for _, option in taken.values() for word in option.words]
+    remarks = []
+    for who, lines in others:
+        mine: dict[str, tuple[str, Option]] = {}
+        for option in grammar.read(lines):
+            if why := _left_out(grammar, option, taken):
+                remarks.append(f"{option} of {who} is left out: {why}.")
+            else:
+                line += option.words
+                if option.subject not in grammar.free:
+                    mine[option.subject] = (who, option)
+        taken |= mine
+    return Arranged(tuple(line), " ".join(remarks))
+
+
+def _left_out(grammar: Grammar, option: Option, taken: Mapping[str, tuple[str, Option]]) -> str:
+    if not option.subject:
+        return "it is no option"
+    if option.subject in grammar.ours:
+        return "VESTEC sees to that"
+    if option.subject in taken and option.subject not in grammar.free:
+        who, other = taken[option.subject]
+        return f"{who} says {other}"
+    return ""

@@ -1,0 +1,76 @@
+"""The dialect of Slurm, 20.11 and newer.
+
+A job's token is its name, and its comment where the request has none. Formats are told field by
+field, with a separator that is in no name; `--json` changed in 23.11 and again in 24.05.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from events.jobs import JobId, JobReport, JobRequest, Token
+from events.machines import MachineSettings
+from interfaces.machines.asking import Tools, Unasked, Wish
+from interfaces.machines.batch_settings import batch_settings
+from interfaces.machines.dialect import Command
+from interfaces.machines.layout import Layout, layout_of
+from interfaces.machines.slurm.environment import CLEAN
+from interfaces.machines.slurm.jobs import History, Jobs
+from interfaces.machines.slurm.load import Load
+from interfaces.machines.slurm.settings import SlurmSettings
+from interfaces.machines.slurm.submit import REFUSALS, StartEstimate, Submit
+from interfaces.machines.wrapper import wrapper
+
+
+def slurm(settings: MachineSettings) -> "Slurm":
+    """What the entry point `slurm` of `vestec.dialects` names."""
+    return Slurm(layout_of(settings), batch_settings(SlurmSettings, settings))
+
+
+@dataclass(frozen=True)
+class Slurm:
+    """Slurm at one site."""
+
+    layout: Layout
+    settings: SlurmSettings = SlurmSettings()
+    directive = "#SBATCH"
+    not_now = REFUSALS.not_now
+
+    @property
+    def lag(self) -> float:
+        return self.settings.lag
+
+    def check(self) -> Tools:
+        accounts = " sacct" if self.settings.accounting else ""
+        return Tools(f"sbatch scancel scontrol sinfo squeue{accounts}", CLEAN)
+
+    def wrapper(self, request: JobRequest, submission: int) -> str:
+        return wrapper(request, self.layout, '"$SLURM_JOB_ID"', self.settings.prologue)
+
+    def submit(
+        self, request: JobRequest, submission: int, directives: Sequence[str] = ()
+    ) -> Submit:
+        return Submit(self.layout, self.settings, request, tuple(directives))
+
+    def jobs(self, tokens: Collection[Token]) -> Jobs:
+        return Jobs(tuple(tokens))
+
+    def history(self, tokens: Collection[Token]) -> Command[list[JobReport]]:
+        if not self.settings.accounting:
+            return Unasked[list[JobReport]]([])
+        return History(self.layout, tuple(tokens), self.settings.accounts_days)
+
+    def cancel(self, token: Token, job_id: JobId | None) -> Wish:
+        """By name: the id may be another's by now, and there may be copies."""
+        return Wish(f'{CLEAN}scancel --user="$(id -u)" --name={token}')
+
+    def hold(self, token: Token) -> Wish:
+        return Wish(f"{CLEAN}scontrol hold jobname={token}")
+
+    def release(self, token: Token) -> Wish:
+        return Wish(f"{CLEAN}scontrol release jobname={token}")
+
+    def estimate(self, request: JobRequest) -> StartEstimate:
+        return StartEstimate(self.settings, request)
+
+    def load(self) -> Load:
+        return Load()

@@ -1,0 +1,124 @@
+"""What Slurm says of jobs: those in its controller's memory, and those in its accounts."""
+
+from dataclasses import dataclass
+
+from events.jobs import JobId, JobReport, JobState, Token, Witness
+from interfaces.machines.asking import number, rows, since
+from interfaces.machines.connection import Completed
+from interfaces.machines.layout import Layout
+from interfaces.machines.slurm.environment import QUESTION
+from interfaces.machines.slurm.words import ACCOUNTS, QUEUE, is_held, waiting
+
+QUEUE_FIELDS = (
+    "JobArrayID", "Name", "State", "Reason", "StartTime", "EndTime", "BatchHost", "RestartCnt",
+    "exit_code",
+)  # fmt: skip
+"""Of `squeue --Format`; the last is a wait status, in which 768 is exit code 3."""
+ACCOUNT_FIELDS = (
+    "JobID", "JobName", "State", "Reason", "Start", "End", "NodeList", "ExitCode",
+)  # fmt: skip
+"""Of `sacct --format`."""
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """The account's jobs in the controller's memory, those that ended a moment ago included.
+
+    All of them, and the tokens are looked for here: that needs no long command line, and nothing of
+    ours is filtered out by an environment. Columns are not padded when they end with a suffix.
+    """
+
+    tokens: tuple[Token, ...]
+
+    def script(self) -> str:
+        columns = ",".join(f"{name}:$separator" for name in QUEUE_FIELDS)
+        return f"""{QUESTION}
+squeue --noheader --states=all --user="$(id -u)" --Format="{columns}" """
+
+    def parse(self, completed: Completed) -> list[JobReport]:
+        # After the last column, too, comes its separator.
+        found = rows(completed.checked(), len(QUEUE_FIELDS) + 1)
+        return [self._report(row) for row in found if row[1] in self.tokens]
+
+    def _report(self, row: list[str]) -> JobReport:
+        job_id, token, word, reason, start, end, host, restarts, status = row[:-1]
+        state = QUEUE.get(word, JobState.QUEUED)
+        waits = state is JobState.QUEUED and word in QUEUE
+        if waits and is_held(reason):
+            state = JobState.HELD
+        started = None if waits or state is JobState.HELD else number(start)
+        return JobReport(
+            token=Token(token),
+            state=state,
+            witness=Witness.QUEUE,
+            job_id=JobId(job_id),
+            attempt=1 + int(number(restarts) or 0),
+            exit_code=_of_wait_status(status) if state.ended else None,
+            host=None if host in ("", "n/a") else host,
+            started=started,
+            ended=number(end) if state.ended else None,
+            reason=_in_words(word, reason),
+            waiting=waiting(reason) if waits else None,
+            expected=number(start) if waits else None,
+            unknown="" if word in QUEUE else word,
+        )
+
+
+@dataclass(frozen=True)
+class History:
+    """The accounts of jobs that are gone from the queue."""
+
+    layout: Layout
+    tokens: tuple[Token, ...]
+    days: int
+
+    def script(self) -> str:
+        return f"""{QUESTION}{since(self.layout, self.tokens, self.days)}
+sacct --allocations --noheader --parsable2 --delimiter="$separator" --user="$(id -u)" \\
+    --starttime="$(date -d "@$since" +%Y-%m-%dT%H:%M:%S)" \\
+    --name={",".join(self.tokens)} --format={",".join(ACCOUNT_FIELDS)}"""
+
+    def parse(self, completed: Completed) -> list[JobReport]:
+        found = rows(completed.checked(), len(ACCOUNT_FIELDS))
+        reports = [self._report(row) for row in found if row[1] in self.tokens]
+        return [report for report in reports if report]
+
+    def _report(self, row: list[str]) -> JobReport | None:
+        job_id, token, word, reason, start, end, hosts, exit_code = row
+        said, _, by = word.partition(" ")
+        if said not in ACCOUNTS:
+            return None
+        return JobReport(
+            token=Token(token),
+            state=ACCOUNTS[said],
+            witness=Witness.ACCOUNTING,
+            job_id=JobId(job_id),
+            exit_code=_of_code_and_signal(exit_code),
+            host=None if hosts in ("", "None assigned") else hosts,
+            started=number(start),
+            ended=number(end),
+            reason=_in_words(f"{said} {by}".strip(), reason),
+        )
+
+
+def _in_words(state: str, reason: str) -> str:
+    """Both words, where they say more than the states that we know."""
+    told = "" if reason in ("", "None", "NonZeroExitCode") else reason
+    plain = state in ("PENDING", "RUNNING", "COMPLETED", "FAILED", "TIMEOUT", "CANCELLED")
+    return ": ".join(part for part in ("" if plain else state, told) if part)
+
+
+def _of_wait_status(text: str) -> int | None:
+    """An exit code as a shell has it: 128 and more for a signal."""
+    status = number(text)
+    if status is None:
+        return None
+    code, signal = divmod(int(status), 256)
+    return 128 + signal % 128 if signal else code
+
+
+def _of_code_and_signal(text: str) -> int | None:
+    code, _, signal = text.partition(":")
+    if not (code.isdecimal() and signal.isdecimal()):
+        return None
+    return 128 + int(signal) if int(signal) else int(code)

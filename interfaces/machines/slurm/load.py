@@ -1,0 +1,67 @@
+"""How busy a Slurm machine is."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from interfaces.machines.asking import rows
+from interfaces.machines.connection import Completed
+from interfaces.machines.dialect import Queue, QueueLoad
+from interfaces.machines.slurm.environment import QUESTION
+
+_AWAY = ("down", "drain", "drng", "fail", "maint", "boot", "unk", "inval", "futr", "pow", "no_")
+_BUSY = ("alloc", "mix", "comp", "resv")
+_FORMS = {"nodes": "%t:%D:%C", "partitions": "%R:%a:%l:%D", "jobs": "%P:%T"}
+
+
+@dataclass(frozen=True)
+class Load:
+    """Nodes by state, once however many partitions share them; partitions; jobs by state.
+
+    Nodes that are down or drained are not counted: they run nothing.
+    """
+
+    def script(self) -> str:
+        form = {name: text.replace(":", "$separator") for name, text in _FORMS.items()}
+        return f"""{QUESTION}
+sinfo --noheader --format="nodes$separator{form["nodes"]}" || exit
+sinfo --noheader --format="partitions$separator{form["partitions"]}" || exit
+squeue --noheader --states=PENDING,RUNNING --format="jobs$separator{form["jobs"]}"
+"""
+
+    def parse(self, completed: Completed) -> QueueLoad:
+        text = completed.checked()
+        nodes = [row[1:] for row in rows(text, 4) if row[0] == "nodes"]
+        jobs = Counter((row[1], row[2]) for row in rows(text, 3) if row[0] == "jobs")
+        up = [row for row in nodes if not row[0].startswith(_AWAY)]
+        cores = [[int(part) for part in row[2].split("/")] for row in up]
+        return QueueLoad(
+            nodes_total=sum(int(row[1]) for row in up),
+            nodes_used=sum(int(row[1]) for row in up if row[0].startswith(_BUSY)),
+            slots_total=sum(part[3] for part in cores),
+            slots_used=sum(part[0] for part in cores),
+            running=sum(n for (_, state), n in jobs.items() if state == "RUNNING"),
+            queued=sum(n for (_, state), n in jobs.items() if state == "PENDING"),
+            queues=tuple(
+                Queue(
+                    name=name,
+                    open=open == "up",
+                    walltime=seconds(limit),
+                    nodes=int(count),
+                    running=jobs[name, "RUNNING"],
+                    queued=jobs[name, "PENDING"],
+                )
+                for _, name, open, limit, count in rows(text, 5)
+            ),
+        )
+
+
+def seconds(clock: str) -> int | None:
+    """Slurm's `days-hours:minutes:seconds`, from the right; None for `infinite`."""
+    days, _, rest = clock.rpartition("-")
+    parts = rest.split(":")
+    if not all(part.isdecimal() for part in parts):
+        return None
+    total = 0
+    for part in parts:
+        total = total * 60 + int(part)
+    return total + int(days or 0) * 86400

@@ -1,0 +1,213 @@
+"""How a job is put to Slurm, and what Slurm says to that."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from events.jobs import After, JobId, JobRequest, Mail
+from interfaces.machines.asking import number
+from interfaces.machines.connection import CommandFailed, Completed
+from interfaces.machines.dialect import Estimate, InDoubt, Refused, Submitted
+from interfaces.machines.layout import Layout, quoted
+from interfaces.machines.options import Arranged, Grammar, Option, arrange, words
+from interfaces.machines.other_jobs import NOT_THERE, ids_of
+from interfaces.machines.refusals import Refusals
+from interfaces.machines.slurm.environment import CLEAN, QUESTION
+from interfaces.machines.slurm.settings import SlurmSettings
+
+GRAMMAR = Grammar(
+    subjects={
+        "-A": "--account", "-a": "--array", "-C": "--constraint", "-c": "--cpus-per-task",
+        "-D": "--chdir", "-d": "--dependency", "-e": "--error", "-G": "--gpus",
+        "-H": "--hold", "-h": "--help", "-i": "--input", "-J": "--job-name", "-M": "--clusters",
+        "-N": "--nodes", "-n": "--ntasks", "-o": "--output", "-p": "--partition", "-q": "--qos",
+        "-t": "--time", "-V": "--version", "-W": "--wait", "--cluster": "--clusters",
+        "--gpus-per-node": "--gpus", "--gres": "--gpus", "--mem-per-cpu": "--mem",
+        "--mem-per-gpu": "--mem", "--usage": "--help",
+    },
+    flags=words(
+        "--contiguous --disable-stdout-job-summary --exclusive --get-user-env --help --hold "
+        "--ignore-pbs --kill-on-invalid-dep --nice --no-requeue --oversubscribe --overcommit "
+        "--parsable --propagate --quiet --reboot --requeue --spread-job --test-only --usage "
+        "--use-min-nodes --verbose --version --wait -H -h -k -O -Q -s -V -v -W"
+    ),
+    ours=words(
+        "--array --chdir --clusters --error --help --input --job-name --open-mode --output "
+        "--parsable --test-only --version --wait --wrap"
+    ),
+    letters=True,
+)  # fmt: skip
+
+_FAILED = "Batch job submission failed: "
+REFUSALS = Refusals(
+    not_now=(
+        "MaxSubmit",
+        *(
+            _FAILED + text
+            for text in (
+                "Required node not available",
+                "Required partition not available",
+                "Resource temporarily unavailable",
+                "System submissions disabled",
+                "Unable to create job record",
+            )
+        ),
+    ),
+    permanent=(
+        *(
+            _FAILED + text
+            for text in (
+                "Access denied to requested reservation",
+                "Access/permission denied",
+                "Circular job dependency",
+                "Invalid ",
+                "Job dependency problem",
+                "Job size specification needs to be provided",
+                "Job violates accounting/QOS policy",
+                "More processors requested than permitted",
+                "No partition specified",
+                "Node count specification invalid",
+                "Requested ",
+                "Time limit specification required",
+                "User's group not permitted to use this partition",
+            )
+        ),
+        "Invalid --",
+        "Invalid generic resource",
+        "Invalid license specification",
+        "Memory specification can not be satisfied",
+        "This does not look like a batch script",
+        "Unable to open file",
+        "invalid option",
+        "invalid partition specified",
+        "requires an argument",
+        "unrecognized option",
+    ),
+)
+"""Source: what a Slurm 22.05 answered, and its table of errors."""
+
+_AFTER = {
+    After.STARTED: "after",
+    After.SUCCEEDED: "afterok",
+    After.FAILED: "afternotok",
+    After.ENDED: "afterany",
+}
+_JOB_ID = re.compile(r"(\d+)(;\S+)?")
+_STARTS = re.compile(r"Job \d+ to start at (\S+)")
+_NEVER = ("allocation failure: ", "Batch job submission failed: ", "sbatch: error: ")
+
+
+@dataclass(frozen=True)
+class Submit:
+    """`sbatch` with the wrapper of the working directory."""
+
+    layout: Layout
+    settings: SlurmSettings
+    request: JobRequest
+    directives: tuple[str, ...]
+
+    def script(self) -> str:
+        line = " ".join(quoted(word) for word in self._arranged.words)
+        after = self.request.options.after
+        return f"""{CLEAN}unset LC_ALL
+{ids_of(self.layout, after)}
+sbatch --parsable --output=job.log --open-mode=append {line}{self._dependencies} wrapper.sh
+"""
+
+    def parse(self, completed: Completed) -> Submitted | Refused:
+        if completed.exit_status == 0:
+            if match := _JOB_ID.fullmatch(completed.stdout.strip()):
+                return Submitted(JobId(match[1]), self._arranged.remarks)
+            said = f"{completed.stdout} {completed.stderr}".strip()
+            raise InDoubt(f"sbatch answered {said!r}", self.settings.doubt)
+        if completed.stderr.startswith(NOT_THERE):
+            return Refused(completed.stderr.strip(), permanent=True)
+        return REFUSALS.judge(completed, self.settings.doubt)
+
+    @property
+    def _arranged(self) -> Arranged:
+        return arranged(self.settings, self.request, self.directives)
+
+    @property
+    def _dependencies(self) -> str:
+        """Their ids are known on the machine: `ids_of` has made variables of them."""
+        after = self.request.options.after
+        if not after:
+            return ""
+        said = ",".join(f"{_AFTER[other.on]}:$other_{n}" for n, other in enumerate(after))
+        return f' --kill-on-invalid-dep=yes --dependency="{said}"'
+
+
+@dataclass(frozen=True)
+class StartEstimate:
+    """`sbatch --test-only`, which submits nothing and tells its answer as an error."""
+
+    settings: SlurmSettings
+    request: JobRequest
+
+    def script(self) -> str:
+        line = " ".join(quoted(word) for word in arranged(self.settings, self.request, ()).words)
+        return f"{QUESTION}printf '#!/bin/sh\\n' | sbatch --test-only {line}\n"
+
+    def parse(self, completed: Completed) -> Estimate:
+        said = completed.stderr.strip()
+        if match := _STARTS.search(said):
+            return Estimate(start=number(match[1]))
+        if completed.exit_status and "Unable to contact" not in said:
+            for line in said.splitlines():
+                if line.startswith(_NEVER):
+                    return Estimate(impossible=said)
+        raise CommandFailed(f"sbatch --test-only answered {said!r}")
+
+
+def arranged(settings: SlurmSettings, request: JobRequest, directives: Sequence[str]) -> Arranged:
+    """What a request, its native lines, the machine's and the user's script come to."""
+    return arrange(
+        GRAMMAR,
+        list(_requested(settings, request)),
+        [
+            ("the request", request.options.native),
+            ("the machine", settings.native),
+            ("the script", directives),
+        ],
+    )
+
+
+def _requested(settings: SlurmSettings, request: JobRequest) -> Iterator[Option]:
+    """What the request says itself; a single node or task is what there is if nobody says so."""
+    options = request.options
+    values: dict[str, object] = {
+        "--job-name": request.token,
+        "--time": _clock(request.walltime),
+        "--comment": request.comment or request.token,
+        "--mem": f"{request.memory_mib}M" if request.memory_mib else "",
+        "--gpus-per-node": request.gpus or "",
+        "--constraint": request.constraint,
+        "--partition": options.queue or settings.queue,
+        "--account": options.account or settings.account,
+        "--qos": options.qos,
+        "--reservation": options.reservation,
+        "--cpus-per-task": request.cpus_per_task if request.cpus_per_task > 1 else "",
+    }
+    if request.nodes > 1 or request.tasks > 1:
+        values |= {"--nodes": request.nodes, "--ntasks": request.tasks}
+    if options.mail:
+        values |= {"--mail-user": options.mail.to, "--mail-type": _mail(options.mail)}
+    for name, value in values.items():
+        if value != "":
+            yield Option(GRAMMAR.subjects.get(name, name), (f"{name}={value}",))
+    if request.exclusive:
+        yield Option("--exclusive", ("--exclusive",))
+    if options.hold:
+        yield Option("--hold", ("--hold",))
+
+
+def _mail(mail: Mail) -> str:
+    said = {"BEGIN": mail.begin, "END": mail.end, "FAIL": mail.fail}
+    return ",".join(word for word, wanted in said.items() if wanted) or "NONE"
+
+
+def _clock(seconds: int) -> str:
+    minutes, second = divmod(seconds, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}"
