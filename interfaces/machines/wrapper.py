@@ -23,6 +23,8 @@ CANNOT_LOAD = 78
 """The wrapper's exit status when a module cannot be loaded; the program was not started."""
 CANCELLED = 143
 """The wrapper's exit status when the job was cancelled before it started."""
+_TOLD = 143
+"""A program's when TERM ended it."""
 
 _KNOW_MODULE = """command -v module >/dev/null || for init in \\
     "$LMOD_PKG/init/sh" "$MODULESHOME/init/sh" /etc/profile.d/lmod.sh /etc/profile.d/modules.sh \\
@@ -82,6 +84,7 @@ program=$!
 {_warn(request)}test -z "$told" || kill -TERM "$program"
 wait "$program"; code=$?
 while test "$code" -gt 128 && kill -0 "$program" 2>/dev/null; do wait "$program"; code=$?; done
+test "$code" != {_TOLD} || test -n "$told" || sleep 1  # a batch system tells us, too
 test -z "$timer" || kill "$timer" 2>/dev/null
 state=COMPLETED
 test "$code" = 0 || state=FAILED

@@ -46,16 +46,16 @@ squeue --noheader --states=all --user="$(id -u)" --Format="{columns}" """
         waits = state is JobState.QUEUED and word in QUEUE
         if waits and is_held(reason):
             state = JobState.HELD
-        started = None if waits or state is JobState.HELD else number(start)
+        ran = host not in ("", "n/a")  # what never ran has its end as its start
         return JobReport(
             token=Token(token),
             state=state,
             witness=Witness.QUEUE,
             job_id=JobId(job_id),
             attempt=1 + int(number(restarts) or 0),
-            exit_code=_of_wait_status(status) if state.ended else None,
-            host=None if host in ("", "n/a") else host,
-            started=started,
+            exit_code=_of_wait_status(status) if ran and state.ended else None,
+            host=host if ran else None,
+            started=number(start) if ran else None,
             ended=number(end) if state.ended else None,
             reason=_in_words(word, reason),
             waiting=waiting(reason) if waits else None,
@@ -88,14 +88,15 @@ sacct --allocations --noheader --parsable2 --delimiter="$separator" --user="$(id
         said, _, by = word.partition(" ")
         if said not in ACCOUNTS:
             return None
+        ran = hosts not in ("", "None assigned")
         return JobReport(
             token=Token(token),
             state=ACCOUNTS[said],
             witness=Witness.ACCOUNTING,
             job_id=JobId(job_id),
-            exit_code=_of_code_and_signal(exit_code),
-            host=None if hosts in ("", "None assigned") else hosts,
-            started=number(start),
+            exit_code=_of_code_and_signal(exit_code) if ran else None,
+            host=hosts if ran else None,
+            started=number(start) if ran else None,
             ended=number(end),
             reason=_in_words(f"{said} {by}".strip(), reason),
         )

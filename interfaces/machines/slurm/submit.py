@@ -187,10 +187,10 @@ def _requested(settings: SlurmSettings, request: JobRequest) -> Iterator[Option]
         "--account": options.account or settings.account,
         "--qos": options.qos,
         "--reservation": options.reservation,
+        "--nodes": request.nodes if request.nodes > 1 or request.tasks > 1 else "",
+        "--ntasks": request.tasks if request.tasks > 1 else "",
         "--cpus-per-task": request.cpus_per_task if request.cpus_per_task > 1 else "",
     }
-    if request.nodes > 1 or request.tasks > 1:
-        values |= {"--nodes": request.nodes, "--ntasks": request.tasks}
     if options.mail:
         values |= {"--mail-user": options.mail.to, "--mail-type": _mail(options.mail)}
     for name, value in values.items():
