@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from events.jobs import Token
@@ -31,6 +32,16 @@ def number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+def moment(text: str) -> float | None:
+    """A time in UTC, as Grid Engine and PBS write it, in seconds since the epoch."""
+    for form in ("%a %b %d %H:%M:%S %Y", "%Y-%m-%dT%H:%M:%S"):
+        try:
+            return datetime.strptime(text, form).replace(tzinfo=UTC).timestamp()
+        except ValueError:
+            continue
+    return None
 
 
 def since(layout: Layout, tokens: Collection[Token], days: int) -> str:

@@ -32,6 +32,11 @@ class BatchSettings(BaseModel):
     late: float = Field(default=120.0, ge=0)
     """Seconds after which a submission that got no answer is not accepted any more."""
 
+    @property
+    def doubt(self) -> float:
+        """Seconds after which a submission that nobody finds was not accepted."""
+        return self.lag + self.late
+
 
 S = TypeVar("S", bound=BatchSettings)
 

@@ -47,7 +47,8 @@ class Directives:
 
     def script(self) -> str:
         files = " ".join(quoted(f"./{name}") for name in self.files)
-        head = f"/^{self.prefix}[ \t]/ {{ print; next }} /^[ \t]*(#|$)/ {{ next }} {{ exit }}"
+        head = f"""
+index($0, "{self.prefix}") == 1 {{ print; next }} /^[ \\t]*(#|$)/ {{ next }} {{ exit }}"""
         return f"""
 cd {quoted(self.layout.folder(self.token))} || exit
 for file in {files}; do test ! -f "$file" || head -c {_HEAD} "$file" | awk {quoted(head)}; done

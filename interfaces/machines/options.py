@@ -6,8 +6,11 @@ what we need for ourselves: the job's name, where its output goes, whether it is
 """
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+
+from events.jobs import JobRequest
+from interfaces.machines.batch_settings import BatchSettings
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Grammar:
     """Whether `-x` may be followed by its value without a space."""
     lists: frozenset[str] = frozenset()
     """Options whose value is a list of `name=value`, each about something of its own."""
+    named: frozenset[str] = frozenset()
+    """Options whose value is one `name=value`, each about something of its own."""
     pairs: frozenset[str] = frozenset()
     """Options with two values."""
     free: frozenset[str] = frozenset()
@@ -60,7 +65,9 @@ class Grammar:
             name, *values = self._next(line)
             if name in self.lists and values:
                 for part in values[0].split(","):
-                    yield Option(f"{name} {part.partition('=')[0]}", (name, part))
+                    yield Option(_about(name, part), (name, part))
+            elif name in self.named and values:
+                yield Option(_about(name, values[0]), (name, *values))
             else:
                 yield Option(self._subject(name), (name, *values))
 
@@ -88,6 +95,10 @@ class Grammar:
         return self.subjects.get(name, name)
 
 
+def _about(name: str, value: str) -> str:
+    return f"{name} {value.partition('=')[0]}"
+
+
 @dataclass(frozen=True)
 class Arranged:
     """The words of a command line, and what was left out of it."""
@@ -97,10 +108,19 @@ class Arranged:
 
 
 def arrange(
-    grammar: Grammar, request: Iterable[Option], others: Sequence[tuple[str, Iterable[str]]]
+    grammar: Grammar,
+    requested: Iterable[Option],
+    request: JobRequest,
+    settings: BatchSettings,
+    directives: Iterable[str],
 ) -> Arranged:
-    """All options as one command line; `others` are lines with who said them, first come first."""
-    taken = {option.subject: ("the request", option) for option in request}
+    """What a request, its native lines, the machine's and the user's script come to."""
+    others = [
+        ("the request", request.options.native),
+        ("the machine", settings.native),
+        ("the script", directives),
+    ]
+    taken = {option.subject: ("the request", option) for option in requested}
     line = [word for _, option in taken.values() for word in option.words]
     remarks = []
     for who, lines in others:

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from events.jobs import Dependency
 from interfaces.machines.layout import Layout, quoted
-
-NOT_THERE = "vestec: no job id is known of "
+from interfaces.machines.refusals import refusing
 
 
 def ids_of(layout: Layout, others: Sequence[Dependency]) -> str:
@@ -18,7 +17,7 @@ def ids_of(layout: Layout, others: Sequence[Dependency]) -> str:
         folder = layout.ours(other.token).relative_to(layout.base / "jobs")
         lines.append(
             f"other_{n}=$(id_of {quoted(folder)})\n"
-            f"test -n \"$other_{n}\" || {{ echo '{NOT_THERE}{other.token}' >&2; exit 1; }}"
+            f'test -n "$other_{n}" || {refusing(f"no job {other.token} is known here")}'
         )
     return "\n".join(lines)
 

@@ -4,10 +4,25 @@ Only texts that are known count. A command that ends otherwise has left a doubt,
 status: some were taken minutes after their submit command had given up.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from interfaces.machines.connection import Completed
 from interfaces.machines.dialect import InDoubt, Refused
+from interfaces.machines.layout import quoted
+
+_SIGN = "vestec: "
+"""Before our own words among those of a batch system."""
+
+
+def refusing(text: str) -> str:
+    """A line for `sh` by which a script ends before it asks the batch system: it never would."""
+    return f"{{ echo {quoted(_SIGN + text)} >&2; exit 1; }}"
+
+
+def unless(reasons: Iterable[str]) -> str:
+    """A line that refuses for the first reason, if there is one."""
+    return next((refusing(reason) for reason in reasons if reason), ":")
 
 
 @dataclass(frozen=True)
@@ -19,6 +34,8 @@ class Refusals:
 
     def judge(self, completed: Completed, wait: float) -> Refused:
         """What an exit status other than 0 means; raises `InDoubt`, to be waited out."""
+        if completed.stderr.startswith(_SIGN):
+            return Refused(completed.stderr.removeprefix(_SIGN).strip(), permanent=True)
         said = " ".join(f"{completed.stderr} {completed.stdout}".split())[-1000:]
         if any(text in said for text in self.not_now):
             return Refused(said, permanent=False)

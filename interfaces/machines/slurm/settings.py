@@ -5,8 +5,3 @@ from interfaces.machines.batch_settings import BatchSettings
 
 class SlurmSettings(BatchSettings):
     """With `accounting` off, `slurmdbd` is not asked: the queue and the job's folder say all."""
-
-    @property
-    def doubt(self) -> float:
-        """Seconds after which a submission that nobody finds was not accepted."""
-        return self.lag + self.late

@@ -10,7 +10,7 @@ from interfaces.machines.connection import CommandFailed, Completed
 from interfaces.machines.dialect import Estimate, InDoubt, Refused, Submitted
 from interfaces.machines.layout import Layout, quoted
 from interfaces.machines.options import Arranged, Grammar, Option, arrange, words
-from interfaces.machines.other_jobs import NOT_THERE, ids_of
+from interfaces.machines.other_jobs import ids_of
 from interfaces.machines.refusals import Refusals
 from interfaces.machines.slurm.environment import CLEAN, QUESTION
 from interfaces.machines.slurm.settings import SlurmSettings
@@ -120,8 +120,6 @@ sbatch --parsable --output=job.log --open-mode=append {line}{self._dependencies}
                 return Submitted(JobId(match[1]), self._arranged.remarks)
             said = f"{completed.stdout} {completed.stderr}".strip()
             raise InDoubt(f"sbatch answered {said!r}", self.settings.doubt)
-        if completed.stderr.startswith(NOT_THERE):
-            return Refused(completed.stderr.strip(), permanent=True)
         return REFUSALS.judge(completed, self.settings.doubt)
 
     @property
@@ -161,16 +159,8 @@ class StartEstimate:
 
 
 def arranged(settings: SlurmSettings, request: JobRequest, directives: Sequence[str]) -> Arranged:
-    """What a request, its native lines, the machine's and the user's script come to."""
-    return arrange(
-        GRAMMAR,
-        list(_requested(settings, request)),
-        [
-            ("the request", request.options.native),
-            ("the machine", settings.native),
-            ("the script", directives),
-        ],
-    )
+    """The whole command line but for the dependencies."""
+    return arrange(GRAMMAR, _requested(settings, request), request, settings, directives)
 
 
 def _requested(settings: SlurmSettings, request: JobRequest) -> Iterator[Option]:

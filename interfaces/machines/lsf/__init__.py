@@ -1,0 +1,77 @@
+"""The dialect of LSF, 10.1 and newer.
+
+It is built from IBM's documentation, and tested on what other projects recorded of real servers:
+no server of our own has answered it. A job's token is its name, and its description where the
+request has no comment. `bjobs -d` knows ended jobs for `CLEAN_PERIOD` (an hour by default); `bhist`
+and `bacct`, which know more, answer for people only. So the wrapper's own word is what is left of a
+job that nobody asked about for so long.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from events.jobs import JobId, JobRequest, Token
+from events.machines import MachineSettings
+from interfaces.machines.asking import Tools, Unasked, Wish
+from interfaces.machines.batch_settings import BatchSettings, batch_settings
+from interfaces.machines.dialect import Estimate
+from interfaces.machines.layout import Layout, layout_of
+from interfaces.machines.lsf.jobs import CLEAN, NONE, History, Jobs
+from interfaces.machines.lsf.load import Load
+from interfaces.machines.lsf.submit import REFUSALS, Submit
+from interfaces.machines.wrapper import wrapper
+
+_JOB_ID = '"$LSB_JOBID$(case ${LSB_JOBINDEX:-0} in (0) ;; (*) echo "[$LSB_JOBINDEX]" ;; esac)"'
+_GONE = (*NONE, "is already finished", "is not found", "No matching job")
+
+
+def lsf(settings: MachineSettings) -> "Lsf":
+    """What the entry point `lsf` of `vestec.dialects` names."""
+    return Lsf(layout_of(settings), batch_settings(BatchSettings, settings))
+
+
+@dataclass(frozen=True)
+class Lsf:
+    """LSF at one site."""
+
+    layout: Layout
+    settings: BatchSettings = BatchSettings()
+    directive = "#BSUB"
+    not_now = REFUSALS.not_now
+
+    @property
+    def lag(self) -> float:
+        return self.settings.lag
+
+    def check(self) -> Tools:
+        return Tools("bhosts bjobs bkill bqueues bresume bstop bsub id")
+
+    def wrapper(self, request: JobRequest, submission: int) -> str:
+        return wrapper(request, self.layout, _JOB_ID, self.settings.prologue)
+
+    def submit(
+        self, request: JobRequest, submission: int, directives: Sequence[str] = ()
+    ) -> Submit:
+        return Submit(self.settings, request, tuple(directives))
+
+    def jobs(self, tokens: Collection[Token]) -> Jobs:
+        return Jobs(tuple(tokens))
+
+    def history(self, tokens: Collection[Token]) -> History:
+        return History(tuple(tokens))
+
+    def cancel(self, token: Token, job_id: JobId | None) -> Wish:
+        """By name, and all of that name: without the 0 it would be the newest one only."""
+        return Wish(f"{CLEAN}bkill -J {token} 0", _GONE)
+
+    def hold(self, token: Token) -> Wish:
+        return Wish(f"{CLEAN}bstop -J {token} 0")
+
+    def release(self, token: Token) -> Wish:
+        return Wish(f"{CLEAN}bresume -J {token} 0")
+
+    def estimate(self, request: JobRequest) -> Unasked[Estimate]:
+        return Unasked(Estimate())
+
+    def load(self) -> Load:
+        return Load()

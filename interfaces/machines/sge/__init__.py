@@ -1,0 +1,82 @@
+"""The dialect of Grid Engine: Son of Grid Engine, Open and Univa Grid Engine.
+
+A job's token is its name and its account string. A list of jobs comes from `qstat -xml`, which cuts
+no names; what has ended is in the accounts alone, some seconds later, and what was deleted before
+it started is nowhere. Defaults in a `.sge_qstat` would hide jobs without a word: with such a file
+no list is believed.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from events.jobs import JobId, JobReport, JobRequest, Token
+from events.machines import MachineSettings
+from interfaces.machines.asking import Tools, Unasked, Wish
+from interfaces.machines.batch_settings import batch_settings
+from interfaces.machines.dialect import Command, Estimate
+from interfaces.machines.layout import Layout, layout_of
+from interfaces.machines.sge.jobs import History, Jobs
+from interfaces.machines.sge.load import Load
+from interfaces.machines.sge.settings import SgeSettings
+from interfaces.machines.sge.submit import REFUSALS, Submit
+from interfaces.machines.wrapper import wrapper
+
+_JOB_ID = (
+    '"$JOB_ID$(case ${SGE_TASK_ID:-undefined} in (undefined) ;; (*) echo .$SGE_TASK_ID ;; esac)"'
+)
+_GONE = ("does not exist", "already in deletion")
+
+
+def sge(settings: MachineSettings) -> "GridEngine":
+    """What the entry point `sge` of `vestec.dialects` names."""
+    return GridEngine(layout_of(settings), batch_settings(SgeSettings, settings))
+
+
+@dataclass(frozen=True)
+class GridEngine:
+    """Grid Engine at one site."""
+
+    layout: Layout
+    settings: SgeSettings = SgeSettings()
+    directive = "#$"
+    not_now = REFUSALS.not_now
+
+    @property
+    def lag(self) -> float:
+        return self.settings.lag
+
+    def check(self) -> Tools:
+        accounts = " qacct" if self.settings.accounting else ""
+        return Tools(f"id qdel qhold qrls qstat qsub{accounts}")
+
+    def wrapper(self, request: JobRequest, submission: int) -> str:
+        return wrapper(request, self.layout, _JOB_ID, self.settings.prologue)
+
+    def submit(
+        self, request: JobRequest, submission: int, directives: Sequence[str] = ()
+    ) -> Submit:
+        return Submit(self.settings, request, tuple(directives))
+
+    def jobs(self, tokens: Collection[Token]) -> Jobs:
+        return Jobs(tuple(tokens))
+
+    def history(self, tokens: Collection[Token]) -> Command[list[JobReport]]:
+        if not self.settings.accounting:
+            return Unasked[list[JobReport]]([])
+        return History(self.layout, tuple(tokens), self.settings.accounts_days)
+
+    def cancel(self, token: Token, job_id: JobId | None) -> Wish:
+        """By name: the id may be another's by now, and there may be copies."""
+        return Wish(f"qdel {token}", _GONE)
+
+    def hold(self, token: Token) -> Wish:
+        return Wish(f"qhold {token}")
+
+    def release(self, token: Token) -> Wish:
+        return Wish(f"qrls {token}")
+
+    def estimate(self, request: JobRequest) -> Unasked[Estimate]:
+        return Unasked(Estimate())
+
+    def load(self) -> Load:
+        return Load()

@@ -1,0 +1,126 @@
+"""What Grid Engine says of jobs: those in its queue, and those in its accounts."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+from events.jobs import JobId, JobReport, JobState, Token, Waiting, Witness
+from interfaces.machines.asking import moment, since
+from interfaces.machines.connection import Completed
+from interfaces.machines.layout import Layout
+
+NO_HIDING = """export TZ=UTC
+home=$(getent passwd "$(id -un)" | cut -d: -f6)
+if test -e "${home:-$HOME}/.sge_qstat"; then
+    echo "remove ${home:-$HOME}/.sge_qstat: because of it qstat may hide jobs" >&2
+    exit 1
+fi
+"""
+"""`qstat` takes defaults from there, whatever `HOME` says."""
+
+_LETTERS = set("dEhPqrRsStTNwz")
+_REQUEUES = ("24", "25")
+"""Codes of `failed` with which a job goes back into the queue: migrating, rescheduling."""
+_LIMIT, _BY_SIGNAL = "37", "100"
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """The account's jobs in the queue; the tokens are looked for here."""
+
+    tokens: tuple[Token, ...]
+
+    def script(self) -> str:
+        return f'{NO_HIDING}qstat -xml -u "$(id -un)"'
+
+    def parse(self, completed: Completed) -> list[JobReport]:
+        jobs = ElementTree.fromstring(completed.checked()).iter("job_list")
+        return [self._report(job) for job in jobs if job.findtext("JB_name") in self.tokens]
+
+    def _report(self, job: ElementTree.Element) -> JobReport:
+        def told(name: str) -> str:
+            return (job.findtext(name) or "").strip()
+
+        word, task = told("state"), told("tasks")
+        state = _state(word)
+        return JobReport(
+            token=Token(told("JB_name")),
+            state=state or JobState.QUEUED,
+            witness=Witness.QUEUE,
+            job_id=JobId(told("JB_job_number") + (f".{task}" if task else "")),
+            attempt=2 if "R" in word else 1,
+            host=told("queue_name").partition("@")[2] or None,
+            started=moment(told("JAT_start_time")),
+            reason="" if word in ("r", "qw", "t") else f"its state is {word}",
+            waiting=Waiting.NEEDS_A_HUMAN if "E" in word else None,
+            unknown="" if state else word,
+        )
+
+
+def _state(word: str) -> JobState | None:
+    """The letters of a state are facts that may come together; `hqw` waits for another job, too."""
+    if not word or not set(word) <= _LETTERS:
+        return None
+    if "E" in word or "h" in word:
+        return JobState.HELD
+    return JobState.QUEUED if "w" in word else JobState.RUNNING
+
+
+@dataclass(frozen=True)
+class History:
+    """The accounts of all that ended since; a search by name takes one name at a time."""
+
+    layout: Layout
+    tokens: tuple[Token, ...]
+    days: int
+
+    def script(self) -> str:
+        return f"""export TZ=UTC{since(self.layout, self.tokens, self.days)}
+qacct -o "$(id -un)" -E -b "$(date -d "@$since" +%Y%m%d%H%M)" -j"""
+
+    def parse(self, completed: Completed) -> list[JobReport]:
+        runs: Counter[str] = Counter()
+        reports = []
+        for record in _records(completed.checked()):
+            if record.get("jobname") in self.tokens:
+                runs[record["jobnumber"]] += 1
+                if record["failed"].split()[0] not in _REQUEUES:
+                    reports.append(_ended(record, runs[record["jobnumber"]]))
+        return reports
+
+
+def _records(text: str) -> Iterator[dict[str, str]]:
+    for block in re.split(r"^=+$", text, flags=re.MULTILINE):
+        lines = [line.split(None, 1) for line in block.splitlines()]
+        yield {line[0]: line[1].strip() for line in lines if len(line) == 2}
+
+
+def _ended(record: dict[str, str], attempt: int) -> JobReport:
+    code = int(record["exit_status"].split()[0])
+    failed, _, why = record["failed"].partition(":")
+    task = record.get("taskid", "undefined")
+    return JobReport(
+        token=Token(record["jobname"]),
+        state=_end(record, failed.strip(), code),
+        witness=Witness.ACCOUNTING,
+        job_id=JobId(record["jobnumber"] + ("" if task == "undefined" else f".{task}")),
+        attempt=attempt,
+        exit_code=code,
+        host=record.get("hostname"),
+        started=moment(record.get("start_time", "")),
+        ended=moment(record.get("end_time", "")),
+        reason=why.strip(),
+    )
+
+
+def _end(record: dict[str, str], failed: str, code: int) -> JobState:
+    """`qdel` kills without a word, so a wrapper that was killed in its time was cancelled."""
+    if failed == "0":
+        return JobState.FAILED if code else JobState.COMPLETED
+    limit = re.search(r"\bh_rt=(\d+)", record.get("category", ""))
+    ran = float(record.get("ru_wallclock", "0").rstrip("s") or 0)
+    if failed in (_LIMIT, _BY_SIGNAL) and limit and ran >= int(limit[1]):
+        return JobState.TIMEOUT
+    return JobState.CANCELLED if failed == _BY_SIGNAL and code > 128 else JobState.FAILED
