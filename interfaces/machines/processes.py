@@ -134,11 +134,13 @@ echo {job_id_of(self.request.token, self.submission)}
 """
 
     def parse(self, completed: Completed) -> Submitted | Refused:
-        if completed.exit_status == 0:
-            return Submitted(JobId(completed.stdout.strip()))
+        job_id = job_id_of(self.request.token, self.submission)
+        if completed.exit_status == 0 and completed.stdout.strip() == job_id:
+            return Submitted(job_id)
         if completed.stderr.startswith(_REFUSAL):
             return Refused(completed.stderr.strip(), permanent=True)
-        raise InDoubt(f"the submission ended with {completed.stderr.strip()!r}", wait=0)
+        said = f"{completed.stdout} {completed.stderr}".strip()
+        raise InDoubt(f"the submission ended with {said!r}", wait=0)
 
     @property
     def _job(self) -> str:

@@ -75,7 +75,7 @@ bjobs {self.which} -noheader -u "$(id -un)" -o "{columns} delimiter='$(printf '\
             host=host or None,
             reason=pending if waits else exit_reason,
             waiting=_waiting(word, pending) if waits else None,
-            unknown="" if state else word,
+            unknown="" if state else word or "nothing",
         )
 
 

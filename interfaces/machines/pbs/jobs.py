@@ -93,7 +93,7 @@ def _alive(job_id: str, job: dict[str, Any]) -> JobReport:
         reason=job.get("comment", "") if waits or word in "SU" else "",
         waiting=_waiting(job) if waits else None,
         expected=_expected(job) if waits else None,
-        unknown="" if word in _STATES else word,
+        unknown="" if word in _STATES else word or "nothing",
     )
 
 

@@ -55,7 +55,7 @@ class Jobs:
             started=moment(told("JAT_start_time")),
             reason="" if word in ("r", "qw", "t") else f"its state is {word}",
             waiting=Waiting.NEEDS_A_HUMAN if "E" in word else None,
-            unknown="" if state else word,
+            unknown="" if state else word or "nothing",
         )
 
 

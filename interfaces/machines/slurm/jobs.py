@@ -60,7 +60,7 @@ squeue --noheader --states=all --user="$(id -u)" --Format="{columns}" """
             reason=_in_words(word, reason),
             waiting=waiting(reason) if waits else None,
             expected=number(start) if waits else None,
-            unknown="" if word in QUEUE else word,
+            unknown="" if word in QUEUE else word or "nothing",
         )
 
 

@@ -1,0 +1,236 @@
+"""What every dialect promises, as tests for `pytest`: for ours, and for those of other packages.
+
+    class TestMine(DialectContract):
+        tools = {"mysubmit": "echo 42", "mycancel": ""}
+        job_id = "42"
+        variables = {"MY_JOB_ID": "42"}
+
+        def dialect(self, layout: Layout) -> Dialect:
+            return Mine(layout)
+
+Scripts are run by a real `/bin/sh`, with tools on its `PATH` that write down how they were called.
+"""
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import ClassVar
+
+from events.jobs import JobOptions, JobRequest, Token
+from interfaces.machines import folders
+from interfaces.machines.connection import Completed, MachineError
+from interfaces.machines.dialect import Command, Dialect, InDoubt, Refused, Submitted
+from interfaces.machines.layout import Layout
+from interfaces.machines.submission import Submission
+from interfaces.machines.wrapper import IS_COPY
+
+TOKEN = Token("vabcdefghijklm")
+HOSTILE = (
+    "$(touch pwned)", "`touch pwned`", "a;touch pwned", "it's", '"', "-x", "--", "a b", "*", "\\",
+    "a&touch pwned", "|touch pwned", "~", "!x", "é中🔥", "#",
+)  # fmt: skip
+_TOOL = """#!/bin/sh
+{{ printf '%s\\0' {name} "$@"; printf '\\036\\0'; }} >>"$CALLS"
+{does}
+"""
+
+
+class FakeMachine:
+    """A folder and a shell that finds a batch system's commands: they do as they are told."""
+
+    def __init__(self, folder: Path, tools: Mapping[str, str]) -> None:
+        self.folder, self._bin, self._calls = folder, folder / "bin", folder / "calls"
+        self._bin.mkdir(parents=True, exist_ok=True)
+        self._calls.touch()
+        self.layout = Layout(PurePosixPath(folder / "it's a $(touch pwned)"))
+        for name, does in tools.items():
+            self.tool(name, does)
+
+    def tool(self, name: str, does: str) -> None:
+        """Make a command; `does` are lines for `sh`."""
+        file = self._bin / name
+        file.write_text(_TOOL.format(name=name, does=does))
+        file.chmod(0o755)
+
+    def run(self, script: str, **environment: str) -> Completed:
+        """Run a script as a connection does."""
+        known = {"PATH": f"{self._bin}:/usr/bin:/bin", "HOME": str(self.folder), "LC_ALL": "C"}
+        done = subprocess.run(
+            ["/bin/sh", "-c", script],
+            cwd=self.folder,
+            env={**known, "CALLS": str(self._calls), **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+        )
+        return Completed(done.returncode, done.stdout, done.stderr)
+
+    def submit(self, dialect: Dialect, request: JobRequest, number: int = 1) -> Completed:
+        """All of a submission, with its preparation."""
+        self.run(folders.Prepare(self.layout, request.token).script())
+        return self.run(Submission(request, number, self.layout, dialect).script())
+
+    def calls(self) -> list[list[str]]:
+        """The commands that were called, with their words."""
+        said = self._calls.read_text().split("\x1e\0")
+        return [call.split("\0")[:-1] for call in said if call]
+
+    @property
+    def pwned(self) -> bool:
+        """Whether a word was taken for a command."""
+        return any(self.folder.rglob("pwned"))
+
+
+class DialectContract:
+    """Subclass it; see the module."""
+
+    tools: ClassVar[Mapping[str, str]] = {}
+    """The batch system's commands, with what they do: the submit command answers `job_id`."""
+    job_id: ClassVar[str]
+    variables: ClassVar[Mapping[str, str]] = {}
+    """What the batch system sets for a job, so that its wrapper knows its id."""
+
+    def dialect(self, layout: Layout) -> Dialect:
+        """The dialect under test, with settings for which all can be said that it knows."""
+        raise NotImplementedError
+
+    def request(self, **more: object) -> JobRequest:
+        """A job that bears witness of each start of its program."""
+        base: dict[str, object] = {"token": TOKEN, "executable": "echo started >>witness"}
+        return JobRequest.model_validate({**base, "walltime": 600, **more})
+
+    def test_scripts_are_pure_and_good_shell(self, tmp_path: Path) -> None:
+        dialect = self.dialect(FakeMachine(tmp_path, {}).layout)
+        for request in _hostile_requests():
+            for command in _commands(dialect, request):
+                script = command.script()
+                assert script == command.script()
+                parsed = subprocess.run(["/bin/sh", "-n"], input=script, text=True, check=False)
+                assert parsed.returncode == 0
+
+    def test_words_reach_the_batch_system_as_they_are(self, tmp_path: Path) -> None:
+        for n, request in enumerate(_hostile_requests()):
+            machine = FakeMachine(tmp_path / str(n), self.tools)
+            dialect = self.dialect(machine.layout)
+            answer = _answer(dialect, request, machine.submit(dialect, request))
+            assert not machine.pwned
+            if self.tools and isinstance(answer, Submitted):
+                told = [word for call in machine.calls() for word in call]
+                missing = {value for value in _words(request) if not any(value in w for w in told)}
+                assert not missing
+
+    def test_a_submission_goes_out_once_and_keeps_its_answer(self, tmp_path: Path) -> None:
+        machine = FakeMachine(tmp_path, self.tools)
+        dialect, request = self.dialect(machine.layout), self.request()
+        answers = [_answer(dialect, request, machine.submit(dialect, request)) for _ in range(3)]
+        assert all(isinstance(one, Submitted) and one.job_id == self.job_id for one in answers)
+        assert len(machine.calls()) == bool(self.tools)
+
+    def test_what_was_not_taken_now_goes_out_again(self, tmp_path: Path) -> None:
+        machine = FakeMachine(tmp_path, self.tools)
+        dialect, request = self.dialect(machine.layout), self.request()
+        for text in dialect.not_now:
+            for tool in self.tools:
+                machine.tool(tool, f"echo 'sorry: {text} today' >&2; exit 1")
+            refused = _answer(dialect, request, machine.submit(dialect, request))
+            assert isinstance(refused, Refused)
+            assert not refused.permanent
+        for tool, does in self.tools.items():
+            machine.tool(tool, does)
+        assert isinstance(_answer(dialect, request, machine.submit(dialect, request)), Submitted)
+
+    def test_what_nobody_understands_is_in_doubt(self, tmp_path: Path) -> None:
+        submit = self.dialect(FakeMachine(tmp_path, {}).layout).submit(self.request(), 1)
+        for unknown in (
+            Completed(0, "", ""),
+            Completed(0, "what?\n", ""),
+            Completed(1, "", "what?\n"),
+            Completed(1, "", ""),
+            Completed(124, "", ""),
+            Completed(137, f"{self.job_id}\n", ""),
+        ):
+            assert _is_doubt(submit, unknown), unknown
+
+    def test_no_answer_is_not_an_empty_answer(self, tmp_path: Path) -> None:
+        dialect = self.dialect(FakeMachine(tmp_path, {}).layout)
+        questions: tuple[Command[object], ...] = (
+            dialect.check(),
+            dialect.jobs([TOKEN]),
+            dialect.history([TOKEN]),
+            dialect.cancel(TOKEN, None),
+            dialect.hold(TOKEN),
+            dialect.release(TOKEN),
+            dialect.estimate(self.request()),
+            dialect.load(),
+        )
+        for question in questions:
+            assert _fails(question, Completed(1, "", "cannot connect to the server\n")), question
+
+    def test_the_program_starts_once_whoever_comes(self, tmp_path: Path) -> None:
+        machine = FakeMachine(tmp_path, self.tools)
+        dialect, request = self.dialect(machine.layout), self.request()
+        machine.run(folders.Prepare(machine.layout, TOKEN).script())
+        first = machine.run(dialect.wrapper(request, 1), **self.variables)
+        others = {name: f"{value}9" for name, value in self.variables.items()}
+        second = machine.run(dialect.wrapper(request, 2), **others)
+        assert (first.exit_status, second.exit_status) == (0, IS_COPY)
+        witness = Path(machine.layout.folder(TOKEN)) / "witness"
+        assert witness.read_text() == "started\n"
+        claim = Path(machine.layout.ours(TOKEN)) / "claim"
+        assert str(claim.readlink()) == self.job_id
+
+    def test_wishes_name_the_job_and_no_other(self, tmp_path: Path) -> None:
+        machine = FakeMachine(tmp_path, self.tools)
+        dialect = self.dialect(machine.layout)
+        for wish in (dialect.cancel(TOKEN, None), dialect.hold(TOKEN), dialect.release(TOKEN)):
+            machine.run(wish.script())
+        named = [call for call in machine.calls() if any(TOKEN in word for word in call)]
+        assert len(named) >= 3 * bool(self.tools)
+
+
+def _hostile_requests() -> Iterator[JobRequest]:
+    """What a dialect may refuse stands alone, so that all the rest is told."""
+    for word in HOSTILE:
+        options = JobOptions(queue=word, account=word)
+        yield JobRequest(
+            token=TOKEN,
+            executable=word,
+            walltime=60,
+            constraint=word,
+            comment=word,
+            options=options,
+        )
+    for name in ("qos", "reservation"):
+        options = JobOptions.model_validate({name: HOSTILE[0]})
+        yield JobRequest(token=TOKEN, executable="true", walltime=60, options=options)
+
+
+def _words(request: JobRequest) -> set[str]:
+    options = request.options
+    said = (options.queue, options.account, options.qos, options.reservation)
+    return {word for word in (*said, request.constraint) if word}
+
+
+def _commands(dialect: Dialect, request: JobRequest) -> tuple[Command[object], ...]:
+    return dialect.submit(request, 1), dialect.estimate(request), dialect.jobs([request.token])
+
+
+def _answer(dialect: Dialect, request: JobRequest, completed: Completed) -> Submitted | Refused:
+    return dialect.submit(request, 1).parse(completed)
+
+
+def _is_doubt(command: Command[object], completed: Completed) -> bool:
+    try:
+        command.parse(completed)
+    except InDoubt:
+        return True
+    return False
+
+
+def _fails(command: Command[object], completed: Completed) -> bool:
+    try:
+        command.parse(completed)
+    except MachineError:
+        return True
+    return False

@@ -1,0 +1,197 @@
+"""What every dialect promises, and hostile words in all that reaches a batch system."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from events.jobs import After, Dependency, JobOptions, JobRequest, Mail, Token
+from interfaces.machines.dialect import Dialect, Submitted
+from interfaces.machines.layout import Layout
+from interfaces.machines.lsf import Lsf
+from interfaces.machines.pbs import Pbs
+from interfaces.machines.processes import Processes
+from interfaces.machines.sge import GridEngine
+from interfaces.machines.sge.settings import SgeSettings
+from interfaces.machines.slurm import Slurm
+from interfaces.machines.testing import TOKEN, DialectContract, FakeMachine
+
+SITE = SgeSettings(shared="smp", distributed="mpi", gpu="gpu", exclusive="exclusive")
+WORDS = st.text(
+    st.characters(exclude_characters="\x7f", exclude_categories=["Cs", "Cc"]), max_size=30
+)
+
+
+class TestProcesses(DialectContract):
+    job_id = f"{TOKEN}.1"
+
+    def dialect(self, layout: Layout) -> Dialect:
+        return Processes(layout)
+
+
+class TestSlurm(DialectContract):
+    tools: ClassVar[Mapping[str, str]] = {"sbatch": "echo 42", "scancel": "", "scontrol": ""}
+    job_id = "42"
+    variables: ClassVar[Mapping[str, str]] = {"SLURM_JOB_ID": "42"}
+
+    def dialect(self, layout: Layout) -> Dialect:
+        return Slurm(layout)
+
+
+class TestGridEngine(DialectContract):
+    tools: ClassVar[Mapping[str, str]] = {"qsub": "echo 42", "qdel": "", "qhold": "", "qrls": ""}
+    job_id = "42"
+    variables: ClassVar[Mapping[str, str]] = {"JOB_ID": "42"}
+
+    def dialect(self, layout: Layout) -> Dialect:
+        return GridEngine(layout, SITE)
+
+
+class TestPbs(DialectContract):
+    tools: ClassVar[Mapping[str, str]] = {
+        "qsub": "echo 42.server", "qselect": "echo 42.server", "qdel": "", "qhold": "", "qrls": "",
+    }  # fmt: skip
+    job_id = "42.server"
+    variables: ClassVar[Mapping[str, str]] = {"PBS_JOBID": "42.server"}
+
+    def dialect(self, layout: Layout) -> Dialect:
+        return Pbs(layout)
+
+
+class TestLsf(DialectContract):
+    tools: ClassVar[Mapping[str, str]] = {
+        "bsub": "echo 'Job <42> is submitted to default queue <normal>.'", "bkill": "", "bstop": "",
+        "bresume": "",
+    }  # fmt: skip
+    job_id = "42"
+    variables: ClassVar[Mapping[str, str]] = {"LSB_JOBID": "42"}
+
+    def dialect(self, layout: Layout) -> Dialect:
+        return Lsf(layout)
+
+
+REAL = (TestSlurm(), TestGridEngine(), TestPbs(), TestLsf())
+"""Those with a batch system behind them."""
+
+
+def submitted(contract: DialectContract, request: JobRequest) -> list[str]:
+    """The words that the submit command was called with; the request was taken."""
+    with tempfile.TemporaryDirectory() as folder:
+        machine = FakeMachine(Path(folder), contract.tools)
+        dialect = contract.dialect(machine.layout)
+        completed = machine.submit(dialect, request)
+        answer = dialect.submit(request, 1).parse(completed)
+        assert isinstance(answer, Submitted), completed
+        assert answer.job_id == contract.job_id
+        assert not machine.pwned
+        return machine.calls()[-1]
+
+
+@pytest.mark.parametrize("contract", REAL, ids=lambda contract: type(contract).__name__)
+@settings(max_examples=25, deadline=None)
+@given(queue=WORDS, account=WORDS, constraint=WORDS, mail=WORDS.filter(bool), comment=WORDS)
+def test_words_of_any_text(
+    contract: DialectContract, queue: str, account: str, constraint: str, mail: str, comment: str
+) -> None:
+    options = JobOptions(queue=queue, account=account, mail=Mail(to=mail, begin=True))
+    request = contract.request(constraint=constraint, comment=comment, options=options)
+    words = submitted(contract, request)
+    for value in (queue, account, constraint, mail):
+        assert any(value in word for word in words)
+
+
+@pytest.mark.parametrize("contract", REAL, ids=lambda contract: type(contract).__name__)
+@settings(max_examples=25, deadline=None)
+@given(lines=st.lists(WORDS, max_size=3))
+def test_native_lines_of_any_text(contract: DialectContract, lines: list[str]) -> None:
+    words = submitted(contract, contract.request(options=JobOptions(native=tuple(lines))))
+    assert any(TOKEN in word for word in words)
+
+
+@pytest.mark.parametrize("contract", REAL, ids=lambda contract: type(contract).__name__)
+def test_everything_at_once(contract: DialectContract) -> None:
+    options = JobOptions(
+        queue="q", account="a", reservation="7", hold=True, mail=Mail(to="a@b", begin=True),
+        modules=("gcc",), launcher="srun", warning=60,
+    )  # fmt: skip
+    words = submitted(
+        contract,
+        contract.request(
+            nodes=2, tasks=8, cpus_per_task=4, memory_mib=8000, gpus=2, exclusive=True,
+            constraint="fast", options=options,
+        ),
+    )  # fmt: skip
+    assert " ".join(words) == EVERYTHING[type(contract)]
+
+
+EVERYTHING = {
+    TestSlurm: (
+        f"sbatch --parsable --output=job.log --open-mode=append --job-name={TOKEN} "
+        f"--time=0:10:00 --comment={TOKEN} --mem=8000M --gpus-per-node=2 "
+        "--constraint=fast --partition=q --account=a --reservation=7 --nodes=2 "
+        "--ntasks=8 --cpus-per-task=4 --mail-user=a@b --mail-type=BEGIN,END,FAIL "
+        "--exclusive --hold wrapper.sh"
+    ),
+    TestGridEngine: (
+        "qsub -terse -S /bin/sh -C  -b n -now n -sync n -cwd -j y -o job.log -N "
+        f"{TOKEN} -A {TOKEN} -l h_rt=600 -l h_vmem=500M -l gpu=2 -l exclusive=true -l "
+        "fast -q q -P a -ar 7 -M a@b -m bea -h -pe mpi 32 wrapper.sh"
+    ),
+    TestPbs: (
+        f"qsub -C  -j oe -S /bin/sh -N {TOKEN} -v VESTEC_TOKEN={TOKEN} -q 7 -A a -M "
+        "a@b -m bea -l walltime=600 -l "
+        "select=2:ncpus=16:mpiprocs=4:mem=8000mb:ngpus=2:fast -l place=excl -h "
+        "wrapper.sh"
+    ),
+    TestLsf: (
+        f"bsub -o job.log -J {TOKEN} -Jd {TOKEN} -W 10 -n 32 -q q -P a -U 7 -gpu "
+        "num=2 -u a@b -x -H -B -N -R select[fast] span[ptile=16] rusage[mem=8000MB] "
+        "/bin/sh ./wrapper.sh"
+    ),
+}
+
+
+@pytest.mark.parametrize("contract", REAL, ids=lambda contract: type(contract).__name__)
+def test_a_job_that_says_nothing_is_told_nothing_but_its_name_and_time(
+    contract: DialectContract,
+) -> None:
+    assert " ".join(submitted(contract, contract.request())) == NOTHING[type(contract)]
+
+
+NOTHING = {
+    TestSlurm: (
+        f"sbatch --parsable --output=job.log --open-mode=append --job-name={TOKEN} "
+        f"--time=0:10:00 --comment={TOKEN} wrapper.sh"
+    ),
+    TestGridEngine: (
+        "qsub -terse -S /bin/sh -C  -b n -now n -sync n -cwd -j y -o job.log -N "
+        f"{TOKEN} -A {TOKEN} -l h_rt=600 wrapper.sh"
+    ),
+    TestPbs: (
+        f"qsub -C  -j oe -S /bin/sh -N {TOKEN} -v VESTEC_TOKEN={TOKEN} -l walltime=600 wrapper.sh"
+    ),
+    TestLsf: (f"bsub -o job.log -J {TOKEN} -Jd {TOKEN} -W 10 /bin/sh ./wrapper.sh"),
+}
+
+
+@pytest.mark.parametrize("contract", REAL, ids=lambda contract: type(contract).__name__)
+def test_another_jobs_end_is_waited_for(contract: DialectContract, tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path, contract.tools)
+    dialect, other = contract.dialect(machine.layout), Token("vother")
+    first = contract.request().model_copy(update={"token": other})
+    options = JobOptions(after=(Dependency(token=other, on=After.ENDED),))
+    machine.submit(dialect, first)
+    machine.submit(dialect, contract.request(options=options))
+    assert AFTER[type(contract)] in machine.calls()[-1]
+
+
+AFTER = {
+    TestSlurm: "--dependency=afterany:42",
+    TestGridEngine: "vother",
+    TestPbs: "depend=afterany:42.server",
+    TestLsf: 'ended("vother")',
+}
