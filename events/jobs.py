@@ -98,6 +98,11 @@ class Waiting(StrEnum):
     IMPOSSIBLE = "impossible"
     """It asks for what there is not: it would wait for ever."""
 
+    @property
+    def passes(self) -> bool:
+        """Whether a job that waits for it starts some day by itself."""
+        return self is Waiting.NORMAL
+
 
 class After(StrEnum):
     """What has to become of another job first."""
@@ -212,6 +217,11 @@ class JobReport(BaseModel):
     """When the batch system expects to start it; seconds since the epoch."""
     unknown: str = ""
     """A batch system's word for a state that nobody knows: `state` is no news then."""
+
+    @property
+    def stuck(self) -> Waiting | None:
+        """Why it will not start by itself."""
+        return None if self.waiting is None or self.waiting.passes else self.waiting
 
 
 def token_of(simulation: UUID) -> Token:

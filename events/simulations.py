@@ -16,6 +16,7 @@ from events.jobs import (
     RelativePath,
     Text,
     VariableName,
+    Waiting,
     Witness,
     Word,
 )
@@ -80,6 +81,8 @@ class SimulationResult(Value):
     """Of running, by the machine's clock."""
     exit_code: int | None = None
     reason: Prose = ""
+    stuck: Waiting | None = None
+    """Why its job will not start by itself."""
     outputs: dict[str, Blob] = {}
     missing: tuple[str, ...] = ()
     """Declared outputs that it did not leave as files; `reason` says why where it is known."""
@@ -241,6 +244,8 @@ class SimulationStateChanged(Event):
     started: float | None = None
     ended: float | None = None
     reason: Prose = ""
+    stuck: Waiting | None = None
+    """Why its job will not start by itself."""
 
 
 class CancellationRequested(Event):

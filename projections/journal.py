@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from events import endpoints, incidents, machines, operations, simulations
 from events.envelope import Commit, Recorded
-from events.jobs import JobState, Token
+from events.jobs import JobState, Token, Waiting
 from events.values import Context, Event
 from managers.incidents import question_id
 from projections.database import Connection, Queries, at, storable
@@ -191,6 +191,10 @@ def _line_of_job(event: Event, known: Subjects) -> _Line | None:
             text = f"{_TASKS[task]} {_of_job(token, known)} fails and is tried again: {reason}"
             next = "It goes on by itself as soon as this is repaired."
             return _Line("warning", text, next, token)
+        case operations.JobReported(report=report) if report.unknown:
+            text = f"the machine says {report.unknown!r} of {_of_job(report.token, known)}"
+            next = "Nobody knows that word: its state stays as it was. Tell whoever keeps VESTEC."
+            return _Line("warning", text, next, report.token)
         case operations.SubmissionRefused(token=token, reason=reason):
             text = f"the machine refused {_of_job(token, known)}: {reason}"
             return _Line("error", text, "Correct what it asks for.", token)
@@ -210,7 +214,17 @@ _STATES = {
 }
 
 
+_STUCK = {
+    Waiting.MAINTENANCE: "It starts when the machine's maintenance is over.",
+    Waiting.NEEDS_A_HUMAN: "Release it on its machine, or ask its administrators.",
+    Waiting.IMPOSSIBLE: "Cancel it, and ask for what the machine has.",
+}
+
+
 def _line_of_state(event: simulations.SimulationStateChanged, known: Subjects) -> _Line | None:
+    if event.stuck:
+        text = f"{_simulation(event.simulation, known)} waits and will not start by itself"
+        return _Line("warning", f"{text}: {event.reason}", _STUCK[event.stuck], event.simulation)
     if event.state not in _STATES:
         return None
     id = event.simulation

@@ -109,7 +109,7 @@ class MachineWatch:
         seen = await batch.observe(list(jobs), ask_scheduler=ask)
         news = [report for report in seen if is_news(jobs[report.token], report)]
         if ask:
-            known = {report.token for report in seen if not gone_without_a_word(report)}
+            known = {report.token for report in seen if not unexplained(report)}
             unknown = [job for token, job in jobs.items() if token not in known]
             news += await self._vanished(batch, [job for job in unknown if not _lost(job)])
         return [await self._with_stderr(batch, report) for report in news]
@@ -122,22 +122,12 @@ class MachineWatch:
         return refresh or _now() - self._asked >= self._machine.manners.ask
 
     async def _vanished(self, batch: BatchSystem, gone: list[Job]) -> list[JobReport]:
-        """`LOST` is what folder, queue and accounts know no end of, even after their lag."""
+        """What nobody explains even after the lag of queue and accounts."""
         if not gone:
             return []
         await asyncio.sleep(batch.lag)
         found = await batch.find([job.token for job in gone])
-        return [
-            JobReport(
-                token=job.token,
-                state=JobState.LOST,
-                witness=Witness.QUEUE,
-                attempt=job.report.attempt if job.report else 1,
-                reason="neither its folder nor the queue nor the accounts know its end",
-            )
-            for job in gone
-            if job.token not in found or gone_without_a_word(found[job.token])
-        ]
+        return [report for job in gone if (report := verdict(job, found.get(job.token)))]
 
     async def _with_stderr(self, batch: BatchSystem, report: JobReport) -> JobReport:
         if report.state not in _WITH_STDERR:
@@ -150,6 +140,36 @@ class MachineWatch:
             tail = f"(cannot be read: {error})"
         reason = "; stderr ends: ".join(part for part in (report.reason, tail[-1000:]) if part)
         return report.model_copy(update={"reason": cut(reason)})
+
+
+def unexplained(report: JobReport) -> bool:
+    """Whether a job is in no queue any more, and nobody tells how or why it ended."""
+    return report.state == JobState.ENDING and report.witness == Witness.QUEUE
+
+
+def verdict(job: Job, found: JobReport | None) -> JobReport | None:
+    """What to believe of a job that has vanished, after all lags; None: it has turned up.
+
+    Its end was wished, and there was nobody to object; or its wrapper told with what exit code it
+    ended when it was told to stop; or it is `LOST`.
+    """
+    if found and not unexplained(found):
+        return None
+    was = found or job.report
+    reason = "neither its folder nor the queue nor the accounts know its end"
+    state = JobState.LOST
+    if job.unwanted and not job.cancelling:
+        state, reason = JobState.CANCELLED, "it is in no queue any more, as was wished"
+    elif found and not gone_without_a_word(found):
+        state, reason = JobState.FAILED, "it was told to stop, and nobody tells by whom"
+    return JobReport(
+        token=job.token,
+        state=state,
+        witness=Witness.QUEUE,
+        attempt=was.attempt if was else 1,
+        exit_code=found.exit_code if found else None,
+        reason=reason,
+    )
 
 
 def _open(job: Job) -> bool:

@@ -11,6 +11,8 @@ the wrapper's own: exact to the second and the same everywhere, where Slurm's co
 early, and others have none that spares the program's children.
 """
 
+import re
+
 from events.jobs import JobRequest
 from interfaces.machines.layout import Layout, quoted
 from interfaces.machines.status import COPY, WRITE_STATUS
@@ -26,6 +28,14 @@ CANCELLED = 143
 _TOLD = 143
 """A program's when TERM ended it."""
 
+_PLAIN = re.compile(r"[\w./+@%][\w ./+@%:,=-]*", re.ASCII)
+"""One command and its words, without anything that is special to a shell."""
+_SHELLS_OWN = re.compile(
+    r"\.|alias|bg|break|case|cd|command|continue|do|done|elif|else|esac|eval|exec|exit|export|fc|fg|"
+    r"fi|for|getopts|hash|if|in|jobs|local|read|readonly|return|set|shift|then|times|trap|type|"
+    r"ulimit|umask|unalias|unset|until|wait|while|.*=.*"
+)
+"""First words of a line that only a shell understands."""
 _KNOW_MODULE = """command -v module >/dev/null || for init in \\
     "$LMOD_PKG/init/sh" "$MODULESHOME/init/sh" /etc/profile.d/lmod.sh /etc/profile.d/modules.sh \\
     /usr/share/modules/init/sh
@@ -78,7 +88,7 @@ cd .. || exit {CANNOT_CLAIM}
 started=$(now)
 witness RUNNING '' ''
 (
-{exports}{before}{load}exec {options.launcher} sh -c {quoted(request.executable)}
+{exports}{before}{load}exec {options.launcher} {_program(request.executable)}
 ) </dev/null >>stdout 2>>stderr &
 program=$!
 {_warn(request)}test -z "$told" || kill -TERM "$program"
@@ -93,6 +103,13 @@ test -z "$told" || state=ENDING
 witness $state "$(now)" "$code"
 exit "$code"
 """
+
+
+def _program(executable: str) -> str:
+    """Words that run a line; a shell that only waited for a program would keep signals from it."""
+    if _PLAIN.fullmatch(executable) and not _SHELLS_OWN.fullmatch(executable.split()[0]):
+        return executable
+    return f"sh -c {quoted(executable)}"
 
 
 def _warn(request: JobRequest) -> str:

@@ -144,6 +144,8 @@ def _submitted(job: Job, input: _OfSubmission) -> Iterator[Effect]:
 
 
 def _seen(job: Job, report: JobReport) -> Iterator[Effect]:
+    if report.unknown and job.report:
+        report = report.model_copy(update={"state": job.report.state})
     yield from _report(job, report)
     lost = job.report is not None and job.report.state == JobState.LOST
     if lost and job.unwanted and not job.cancelling and not report.state.ended:
@@ -180,7 +182,10 @@ def is_news(job: Job, report: JobReport) -> bool:
         return report.state != JobState.LOST and not gone_without_a_word(report)
     if last.state.ended:
         return False
-    return (report.state, report.attempt) != (last.state, last.attempt)
+    if report.unknown:
+        return report.unknown != last.unknown
+    said = (report.state, report.attempt, report.stuck)
+    return said != (last.state, last.attempt, last.stuck)
 
 
 def gone_without_a_word(report: JobReport) -> bool:

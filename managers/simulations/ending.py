@@ -19,7 +19,8 @@ from managers.simulations.state import Simulation, Simulations, changed
 def report(was: Simulations, simulation: Simulation, said: JobReport) -> Iterator[Effect]:
     """A witness's word; older attempts, repetitions and what comes after the end are not news."""
     over = simulation.state.ended and simulation.state != JobState.LOST
-    same = (said.state, said.attempt) == (simulation.state, simulation.attempt)
+    known = (simulation.state, simulation.attempt, simulation.stuck)
+    same = (said.state, said.attempt, said.stuck) == known
     if over or same or said.attempt < simulation.attempt:
         return
     event = e.SimulationStateChanged(
@@ -33,6 +34,7 @@ def report(was: Simulations, simulation: Simulation, said: JobReport) -> Iterato
         started=said.started,
         ended=said.ended,
         reason=said.reason,
+        stuck=said.stuck,
     )
     yield event
     now = changed(was, event)

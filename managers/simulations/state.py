@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from events import simulations as e
-from events.jobs import JobId, JobState, Token, token_of
+from events.jobs import JobId, JobState, Token, Waiting, token_of
 from events.simulations import SimulationRequest, SimulationResult
 from events.values import Blob, Document, Event, ReplyTo, Urgency
 
@@ -31,6 +31,7 @@ class Simulation:
     started: float | None = None
     ended: float | None = None
     reason: str = ""
+    stuck: Waiting | None = None
     outputs: Mapping[str, Blob] | None = None
     """Known once they were fetched."""
     missing: tuple[str, ...] = ()
@@ -66,6 +67,7 @@ class Simulation:
             seconds=self.ended - self.started if timed else None,  # type: ignore[operator]
             exit_code=self.exit_code,
             reason=self.reason,
+            stuck=self.stuck,
             outputs=dict(self.outputs or {}),
             missing=self.missing,
         )
@@ -161,6 +163,7 @@ def _changed(was: Simulation, event: OfOne) -> Simulation:
                 started=event.started or was.started,
                 ended=event.ended,
                 reason=event.reason,
+                stuck=event.stuck,
             )
         case e.CancellationRequested():
             return replace(was, cancelling=True)

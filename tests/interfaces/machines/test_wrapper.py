@@ -1,0 +1,156 @@
+"""What the wrapper does around a program: run by a shell, with a job id as a batch system gives."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from events.jobs import JobOptions, JobReport, JobRequest, JobState, Token, Witness
+from interfaces.machines.folders import Prepare
+from interfaces.machines.layout import Layout
+from interfaces.machines.status import parse_status
+from interfaces.machines.wrapper import CANNOT_LOAD, wrapper
+
+TOKEN = Token("v1")
+WAITS = "while :; do sleep 0.05; done\n"
+
+
+class Site:
+    """A folder in which one job runs as process of ours."""
+
+    def __init__(self, base: Path) -> None:
+        self.layout = Layout(PurePosixPath(base))
+        self.folder = Path(self.layout.folder(TOKEN))
+        subprocess.run(["sh", "-c", Prepare(self.layout, TOKEN).script()], check=True)
+
+    def start(
+        self, executable: str, site: str = "", walltime: int = 60, **options: object
+    ) -> "subprocess.Popen[bytes]":
+        request = JobRequest(
+            token=TOKEN,
+            executable=executable,
+            walltime=walltime,
+            options=JobOptions.model_validate(options),
+        )
+        text = wrapper(request, self.layout, "7", site)
+        return subprocess.Popen(["sh", "-c", text], start_new_session=True)
+
+    def run(self, executable: str, site: str = "", **options: object) -> int:
+        return self.start(executable, site, 60, **options).wait(30)
+
+    def script(self, text: str) -> str:
+        """A line that runs a script of the job's folder."""
+        (self.folder / "job.sh").write_text(text)
+        return "sh ./job.sh"
+
+    def ready(self) -> None:
+        """Wait until the program has made the file `ready`."""
+        deadline = time.monotonic() + 20
+        while not (self.folder / "ready").exists():
+            assert time.monotonic() < deadline
+
+    @property
+    def report(self) -> JobReport:
+        status = Path(self.layout.ours(TOKEN), "status-1").read_text()
+        return parse_status(status, Witness.STATUS_FILE)[TOKEN]
+
+    def said(self, name: str = "stdout") -> str:
+        return (self.folder / name).read_text()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def test_the_sites_lines_come_first_then_the_jobs_then_the_program(site: Site) -> None:
+    site.run('echo "$A $PWD"', "export A=site; echo one", prologue="A=$A+job; echo two")
+    assert site.said() == f"one\ntwo\nsite+job {site.folder}\n"
+
+
+def test_lines_that_are_no_shell_fail_the_job_and_nothing_else(site: Site) -> None:
+    assert site.run("echo never", prologue="if )") != 0
+    assert site.report.state == JobState.FAILED
+    assert site.said() == ""
+
+
+def test_modules_are_loaded_as_the_site_loads_them(site: Site) -> None:
+    site.run("echo ran", "module() { echo module $*; }", modules=["gcc/12", "open mpi"])
+    assert site.said() == "module load gcc/12 open mpi\nran\n"
+
+
+def test_a_program_does_not_start_without_its_modules(site: Site) -> None:
+    assert site.run("echo never", "module() { return 1; }", modules=["gcc"]) == CANNOT_LOAD
+    assert site.said() == ""
+
+
+@pytest.mark.parametrize("line", ["echo one two", "echo one; echo two"])
+def test_a_launcher_starts_the_program(site: Site, line: str) -> None:
+    site.run(line, launcher="env LAUNCHED=yes")
+    assert site.said().split() == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [("exit 3", 3), ("A=1 true", 0), ("cd /", 0), ("true", 0), ("./nothing", 127), ("! true", 1)],
+)
+def test_lines_of_every_kind(site: Site, line: str, code: int) -> None:
+    assert site.run(line) == code
+
+
+@pytest.mark.parametrize("name", ["TERM", "USR1", "USR2"])
+def test_signals_reach_the_program_itself(site: Site, name: str) -> None:
+    script = site.script(f"trap 'echo {name}; exit 7' {name}; touch ready; {WAITS}")
+    running = site.start(script)
+    site.ready()
+    os.kill(running.pid, getattr(signal, f"SIG{name}"))
+    assert running.wait(20) == 7
+    assert site.said() == f"{name}\n"
+    told = name == "TERM"  # why, the batch system knows
+    assert site.report.state == (JobState.ENDING if told else JobState.FAILED)
+
+
+def test_a_program_is_warned_before_the_end_of_its_walltime(site: Site) -> None:
+    started = time.monotonic()
+    script = site.script(f"trap 'echo saved; exit 9' TERM; {WAITS}")
+    assert site.start(script, walltime=61, warning=60).wait(20) == 9
+    assert 0.9 < time.monotonic() - started < 10
+    assert site.said() == "saved\n"
+    assert (site.report.state, site.report.exit_code) == (JobState.TIMEOUT, 9)
+
+
+def test_a_program_that_completes_after_its_warning_has_completed(site: Site) -> None:
+    script = site.script(f"trap 'exit 0' TERM; {WAITS}")
+    assert site.start(script, walltime=61, warning=60).wait(20) == 0
+    assert site.report.state == JobState.COMPLETED
+
+
+def test_a_program_that_ends_in_time_is_not_warned_and_leaves_no_alarm(site: Site) -> None:
+    running = site.start("true", walltime=600, warning=60)
+    assert running.wait(20) == 0
+    assert site.report.state == JobState.COMPLETED
+
+    def of_the_session() -> bool:
+        listed = subprocess.run(["ps", "-s", str(running.pid), "-o", "pid="], capture_output=True)
+        return bool(listed.stdout.strip())
+
+    deadline = time.monotonic() + 20
+    while of_the_session():
+        assert time.monotonic() < deadline
+
+
+def test_a_program_that_term_killed_was_told_though_the_wrapper_hears_of_it_later(
+    site: Site,
+) -> None:
+    """As when a batch system tells one process after the other."""
+    running = site.start("touch ready; exec sleep 30")
+    site.ready()
+    children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+    program = int(children.read_text().split()[0])
+    os.kill(program, signal.SIGTERM)
+    os.kill(running.pid, signal.SIGTERM)
+    assert running.wait(20) == 143
+    assert site.report.state == JobState.ENDING
