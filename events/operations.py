@@ -92,6 +92,8 @@ class SubmissionConfirmed(Event):
     type: Literal["SubmissionConfirmed"] = "SubmissionConfirmed"
     token: Token
     job_id: JobId
+    remarks: Prose = ""
+    """What was left out of what the batch system was told, and why."""
 
 
 class SubmissionRefused(Event):

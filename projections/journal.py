@@ -191,6 +191,9 @@ def _line_of_job(event: Event, known: Subjects) -> _Line | None:
             text = f"{_TASKS[task]} {_of_job(token, known)} fails and is tried again: {reason}"
             next = "It goes on by itself as soon as this is repaired."
             return _Line("warning", text, next, token)
+        case operations.SubmissionConfirmed(token=token, remarks=remarks) if remarks:
+            text = f"{_of_job(token, known)} was submitted without some of what was said: {remarks}"
+            return _Line("info", text, subject=token)
         case operations.JobReported(report=report) if report.unknown:
             text = f"the machine says {report.unknown!r} of {_of_job(report.token, known)}"
             next = "Nobody knows that word: its state stays as it was. Tell whoever keeps VESTEC."

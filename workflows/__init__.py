@@ -5,7 +5,7 @@ entry point (`vestec.workflows`), so a use case can live in a package of its own
 """
 
 from events.datasets import DataSet
-from events.jobs import JobState
+from events.jobs import After, JobState, Mail, Waiting
 from events.simulations import SimulationResult
 from events.values import Blob
 from workflows.arrivals import Arrival
@@ -16,12 +16,14 @@ from workflows.simulations import Simulation, SimulationCallback
 from workflows.workflow import NoParameters, NoState, Retry, Stage, Workflow
 
 __all__ = [
+    "After",
     "Arrival",
     "Blob",
     "CallFailed",
     "DataSet",
     "Incident",
     "JobState",
+    "Mail",
     "NoParameters",
     "NoState",
     "NotText",
@@ -33,6 +35,7 @@ __all__ = [
     "SimulationResult",
     "Stage",
     "StageError",
+    "Waiting",
     "Workflow",
     "days",
     "hours",

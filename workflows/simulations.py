@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar, Unpack
 from uuid import UUID, uuid5
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from events import simulations as e
 from events.datasets import DataSet
-from events.jobs import JobState
+from events.jobs import After, Dependency, JobOptions, JobState, Mail, token_of
 from events.simulations import Resources, SimulationRequest, SimulationResult
 from events.values import Blob, Context, Document, ReplyTo
 from managers.blobs import keep_document, open_document
@@ -31,24 +31,48 @@ Input = bytes | str | BaseModel | Path | Blob | DataSet
 class Simulation(BaseModel):
     """A simulation that was created, and the machine that was chosen for it."""
 
+    model_config = ConfigDict(frozen=True)
+
     simulation: UUID
     machine: str
 
 
 class SimulationCallback(BaseModel):
-    """The message that a stage gets when a simulation reaches a state it was to be called for."""
+    """The message that a stage gets when a simulation reaches a state it was to be called for.
+
+    It gets another one for the same state when the job is `stuck` in it, or is so no more.
+    """
 
     simulation: SimulationResult
     context: Document
 
 
 class Needs(TypedDict, total=False):
-    """What a simulation may need besides its walltime."""
+    """What a simulation may need besides its walltime; for more, see `JobOptions`."""
 
     nodes: int
     tasks: int
     cpus_per_task: int
     memory_mib: int
+    """Of each node."""
+    gpus: int
+    """Of each node."""
+    exclusive: bool
+    constraint: str
+    queue: str
+    account: str
+    qos: str
+    reservation: str
+    after: Mapping["Simulation", After]
+    """Others on the same machine, and what has to become of them first."""
+    hold: bool
+    mail: Mail
+    native: Sequence[str]
+    modules: Sequence[str]
+    prologue: str
+    launcher: str
+    warning: timedelta
+    """How long before the end of its walltime it gets TERM."""
     machine: str
     """Where it must run."""
     environment: Mapping[str, str]
@@ -164,12 +188,20 @@ class Simulations(Asking, Generic[P, S]):
         if unknown := more.keys() - Needs.__annotations__.keys():
             raise TypeError(f"a simulation has no {', '.join(sorted(unknown))}")
         needs = {name: value for name, value in more.items() if name in Resources.model_fields}
-        rest = {name: value for name, value in more.items() if name not in needs}
+        options = {name: value for name, value in more.items() if name in JobOptions.model_fields}
+        rest = {k: value for k, value in more.items() if k not in needs and k not in options}
+        if after := more.get("after"):
+            options["after"] = [
+                Dependency(token=token_of(other.simulation), on=on) for other, on in after.items()
+            ]
+        if warning := more.get("warning"):
+            options["warning"] = int(warning.total_seconds())
         return SimulationRequest.model_validate(
             {
                 "kind": kind,
                 "executable": kind if executable is None else executable,
                 "resources": {"walltime": int(walltime.total_seconds()), **needs},
+                "options": options,
                 "inputs": {
                     name: await self.stored(given) for name, given in (inputs or {}).items()
                 },
@@ -192,7 +224,9 @@ class Simulations(Asking, Generic[P, S]):
                 reply_to=reply_to,
             )
 
-        key, placed = await self._ask("simulations.create", command, request)
+        # What a later version lets stages say besides makes it no other call.
+        said = request.model_dump(mode="json", exclude_defaults=True)
+        key, placed = await self._ask("simulations.create", command, said)
         return key, Simulation.model_validate(placed)
 
     async def _submit(

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
-from interfaces.machines.dialect import QueueLoad, Refused, Submitted
+from interfaces.machines.dialect import Estimate, QueueLoad, Refused, Submitted
 
 
 class BatchSystem(Protocol):
@@ -62,6 +62,18 @@ class BatchSystem(Protocol):
 
     async def cancel(self, token: Token, job_id: JobId | None = None) -> None:
         """Wish the job's end. A copy of it that appears later does not start its program."""
+        ...
+
+    async def hold(self, token: Token) -> None:
+        """Wish that a job that waits does not start; raises where the machine cannot."""
+        ...
+
+    async def release(self, token: Token) -> None:
+        """Let a job that is held start when it may."""
+        ...
+
+    async def estimate(self, request: JobRequest) -> Estimate:
+        """When a job would start if it were submitted now; nothing is submitted."""
         ...
 
     def fetch(self, token: Token, name: RelativePath, limit: int) -> AsyncIterator[bytes]:

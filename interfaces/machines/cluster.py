@@ -9,7 +9,7 @@ from collections import Counter
 
 from pydantic import BaseModel
 
-from events.jobs import JobId, JobReport, JobRequest, JobState, Token, Witness
+from events.jobs import JobId, JobReport, JobRequest, JobState, Token, Waiting, Witness
 from interfaces.machines.dialect import QueueLoad
 from interfaces.machines.fates import Fate
 
@@ -57,6 +57,7 @@ class SimulatedJob(BaseModel):
             started=self.started,
             ended=self.ended,
             copies=copies,
+            waiting=Waiting.NEEDS_A_HUMAN if self.state is JobState.HELD else None,
         )
 
     def _natural_end(self) -> JobState:
@@ -100,6 +101,8 @@ class Cluster(BaseModel):
             submitted=self.now,
         )
         self.jobs.append(job)
+        if request.options.hold:
+            job.state = JobState.HELD
         if request.token in self.forbidden:
             job.end(self.now, JobState.CANCELLED)
         return job
@@ -115,6 +118,18 @@ class Cluster(BaseModel):
         for job in self.submitted(token):
             if not job.state.ended:
                 job.end(self.now, JobState.CANCELLED)
+
+    def hold(self, token: Token) -> None:
+        """Keep the jobs of a token that wait from starting."""
+        for job in self.submitted(token):
+            if job.state is JobState.QUEUED:
+                job.state = JobState.HELD
+
+    def release(self, token: Token) -> None:
+        """Let them wait for their turn again."""
+        for job in self.submitted(token):
+            if job.state is JobState.HELD:
+                job.state = JobState.QUEUED
 
     def load(self) -> QueueLoad:
         """How busy it is."""

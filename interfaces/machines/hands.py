@@ -109,7 +109,7 @@ class MachineHands:
             answer = await batch.submit(job.request, submission)
             crash_point("after submission")
             if isinstance(answer, Submitted):
-                return SubmissionAnswered(token, submission, answer.job_id)
+                return SubmissionAnswered(token, submission, answer.job_id, cut(answer.remarks))
             if not answer.permanent:
                 raise MachineError(f"not taken now: {answer.reason}")
             return SubmissionTurnedDown(token, submission, answer.reason)

@@ -9,7 +9,15 @@ from typing import Self, TypeVar
 from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token, relative_path
 from interfaces.machines import folders
 from interfaces.machines.connection import MIB, CommandCut, Connection, MachineError, NotUnderstood
-from interfaces.machines.dialect import Command, Dialect, InDoubt, QueueLoad, Refused, Submitted
+from interfaces.machines.dialect import (
+    Command,
+    Dialect,
+    Estimate,
+    InDoubt,
+    QueueLoad,
+    Refused,
+    Submitted,
+)
 from interfaces.machines.layout import Layout
 from interfaces.machines.submission import DEADLINE, Submission
 from interfaces.machines.witnesses import judge, of_claimant, settled
@@ -105,6 +113,15 @@ class ShellBatchSystem:
     async def cancel(self, token: Token, job_id: JobId | None = None) -> None:
         await self._ask(folders.Forbid(self._layout, token))
         await self._ask(self._dialect.cancel(token, job_id))
+
+    async def hold(self, token: Token) -> None:
+        await self._ask(self._dialect.hold(token))
+
+    async def release(self, token: Token) -> None:
+        await self._ask(self._dialect.release(token))
+
+    async def estimate(self, request: JobRequest) -> Estimate:
+        return await self._ask(self._dialect.estimate(request))
 
     def fetch(self, token: Token, name: RelativePath, limit: int) -> AsyncIterator[bytes]:
         folder, place = self._layout.folder(token), self._layout.file(token, name)

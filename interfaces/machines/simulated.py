@@ -23,7 +23,7 @@ from interfaces.machines.connection import (
     Unreachable,
     too_large,
 )
-from interfaces.machines.dialect import InDoubt, QueueLoad, Refused, Submitted
+from interfaces.machines.dialect import Estimate, InDoubt, QueueLoad, Refused, Submitted
 from interfaces.machines.fates import Oracle, Results, Seeded, declared
 from interfaces.machines.layout import Layout
 
@@ -126,6 +126,18 @@ class SimulatedBatchSystem:
     async def cancel(self, token: Token, job_id: JobId | None = None) -> None:
         self._reached().cancel(token)
         self._save()
+
+    async def hold(self, token: Token) -> None:
+        self._reached().hold(token)
+        self._save()
+
+    async def release(self, token: Token) -> None:
+        self._reached().release(token)
+        self._save()
+
+    async def estimate(self, request: JobRequest) -> Estimate:
+        fate = self._oracle.fate(request)
+        return Estimate(impossible=fate.refused) if fate.refused else Estimate()
 
     async def fetch(self, token: Token, name: RelativePath, limit: int) -> AsyncIterator[bytes]:
         files = self._files(token)

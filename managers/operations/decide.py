@@ -125,8 +125,8 @@ _OfSubmission = (
 def _submitted(job: Job, input: _OfSubmission) -> Iterator[Effect]:
     """What came of the submission that is under way."""
     match input:
-        case i.SubmissionAnswered(job_id=job_id):
-            yield e.SubmissionConfirmed(token=job.token, job_id=job_id)
+        case i.SubmissionAnswered(job_id=job_id, remarks=remarks):
+            yield e.SubmissionConfirmed(token=job.token, job_id=job_id, remarks=remarks)
             yield from _report(job, _said(job, JobState.QUEUED, Witness.QUEUE, job_id=job_id))
         case i.SubmissionTurnedDown(reason=reason):
             yield e.SubmissionRefused(token=job.token, reason=reason)

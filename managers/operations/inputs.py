@@ -16,6 +16,8 @@ class SubmissionAnswered:
     token: Token
     submission: int
     job_id: JobId
+    remarks: str = ""
+    """What was left out of what it was told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from events.jobs import JobState, Token
-from interfaces.machines.connection import FileMissing
+from events.jobs import JobOptions, JobState, Token, Waiting
+from interfaces.machines.connection import FileMissing, MachineError
 from interfaces.machines.dialect import InDoubt, Refused, Submitted
 
 if TYPE_CHECKING:
@@ -96,6 +96,32 @@ async def test_an_impossible_job_is_refused_for_ever(bench: Bench) -> None:
     assert answer.permanent
     assert answer.reason
     assert request.token not in await bench.system.find([request.token])
+
+
+async def test_a_held_job_starts_when_it_is_released(bench: Bench) -> None:
+    running = await bench.submitted(bench.long)
+    await bench.report(running, JobState.RUNNING)
+    request = bench.request(bench.succeed)
+    held = request.model_copy(update={"options": JobOptions(hold=True)})
+    await bench.system.prepare(held.token, {"input": one(b"x")})
+    if isinstance(await bench.system.submit(held, 1), Refused):
+        with pytest.raises(MachineError, match="cannot be held"):
+            await bench.system.release(held.token)
+        return
+    report = await bench.report(held.token, JobState.HELD)
+    assert report.stuck is Waiting.NEEDS_A_HUMAN
+    await bench.system.release(held.token)
+    await bench.report(held.token, JobState.QUEUED)
+    await bench.system.hold(held.token)
+    await bench.system.cancel(running)
+    await bench.report(held.token, JobState.HELD)
+    await bench.system.release(held.token)
+    await bench.report(held.token, JobState.COMPLETED)
+
+
+async def test_what_is_impossible_is_known_before_it_is_submitted(bench: Bench) -> None:
+    assert (await bench.system.estimate(bench.request(bench.refused, nodes=2))).impossible
+    assert not (await bench.system.estimate(bench.request(bench.succeed))).impossible
 
 
 async def test_a_job_that_nobody_submitted_is_not_found(bench: Bench) -> None:

@@ -126,7 +126,7 @@ def test_good_json_without_jobs_is_no_answer_where_the_server_is_down(name: str)
         command.parse(answer(name))
 
 
-@pytest.mark.parametrize("name", WISHES)
+@pytest.mark.parametrize("name", sorted(WISHES))
 def test_wishes_are_taken_and_what_is_gone_needs_none(name: str) -> None:
     DIALECT.cancel(Token("v1"), None).parse(answer(name))
 

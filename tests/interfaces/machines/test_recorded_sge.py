@@ -139,7 +139,7 @@ def test_no_answer_says_nothing_about_jobs(name: str) -> None:
         command.parse(answer(name))
 
 
-@pytest.mark.parametrize("name", TAKEN)
+@pytest.mark.parametrize("name", sorted(TAKEN))
 def test_wishes_are_taken_and_what_is_gone_needs_none(name: str) -> None:
     DIALECT.cancel(Token("v1"), None).parse(answer(name))
 

@@ -161,7 +161,7 @@ def test_the_queue_tells_when_a_job_is_expected_to_start_or_did() -> None:
     assert (reports["3"].expected, reports["3"].started) == (None, 1795460708)
 
 
-@pytest.mark.parametrize("name", NO_ROWS)
+@pytest.mark.parametrize("name", sorted(NO_ROWS))
 def test_no_jobs(name: str) -> None:
     assert DIALECT.jobs(TOKENS).parse(answer(name)) == []
 
@@ -197,7 +197,7 @@ def test_no_answer_says_nothing_about_jobs(name: str) -> None:
         command.parse(answer(name))
 
 
-@pytest.mark.parametrize("name", TAKEN)
+@pytest.mark.parametrize("name", sorted(TAKEN))
 def test_wishes_are_taken_and_what_is_unknown_needs_none(name: str) -> None:
     DIALECT.cancel(Token("v1"), None).parse(answer(name))
 

@@ -1,10 +1,16 @@
 """What is believed when witnesses differ: a table."""
 
+from dataclasses import replace
+from uuid import UUID
+
 import pytest
 
-from events.jobs import JobId, JobReport, JobState, Token, Witness
+from events.jobs import JobId, JobReport, JobRequest, JobState, Token, Witness
+from events.values import IncidentId
 from interfaces.machines.status import parse_status
+from interfaces.machines.watch import verdict
 from interfaces.machines.witnesses import judge, of_claimant
+from managers.operations import Job
 
 TOKEN = Token("vabcdefghijklm")
 
@@ -86,3 +92,45 @@ def test_the_newest_line_of_a_status_counts_and_copies_are_counted() -> None:
     [report] = parse_status(text, Witness.STATUS_FILE).values()
     assert (report.state, report.attempt, report.exit_code) == (JobState.COMPLETED, 2, 0)
     assert (report.job_id, report.host, report.copies) == ("7", "n1", 1)
+
+
+def test_a_word_that_nobody_knows_is_shown_beside_what_the_wrapper_said() -> None:
+    odd = queue("QUEUED").model_copy(update={"unknown": "DREAMING", "reason": "asleep"})
+    report = judge(status("RUNNING", host="n7"), odd, None)
+    assert report
+    assert (report.state, report.unknown, report.host) == (JobState.RUNNING, "DREAMING", "n7")
+
+
+JOB = Job(
+    incident=IncidentId("i"),
+    simulation=UUID(int=1),
+    request=JobRequest(token=TOKEN, executable="fire", walltime=60),
+    inputs={},
+)
+TOLD_TO_STOP = says(Witness.QUEUE, "ENDING", 2, exit_code=143)
+GONE = says(Witness.QUEUE, "ENDING", 2)
+
+
+@pytest.mark.parametrize(
+    ("job", "found", "state"),
+    [
+        pytest.param(JOB, queue("RUNNING"), None, id="turned up"),
+        pytest.param(JOB, history("FAILED"), None, id="accounts were late"),
+        pytest.param(JOB, None, JobState.LOST, id="nothing at all"),
+        pytest.param(JOB, GONE, JobState.LOST, id="it had started"),
+        pytest.param(JOB, TOLD_TO_STOP, JobState.FAILED, id="told to stop, and no accounts"),
+        pytest.param(replace(JOB, unwanted=True), None, JobState.CANCELLED, id="cancelled"),
+        pytest.param(replace(JOB, unwanted=True), TOLD_TO_STOP, JobState.CANCELLED, id="and told"),
+        pytest.param(
+            replace(JOB, unwanted=True, cancelling=True), None, JobState.LOST,
+            id="the machine does not know yet that its end is wished",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_believed_of_a_job_that_has_vanished(
+    job: Job, found: JobReport | None, state: JobState | None
+) -> None:
+    report = verdict(job, found)
+    assert (report and report.state) == state
+    if report and found:
+        assert (report.attempt, report.exit_code) == (found.attempt, found.exit_code)

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from events import operations as e
-from events.jobs import JobId, JobReport, JobRequest, JobState, Witness, token_of
+from events.jobs import JobId, JobReport, JobRequest, JobState, Waiting, Witness, token_of
 from events.machines import (
     FLEET,
     EnableMachine,
@@ -303,3 +303,30 @@ def test_what_should_be_done_before_long_is_told_once() -> None:
 def test_a_long_reason_is_told_once_like_any_other() -> None:
     away = MachineLooked(reachable=False, reason="no route, " * 1000)
     machine().when(away).then(e.MachineAnswered, SeeMachine).when(away).then()
+
+
+def test_why_a_job_waits_for_ever_is_news_and_what_passes_is_none() -> None:
+    of = queued()
+    waits = JobReport(token=TOKEN, state=JobState.QUEUED, witness=Witness.QUEUE)
+    of.when(JobSeen(waits.model_copy(update={"waiting": Waiting.NORMAL}))).then()
+    stuck = waits.model_copy(update={"waiting": Waiting.IMPOSSIBLE, "reason": "PartitionConfig"})
+    of.when(JobSeen(stuck)).then(*REPORTED)
+    of.when(JobSeen(stuck)).then()
+    of.when(JobSeen(waits)).then(*REPORTED)
+
+
+def test_a_word_that_nobody_knows_is_told_once_and_changes_no_state() -> None:
+    of = queued()
+    running = JobReport(token=TOKEN, state=JobState.RUNNING, witness=Witness.QUEUE)
+    of.when(JobSeen(running)).then(*REPORTED)
+    odd = running.model_copy(update={"state": JobState.QUEUED, "unknown": "DREAMING"})
+    of.when(JobSeen(odd)).then(*REPORTED)
+    assert job(of).report == odd.model_copy(update={"state": JobState.RUNNING})
+    of.when(JobSeen(odd)).then()
+
+
+def test_what_was_left_out_of_a_submission_is_recorded() -> None:
+    of = machine().when(SUBMIT)
+    of.when(SubmissionAnswered(TOKEN, 1, JobId("17"), "-J other is left out."))
+    confirmed = [effect for effect in of.effects if isinstance(effect, e.SubmissionConfirmed)]
+    assert [event.remarks for event in confirmed] == ["-J other is left out."]

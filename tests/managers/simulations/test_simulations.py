@@ -6,7 +6,7 @@ import pytest
 
 from events import simulations as e
 from events.incidents import AnswerCall, Deliver
-from events.jobs import JobState
+from events.jobs import JobState, Waiting
 from events.machines import FLEET, ChooseMachine, LeaveMachine
 from events.operations import CancelJob, CollectOutputs, RefreshJob, ReleaseJob, SubmitJob
 from events.values import Context, Document, Urgency
@@ -232,3 +232,16 @@ def test_the_incident_is_known_to_the_machine() -> None:
     job = next(s.command for s in submitted(ONE).effects if isinstance(s, Send))
     assert isinstance(job, SubmitJob)
     assert job.incident == ID
+
+
+def test_a_job_that_will_not_start_by_itself_is_told_its_stage() -> None:
+    of = submitted(ONE, on=(JobState.QUEUED,))
+    of.when(report(JobState.QUEUED, waiting=Waiting.NORMAL, reason="Priority"))
+    stuck = report(JobState.QUEUED, waiting=Waiting.IMPOSSIBLE, reason="PartitionNodeLimit")
+    of.when(stuck)
+    assert called_back(of) == ["on_queued"]
+    assert (one(of).stuck, one(of).reason) == (Waiting.IMPOSSIBLE, "PartitionNodeLimit")
+    assert one(of).result.stuck is Waiting.IMPOSSIBLE
+    of.when(stuck).then()
+    of.when(report(JobState.QUEUED))
+    assert one(of).stuck is None

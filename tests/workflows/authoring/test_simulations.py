@@ -10,10 +10,11 @@ from events import incidents as e
 from events import simulations as s
 from events.endpoints import EndpointClosed, EndpointOpened
 from events.incidents import IncidentStatus
-from events.jobs import JobState
+from events.jobs import Dependency, JobState, token_of
 from events.values import Context, IncidentId
 from interfaces.machines.fates import Fate
 from workflows import (
+    After,
     Arrival,
     CallFailed,
     Incident,
@@ -88,6 +89,37 @@ def test_run_creates_puts_submits_waits_and_fetches() -> None:
         assert await kit.notes(incident) == ["map 2"]
         assert await created(kit, incident) == 1
         assert max(kit.machine.starts.values()) == 1
+
+    rehearsal()
+
+
+def test_a_stage_says_what_a_batch_system_may_be_told() -> None:
+    test = workflow()
+
+    @test.on_activate
+    async def start(incident: Plain) -> None:
+        first = await incident.simulations.create("fire", walltime=minutes(1))
+        await incident.simulations.submit(first)
+        await incident.simulations.run(
+            "quick",
+            walltime=minutes(5),
+            gpus=2,
+            queue="urgent",
+            after={first: After.ENDED},
+            warning=minutes(1),
+            native=["--nice=1"],
+        )
+
+    @rehearse(test, results=RESULTS, fates=FATES)
+    async def rehearsal(kit: Kit) -> None:
+        incident = await kit.start()
+        events = [one.event for one in await kit.events(incident, Context.SIMULATIONS)]
+        first, second = [event for event in events if isinstance(event, s.SimulationCreated)]
+        assert second.request.resources.gpus == 2
+        options = second.request.options
+        assert (options.queue, options.warning, options.native) == ("urgent", 60, ("--nice=1",))
+        [dependency] = options.after
+        assert dependency == Dependency(token=token_of(first.simulation), on=After.ENDED)
 
     rehearsal()
 

@@ -1,0 +1,155 @@
+"""What is told a submit command when a request, a site and a user's script all have a say."""
+
+import asyncio
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from events.jobs import JobOptions, JobRequest, Token
+from interfaces.machines.batch_settings import BatchSettings
+from interfaces.machines.dialect import Dialect, Submitted
+from interfaces.machines.layout import Layout
+from interfaces.machines.lsf import Lsf
+from interfaces.machines.options import Arranged, Grammar, arrange
+from interfaces.machines.pbs import Pbs
+from interfaces.machines.pbs.submit import GRAMMAR as PBS
+from interfaces.machines.sge import GridEngine
+from interfaces.machines.sge.settings import SgeSettings
+from interfaces.machines.sge.submit import GRAMMAR as SGE
+from interfaces.machines.shell import ShellBatchSystem, scripts_in
+from interfaces.machines.slurm import Slurm
+from interfaces.machines.slurm.settings import SlurmSettings
+from interfaces.machines.slurm.submit import GRAMMAR as SLURM
+from interfaces.machines.slurm.submit import arranged
+from interfaces.machines.testing import FakeMachine
+from tests.interfaces.machines.fake_connection import FakeConnection
+
+LAYOUT = Layout(PurePosixPath("/base"))
+
+
+def request(**more: object) -> JobRequest:
+    options = JobOptions.model_validate({k: v for k, v in more.items() if k in KNOWN})
+    rest = {k: v for k, v in more.items() if k not in KNOWN}
+    base = {"token": "v1", "executable": "true", "walltime": 60, "options": options}
+    return JobRequest.model_validate({**base, **rest})
+
+
+KNOWN = JobOptions.model_fields
+
+
+def slurm(*directives: str, site: tuple[str, ...] = (), **more: object) -> Arranged:
+    return arranged(SlurmSettings(native=site), request(**more), directives)
+
+
+def test_a_script_is_heard_where_nobody_else_speaks() -> None:
+    said = slurm("--nodes=4", "-p big --qos=high", "--mem-per-cpu 2G # enough")
+    assert said.words[-5:] == ("--nodes=4", "-p", "big", "--qos=high", "--mem-per-cpu=2G")
+    assert said.remarks == ""
+
+
+def test_the_request_wins_then_its_native_lines_then_the_site_then_the_script() -> None:
+    said = slurm("-p c -A c -q c --nice=1", site=("-A b -q b",), native=["-q a"], queue="q")
+    words = " ".join(said.words)
+    assert words.endswith("--partition=q -q a -A b --nice=1")
+    assert said.remarks == (
+        "-q b of the machine is left out: the request says -q a. "
+        "-p c of the script is left out: the request says --partition=q. "
+        "-A c of the script is left out: the machine says -A b. "
+        "-q c of the script is left out: the request says -q a."
+    )
+
+
+def test_options_about_the_same_exclude_each_other_whatever_they_are_called() -> None:
+    said = slurm("--mem-per-cpu=1G", "--gres=gpu:1", memory_mib=100, gpus=2)
+    assert "--mem-per-cpu=1G" not in said.words
+    assert "--gres=gpu:1" not in said.words
+    assert "the request says --mem=100M" in said.remarks
+    assert "the request says --gpus-per-node=2" in said.remarks
+
+
+@pytest.mark.parametrize(
+    ("grammar", "line"),
+    [
+        (SLURM, "--job-name=other"), (SLURM, "-J other"), (SLURM, "-Jother"), (SLURM, "-a 1-9"),
+        (SLURM, "--array 1-9"), (SLURM, "-W"), (SLURM, "--wait"), (SLURM, "--wrap='rm x'"),
+        (SLURM, "-o x"), (SLURM, "-D /"), (SLURM, "--test-only"), (SLURM, "-M other"),
+        (SLURM, "other.sh"), (SLURM, "--"), (SLURM, "-HW"), (SLURM, "'unbalanced"),
+        (SGE, "-N other"), (SGE, "-t 1-9"), (SGE, "-sync y"), (SGE, "-b y"), (SGE, "-S /bin/csh"),
+        (SGE, "-o x"), (SGE, "-C %"), (SGE, "-cwd"), (SGE, "-@ file"), (SGE, "other.sh"),
+        (PBS, "-N other"), (PBS, "-Nother"), (PBS, "-J 0-9"), (PBS, "-I"), (PBS, "-o x"),
+        (PBS, "-W block=true"), (PBS, "-j n"), (PBS, "other.sh"), (PBS, "-v A=1"),
+    ],
+)  # fmt: skip
+def test_what_we_need_ourselves_is_nobody_elses(grammar: Grammar, line: str) -> None:
+    said = arrange(grammar, [], request(), BatchSettings(), [line])
+    assert said.words == ()
+    assert "is left out" in said.remarks
+
+
+def test_resources_of_a_list_are_about_something_each() -> None:
+    line = "-l h_rt=9,gpu=1 -l mem=2G -pe mpi 8 -m e"
+    requested = [*SGE.read(["-l h_rt=60"])]
+    said = arrange(SGE, requested, request(), BatchSettings(), [line])
+    assert " ".join(said.words) == "-l h_rt=60 -l gpu=1 -l mem=2G -pe mpi 8 -m e"
+    assert said.remarks == "-l h_rt=9 of the script is left out: the request says -l h_rt=60."
+
+
+def test_attributes_of_pbs_are_about_something_each() -> None:
+    said = arrange(PBS, [], request(), BatchSettings(), ["-W group_list=g -W umask=022 -l a=1,b=2"])
+    assert " ".join(said.words) == "-W group_list=g -l a=1 -l b=2"
+
+
+@pytest.mark.parametrize(
+    ("executable", "scripts"),
+    [
+        ("./job.sh", ["job.sh"]),
+        ("sh ./job.sh --fast", ["sh", "job.sh"]),
+        ("sh 'my job.sh' 2>&1", ["sh", "my job.sh", "2>&1"]),
+        ("/bin/sh ../job.sh", []),
+        ("it's no line", []),
+    ],
+)
+def test_scripts_that_a_line_may_run(executable: str, scripts: list[str]) -> None:
+    assert scripts_in(executable) == scripts
+
+
+SCRIPT = """#!/bin/bash
+{prefix} {option}
+
+# a remark
+  {prefix} not at the beginning
+{prefix} {name}
+echo begins
+{prefix} too late
+"""
+
+
+@pytest.mark.parametrize(
+    ("dialect", "tool", "answer", "option", "name"),
+    [
+        (Slurm(LAYOUT), "sbatch", "42", "--nodes=4", "-J mine"),
+        (GridEngine(LAYOUT, SgeSettings()), "qsub", "42", "-pe mpi 4", "-N mine"),
+        (Pbs(LAYOUT), "qsub", "42.vm", "-l select=4", "-N mine"),
+        (Lsf(LAYOUT), "bsub", "Job <42> is submitted to queue <q>.", "-n 4", "-J mine"),
+    ],
+)
+def test_directives_in_a_users_script_are_applied_and_what_is_not_is_said(
+    dialect: Dialect, tool: str, answer: str, option: str, name: str, tmp_path: Path
+) -> None:
+    machine = FakeMachine(tmp_path, {tool: f"echo '{answer}'"})
+    system = ShellBatchSystem(FakeConnection(machine), dialect, machine.layout)
+    job = request(executable="bash ./job.sh")
+    script = SCRIPT.format(prefix=dialect.directive, option=option, name=name)
+    folder = Path(machine.layout.folder(Token("v1")))
+
+    async def submit() -> object:
+        await system.prepare(job.token, {})
+        (folder / "job.sh").write_text(script)
+        return await system.submit(job, 1)
+
+    said = asyncio.run(submit())
+    assert isinstance(said, Submitted)
+    assert said.remarks == f"{name} of the script is left out: VESTEC sees to that."
+    [call] = machine.calls()
+    assert option in " ".join(call)
+    assert "late" not in " ".join(call)
