@@ -7,6 +7,7 @@ import asyncio
 import fcntl
 import os
 import pwd
+import shlex
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -66,6 +67,13 @@ class Login:
             *("env", f"--chdir={self.folder}", "--ignore-environment"),
             *(f"{name}={value}" for name, value in {**mine, **self.environment}.items()),
         )
+
+    def shell(self, place: Path) -> Path:
+        """Write what an SSH server of root's must force instead of a command, to be this login."""
+        become = " ".join(shlex.quote(word) for word in self.becoming)
+        place.write_text(f'#!/bin/sh\nexec {become} sh -c "${{SSH_ORIGINAL_COMMAND:-exec sh}}"\n')
+        place.chmod(0o700)
+        return place
 
     async def run(self, *command: str, within: float = 30.0) -> Completed:
         """Run a command in the user's folder; raises `TimeoutError` after `within` seconds."""
