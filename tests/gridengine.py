@@ -4,8 +4,6 @@ So whoever asks it must be in there as well: `login.entering` says how to get th
 """
 
 import asyncio
-import os
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,17 +21,13 @@ from tests.gridengine_settings import (
     changed,
     configuration,
 )
-from tests.namespace import Daemon, Namespace, namespace
+from tests.namespace import Daemon, Namespace, ServerMissing, namespace, require
 from tests.without import must_have
 
 _PROGRAMS = ("sge_qmaster", "sge_execd", "qsub", "ip")
 _LIB = Path("/usr/lib/gridengine")
 _SHARE = Path("/usr/share/gridengine")
 _SETUP = "ip link set lo up; mount --bind {hosts} /etc/hosts"
-
-
-class GridEngineMissing(Exception):
-    """This machine or this user cannot run a Grid Engine."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +45,9 @@ async def running_gridengine(folder: Path) -> AsyncIterator[GridEngine]:
     """A Grid Engine in `folder`, which others must be able to enter, until the context ends.
 
     Queues: `work`, `short` with a limit of one minute, and `down`; parallel environment: `smp`.
-    Raises `GridEngineMissing`, `ServerFailed`.
+    Raises `ServerMissing`, `ServerFailed`.
     """
-    _check()
+    require("gridengine", *_PROGRAMS)
     environment = {
         "SGE_ROOT": str(folder),
         "SGE_CELL": CELL,
@@ -71,16 +65,6 @@ async def running_gridengine(folder: Path) -> AsyncIterator[GridEngine]:
         execd = make.daemon("sge_execd")
         await execd.until(make.queues_are_open)
         yield GridEngine(Login(folder / "work", environment, inside.entering), qmaster, execd)
-
-
-def _check() -> None:
-    missing = [program for program in _PROGRAMS if not shutil.which(program)]
-    if missing:
-        raise GridEngineMissing(
-            f"{', '.join(missing)} not found: deploy/servers/install gridengine"
-        )
-    if os.geteuid() != 0:
-        raise GridEngineMissing("Grid Engine runs jobs of other users: be root")
 
 
 @dataclass(frozen=True)
@@ -146,7 +130,7 @@ def gridengine() -> Iterator[GridEngine]:
     """A Grid Engine that runs for the session."""
     with open_folder("vestec-gridengine-") as folder, asyncio.Runner() as runner:
         context = running_gridengine(folder)
-        with must_have("Grid Engine", GridEngineMissing):
+        with must_have("Grid Engine", ServerMissing):
             running = runner.run(context.__aenter__())
         yield running
         runner.run(context.__aexit__(None, None, None))

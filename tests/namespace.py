@@ -6,6 +6,7 @@ nothing outlives a test that was killed, wherever it went. Needs root.
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -24,6 +25,10 @@ exec env --ignore-signal=CHLD sleep infinity  # so the kernel reaps whoever is l
 
 _START_WITHIN = 60.0
 _LOOK_EVERY = 0.02
+
+
+class ServerMissing(Exception):
+    """This machine or this user cannot run a server under test."""
 
 
 class ServerFailed(Exception):
@@ -66,11 +71,21 @@ class Namespace:
             daemon.wait()
 
 
+def require(server: str, *programs: str) -> None:
+    """Raise `ServerMissing` unless root can run what `deploy/servers/install` brings."""
+    missing = [program for program in programs if not shutil.which(program)]
+    if missing:
+        raise ServerMissing(f"no {', '.join(missing)}: deploy/servers/install {server}")
+    if os.geteuid() != 0:
+        raise ServerMissing("it runs jobs of other users: be root")
+
+
 @contextmanager
 def namespace(hostname: str, *, setup: str = ":", network: bool = False) -> Iterator[Namespace]:
     """Namespaces as long as the context lasts; the shell runs `setup` in there first.
 
     With a `network` of its own, what runs in there reaches nobody outside, and is not reached.
+    Raises `ServerMissing`.
     """
     unshare = ("unshare", "--pid", "--uts", "--mount", *(("--net",) if network else ()))
     with subprocess.Popen(
@@ -86,7 +101,8 @@ def namespace(hostname: str, *, setup: str = ":", network: bool = False) -> Iter
     ) as process:
         assert process.stdout
         if (said := process.stdout.readline()) != b"ready\n":
-            raise RuntimeError(f"No namespace: {said.decode()}{process.stdout.read().decode()}")
+            more = process.stdout.read()
+            raise ServerMissing(f"no namespaces here: {(said + more).decode().strip()}")
         inside = Namespace(_child_of(process.pid))
         try:
             yield inside

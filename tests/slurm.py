@@ -5,7 +5,6 @@ All of it runs on one host, which is called `localhost` in its namespace, and li
 
 import asyncio
 import os
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,16 +14,12 @@ import pytest
 
 from deploy.kafka.cluster import free_ports
 from tests.account import Login, open_folder
-from tests.namespace import Daemon, Namespace, namespace
+from tests.namespace import Daemon, Namespace, ServerMissing, namespace, require
 from tests.slurm_accounting import Accounting, start_accounting
 from tests.slurm_settings import HOSTNAME, NODES, Ports, slurm_conf
 from tests.without import must_have
 
 _PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "slurmdbd", "mariadbd")
-
-
-class SlurmMissing(Exception):
-    """This machine or this user cannot run a Slurm."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +50,9 @@ async def running_slurm(
 
     Partitions: `work`, `short` with a limit of one minute, and `down`. With `accounting`, the user
     has the account `vestec` and the QoS `normal` and `few`, which takes one job of a user.
-    Raises `SlurmMissing`, `ServerFailed`.
+    Raises `ServerMissing`, `ServerFailed`.
     """
-    _check()
+    require("slurm", *_PROGRAMS)
     controller, accounts, *nodes = free_ports(2 + len(NODES))
     ports = Ports(controller, accounts, nodes)
     conf = folder / "slurm.conf"
@@ -80,14 +75,6 @@ async def running_slurm(
         )
         await slurm.ready()
         yield slurm
-
-
-def _check() -> None:
-    missing = [program for program in _PROGRAMS if not shutil.which(program)]
-    if missing:
-        raise SlurmMissing(f"{', '.join(missing)} not found: deploy/servers/install slurm")
-    if os.geteuid() != 0:
-        raise SlurmMissing("Slurm runs jobs of other users: be root")
 
 
 async def _start_munge(folder: Path, inside: Namespace) -> None:
@@ -113,7 +100,7 @@ def slurm() -> Iterator[Slurm]:
     """A Slurm with accounting that runs for the session."""
     with open_folder("vestec-slurm-") as folder, asyncio.Runner() as runner:
         context = running_slurm(folder)
-        with must_have("Slurm", SlurmMissing):
+        with must_have("Slurm", ServerMissing):
             running = runner.run(context.__aenter__())
         yield running
         runner.run(context.__aexit__(None, None, None))

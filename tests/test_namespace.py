@@ -1,6 +1,5 @@
 """What runs in a namespace of a test's ends with it, and with a test that was killed."""
 
-import os
 import subprocess
 import sys
 import time
@@ -9,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.namespace import namespace
+from tests.namespace import ServerMissing, namespace
+from tests.without import must_have
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces are root's to make")
 SERVER = 'touch "$1"; setsid -f tail -f "$1"; echo >>"$1"; exec tail -f "$1"'
 """It starts a process that nobody would find again, and says so."""
 OWNER = """
@@ -28,6 +27,13 @@ with namespace("somewhere") as inside:
     print("frozen", flush=True)
     signal.pause()
 """
+
+
+@pytest.fixture(autouse=True)
+def namespaces() -> None:
+    """What these tests are about."""
+    with must_have("namespaces", ServerMissing), namespace("somewhere"):
+        pass
 
 
 def test_all_ends_with_the_context(tmp_path: Path) -> None:

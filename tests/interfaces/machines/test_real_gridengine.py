@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 
 from tests.account import open_folder
-from tests.gridengine import GridEngine, GridEngineMissing, running_gridengine
+from tests.gridengine import GridEngine, running_gridengine
+from tests.namespace import ServerMissing
 from tests.without import must_have
 
 
@@ -16,7 +17,7 @@ from tests.without import must_have
 async def mortal_gridengine() -> AsyncIterator[GridEngine]:
     """A Grid Engine of the test's own."""
     with open_folder("vestec-gridengine-") as folder:
-        with must_have("Grid Engine", GridEngineMissing):
+        with must_have("Grid Engine", ServerMissing):
             context = running_gridengine(folder)
             running = await context.__aenter__()
         yield running

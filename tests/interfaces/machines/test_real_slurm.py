@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 
 from tests.account import open_folder
-from tests.slurm import Slurm, SlurmMissing, running_slurm
+from tests.namespace import ServerMissing
+from tests.slurm import Slurm, running_slurm
 from tests.without import must_have
 
 
@@ -17,7 +18,7 @@ from tests.without import must_have
 async def plain_slurm() -> AsyncIterator[Slurm]:
     """A Slurm of the test's own, without accounting."""
     with open_folder("vestec-slurm-") as folder:
-        with must_have("Slurm", SlurmMissing):
+        with must_have("Slurm", ServerMissing):
             context = running_slurm(folder, accounting=False)
             running = await context.__aenter__()
         yield running
@@ -92,7 +93,7 @@ async def test_without_accounting_the_queue_alone_knows(plain_slurm: Slurm) -> N
 
 
 async def test_accounts_may_drop_the_comments() -> None:
-    with open_folder("vestec-slurm-") as folder, must_have("Slurm", SlurmMissing):
+    with open_folder("vestec-slurm-") as folder, must_have("Slurm", ServerMissing):
         async with running_slurm(folder, comments=False) as slurm:
             name = new_name()
             id = await submit(slurm, "true", f"--job-name={name}", "--comment=a fire")
