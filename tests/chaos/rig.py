@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from deploy.parts import Part
 from events.jobs import JobState
@@ -26,9 +27,11 @@ ENVIRONMENT = {
     "VESTEC_WORKFLOWS": "tests.chaos.drill:drill",
     "VESTEC_LEASE": str(LEASE),
 }
-WITHIN = 90.0
+WITHIN = 120.0
 """Seconds that one process may take."""
 
+
+F = TypeVar("F", bound="Forked")
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.chaos.player", "tests.chaos.drill"])
@@ -45,9 +48,13 @@ class Forked:
         self.process = _FORKS.Process(target=_run, args=arguments)
         self.process.start()
 
-    def send(self, number: signal.Signals) -> None:
+    @property
+    def pid(self) -> int:
         assert self.process.pid
-        os.kill(self.process.pid, number)
+        return self.process.pid
+
+    def send(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
 
     def ends(self, within: float) -> bool:
         self.process.join(within)
@@ -56,7 +63,7 @@ class Forked:
     def stopped(self) -> bool:
         """Whether it is held by SIGSTOP."""
         assert self.process.exitcode is None, self.said()
-        return _state(self.process.pid or 0) == "T"
+        return _state(self.pid) == "T"
 
     def ended_by(self, number: int) -> bool:
         return self.ends(WITHIN) and self.process.exitcode == -number
@@ -99,6 +106,9 @@ class Rig:
 
     def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
         self.home, self.witness = home, home / "witness"
+        self.hold = player.hold_of(self.witness)
+        self.pids: list[int] = []
+        """Of all that were started here."""
         blobs = home / "blobs"
         self._environment = {**ENVIRONMENT, "VESTEC_BLOBS": f"file://{blobs}", **environment}
         for folder in (self.witness, blobs):
@@ -107,22 +117,26 @@ class Rig:
     def start(self, data: str = "data", **environment: str) -> Playing:
         """The command that plays the drill, from wherever it was left."""
         play = partial(player.play, self.home / data, self.witness)
-        return Playing(self.home, data, {**self._environment, **environment}, play)
+        return self._known(Playing(self.home, data, {**self._environment, **environment}, play))
 
     def start_elsewhere(self, url: str) -> Playing:
         """The command that plays it on parts that run already; pushes go to `url`."""
         play = partial(player.play_elsewhere, self.home / "player", self.witness, url)
-        return Playing(self.home, "player", self._environment, play)
+        return self._known(Playing(self.home, "player", self._environment, play))
 
     def serve_parts(self, name: str, parts: frozenset[Part], port: int = 0) -> Forked:
         """Some parts of a system in a process that serves until it is killed."""
         work = partial(player.serve_parts, parts, self.home / name, port)
-        return Forked(self.home, name, self._environment, work)
+        return self._known(Forked(self.home, name, self._environment, work))
 
     def serve(self, **environment: str) -> Forked:
         """A system that serves until it is killed."""
         work = partial(player.serve, self.home / "data")
-        return Forked(self.home, "data", {**self._environment, **environment}, work)
+        return self._known(Forked(self.home, "data", {**self._environment, **environment}, work))
+
+    def _known(self, started: F) -> F:
+        self.pids.append(started.pid)
+        return started
 
     def starts(self) -> Counter[str]:
         """How often the program of each token started."""
@@ -194,6 +208,11 @@ def require_as_if_nothing_had_happened(rig: Rig, told: Told, undisturbed: Told) 
     eventually("nothing runs any more", lambda: not rig.processes())
 
 
+def jobs_started(rig: Rig, least: int) -> Callable[[], bool]:
+    """Whether so many jobs have started."""
+    return lambda: len(rig.starts()) >= least
+
+
 @contextmanager
 def rigged(environment: Mapping[str, str] | None = None) -> Iterator[Rig]:
     """A rig in a folder with a short name; nothing of it outlives the context."""
@@ -201,6 +220,13 @@ def rigged(environment: Mapping[str, str] | None = None) -> Iterator[Rig]:
         rig = Rig(Path(home), environment or {})
         try:
             yield rig
+        except BaseException:
+            import shutil
+
+            shutil.rmtree("/tmp/h1fail", ignore_errors=True)
+            for file in sorted(rig.home.glob("*.log")):
+                print(f"--- {file.name}\n{file.read_text()[-3000:]}")
+            raise
         finally:
             rig.kill_everything()
 

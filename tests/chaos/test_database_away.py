@@ -1,13 +1,12 @@
 """PostgreSQL is stopped, or dies, and comes back: the system waits and goes on."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Literal
 
 import pytest
 
 from tests.chaos.player import Told
-from tests.chaos.rig import Rig, eventually, require_as_if_nothing_had_happened, rigged
+from tests.chaos.rig import eventually, jobs_started, require_as_if_nothing_had_happened, rigged
 from tests.servers import MortalServer, mortal_server
 
 __all__ = ["mortal_server"]
@@ -22,7 +21,7 @@ async def test_the_database_is_away_for_a_while(
 ) -> None:
     with rigged({"VESTEC_LOG": mortal_server.url}) as rig:
         playing = rig.start()
-        for moment in (_starts(rig, 1), _starts(rig, 3)):
+        for moment in (jobs_started(rig, 1), jobs_started(rig, 3)):
             eventually("jobs run", moment, within=40)
             if how == "killed":
                 mortal_server.kill()
@@ -32,7 +31,3 @@ async def test_the_database_is_away_for_a_while(
         told = playing.told()
         assert rig.starts() == dict.fromkeys(told.simulations, 1)
         require_as_if_nothing_had_happened(rig, told, undisturbed)
-
-
-def _starts(rig: Rig, least: int) -> Callable[[], bool]:
-    return lambda: len(rig.starts()) >= least

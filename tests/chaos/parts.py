@@ -1,0 +1,129 @@
+"""A system whose parts are processes of their own, as many of a part as a test wants."""
+
+import json
+import signal
+import socket
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from deploy.engines import open_log
+from deploy.parts import ALL, Part
+from managers.everyone import declare_topics
+from tests.chaos.player import Told
+from tests.chaos.rig import (
+    LEASE,
+    WITHIN,
+    Forked,
+    Playing,
+    Rig,
+    eventually,
+    require_as_if_nothing_had_happened,
+)
+
+DEADLINE = 3.0
+"""Seconds that a call to the log may take: short, as leases are."""
+LONG = LEASE + DEADLINE + 1.0
+"""Seconds: longer than a session, and than any call to the log."""
+
+
+class PartProcess:
+    """One process of a part."""
+
+    def __init__(self, rig: Rig, part: Part, port: int) -> None:
+        self.part, self.port = part, port
+        name = f"{part}-{time.monotonic_ns()}"
+        self.process: Forked = rig.serve_parts(name, frozenset({part}), port)
+
+    @property
+    def url(self) -> str:
+        """Where it serves."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def owns(self) -> frozenset[str]:
+        """The partitions that it decides about; none as long as it does not say."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/health", timeout=1) as answer:
+                (part,) = json.load(answer)["parts"].values()
+        except OSError:
+            return frozenset()
+        return frozenset(part["owns"] if part["since"] else ())
+
+    def is_at_work(self) -> None:
+        """Return when it decides about a partition."""
+        eventually(f"{self.part} owns a partition", lambda: bool(self.owns()), within=40)
+
+
+class PartsSite:
+    """A process for each part to begin with; the rig ends those that nobody ended."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+        self._first = {part: PartProcess(rig, part, _free_port()) for part in ALL}
+        self._others: list[PartProcess] = []
+
+    def __getitem__(self, part: Part) -> PartProcess:
+        """The first process of a part, or what replaced it."""
+        return self._first[part]
+
+    @property
+    def url(self) -> str:
+        """Where pushes go to."""
+        return self[Part.EXTERNAL_DATA].url
+
+    def reinforce(self, part: Part) -> PartProcess:
+        """Start another process of a part."""
+        self._others.append(PartProcess(self._rig, part, _free_port()))
+        return self._others[-1]
+
+    def kill(self, part: Part) -> None:
+        """The first process of a part."""
+        process = self[part].process
+        process.send(signal.SIGKILL)
+        assert process.ended_by(signal.SIGKILL)
+
+    def replace(self, part: Part) -> None:
+        """Kill it and start another one in its place."""
+        self.kill(part)
+        self._first[part] = PartProcess(self._rig, part, self[part].port)
+
+    def end(self) -> None:
+        """All of them, at once."""
+        every = [one.process for one in (*self._first.values(), *self._others)]
+        living = [process for process in every if not process.ends(0)]
+        for process in living:
+            process.send(signal.SIGKILL)
+        for process in living:
+            assert process.ends(WITHIN)
+
+
+@contextmanager
+def played(rig: Rig, undisturbed: Told) -> Iterator[tuple[PartsSite, Playing]]:
+    """The drill, which somebody disturbs within the context; it ends as if nobody had."""
+    site = PartsSite(rig)
+    playing = rig.start_elsewhere(site.url)
+    yield site, playing
+    told = playing.told()
+    assert rig.starts() == dict.fromkeys(told.simulations, 1)
+    site.end()
+    require_as_if_nothing_had_happened(rig, told, undisturbed)
+
+
+async def on_kafka(url: str, database: str, partitions: int = 4) -> Mapping[str, str]:
+    """The settings of a system on a log whose topics are made here, in all the time it takes."""
+    log = await open_log(url, deadline=60)
+    await declare_topics(log, partitions)
+    await log.close()
+    return {
+        "VESTEC_PARTITIONS": str(partitions),
+        "VESTEC_LOG": url,
+        "VESTEC_DATABASE": database,
+        "VESTEC_APPEND_DEADLINE": str(DEADLINE),
+    }
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
