@@ -75,6 +75,8 @@ async def _start(settings: Settings) -> _Ready:
             while not ready.everything:
                 await asyncio.sleep(_LOOK_EVERY)
                 async with session.get(f"{system.url}/health") as answer:
+                    if answer.status != 200:
+                        continue
                     health = await answer.json()
                 now = time.perf_counter() - began
                 managers = [health["parts"][context] for context in Context]

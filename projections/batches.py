@@ -22,6 +22,8 @@ where current_setting('server_version_num')::int >= 170000
 
 _CHUNK = 500
 """Records read in one go."""
+_TURN = 100
+"""Records looked at before others have a turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +96,12 @@ async def _counted(
     for chunk in chunks:
         position, as_of = after.get(chunk.source) or before[chunk.source]
         known = len(facts)
-        for stored in chunk.records:
+        for number, stored in enumerate(chunk.records):
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
             position, counts = position.after(stored)
             if counts:
                 commit = decoder.commit(chunk.source, stored)
                 facts.append(Fact(*chunk.source, stored.offset, position.epoch, commit))
         after[chunk.source] = Mark(position, at(facts[-1].time) if len(facts) > known else as_of)
-        await asyncio.sleep(0)  # others have a turn
     return facts, after

@@ -52,16 +52,20 @@ class Runner:
     async def _keep(self, projection: Projection) -> NoReturn:
         """Fold again and again, whatever happens."""
         wait, clock = 0.1, asyncio.get_running_loop().time
+        stepped_back = False
         while True:
             end_if_cancelled()
             began = clock()
             try:
+                if stepped_back:
+                    await self._stand_by(projection)
+                    stepped_back = False
                 await self._fold(projection)
             except* Rebuilt as errors:
                 _log.info("projection begins again", name=projection.name, reason=_reason(errors))
             except* AnotherRunner as errors:
                 _log.info("projection steps back", name=projection.name, reason=_reason(errors))
-                await self._stand_by(projection)
+                stepped_back = True
             except* Exception as errors:
                 self._complain(projection, errors)
                 wait = 0.1 if clock() - began > _WAIT_AT_MOST else min(2 * wait, _WAIT_AT_MOST)
@@ -124,7 +128,9 @@ class Runner:
             before = await positions.load(self._pool, projection.name)
             await asyncio.sleep(self._look_every)
             after = await positions.load(self._pool, projection.name)
-            if before == after and await self._lags(before):
+            lags = await self._lags(before)
+            self.broken.pop(projection.name, None)
+            if before == after and lags:
                 return
 
     async def _lags(self, marks: dict[Source, Mark]) -> bool:

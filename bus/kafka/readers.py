@@ -15,6 +15,10 @@ from bus.kafka.connections import Connections, TopicPartition, check
 _FETCH_BYTES = 1_000_000
 """Largest fetch; a batch that is larger comes whole all the same."""
 _LEAST_BYTES = 16_000
+_AT_ONCE = 8
+"""Fetches under way. A broker answers a connection's questions in turn: with hundreds, as when all
+read from the beginning, the last would miss its deadline, the connection be given up with all of
+them, and all be asked again."""
 _EARLIEST, _LATEST = -2, -1
 
 
@@ -25,15 +29,17 @@ class Reader:
         self._connections = connections
         self._sizes: dict[TopicPartition, float] = {}
         """Bytes of a record as fetched last."""
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def read(self, place: TopicPartition, offset: int, limit: int) -> list[Stored]:
         """At most `limit` records from `offset` on, or from the first that is kept."""
         while True:
             wanted = self._sizes.get(place, 0.0) * limit
             size = round(min(max(wanted, _LEAST_BYTES), _FETCH_BYTES))
-            fetched = await self._connections.ask_leader(
-                place, fetch_request([(place, offset)], size), _fetched
-            )
+            async with self._turns:
+                fetched = await self._connections.ask_leader(
+                    place, fetch_request([(place, offset)], size), _fetched
+                )
             if fetched is None:
                 first, _ = await self.bounds(place)
                 if offset >= first:

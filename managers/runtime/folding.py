@@ -1,5 +1,6 @@
 """A partition's state: the fold of every commit that counts, from a snapshot if one fits."""
 
+import asyncio
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, TypeVar
@@ -18,6 +19,10 @@ S = TypeVar("S")
 W = TypeVar("W")
 
 _log = structlog.get_logger()
+
+_TURN = 100
+"""Records folded before others have a turn: a process may fold all its partitions at once, and must
+hear its brokers and renew its leases meanwhile."""
 
 
 class PartitionBroken(Exception):
@@ -79,9 +84,11 @@ async def fold_until(
         records = await around.log.read(topic, partition, state.position.offset)
         if not records:
             raise LogError(f"{topic}/{partition} ends before {writer.position.offset}")
-        for stored in records:
+        for number, stored in enumerate(records):
             if stored.offset >= writer.position.offset:
                 break
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
             state.position, counts = state.position.after(stored)
             if counts:
                 commit = _decoded(manager, stored)

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from bus import LogError, MemoryLog
+from bus.contract import LogUnavailable
 from events import incidents as e
 from events.incidents import IncidentStatus
 from events.values import Context
@@ -16,6 +17,7 @@ from projections import (
     Reader,
     Runner,
     UnknownProjection,
+    incidents,
     open_reader,
     rebuild,
     status,
@@ -170,6 +172,40 @@ async def test_a_runner_ends_even_if_everything_fails_meanwhile(pool: Pool) -> N
     story = await Story(log=BrokenOnLeaving()).begin()
     async with asyncio.timeout(10), running(story, pool) as reader:
         await caught_up(reader, await story.commit(Context.INCIDENTS, "one", created()))
+
+
+class SometimesAway(MemoryLog):
+    """Does not say where a partition ends while it is away."""
+
+    away = False
+
+    async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        if self.away:
+            raise LogUnavailable("no answer")
+        return await super().bounds(topic, partition)
+
+
+async def test_who_stands_by_outlives_that_the_log_is_away(pool: Pool) -> None:
+    log = SometimesAway()
+    story = await Story(partitions=1, log=log).begin()
+    runners = [Runner(log, pool, [incidents.PROJECTION], look_every=0.1) for _ in range(2)]
+    first, second = (asyncio.create_task(runner.run()) for runner in runners)
+    await until(lambda: all(len(runner._decoder._moved_at) for runner in runners))
+    log.away = True
+    for _ in range(5):
+        await story.commit(Context.INCIDENTS, "one", e.IncidentActivated())
+    await until(lambda: first.done() or second.done() or any(r.broken for r in runners))
+    assert not first.done()
+    assert not second.done()
+    log.away = False
+    await until(lambda: not any(runner.broken for runner in runners))
+    first.cancel()
+    await asyncio.wait([first])
+    async with open_reader(Reader(pool)) as reader:
+        place = await story.commit(Context.INCIDENTS, "one", created())
+        await one_caught_up(reader, "incidents", place)
+    second.cancel()
+    await asyncio.wait([second])
 
 
 async def test_lag_is_in_records_and_in_seconds(pool: Pool) -> None:
