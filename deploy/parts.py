@@ -35,10 +35,11 @@ from interfaces.gateway import (
 from interfaces.machines.hands import Fetching, MachineHands
 from interfaces.machines.machine import Manners
 from interfaces.machines.registry import connect
+from interfaces.public.publisher import Publisher, declare_progress, public_stream
 from interfaces.sensors import FeedsError, read_feeds
 from interfaces.sensors.delivery import Delivery
 from managers.everyone import all_managers
-from managers.runtime import Service, Surroundings
+from managers.runtime import Service, Share, Surroundings
 from projections import PROJECTIONS, Reader, Runner, open_reader
 from workflows.host import StageHost
 
@@ -58,16 +59,19 @@ class Part(StrEnum):
     GATEWAY = "gateway"
     PROJECTIONS = "projections"
     SENSORS = "sensors"
+    PUBLIC_STREAM = "public-stream"
 
 
 Parts = frozenset[Part]
-ALL = frozenset(Part) - {Part.SENSORS}
+ALL = frozenset(Part) - {Part.SENSORS, Part.PUBLIC_STREAM}
 """Those that every system has."""
 
 
 def parts_of(settings: Settings) -> Parts:
-    """Those of a whole system: sensors where feeds are declared and the log can bring readings."""
-    return frozenset(Part) if settings.sensors and _on_kafka(settings) else ALL
+    """Those of a whole system: on Kafka the public stream, and sensors where feeds are declared."""
+    if not _on_kafka(settings):
+        return ALL
+    return ALL | {Part.PUBLIC_STREAM} | ({Part.SENSORS} if settings.sensors else frozenset())
 
 
 def _on_kafka(settings: Settings) -> bool:
@@ -95,11 +99,13 @@ class Running:
     services: Services
     runner: Runner | None
     sensors: "SensorWorker | None"
+    stream: Share[Publisher] | None
 
     @property
-    def parts(self) -> "list[Service[Any, Any] | Runner | SensorWorker]":
+    def parts(self) -> "list[Share[Any] | Runner | SensorWorker]":
         """Each runs until it is cancelled."""
-        return [*self.services, *(one for one in (self.runner, self.sensors) if one is not None)]
+        others = (self.runner, self.sensors, self.stream)
+        return [*self.services, *(one for one in others if one is not None)]
 
 
 @asynccontextmanager
@@ -165,6 +171,26 @@ def sensor_worker(parts: Parts, storage: Storage, around: Surroundings) -> "Sens
     )
 
 
+async def public_publisher(
+    parts: Parts, storage: Storage, around: Surroundings
+) -> Share[Publisher] | None:
+    """A share of the public stream, not running yet, for which its topics are made or checked.
+
+    Raises `LogError`.
+    """
+    if Part.PUBLIC_STREAM not in parts:
+        return None
+    settings = storage.settings
+    if settings.log is None or not _on_kafka(settings):
+        raise LogError("the public stream is a topic of Kafka: set VESTEC_LOG to kafka://…")
+    # Only here: as the log's own engine.
+    from interfaces.public.topics import make_topic
+
+    partitions = await declare_progress(storage.log)
+    await make_topic(settings.log, partitions, settings.public_days)
+    return public_stream(around, settings.public_source)
+
+
 @asynccontextmanager
 async def web_edge(
     parts: Parts, storage: Storage, around: Surroundings, running: Running
@@ -199,6 +225,8 @@ async def web_edge(
 
 async def _health(running: Running) -> Mapping[str, PartHealth]:
     parts = {str(service.context): await _health_of(service) for service in running.services}
+    if running.stream is not None:
+        parts[Part.PUBLIC_STREAM] = await _health_of(running.stream)
     if running.runner is not None:
         parts[Part.PROJECTIONS] = PartHealth(broken=dict(running.runner.broken))
     if (sensors := running.sensors) is not None:
@@ -219,18 +247,18 @@ def _moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
-async def _health_of(service: Service[Any, Any]) -> PartHealth:
+async def _health_of(share: Share[Any]) -> PartHealth:
     return PartHealth(
-        owns=[str(partition) for partition in sorted(service.owned)],
-        since=_moment(service.since),
-        behind=await _behind(service),
-        broken={str(partition): reason for partition, reason in service.broken.items()},
+        owns=[str(partition) for partition in sorted(share.owned)],
+        since=_moment(share.since),
+        behind=await _behind(share),
+        broken={str(partition): reason for partition, reason in share.broken.items()},
     )
 
 
-async def _behind(service: Service[Any, Any]) -> int | None:
+async def _behind(share: Share[Any]) -> int | None:
     try:
-        return await service.behind()
+        return await share.behind()
     except LogError:
         return None
 

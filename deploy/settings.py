@@ -85,6 +85,18 @@ class Settings(BaseSettings):
         description="TOML file that declares the sensor feeds (docs/sensors.md); they need a log on"
         " Kafka.",
     )
+    public_days: float = Field(
+        7.0,
+        gt=0,
+        description="Days that public events are kept (docs/public_events.md), where the log is on"
+        " Kafka; of a topic that is there already it is changed with kafka-configs.sh.",
+    )
+    public_source: str = Field(
+        "/vestec",
+        pattern=r"^[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]+$",
+        description="What public events name as their source: a URI reference, another one for each"
+        " system that the same consumers listen to; never changed.",
+    )
     look: float = Field(
         2.0,
         gt=0,

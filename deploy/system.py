@@ -19,6 +19,7 @@ from deploy.parts import (
     managers,
     parts_of,
     projection_runner,
+    public_publisher,
     sensor_worker,
     web_edge,
 )
@@ -74,8 +75,9 @@ async def running_parts(parts: Parts, settings: Settings) -> AsyncIterator[Syste
         around = storage.surroundings()
         runner = projection_runner(parts, storage)
         sensors = sensor_worker(parts, storage, around)
+        stream = await public_publisher(parts, storage, around)
         async with managers(parts, storage, around) as services, asyncio.TaskGroup() as group:
-            running = Running(services, runner, sensors)
+            running = Running(services, runner, sensors, stream)
             tasks = [group.create_task(part.run()) for part in running.parts]
             async with web_edge(parts, storage, around, running) as url:
                 yield System(url, storage)

@@ -26,6 +26,7 @@ COMMANDS = {
     "projections": "Read models: how far behind they are; rebuild them.",
     "log": "The log of everything that happened: show and verify it.",
     "replay": "Live through an incident again, at any speed.",
+    "schema": "What outsiders are told, described for their programs.",
     "settings": "Show all settings: values, defaults, variables.",
     "new": "Start a workflow of your own.",
 }
