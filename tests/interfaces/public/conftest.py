@@ -74,12 +74,17 @@ class Site:
     def topic(self) -> str:
         return self.environment["VESTEC_LOG"].rpartition("/")[2] + f".{TOPIC}"
 
-    def start(self, **environment: str) -> "subprocess.Popen[bytes]":
+    def said(self) -> str:
+        """What the newest publisher printed and logged."""
+        return (self.folder / f"publisher-{len(self.publishers) - 1}.log").read_text()
+
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[bytes]":
         """A publisher; `vestec run public-stream`, as its operators do."""
         number = len(self.publishers)
+        data = self.folder / f"data-{number}"
         with (self.folder / f"publisher-{number}.log").open("wb") as said:
             publisher = subprocess.Popen(
-                [VESTEC, "run", "public-stream", "--data", str(self.folder / f"data-{number}")],
+                [VESTEC, "run", "public-stream", f"--data={data}", *arguments],
                 env={**os.environ, **self.environment, **environment},
                 stdout=said,
                 stderr=said,

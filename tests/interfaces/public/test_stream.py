@@ -9,10 +9,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.request import urlopen
 
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it exports by accident
     AdminClient,
     ConfigResource,
+    NewTopic,
 )
 from jsonschema import Draft7Validator, Draft202012Validator
 
@@ -151,8 +153,40 @@ async def test_the_topic_is_kept_for_as_long_as_was_asked(site: Site) -> None:
     await heard_of_the_end(listener, [incident])
     listener.close()
     asked = ConfigResource(ConfigResource.Type.TOPIC, site.topic)
-    (answer,) = AdminClient({"bootstrap.servers": site.brokers}).describe_configs([asked]).values()
+    admin = AdminClient({"bootstrap.servers": site.brokers})
+    (answer,) = admin.describe_configs([asked]).values()
     assert answer.result(WITHIN)["retention.ms"].value == str(2 * 86_400_000)
+    site.start(VESTEC_PUBLIC_DAYS="3")
+    await until("it is said that this is not changed", lambda: "kept as it was made" in site.said())
+
+
+async def test_a_topic_with_other_partitions_than_the_log_is_refused(site: Site) -> None:
+    admin = AdminClient({"bootstrap.servers": site.brokers})
+    (made,) = admin.create_topics([NewTopic(site.topic, 5, 1)]).values()
+    made.result(WITHIN)
+    publisher = site.start()
+    await until("it ended", lambda: publisher.poll() is not None)
+    assert publisher.returncode == 1
+    assert "has 5 partitions, where the log has 2: delete it" in site.said()
+
+
+async def test_health_says_what_a_publisher_owns_and_how_far_it_is_behind(site: Site) -> None:
+    incident = await site.create("healthy")
+    await site.cancel(incident)
+    site.start("--json")
+    listener = site.consumer()
+    await heard_of_the_end(listener, [incident])
+    listener.close()
+    url = json.loads(site.said().partition("\n")[0])["url"]
+
+    def health() -> dict[str, object]:
+        with urlopen(f"{url}/health", timeout=WITHIN) as answer:
+            part: dict[str, object] = json.load(answer)["parts"]["public-stream"]
+        return part
+
+    found = await asyncio.to_thread(health)
+    assert (found["owns"], found["behind"], found["broken"]) == (["0", "1"], 0, {})
+    assert found["since"]
 
 
 async def test_what_the_documentation_tells_a_consumer_to_do_works(site: Site) -> None:
