@@ -114,8 +114,15 @@ class Proxy:
                 ways.create_task(_pump(reader, back, gates.requests, asked))
                 ways.create_task(_pump(there, writer, gates.answers, self.answered.extend))
         finally:
-            writer.close()
-            back.close()
+            await asyncio.gather(_closed(writer), _closed(back))
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    """Nothing of it is left when this returns, unless its peer does not take what was sent."""
+    writer.close()
+    with suppress(OSError, TimeoutError):
+        async with asyncio.timeout(1):
+            await writer.wait_closed()
 
 
 async def _connect(target: Place) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -32,7 +32,9 @@ class Sshd:
         self.lines = [line.replace("{folder}", str(folder)) for line in lines]
         self._process: subprocess.Popen[bytes] | None = None
         _require()
-        folder.mkdir(exist_ok=True)
+        self.home = folder / "home"
+        """Of who logs in: without the start-up files of this computer's users."""
+        self.home.mkdir(parents=True, exist_ok=True)
         for name in ("host", "user"):
             make_key(folder / name)
         (folder / "authorized_keys").write_text(self.public("user"))
@@ -69,6 +71,7 @@ class Sshd:
             "KbdInteractiveAuthentication no",
             "PermitRootLogin prohibit-password",
             "MaxStartups 100",
+            f"SetEnv HOME={self.home}",
             "LogLevel VERBOSE",
         ]
         if not any(line.startswith("Subsystem") for line in self.lines):

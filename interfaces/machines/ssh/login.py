@@ -59,6 +59,12 @@ class Line:
         """At once: a connection that is dead would take its time over a farewell."""
         _abort(self._hops)
 
+    async def closed(self) -> None:
+        """Close it, and wait until nothing of it is left here."""
+        self.close()
+        for hop in self._hops:
+            await hop.wait_closed()
+
 
 class Login:
     """Hosts of which one is logged in to; the one that answered last comes first."""
@@ -91,7 +97,7 @@ class Login:
             self._trying.cancel()
             await asyncio.wait([self._trying])
         if self._line is not None:
-            self._line.close()
+            await self._line.closed()
         self._line = None
 
     async def _try(self) -> Line:

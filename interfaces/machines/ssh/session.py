@@ -16,6 +16,8 @@ SHELL = "exec /bin/sh -s"
 """Understood by every login shell."""
 _OPENING = 30.0
 """Seconds within which a server opens a session; it does not wait for any shell to start."""
+_PATIENCE = (0.02, 0.1, 0.3)
+"""Seconds before a refused session is asked for again: one that just ended may still count."""
 _KILLING = 5.0
 _GONE = (asyncssh.Error, OSError)
 
@@ -82,6 +84,7 @@ async def opened(line: Line, within: float, **wanted: str) -> Streams:
 
     Raises `Unreachable`, and `NotStarted` where there is a session and not what is wanted.
     """
+    patience = iter(_PATIENCE)
     while True:
         opening = asyncio.ensure_future(line.connection.open_session(encoding=None, **wanted))
         try:
@@ -99,7 +102,10 @@ async def opened(line: Line, within: float, **wanted: str) -> Streams:
                 raise Unreachable(f"the connection to {line.host} was lost") from error
             if error.code == asyncssh.OPEN_REQUEST_SESSION_FAILED:
                 raise NotStarted(f"{line.host} does not start {wanted}") from error
-            await line.refused(str(error))
+            if (pause := next(patience, None)) is not None:
+                await asyncio.sleep(pause)
+            else:
+                await line.refused(str(error))
         except _GONE as error:
             raise Unreachable(f"{line.host} opens no session: {error}") from error
 

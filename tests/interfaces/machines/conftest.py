@@ -6,6 +6,8 @@ Both understand the same few programs, so that one suite holds both to the same 
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -13,12 +15,15 @@ import pytest
 
 from events.jobs import JobReport, JobRequest, JobState, Token, token_of
 from interfaces.machines.batch import BatchSystem
+from interfaces.machines.connection import Connection
 from interfaces.machines.fates import Fate, Planned
 from interfaces.machines.layout import Layout
 from interfaces.machines.local import LocalConnection
 from interfaces.machines.processes import Processes
 from interfaces.machines.shell import ShellBatchSystem
 from interfaces.machines.simulated import SimulatedBatchSystem
+from interfaces.machines.ssh import SshAccess, SshConnection
+from tests.sshd import Sshd
 
 T = TypeVar("T")
 
@@ -76,14 +81,17 @@ class Bench:
 
 
 class ShellBench(Bench):
-    def __init__(self, base: Path, slots: int) -> None:
+    def __init__(
+        self, base: Path, slots: int, connect: Callable[[], Connection] = LocalConnection
+    ) -> None:
         self.layout = Layout(PurePosixPath(base))
         self.slots = slots
+        self._connect = connect
         self.restart()
 
     def restart(self) -> None:
         dialect = Processes(self.layout, self.slots, kill_after=1)
-        self.system = ShellBatchSystem(LocalConnection(), dialect, self.layout)
+        self.system = ShellBatchSystem(self._connect(), dialect, self.layout)
 
     async def pass_time(self) -> None:
         await asyncio.sleep(0.02)
@@ -153,10 +161,30 @@ async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
         yield part
 
 
-@pytest.fixture(params=[ShellBench, SimulatedBench])
+@pytest.fixture
+async def over_ssh(sshd: Sshd) -> AsyncIterator[Callable[[], Connection]]:
+    """Makes connections to this computer over SSH, which are closed in the end."""
+    async with AsyncExitStack() as made:
+
+        def connect() -> Connection:
+            connection = SshConnection(SshAccess.model_validate(sshd.access()))
+            made.push_async_exit(connection)
+            return connection
+
+        yield connect
+
+
+@pytest.fixture(params=["local", "ssh", "simulated"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     """Each batch system, with one slot."""
-    yield from _bench(request.param, tmp_path)
+    match request.param:
+        case "local":
+            yield from _bench(ShellBench, tmp_path)
+        case "ssh":
+            connect = request.getfixturevalue("over_ssh")
+            yield from _bench(partial(ShellBench, connect=connect), tmp_path)
+        case _:
+            yield from _bench(SimulatedBench, tmp_path)
 
 
 @pytest.fixture

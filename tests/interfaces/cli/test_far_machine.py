@@ -1,0 +1,120 @@
+"""A whole system whose machine is reached over SSH: a real server, real shells, real jobs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from tests.interfaces.cli.vestec import as_json, eventually, up, vestec
+from tests.sshd import Sshd, make_key
+
+SIMPLE_JOB = '''
+"""Runs one job with an input, and keeps what it writes."""
+
+from datetime import timedelta
+
+from workflows import Incident, Workflow
+
+simple_job = Workflow("simple-job", version=1, title="One job")
+
+
+@simple_job.on_activate
+async def start(incident: Incident) -> None:
+    done = await incident.simulations.run(
+        "sort",
+        executable="echo started >>witness; sort names >sorted; uname -n >&2; test -n \\"$SITE\\"",
+        inputs={"names": "b\\na\\n"},
+        walltime=timedelta(minutes=1),
+        outputs=["sorted", "witness"],
+    )
+    incident.complete(f"{done.state} on {done.machine}")
+'''
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="v", dir="/tmp") as parent:
+        yield Path(parent, "data")
+
+
+@pytest.fixture
+def environment(folder: Path) -> dict[str, str]:
+    """A system that looks often, in which the workflow can be run."""
+    (folder.parent / "simple_job.py").write_text(SIMPLE_JOB)
+    return {
+        "PYTHONPATH": str(folder.parent),
+        "VESTEC_WORKFLOWS": "simple_job:simple_job",
+        "VESTEC_LOOK": "0.1",
+        "VESTEC_ASK": "1",
+    }
+
+
+def add(folder: Path, server: Sshd, base: Path) -> None:
+    access = [
+        f"{name}={str(value).lower() if value is False else value}"
+        for name, value in server.access().items()
+    ]
+    options = [word for one in access for word in ("--access", one)]
+    vestec(
+        "machines", "add", "far", "--connection", "ssh", *options, "--base-directory", base,
+        "--environment", "SITE=here", "--enable", "--data", folder,
+    )  # fmt: skip
+
+
+def machine(folder: Path) -> Any:
+    return as_json("machines", "show", "far", "--data", folder)
+
+
+def incident(folder: Path) -> str:
+    made = as_json("incidents", "create", "simple-job", "one", "--data", folder)
+    vestec("incidents", "activate", made["id"], "--data", folder)
+    return str(made["id"])
+
+
+def completed(folder: Path, id: str) -> Any:
+    """What is known of an incident, once it is completed; until then nothing."""
+    found = as_json("incidents", "show", id, "--data", folder)
+    assert found["incident"]["status"] != "ERROR", found["stages"]
+    return found if found["incident"]["status"] == "COMPLETE" else None
+
+
+def test_a_job_runs_on_a_machine_over_ssh(
+    sshds: Any, folder: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    base = tmp_path / "far away"
+    with sshds() as server, up(folder, environment):
+        add(folder, server, base)
+        one = incident(folder)
+        (job,) = eventually(lambda: completed(folder, one), 60)["simulations"]
+        assert (job["state"], job["machine"]) == ("COMPLETED", "far")
+        (place,) = (base / "jobs").iterdir()
+        assert (place / "sorted").read_text() == "a\nb\n"
+        assert (place / "witness").read_text() == "started\n"
+
+
+def test_a_refused_login_is_shown_and_the_job_waits_for_somebody(
+    sshds: Any, folder: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    with sshds() as server:
+        allowed = (server.folder / "authorized_keys").read_text()
+        make_key(server.folder / "another")
+        (server.folder / "authorized_keys").write_text(server.public("another"))
+        with up(folder, environment):
+            add(folder, server, tmp_path / "base")
+            eventually(lambda: machine(folder)["login_needed"])
+            assert "LOGIN NEEDED" in vestec("machines", "list", "--data", folder)
+            assert "does not let" in machine(folder)["reason"]
+            one = incident(folder)
+        refused = server.log().count("Failed publickey")
+        assert refused == 1
+        with up(folder, environment):
+            assert machine(folder)["login_needed"]
+            vestec("machines", "login", "far", "--data", folder)
+            eventually(lambda: machine(folder)["login_needed"])
+            assert server.log().count("Failed publickey") == refused + 1
+            (server.folder / "authorized_keys").write_text(allowed)
+            vestec("machines", "login", "far", "--data", folder)
+            eventually(lambda: completed(folder, one), 60)
+            assert not machine(folder)["login_needed"]
