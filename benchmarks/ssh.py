@@ -24,7 +24,7 @@ async def run(engine: str) -> Result:
                 *(_seconds(connection, SECONDS) for _ in range(access.sessions))
             )
             took = time.perf_counter() - begin
-            startup = connection.startup or 0.0
+            startup = connection.shell_startup or 0.0
     p50, p99 = percentiles_ms(alone)
     details = {
         "sessions": float(access.sessions),

@@ -97,6 +97,7 @@ class Running:
     """What of the parts has a life of its own."""
 
     services: Services
+    on_machines: MachineHands
     runner: Runner | None
     sensors: "SensorWorker | None"
     stream: Share[Publisher] | None
@@ -109,8 +110,10 @@ class Running:
 
 
 @asynccontextmanager
-async def managers(parts: Parts, storage: Storage, around: Surroundings) -> AsyncIterator[Services]:
-    """The managers of these parts with their hands, not running yet."""
+async def managers(
+    parts: Parts, storage: Storage, around: Surroundings
+) -> AsyncIterator[tuple[Services, MachineHands]]:
+    """The managers of these parts, not running yet, and what they do on machines."""
     settings, contexts = storage.settings, {_CONTEXTS.get(part) for part in parts}
     has_stages = Part.WORKFLOW_MANAGER in parts
     workflows = installed_workflows(settings.workflows) if has_stages else {}
@@ -136,7 +139,8 @@ async def managers(parts: Parts, storage: Storage, around: Surroundings) -> Asyn
             on_machines.begin,
             pull.begin,
         )
-        yield [Service(manager, around) for manager in made if manager.context in contexts]
+        services = [Service(manager, around) for manager in made if manager.context in contexts]
+        yield services, on_machines
 
 
 def _manners(look: float, ask: float) -> Callable[[MachineSettings], Manners]:
@@ -208,6 +212,7 @@ async def web_edge(
             token_key=token_key(settings),
             settings=GatewaySettings(token_lifetime=settings.token_hours * 3600),
             parts=lambda: _health(running),
+            shell_startup=running.on_machines.shell_startup,
         )
         verifier = Verifier()
         app = gateway(edge, verifier, api=Part.GATEWAY in parts)

@@ -76,8 +76,11 @@ async def running_parts(parts: Parts, settings: Settings) -> AsyncIterator[Syste
         runner = projection_runner(parts, storage)
         sensors = sensor_worker(parts, storage, around)
         stream = await public_publisher(parts, storage, around)
-        async with managers(parts, storage, around) as services, asyncio.TaskGroup() as group:
-            running = Running(services, runner, sensors, stream)
+        async with (
+            managers(parts, storage, around) as (services, on_machines),
+            asyncio.TaskGroup() as group,
+        ):
+            running = Running(services, on_machines, runner, sensors, stream)
             tasks = [group.create_task(part.run()) for part in running.parts]
             async with web_edge(parts, storage, around, running) as url:
                 yield System(url, storage)

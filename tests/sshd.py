@@ -57,6 +57,16 @@ class Sshd:
         }
         return {name: said for name, said in {**usual, **others}.items() if said is not None}
 
+    def openssh_config(self) -> Path:
+        """A configuration of `ssh` that knows the server as `cluster`."""
+        file = self.folder / "ssh_config"
+        file.write_text(
+            f"Host cluster\n  HostName {HOST}\n  Port {self.port}\n"
+            f"  IdentityFile {self.folder}/user\n  IdentitiesOnly yes\n"
+            f"  UserKnownHostsFile {self.folder}/known_hosts\n  StrictHostKeyChecking yes\n"
+        )
+        return file
+
     def start(self) -> None:
         configuration = [
             *self.lines,

@@ -1,5 +1,6 @@
 """`vestec machines`: computers that simulations run on."""
 
+import subprocess
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,8 @@ from interfaces.cli.inputs import pairs, parameters_of
 from interfaces.cli.options import AsJson
 from interfaces.cli.output import as_json, fields, say, table
 from interfaces.cli.session import Desk, desk, kept, run
+from interfaces.machines.access import access_of
+from interfaces.machines.openssh import OpensshAccess, command, login_command
 from interfaces.machines.registry import connect
 from projections.audit import Entry, read_audit
 from projections.machines import Machine, list_machines
@@ -96,7 +99,8 @@ def add(
     connection: Annotated[
         str,
         typer.Option(
-            help="How it is reached: local (this computer), ssh, or what another package brings."
+            help="How it is reached: local (this computer), ssh, openssh (a person logs in), or"
+            " what another package brings."
         ),
     ] = "local",
     access: Annotated[
@@ -105,7 +109,8 @@ def add(
             metavar="KEY=VALUE",
             help="What the connection has to know; JSON where it is; may be repeated. Of ssh: host,"
             " user, key, certificate, agent, known_hosts, host_key, host_ca, jump, config,"
-            " transfer_host, … (docs/machines.md). Files are named, never what is in them.",
+            " transfer_host, …; of openssh: host, user, config, … (docs/machines.md). Files are"
+            " named, never what is in them.",
         ),
     ] = None,
     dialect: Annotated[
@@ -237,7 +242,11 @@ def audit(
 
 @app.command()
 def login(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
-    """Say that a machine lets us in again, where LOGIN NEEDED is shown: it is tried once more.
+    """Log in to a machine where LOGIN NEEDED is shown, or say that it lets us in again.
+
+    Over openssh, ssh asks here what the centre wants to know (a password, a code), and nothing of
+    it is stored: run this as the account, and on the computer, that runs the system. Over ssh, the
+    machine is tried once more with the keys that it has.
 
     A refused login is never tried again by itself: it would bring the account nearer to being
     locked. See first to what refuses it: a key that expired, an account that was closed. Jobs there
@@ -247,7 +256,22 @@ def login(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
 
     Next: vestec machines show NAME
     """
+
+    async def work() -> Machine:
+        async with kept(ctx) as storage:
+            return await _machine(storage, name)
+
+    settings = run(work()).settings
+    if settings.connection == "openssh":
+        _log_in(access_of(settings, OpensshAccess))
     _steer(ctx, name, [e.AllowLogin(name=name)], json)
+
+
+def _log_in(access: OpensshAccess) -> None:
+    """In this terminal, unless somebody has before."""
+    there = subprocess.run(command(access, "-O", "check"), capture_output=True, check=False)
+    if there.returncode and subprocess.run(login_command(access), check=False).returncode:
+        raise Complaint(f"Nobody is logged in to {access.host}: ssh says why above.")
 
 
 def _reachable(machine: Machine) -> str | bool:

@@ -81,6 +81,13 @@ class Metrics:
         self._parts = PartMetrics()
         registry.register(self._parts)
 
+        self._shells = Gauge(
+            "vestec_machine_shell_startup_seconds",
+            "Until a shell of the machine begins with a command, its start-up files included",
+            ["machine"],
+            registry=registry,
+        )
+
     async def show(self, request: web.Request) -> web.StreamResponse:
         """Metrics in Prometheus' text format."""
         edge: WebEdge = edge_of(request)
@@ -89,6 +96,9 @@ class Metrics:
         for name, lag in _by_projection(rows).items():
             self._lag.labels(name).set(lag.lag_records)
             self._age.labels(name).set(lag.lag_seconds)
+        self._shells.clear()
+        for machine, seconds in edge.shell_startup().items():
+            self._shells.labels(machine).set(seconds)
         body = generate_latest(self.registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 

@@ -85,6 +85,8 @@ class WebEdge:
     """Signs tokens (HS256): at least 32 random bytes, the same in every process."""
     settings: GatewaySettings = field(default_factory=GatewaySettings)
     parts: Callable[[], Awaitable[Mapping[str, PartHealth]]] = _no_parts
+    shell_startup: Callable[[], Mapping[str, float]] = dict
+    """Seconds that a shell took to start on each machine that this process works on."""
     writing: Writing = field(default_factory=Writing)
 
     @property

@@ -1,14 +1,25 @@
 """What a connection has to know (`MachineSettings.access`), checked by a model of its own."""
 
-from typing import TypeVar
+import os
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from events.machines import MachineSettings
 from events.prose import describe
 from interfaces.machines.connection import WrongSettings
 
 A = TypeVar("A", bound="Access")
+
+
+def _path(text: str) -> str:
+    if not text or "\n" in text or "\0" in text or "PRIVATE KEY" in text:
+        raise ValueError("the path of a file is wanted, never what is in it")
+    return os.path.expanduser(text)
+
+
+Path = Annotated[str, AfterValidator(_path)]
+"""Of a file on the computer that runs the system; `~` is the home of its account."""
 
 
 class Access(BaseModel):

@@ -21,6 +21,11 @@ class BatchSystem(Protocol):
         ...
 
     @property
+    def shell_startup(self) -> float | None:
+        """Seconds until a shell begins with a script, start-up files included; None: not seen."""
+        ...
+
+    @property
     def notice(self) -> str:
         """What somebody should do about the way there before long; empty: nothing."""
         ...

@@ -95,6 +95,11 @@ class Connection(Protocol):
     """One account on one machine; a context manager, open while in use."""
 
     @property
+    def shell_startup(self) -> float | None:
+        """Seconds until a shell begins with a script, start-up files included; None: not seen."""
+        ...
+
+    @property
     def notice(self) -> str:
         """What somebody should do about it before long; empty: nothing."""
         ...

@@ -84,6 +84,11 @@ class Frame:
         return written, int(seen[at + len(end) :].split()[0])
 
 
+def kill_script(process: int) -> str:
+    """What ends a shell that has begun, and all it started, from another session of its machine."""
+    return f'group=$(ps -o pgid= -p {process}) && kill -KILL "-$((group))"'
+
+
 def _after_line(seen: bytearray, begin: bytes) -> int:
     """Where the line ends that begins so; 0 as long as it is not there."""
     at = seen.find(begin)

@@ -86,6 +86,11 @@ class MachineHands:
         cause = f"{Context.OPERATIONS}.work/{assigned.key}/{assigned.name}"
         return TaskWork(work, cause, Chain(job.incident, job.correlation))
 
+    def shell_startup(self) -> dict[str, float]:
+        """Seconds that a shell took to start, of each machine where that was seen."""
+        seen = {name: machine.shell_startup for name, machine in self._machines.items()}
+        return {name: seconds for name, seconds in seen.items() if seconds is not None}
+
     def _machine(self, settings: MachineSettings) -> Machine:
         machine = self._machines.get(settings.name)
         if machine is None or machine.settings != settings:

@@ -1,16 +1,10 @@
-"""The connection `local`: this very computer, through real shells.
-
-Each shell is a session of its own, so neither Ctrl-C nor a signal to our process group reaches what
-it started. It is given a login's environment, not ours: ours may hold secrets.
-"""
+"""The connection `local`: this very computer, through real shells."""
 
 import asyncio
 import contextlib
 import errno
 import os
 import secrets
-import signal
-from asyncio.subprocess import SubprocessStreamProtocol
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -27,11 +21,11 @@ from interfaces.machines.connection import (
     FileMissing,
     FileUnfit,
     MachineError,
-    Unreachable,
     not_a_file,
     too_large,
 )
 from interfaces.machines.framing import Frame
+from interfaces.machines.shell_process import login_environment, started
 from managers.files import create, settle
 
 P = ParamSpec("P")
@@ -41,7 +35,6 @@ _FILES = 4
 """Moved at once; a disk that does not answer holds these threads, and nobody else's."""
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 _UNFIT = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO)
-_LOGIN = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "USER")
 
 
 def local(settings: MachineSettings) -> "LocalConnection":
@@ -56,7 +49,7 @@ class LocalConnection:
     def __init__(self, sessions: int = 8) -> None:
         self._sessions = asyncio.Semaphore(sessions)
         self._files = ThreadPoolExecutor(_FILES, thread_name_prefix="files")
-        self._environment = {name: os.environ[name] for name in _LOGIN if name in os.environ}
+        self._environment = login_environment()
 
     async def __aenter__(self) -> Self:
         return self
@@ -70,20 +63,22 @@ class LocalConnection:
         return None
 
     @property
+    def shell_startup(self) -> float | None:
+        """It reads no start-up files."""
+        return None
+
+    @property
     def notice(self) -> str:
         return ""
 
     async def run(self, script: str, *, deadline: float, output_limit: int = MIB) -> Completed:
         """As `Connection.run`; a cut script is killed, what it had detached lives on."""
-        async with self._sessions:
-            transport, shell = await self._shell()
+        async with self._sessions, started(("/bin/sh", "-s"), self._environment) as shell:
             try:
                 async with asyncio.timeout(deadline):
                     return await shell.converse(Frame(script), output_limit)
             except TimeoutError:
                 raise CommandCut(f"a command had not ended after {deadline:g} s") from None
-            finally:
-                await shell.end(transport)
 
     async def put(self, path: PurePosixPath, chunks: AsyncIterable[bytes]) -> None:
         """As `Connection.put`."""
@@ -118,53 +113,6 @@ class LocalConnection:
         """Its result, from a thread that may block."""
         work = partial(function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._files, work)
-
-    async def _shell(self) -> "tuple[asyncio.SubprocessTransport, _Shell]":
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.subprocess_exec(
-                lambda: _Shell(loop),
-                "/bin/sh",
-                "-s",
-                cwd="/",
-                env=self._environment,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise Unreachable(f"cannot start /bin/sh here: {error.strerror}") from error
-
-
-class _Shell(SubprocessStreamProtocol):
-    """One shell process; its end is its exit, whoever still holds its pipes open."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(limit=MIB, loop=loop)
-        self._exited = asyncio.Event()
-        self._answered = False
-
-    def process_exited(self) -> None:
-        super().process_exited()
-        self._exited.set()
-
-    async def converse(self, frame: Frame, output_limit: int) -> Completed:
-        assert self.stdin
-        assert self.stdout
-        assert self.stderr
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self.stdin.write(frame.encode())
-            await self.stdin.drain()
-            self.stdin.close()
-        answer = await frame.decode(self.stdout, self.stderr, output_limit)
-        self._answered = True
-        return answer
-
-    async def end(self, transport: asyncio.SubprocessTransport) -> None:
-        """A shell that answered exits by itself; any other is killed with what it started."""
-        if not self._answered and not self._exited.is_set():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(transport.get_pid(), signal.SIGKILL)
-        await self._exited.wait()
-        transport.close()
 
 
 def _open(path: PurePosixPath, within: PurePosixPath) -> IO[bytes]:

@@ -62,6 +62,11 @@ class Machine:
                 self._batch = await self._stack.enter_async_context(batch)
             return self._batch
 
+    @property
+    def shell_startup(self) -> float | None:
+        """Seconds; None: not seen, or there is no shell."""
+        return self._batch.shell_startup if self._batch else None
+
     def jittered(self, pause: float) -> float:
         """A pause after a failure: those who failed together do not all come again at once."""
         return pause * self._chance.uniform(0.5, 1)

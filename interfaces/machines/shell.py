@@ -58,6 +58,10 @@ class ShellBatchSystem:
         return self._dialect.lag
 
     @property
+    def shell_startup(self) -> float | None:
+        return self._connection.shell_startup
+
+    @property
     def notice(self) -> str:
         return self._connection.notice
 

@@ -53,6 +53,7 @@ class SimulatedBatchSystem:
 
     lag = 0.0
     notice = ""
+    shell_startup: float | None = None
 
     def __init__(
         self,

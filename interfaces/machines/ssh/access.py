@@ -1,13 +1,12 @@
 """What the connection `ssh` has to know. Keys and certificates are named by their files."""
 
-import os
 import re
 from typing import Annotated, NamedTuple
 
 import asyncssh
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from interfaces.machines.access import Access
+from interfaces.machines.access import Access, Path
 
 _HOST = re.compile(
     r"(?:(?P<user>[^@\s]+)@)?(?:\[(?P<address>[^\]\s]+)\]|(?P<name>[^:@\s\[\]]+))(?::(?P<port>\d+))?"
@@ -44,12 +43,6 @@ def _several(given: object) -> object:
     return [given] if isinstance(given, str) else given
 
 
-def _path(text: str) -> str:
-    if not text or "\n" in text or "\0" in text or "PRIVATE KEY" in text:
-        raise ValueError("the path of a file is wanted, never what is in it")
-    return os.path.expanduser(text)
-
-
 def _public_key(text: str) -> str:
     try:
         asyncssh.import_public_key(text)
@@ -58,8 +51,6 @@ def _public_key(text: str) -> str:
     return text
 
 
-Path = Annotated[str, AfterValidator(_path)]
-"""Of a file on the computer that runs the system; `~` is the home of its account."""
 PublicKey = Annotated[str, AfterValidator(_public_key)]
 Hosts = Annotated[tuple[Annotated[Host, BeforeValidator(_host)], ...], BeforeValidator(_several)]
 

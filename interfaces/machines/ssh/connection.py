@@ -39,8 +39,7 @@ class SshConnection:
         self._moving = asyncio.Semaphore(max(1, access.sessions // 2))
         self._sftp = True
         self._refused = ""
-        self.startup: float | None = None
-        """Seconds that a shell took to start, its start-up files included; None: not seen yet."""
+        self.shell_startup: float | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -65,7 +64,7 @@ class SshConnection:
         What a cut script runs is killed; what it had detached lives on.
         """
         line = await self._line(self._shell)
-        answer, self.startup = await converse(line, Frame(script), deadline, output_limit)
+        answer, self.shell_startup = await converse(line, Frame(script), deadline, output_limit)
         return answer
 
     async def put(self, path: PurePosixPath, chunks: AsyncIterable[bytes]) -> None:

@@ -9,7 +9,7 @@ import asyncssh
 from asyncssh.channel import SSHChannel
 
 from interfaces.machines.connection import CommandCut, Completed, MachineError, Unreachable
-from interfaces.machines.framing import Frame
+from interfaces.machines.framing import Frame, kill_script
 from interfaces.machines.ssh.login import Line
 
 SHELL = "exec /bin/sh -s"
@@ -124,14 +124,13 @@ async def _kill(line: Line, channel: "SSHChannel[bytes]", process: int | None) -
     channel.close()
     if process is None:
         return
-    script = f'group=$(ps -o pgid= -p {process}) && kill -KILL "-$((group))"'
     with suppress(MachineError, TimeoutError):
         async with (
             line.killing,
             asyncio.timeout(_KILLING),
             _session(line, _KILLING) as (stdin, stdout, stderr),
         ):
-            frame = Frame(script)
+            frame = Frame(kill_script(process))
             stdin.write(frame.encode())
             stdin.write_eof()
             await frame.decode(_Quiet(stdout), _Quiet(stderr), 1000)

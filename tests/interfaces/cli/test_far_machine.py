@@ -1,5 +1,6 @@
 """A whole system whose machine is reached over SSH: a real server, real shells, real jobs."""
 
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -84,11 +85,13 @@ def test_a_job_runs_on_a_machine_over_ssh(
     sshds: Any, folder: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     base = tmp_path / "far away"
-    with sshds() as server, up(folder, environment):
+    with sshds() as server, up(folder, environment) as system:
         add(folder, server, base)
         one = incident(folder)
         (job,) = eventually(lambda: completed(folder, one), 60)["simulations"]
         assert (job["state"], job["machine"]) == ("COMPLETED", "far")
+        with urllib.request.urlopen(f"{system.announced['url']}/metrics") as metrics:
+            assert b'vestec_machine_shell_startup_seconds{machine="far"} ' in metrics.read()
         (place,) = (base / "jobs").iterdir()
         assert (place / "sorted").read_text() == "a\nb\n"
         assert (place / "witness").read_text() == "started\n"

@@ -67,6 +67,7 @@ async def test_metrics_count_requests_by_their_pattern(pool: Pool) -> None:
         route = 'method="GET",route="/api/v1/incidents/{id}"'
         assert f'vestec_requests_total{{{route},status="404"}} 1.0' in text
         assert 'vestec_projection_lag_records{projection="timeline"} 0.0' in text
+        assert "vestec_machine_shell_startup_seconds{" not in text
 
 
 async def test_metrics_show_parts_and_feeds(pool: Pool) -> None:

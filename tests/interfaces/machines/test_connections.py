@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,6 +23,12 @@ from interfaces.machines.connection import (
 )
 from interfaces.machines.layout import quoted
 from interfaces.machines.local import LocalConnection
+from interfaces.machines.openssh import (
+    OpensshAccess,
+    OpensshConnection,
+    command,
+    login_command,
+)
 from interfaces.machines.ssh import SshAccess, SshConnection
 from tests.sshd import Sshd
 
@@ -51,7 +59,26 @@ def poor_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
         yield server
 
 
-@pytest.fixture(params=[_local, _ssh, _ssh_without_sftp])
+def _openssh(request: pytest.FixtureRequest) -> Open:
+    access: OpensshAccess = request.getfixturevalue("master")
+    return lambda sessions=8: OpensshConnection(
+        "m", access.model_copy(update={"sessions": sessions})
+    )
+
+
+@pytest.fixture(scope="module")
+def master(sshd: Sshd) -> Iterator[OpensshAccess]:
+    """What a person logged in to."""
+    with TemporaryDirectory(prefix="v", dir="/tmp") as folder:
+        access = OpensshAccess(
+            host="cluster", config=str(sshd.openssh_config()), socket=f"{folder}/socket"
+        )
+        subprocess.run(login_command(access), check=True)
+        yield access
+        subprocess.run(command(access, "-O", "exit"), check=True, stderr=subprocess.DEVNULL)
+
+
+@pytest.fixture(params=[_local, _ssh, _ssh_without_sftp, _openssh])
 def opened(request: pytest.FixtureRequest) -> Open:
     make: Open = request.param(request)
     return make

@@ -254,10 +254,10 @@ async def test_many_commands_share_one_connection(sshds: Servers) -> None:
 async def test_the_start_of_the_shell_is_measured(sshds: Servers) -> None:
     with sshds('ForceCommand sleep 0.3; exec sh -c "$SSH_ORIGINAL_COMMAND"') as server:
         async with connection_to(server) as connection:
-            assert connection.startup is None
+            assert connection.shell_startup is None
             await said(connection)
-            assert connection.startup is not None
-            assert 0.3 <= connection.startup < 5
+            assert connection.shell_startup is not None
+            assert 0.3 <= connection.shell_startup < 5
 
 
 # What is cut.
