@@ -6,12 +6,12 @@ from pathlib import Path
 from aiokafka.admin import AIOKafkaAdminClient
 
 from bus import partition_of
-from deploy.kafka import Cluster, running_cluster
+from deploy.kafka import Cluster, KafkaMissing, running_cluster
 from deploy.kafka.node import Node
-from tests.brokers import must_have_kafka
 from tests.chaos.parts import LONG, on_kafka, played
 from tests.chaos.player import INCIDENT, Told
 from tests.chaos.rig import eventually, jobs_started, rigged
+from tests.without import must_have
 
 
 async def test_the_broker_is_restarted(
@@ -38,7 +38,7 @@ async def test_the_leader_of_the_incidents_partition_dies(
 ) -> None:
     """And with it that of others, and mostly the coordinator of a group; it stays away."""
     settings = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
-    with must_have_kafka():
+    with must_have("Kafka", KafkaMissing):
         cluster = running_cluster(tmp_path, 3, settings=settings)
         running = await cluster.__aenter__()
     try:

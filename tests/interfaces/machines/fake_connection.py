@@ -12,6 +12,9 @@ from interfaces.machines.testing import FakeMachine
 class FakeConnection:
     """`Connection` without a shell of its own, and without files."""
 
+    shell_startup: float | None = None
+    notice = ""
+
     def __init__(self, machine: FakeMachine) -> None:
         self._machine = machine
 
