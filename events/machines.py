@@ -8,14 +8,30 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue
 
-from events.jobs import JobState
+from events.jobs import JobState, Word
 from events.prose import Prose
 from events.simulations import Resources
-from events.values import Command, Event, Identifier, IncidentId, Value
+from events.values import Command, Event, Identifier, IncidentId, Name, Urgency, Value
 
 FLEET = "fleet"
 LOGIN_NEEDED = "LOGIN NEEDED"
 """The words, wherever people read of it."""
+
+
+class Privilege(Value):
+    """What a job of an urgent incident asks for on a machine, so that it starts sooner."""
+
+    name: Name
+    queue: Word = ""
+    account: Word = ""
+    qos: Word = ""
+    reservation: Word = ""
+    native: tuple[Word, ...] = ()
+    """Options in the batch system's own words, besides those of the job."""
+    waits: bool = False
+    """Whether "not now" is waited out; otherwise it counts as refused, too."""
+    cost: Prose = ""
+    """What it costs, for whoever reads of it."""
 
 
 class MachineSettings(Value):
@@ -36,6 +52,9 @@ class MachineSettings(Value):
     """What the dialect has to know, likewise."""
     environment: dict[str, str] = {}
     """Given to every job."""
+    policy: dict[Urgency, tuple[Privilege, ...]] = {}
+    """What jobs of an incident of that urgency ask for, one after the other while it is refused; in
+    the end they are submitted as any other."""
     test_mode: bool = False
     """No real job: a seeded model of a batch system."""
     seed: int = 0
@@ -56,6 +75,18 @@ class MachineLoad(Value):
 class AddMachine(Command):
     type: Literal["AddMachine"] = "AddMachine"
     settings: MachineSettings
+
+
+class ChangeMachine(Command):
+    type: Literal["ChangeMachine"] = "ChangeMachine"
+    settings: MachineSettings
+
+
+class RemoveMachine(Command):
+    """Refused while jobs of ours are there."""
+
+    type: Literal["RemoveMachine"] = "RemoveMachine"
+    name: Identifier
 
 
 class EnableMachine(Command):
@@ -124,6 +155,16 @@ class SeeTrouble(Command):
 class MachineAdded(Event):
     type: Literal["MachineAdded"] = "MachineAdded"
     settings: MachineSettings
+
+
+class MachineChanged(Event):
+    type: Literal["MachineChanged"] = "MachineChanged"
+    settings: MachineSettings
+
+
+class MachineRemoved(Event):
+    type: Literal["MachineRemoved"] = "MachineRemoved"
+    name: Identifier
 
 
 class MachineEnabled(Event):
@@ -195,6 +236,8 @@ class MachineLeft(Event):
 
 MachineCommand = Annotated[
     AddMachine
+    | ChangeMachine
+    | RemoveMachine
     | EnableMachine
     | DisableMachine
     | AllowLogin
@@ -206,6 +249,8 @@ MachineCommand = Annotated[
 ]
 MachineEvent = Annotated[
     MachineAdded
+    | MachineChanged
+    | MachineRemoved
     | MachineEnabled
     | MachineDisabled
     | LoginAllowed

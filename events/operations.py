@@ -11,9 +11,9 @@ from uuid import UUID
 from pydantic import Field
 
 from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
-from events.machines import MachineLoad, MachineSettings
+from events.machines import MachineLoad, MachineSettings, Privilege
 from events.prose import Prose
-from events.values import Blob, Command, Event, IncidentId
+from events.values import Blob, Command, Event, IncidentId, Name
 
 
 class JobTask(StrEnum):
@@ -33,6 +33,12 @@ class TryLogin(Command):
     """An operator says that the machine lets us in again."""
 
     type: Literal["TryLogin"] = "TryLogin"
+
+
+class ForgetMachine(Command):
+    """It was removed: nothing more is done there."""
+
+    type: Literal["ForgetMachine"] = "ForgetMachine"
 
 
 class SubmitJob(Command):
@@ -78,6 +84,10 @@ class LoginIntended(Event):
     type: Literal["LoginIntended"] = "LoginIntended"
 
 
+class MachineForgotten(Event):
+    type: Literal["MachineForgotten"] = "MachineForgotten"
+
+
 class SubmissionIntended(Event):
     type: Literal["SubmissionIntended"] = "SubmissionIntended"
     incident: IncidentId
@@ -86,6 +96,8 @@ class SubmissionIntended(Event):
     inputs: dict[RelativePath, Blob]
     correlation: UUID | None = None
     """Of all that follows from it; None where it was not noted yet."""
+    privileges: tuple[Privilege, ...] = ()
+    """What it asks for, one after the other while it is refused, and then for nothing special."""
 
 
 class SubmissionConfirmed(Event):
@@ -100,6 +112,18 @@ class SubmissionRefused(Event):
     type: Literal["SubmissionRefused"] = "SubmissionRefused"
     token: Token
     reason: Prose
+
+
+class PrivilegeRefused(Event):
+    """The machine took the job not as privileged as it was submitted: submission n goes out."""
+
+    type: Literal["PrivilegeRefused"] = "PrivilegeRefused"
+    token: Token
+    privilege: Name
+    reason: Prose
+    next: str = ""
+    """The privilege of submission n; empty: none."""
+    submission: int
 
 
 class SubmissionDoubted(Event):
@@ -188,15 +212,24 @@ class MachineAnswered(Event):
 
 
 OperationCommand = Annotated[
-    ConfigureMachine | TryLogin | SubmitJob | CancelJob | CollectOutputs | RefreshJob | ReleaseJob,
+    ConfigureMachine
+    | ForgetMachine
+    | TryLogin
+    | SubmitJob
+    | CancelJob
+    | CollectOutputs
+    | RefreshJob
+    | ReleaseJob,
     Field(discriminator="type"),
 ]
 OperationEvent = Annotated[
     MachineConfigured
+    | MachineForgotten
     | LoginIntended
     | SubmissionIntended
     | SubmissionConfirmed
     | SubmissionRefused
+    | PrivilegeRefused
     | SubmissionDoubted
     | SubmissionRepeated
     | TaskHindered

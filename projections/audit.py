@@ -49,6 +49,11 @@ def _line(event: object) -> tuple[str, str, Token | None] | None:
             return "submit", f"done: it is the job {job_id}", token
         case e.SubmissionRefused(token=token, reason=reason):
             return "submit", f"refused: {reason}", token
+        case e.PrivilegeRefused(token=token, privilege=privilege, reason=reason):
+            instead = f"with the privilege {event.next}" if event.next else "as any other job"
+            return "submit", f"refused as {privilege}, and submitted {instead}: {reason}", token
+        case e.MachineForgotten():
+            return "configure", "removed", None
         case e.SubmissionDoubted(token=token, reason=reason):
             return "submit", f"in doubt: {reason}", token
         case e.SubmissionRepeated(token=token, submission=submission):

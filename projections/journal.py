@@ -198,6 +198,12 @@ def _line_of_job(event: Event, known: Subjects) -> _Line | None:
             text = f"the machine says {report.unknown!r} of {_of_job(report.token, known)}"
             next = "Nobody knows that word: its state stays as it was. Tell whoever keeps VESTEC."
             return _Line("warning", text, next, report.token)
+        case operations.PrivilegeRefused(token=token, privilege=privilege, reason=reason):
+            instead = f"with the privilege {event.next}" if event.next else "as any other job"
+            text = (
+                f"the machine refused {_of_job(token, known)} the privilege {privilege}: {reason}"
+            )
+            return _Line("warning", text, f"It is submitted {instead}.", token)
         case operations.SubmissionRefused(token=token, reason=reason):
             text = f"the machine refused {_of_job(token, known)}: {reason}"
             return _Line("error", text, "Correct what it asks for.", token)

@@ -43,11 +43,15 @@ class Machine(BaseModel):
 def _evolve(was: Machine | None, it: Recorded) -> Machine | None:
     if isinstance(it.event, e.MachineAdded):
         return Machine(name=it.event.settings.name, settings=it.event.settings)
+    if isinstance(it.event, e.MachineRemoved):
+        return None
     return was and was.model_copy(update=_changes(was, it))
 
 
 def _changes(was: Machine, it: Recorded) -> dict[str, object]:
     match it.event:
+        case e.MachineChanged(settings=settings):
+            return {"settings": settings}
         case e.MachineEnabled():
             return {"enabled": True}
         case e.MachineDisabled():
@@ -69,7 +73,7 @@ def _changes(was: Machine, it: Recorded) -> dict[str, object]:
 
 
 def _key(it: Recorded) -> str | None:
-    if isinstance(it.event, e.MachineAdded):
+    if isinstance(it.event, e.MachineAdded | e.MachineChanged):
         return it.event.settings.name
     return getattr(it.event, "name", None)
 

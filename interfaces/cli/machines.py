@@ -1,8 +1,10 @@
 """`vestec machines`: computers that simulations run on."""
 
+import asyncio
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -28,7 +30,37 @@ app = typer.Typer(
     "Begin with: vestec machines add local --base-directory jobs --slots 2 --enable",
 )
 
+V = TypeVar("V")
+_LOOK = 1.0
+"""Seconds between two looks at how many jobs are left."""
+
 Named = Annotated[str, typer.Argument(metavar="NAME", help="Name of the machine.")]
+Access = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=VALUE",
+        help="What the connection has to know; JSON where it is; may be repeated. Of ssh: host,"
+        " user, key, certificate, agent, known_hosts, host_key, host_ca, jump, config,"
+        " transfer_host, …; of openssh: host, user, config, … (docs/machines.md). Files are"
+        " named, never what is in them.",
+    ),
+]
+Batch = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KEY=VALUE", help="What the dialect has to know, likewise."),
+]
+Environment = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=VALUE", help="Given to every job; may be repeated."),
+]
+Policy = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.json",
+        help="What jobs of urgent incidents ask for (docs/machines.md): by urgency, a list of"
+        " privileges, each with a name and a queue, account, qos, reservation or native options.",
+    ),
+]
 
 
 @app.command("list")
@@ -103,16 +135,7 @@ def add(
             " what another package brings."
         ),
     ] = "local",
-    access: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KEY=VALUE",
-            help="What the connection has to know; JSON where it is; may be repeated. Of ssh: host,"
-            " user, key, certificate, agent, known_hosts, host_key, host_ca, jump, config,"
-            " transfer_host, …; of openssh: host, user, config, … (docs/machines.md). Files are"
-            " named, never what is in them.",
-        ),
-    ] = None,
+    access: Access = None,
     dialect: Annotated[
         str,
         typer.Option(
@@ -120,17 +143,12 @@ def add(
             " or what another package brings."
         ),
     ] = "processes",
-    batch: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="What the dialect has to know, likewise."),
-    ] = None,
+    batch: Batch = None,
     slots: Annotated[int, typer.Option(help="Jobs at once, if it has no queue of its own.")] = 1,
     nodes: Annotated[int, typer.Option(help="How many nodes it has.")] = 1,
     cores_per_node: Annotated[int, typer.Option(help="Cores of each.")] = 1,
-    environment: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Given to every job; may be repeated."),
-    ] = None,
+    environment: Environment = None,
+    policy: Policy = None,
     test_mode: Annotated[
         bool, typer.Option("--test-mode", help="No real jobs: a simulated batch system.")
     ] = False,
@@ -166,6 +184,7 @@ def add(
         access=parameters_of(None, access or ()),
         batch=parameters_of(None, batch or ()),
         environment=pairs(environment or ()),
+        policy=_policy_of(policy) or {},
         test_mode=test_mode,
     )
     connect(settings)  # says what is wrong before anybody is told of it
@@ -173,6 +192,120 @@ def add(
     if enable:
         commands.append(e.EnableMachine(name=name))
     _steer(ctx, name, commands, json, make=True)
+
+
+@app.command()
+def edit(
+    ctx: typer.Context,
+    name: Named,
+    base_directory: Annotated[str | None, typer.Option(metavar="DIR")] = None,
+    connection: Annotated[str | None, typer.Option()] = None,
+    access: Access = None,
+    dialect: Annotated[str | None, typer.Option()] = None,
+    batch: Batch = None,
+    slots: Annotated[int | None, typer.Option()] = None,
+    nodes: Annotated[int | None, typer.Option()] = None,
+    cores_per_node: Annotated[int | None, typer.Option()] = None,
+    environment: Environment = None,
+    policy: Policy = None,
+    test_mode: Annotated[bool | None, typer.Option("--test-mode/--no-test-mode")] = None,
+    json: AsJson = False,
+) -> None:
+    """Change what is known of a machine: what is given; all else stays as it is.
+
+    Of --access, --batch and --environment the keys that are given change; KEY=null takes one away.
+    Where jobs of ours are found (connection, dialect, base directory, access, test mode) is changed
+    only while there are none: vestec machines drain NAME.
+
+    Example: vestec machines edit archer --nodes 128 --batch queue=urgent
+
+    Next: vestec machines show NAME
+    """
+
+    async def work() -> None:
+        async with desk(ctx) as at:
+            was = (await _machine(at.storage, name)).settings.model_dump()
+            given = {
+                "base_directory": base_directory,
+                "connection": connection,
+                "dialect": dialect,
+                "slots": slots,
+                "nodes": nodes,
+                "cores_per_node": cores_per_node,
+                "test_mode": test_mode,
+                "policy": _policy_of(policy),
+                "access": _changed(was["access"], parameters_of(None, access or ())),
+                "batch": _changed(was["batch"], parameters_of(None, batch or ())),
+                "environment": _changed(was["environment"], pairs(environment or ())),
+            }
+            now = {key: value for key, value in given.items() if value is not None}
+            settings = MachineSettings.model_validate({**was, **now})
+            connect(settings)
+            known = await _all(at, [e.ChangeMachine(settings=settings)])
+            after = await _machine(at.storage, name) if known else None
+        if json:
+            as_json(after or {"name": name, "known": False})
+        else:
+            say(f"{name} {'is changed' if after else 'not known yet'}")
+
+    run(work())
+
+
+def _policy_of(file: Path | None) -> dict[str, Any] | None:
+    return None if file is None else parameters_of(file, ())
+
+
+def _changed(was: Mapping[str, V], given: Mapping[str, V]) -> dict[str, V]:
+    after = {**was, **given}
+    return {key: value for key, value in after.items() if value not in (None, "null")}
+
+
+@app.command()
+def remove(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
+    """Take a machine out of the fleet; its history stays. Refused while jobs of ours are there.
+
+    Example: vestec machines remove archer
+
+    Next: vestec machines list
+    """
+
+    async def work() -> None:
+        async with desk(ctx) as at:
+            known = await _all(at, [e.RemoveMachine(name=name)])
+        if json:
+            as_json({"name": name, "known": known})
+        else:
+            say(f"{name} {'is removed' if known else 'not known yet'}")
+
+    run(work())
+
+
+@app.command()
+def drain(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
+    """Let no new job go to a machine, and wait until none of ours is there any more.
+
+    Ctrl-C ends the waiting, not the draining.
+
+    Example: vestec machines drain archer
+
+    Next: vestec machines edit NAME, vestec machines remove NAME
+    """
+
+    async def work() -> None:
+        async with desk(ctx) as at:
+            await _all(at, [e.DisableMachine(name=name)])
+            told = 0
+            while jobs := len((after := await _machine(at.storage, name)).simulations):
+                if jobs != told and not json:
+                    say(f"{jobs} of our jobs are on {name}")
+                told = jobs
+                await asyncio.sleep(_LOOK)
+        if json:
+            as_json(after)
+        else:
+            say(f"{name} is drained")
+
+    run(work())
 
 
 @app.command()

@@ -32,7 +32,8 @@ async def allow_login(request: web.Request) -> web.StreamResponse:
     if await write(request, wanted) is None:
         return not_known_yet(wanted)
     found = await _find(request, name)
-    assert found is not None  # machines are never taken away
+    if found is None:
+        raise Problem(404, "The machine was removed meanwhile.")
     return answer(found, await as_of(request, "machines"))
 
 

@@ -111,11 +111,12 @@ class MachineHands:
                 await batch.cancel(token)  # nor does it start if a process that slept submits it
                 return SubmissionImpossible(token, submission, str(missing))
             crash_point("before submission")
-            answer = await batch.submit(job.request, submission)
+            answer = await batch.submit(job.asked, submission)
             crash_point("after submission")
             if isinstance(answer, Submitted):
                 return SubmissionAnswered(token, submission, answer.job_id, cut(answer.remarks))
-            if not answer.permanent:
+            waits = not job.privileges or job.privileges[0].waits
+            if waits and not answer.permanent:
                 raise MachineError(f"not taken now: {answer.reason}")
             return SubmissionTurnedDown(token, submission, answer.reason)
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 
 from events import machines as e
-from events.operations import ConfigureMachine, TryLogin
+from events.operations import ConfigureMachine, ForgetMachine, TryLogin
 from events.simulations import PlaceSimulation, RefusePlacement
 from events.values import Context
 from managers.machines.choice import Chosen, choose
-from managers.machines.state import Fleet, evolve
+from managers.machines.state import Fleet, Machine, evolve
 from managers.runtime import Effect, Given, Rejected, Send
 from managers.runtime.manager import Input
 
@@ -18,6 +18,10 @@ def decide(was: Fleet | None, input: Input, given: Given) -> Iterable[Effect]:
     match input:
         case e.AddMachine():
             return _add(fleet, input)
+        case e.ChangeMachine():
+            return _change(fleet, input)
+        case e.RemoveMachine():
+            return _remove(fleet, input)
         case e.EnableMachine():
             return _see(fleet, e.MachineEnabled(name=input.name))
         case e.DisableMachine():
@@ -53,12 +57,49 @@ def _add(fleet: Fleet, wanted: e.AddMachine) -> Iterator[Effect]:
     yield Send(Context.OPERATIONS, name, ConfigureMachine(settings=wanted.settings))
 
 
-def _see(
-    fleet: Fleet, event: e.MachineEnabled | e.MachineDisabled | e.MachineSeen | e.TroubleSeen
-) -> Iterator[Effect]:
+_PLACE = ("connection", "dialect", "base_directory", "access", "test_mode")
+"""What says where jobs are found."""
+
+
+def _change(fleet: Fleet, wanted: e.ChangeMachine) -> Iterator[Effect]:
+    settings = wanted.settings
+    was = _known(fleet, settings.name).settings
+    if was == settings:
+        return
+    moved = [name for name in _PLACE if getattr(was, name) != getattr(settings, name)]
+    if moved and (count := _jobs_on(fleet, settings.name)):
+        raise Rejected(
+            f"{count} of our jobs are on {settings.name}, and would not be found by another"
+            f" {', '.join(moved)}: drain it first"
+        )
+    yield from _see(fleet, e.MachineChanged(settings=settings))
+    yield Send(Context.OPERATIONS, settings.name, ConfigureMachine(settings=settings))
+
+
+def _remove(fleet: Fleet, wanted: e.RemoveMachine) -> Iterator[Effect]:
+    _known(fleet, wanted.name)
+    if count := _jobs_on(fleet, wanted.name):
+        raise Rejected(f"{count} of our jobs are on {wanted.name}: drain it first")
+    yield e.MachineRemoved(name=wanted.name)
+    yield Send(Context.OPERATIONS, wanted.name, ForgetMachine())
+
+
+def _known(fleet: Fleet, name: str) -> Machine:
+    if name not in fleet.machines:
+        raise Rejected(f"there is no machine {name}")
+    return fleet.machines[name]
+
+
+def _jobs_on(fleet: Fleet, name: str) -> int:
+    return sum(place == name for place in fleet.places.values())
+
+
+_Seen = e.MachineEnabled | e.MachineDisabled | e.MachineSeen | e.TroubleSeen | e.MachineChanged
+
+
+def _see(fleet: Fleet, event: _Seen) -> Iterator[Effect]:
     """Something about a machine changed: what waits for a place may have one now."""
-    if event.name not in fleet.machines:
-        raise Rejected(f"there is no machine {event.name}")
+    _known(fleet, event.settings.name if isinstance(event, e.MachineChanged) else event.name)
     after = evolve(fleet, event)
     if after is None or after == fleet:
         return
@@ -72,10 +113,7 @@ def _see(
 
 
 def _allow(fleet: Fleet, input: e.AllowLogin) -> Iterator[Effect]:
-    machine = fleet.machines.get(input.name)
-    if machine is None:
-        raise Rejected(f"there is no machine {input.name}")
-    if machine.login_needed:
+    if _known(fleet, input.name).login_needed:
         yield e.LoginAllowed(name=input.name)
         yield Send(Context.OPERATIONS, input.name, TryLogin())
 

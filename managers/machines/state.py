@@ -39,6 +39,11 @@ def evolve(was: Fleet | None, event: Event) -> Fleet | None:
     match event:
         case e.MachineAdded():
             return _with(was, Machine(event.settings))
+        case e.MachineChanged():
+            return _with(was, replace(was.machines[event.settings.name], settings=event.settings))
+        case e.MachineRemoved():
+            left = {name: one for name, one in was.machines.items() if name != event.name}
+            return replace(was, machines=left)
         case e.MachineEnabled():
             return _with(was, replace(was.machines[event.name], enabled=True))
         case e.MachineDisabled():

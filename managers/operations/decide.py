@@ -34,6 +34,8 @@ def _decide(was: MachineJobs, input: Input, given: Given) -> Iterable[Effect]:
             return [] if same else [e.MachineConfigured(settings=input.settings)]
         case e.TryLogin():
             return [e.LoginIntended()] if was.login_needed else []
+        case e.ForgetMachine():
+            return [] if was.settings is None else [e.MachineForgotten()]
         case i.MachineLooked():
             return _looked(was, input)
         case e.SubmitJob():
@@ -110,6 +112,7 @@ def _submit(was: MachineJobs, wanted: e.SubmitJob, given: Given) -> Iterator[Eff
             request=wanted.request,
             inputs=wanted.inputs,
             correlation=given.correlation,
+            privileges=was.settings.policy.get(wanted.request.urgency, ()) if was.settings else (),
         )
 
 
@@ -128,10 +131,19 @@ def _submitted(job: Job, input: _OfSubmission) -> Iterator[Effect]:
         case i.SubmissionAnswered(job_id=job_id, remarks=remarks):
             yield e.SubmissionConfirmed(token=job.token, job_id=job_id, remarks=remarks)
             yield from _report(job, _said(job, JobState.QUEUED, Witness.QUEUE, job_id=job_id))
+        case i.SubmissionTurnedDown(reason=reason) if job.privileges and not job.unwanted:
+            refused, *others = job.privileges
+            yield e.PrivilegeRefused(
+                token=job.token,
+                privilege=refused.name,
+                reason=reason,
+                next=others[0].name if others else "",
+                submission=job.submission + 1,
+            )
         case i.SubmissionTurnedDown(reason=reason):
             yield e.SubmissionRefused(token=job.token, reason=reason)
-            refused = f"the machine refused the job: {reason}"
-            yield from _report(job, _said(job, JobState.FAILED, Witness.QUEUE, refused))
+            why = f"the machine refused the job: {reason}"
+            yield from _report(job, _said(job, JobState.FAILED, Witness.QUEUE, why))
         case i.SubmissionImpossible(reason=reason):
             yield from _report(job, _said(job, JobState.FAILED, Witness.OURSELVES, reason))
         case i.SubmissionInDoubt(reason=reason):

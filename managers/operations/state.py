@@ -6,7 +6,7 @@ from uuid import UUID
 
 from events import operations as e
 from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
-from events.machines import MachineLoad, MachineSettings
+from events.machines import MachineLoad, MachineSettings, Privilege
 from events.operations import JobTask
 from events.values import Blob, Event, IncidentId
 
@@ -20,6 +20,8 @@ class Job:
     request: JobRequest
     inputs: Mapping[RelativePath, Blob]
     correlation: UUID | None = None
+    privileges: tuple[Privilege, ...] = ()
+    """What it asks for, the first of them now."""
     submission: int = 1
     """How often it went out; each has a number of its own on the machine."""
     job_id: JobId | None = None
@@ -39,6 +41,17 @@ class Job:
     @property
     def token(self) -> Token:
         return self.request.token
+
+    @property
+    def asked(self) -> JobRequest:
+        """The request as it is submitted now: its privilege goes over what it says itself."""
+        if not self.privileges:
+            return self.request
+        privilege, options = self.privileges[0], self.request.options
+        wanted = privilege.model_dump(include={"queue", "account", "qos", "reservation"})
+        update: dict[str, object] = {name: word for name, word in wanted.items() if word}
+        update["native"] = (*privilege.native, *options.native)
+        return self.request.model_copy(update={"options": options.model_copy(update=update)})
 
     @property
     def tasks(self) -> frozenset[JobTask]:
@@ -77,6 +90,8 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
     match event:
         case e.MachineConfigured():
             return replace(was, settings=event.settings, login_needed=False)
+        case e.MachineForgotten():
+            return replace(was, settings=None) if was.jobs else None
         case e.LoginIntended():
             return replace(was, login_needed=False)
         case e.MachineAnswered():
@@ -90,7 +105,7 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
             )
         case e.SubmissionIntended():
             made = (event.incident, event.simulation, event.request, event.inputs)
-            return _with(was, Job(*made, event.correlation))
+            return _with(was, Job(*made, event.correlation, event.privileges))
         case e.JobReported():
             return _reported(was, was.jobs[event.report.token], event.report)
         case e.SubmissionDoubted():
@@ -103,6 +118,7 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
 _OfOne = (
     e.SubmissionConfirmed
     | e.SubmissionRefused
+    | e.PrivilegeRefused
     | e.SubmissionRepeated
     | e.TaskHindered
     | e.CancelIntended
@@ -120,6 +136,8 @@ def _changed(was: Job, event: _OfOne) -> Job:
             return replace(was, submitting=False, job_id=event.job_id)
         case e.SubmissionRefused():
             return replace(was, submitting=False)
+        case e.PrivilegeRefused():
+            return replace(was, submission=event.submission, privileges=was.privileges[1:])
         case e.SubmissionRepeated():
             return replace(was, submission=event.submission)
         case e.TaskHindered():

@@ -118,6 +118,16 @@ def test_machines(here: Path, tmp_path: Path) -> None:
     assert as_json("machines", "show", "one")["settings"]["slots"] == 3
     assert "there are: " in complaint("machines", "show", "two")
     assert "no machine two" in complaint("machines", "enable", "two")
+    policy = tmp_path / "policy.json"
+    policy.write_text('{"critical": [{"name": "express", "qos": "express"}]}')
+    edit = ("machines", "edit", "one", "--environment", "A=null", "--environment", "B=1")
+    changed = as_json(*edit, "--nodes", 2, "--policy", policy)["settings"]
+    assert (changed["environment"], changed["nodes"], changed["slots"]) == ({"B": "1"}, 2, 3)
+    assert changed["policy"]["critical"][0]["qos"] == "express"
+    assert "no dialect 'none'" in complaint("machines", "edit", "one", "--dialect", "none")
+    assert not as_json("machines", "drain", "one")["enabled"]
+    assert "one is removed" in vestec("machines", "remove", "one")
+    assert "no machine one" in complaint("machines", "show", "one")
     bad = complaint("machines", "add", "no good", "--base-directory", "x")
     assert "name" in bad
     far = ("--base-directory", "/work/ada", "--connection", "ssh", "--access")

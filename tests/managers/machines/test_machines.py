@@ -6,7 +6,7 @@ from uuid import UUID
 from events import machines as e
 from events.jobs import JobState
 from events.machines import MachineLoad, MachineSettings
-from events.operations import ConfigureMachine, TryLogin
+from events.operations import ConfigureMachine, ForgetMachine, TryLogin
 from events.simulations import PlaceSimulation, RefusePlacement, Resources
 from events.values import IncidentId
 from managers.machines import Fleet, machine_manager
@@ -54,6 +54,39 @@ def chosen(of: Scenario[Fleet]) -> e.MachineChosen:
 
 
 # Machines.
+
+
+def test_a_machine_is_changed_and_its_interface_told() -> None:
+    changed = e.ChangeMachine(settings=settings("m", nodes=4))
+    of = fleet("m").when(changed).then(e.MachineChanged, ConfigureMachine).when(changed).then()
+    of.when(choose(nodes=4)).then(e.MachineChosen, PlaceSimulation)
+    fleet().when(changed).rejected("there is no machine m")
+
+
+def test_what_waits_has_its_place_once_a_machine_is_enlarged() -> None:
+    of = (
+        fleet("m", "n")
+        .when(e.DisableMachine(name="n"))
+        .when(e.ChangeMachine(settings=settings("n", nodes=8)))
+    )
+    of.when(choose(nodes=8)).then(e.ChoicePostponed)
+    enlarged = e.ChangeMachine(settings=settings("m", nodes=8))
+    of.when(enlarged).then(e.MachineChanged, e.MachineChosen, PlaceSimulation, ConfigureMachine)
+
+
+def test_where_jobs_are_found_does_not_change_under_them() -> None:
+    of = fleet("m").when(choose())
+    of.when(e.ChangeMachine(settings=settings("m", slots=2))).then(
+        e.MachineChanged, ConfigureMachine
+    )
+    moved = e.ChangeMachine(settings=settings("m", slots=2, dialect="slurm"))
+    of.when(moved).rejected("1 of our jobs are on m", "another dialect: drain it first")
+    of.when(e.RemoveMachine(name="m")).rejected("drain it first")
+    of.when(e.LeaveMachine(simulation=ONE, state=JobState.COMPLETED))
+    of.when(moved).then(e.MachineChanged, ConfigureMachine)
+    of.when(e.RemoveMachine(name="m")).then(e.MachineRemoved, ForgetMachine)
+    of.when(e.EnableMachine(name="m")).rejected("there is no machine m")
+    of.when(add("m")).then(e.MachineAdded, ConfigureMachine)
 
 
 def test_a_machine_is_added_once_and_told_to_its_interface() -> None:

@@ -3,17 +3,27 @@
 from uuid import UUID
 
 from events import operations as e
-from events.jobs import JobId, JobReport, JobRequest, JobState, Waiting, Witness, token_of
+from events.jobs import (
+    JobId,
+    JobOptions,
+    JobReport,
+    JobRequest,
+    JobState,
+    Waiting,
+    Witness,
+    token_of,
+)
 from events.machines import (
     FLEET,
     EnableMachine,
     MachineLoad,
     MachineSettings,
+    Privilege,
     SeeMachine,
     SeeTrouble,
 )
 from events.simulations import KeepOutputs, ReportJob
-from events.values import Blob, Context, IncidentId
+from events.values import Blob, Context, IncidentId, Urgency
 from managers.operations import (
     CancelTaken,
     Job,
@@ -87,6 +97,64 @@ def test_a_machine_is_watched_from_its_configuration_on() -> None:
     of.when(e.ConfigureMachine(settings=SETTINGS)).then()
     assert work(of) == ["watch"]
     assert work(scenario(MANAGER).when(SUBMIT)) == []
+
+
+def test_nothing_is_done_on_a_machine_that_was_removed() -> None:
+    of = machine().when(e.ForgetMachine()).then(e.MachineForgotten())
+    assert of.state is None
+    of = submitting().when(e.ForgetMachine()).then(e.MachineForgotten())
+    assert work(of) == []
+    of.when(e.ForgetMachine()).then()
+
+
+POLICY = {
+    Urgency.CRITICAL: (
+        Privilege(name="reservation", reservation="fire", queue="big", cost="it is ours"),
+        Privilege(name="express", qos="express", native=("--nice=0",)),
+    )
+}
+
+
+def privileged(urgency: Urgency = Urgency.CRITICAL) -> Scenario[MachineJobs]:
+    settings = SETTINGS.model_copy(update={"policy": POLICY})
+    request = SUBMIT.request.model_copy(
+        update={
+            "urgency": urgency,
+            "options": JobOptions(queue="small", account="fire", native=("-v",)),
+        }
+    )
+    configure = e.ConfigureMachine(settings=settings)
+    wanted = SUBMIT.model_copy(update={"request": request})
+    return scenario(MANAGER).when(configure).when(wanted)
+
+
+def asked(of: Scenario[MachineJobs]) -> dict[str, object]:
+    return job(of).asked.options.model_dump(exclude_defaults=True)
+
+
+def test_an_urgent_job_asks_for_one_privilege_after_the_other() -> None:
+    plain = {"queue": "small", "account": "fire", "native": ("-v",)}
+    of = privileged()
+    assert asked(of) == plain | {"queue": "big", "reservation": "fire"}
+    of.when(SubmissionTurnedDown(TOKEN, 1, "no such reservation")).then(e.PrivilegeRefused)
+    assert work(of) == ["watch", f"submit {TOKEN} 2"]
+    assert asked(of) == plain | {"qos": "express", "native": ("--nice=0", "-v")}
+    of.when(SubmissionTurnedDown(TOKEN, 2, "no such QoS")).then(e.PrivilegeRefused)
+    assert asked(of) == plain
+    of.when(SubmissionTurnedDown(TOKEN, 3, "no such account"))
+    of.then(e.SubmissionRefused, e.JobReported, ReportJob)
+
+
+def test_what_is_not_urgent_asks_for_nothing_special() -> None:
+    assert "qos" not in asked(privileged(Urgency.ELEVATED))
+    assert job(privileged(Urgency.ELEVATED)).privileges == ()
+
+
+def test_what_nobody_wants_any_more_asks_for_no_other_privilege() -> None:
+    of = privileged().when(e.CancelJob(token=TOKEN))
+    of.when(SubmissionTurnedDown(TOKEN, 1, "no")).then(
+        e.SubmissionRefused, e.JobReported, ReportJob
+    )
 
 
 def test_only_what_changed_about_the_machine_is_told() -> None:
