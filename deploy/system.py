@@ -1,6 +1,7 @@
 """What runs in one process: a whole system, or some of its parts."""
 
 import asyncio
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ from projections.processes import (
     say_goodbye,
 )
 
+_FILES = 1 << 16
+"""As many as anybody needs."""
+
 _log = structlog.get_logger()
 
 
@@ -65,6 +69,7 @@ async def running_system(settings: Settings) -> AsyncIterator[System]:
 @asynccontextmanager
 async def running_parts(parts: Parts, settings: Settings) -> AsyncIterator[System]:
     """The same for some of the parts, beside others in other processes."""
+    _may_open_as_many_files_as_allowed()
     connections = (min(10, 2 + 2 * len(parts)), min(16, 2 + 3 * len(parts)))
     async with (
         ended_when_frozen(settings.frozen_after),
@@ -86,6 +91,14 @@ async def running_parts(parts: Parts, settings: Settings) -> AsyncIterator[Syste
                 yield System(url, storage)
             for task in tasks:
                 task.cancel()
+
+
+def _may_open_as_many_files_as_allowed() -> None:
+    """Many systems give a process few at first, for the sake of old programs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @asynccontextmanager

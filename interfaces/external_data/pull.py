@@ -73,6 +73,8 @@ class PullHands:
             return PullBroke(endpoint.name, f"the source answered {response.status}")
         media_type = _plain(response.content_type) or "application/octet-stream"
         content = await keep_content(self._blobs, self._limited(response), media_type)
+        if content.size == 0:
+            return PullBroke(endpoint.name, "the source answered with nothing in it")
         if endpoint.when_changed and content.sha256 == state.sha256:
             return PullBrought(endpoint.name)
         arrival = Arrival(

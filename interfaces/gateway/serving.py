@@ -1,11 +1,29 @@
-"""How the web edge listens: what is not even a request is answered with a problem, too."""
+"""How the web edge listens: what is not even a request is answered with a problem, too.
 
-from typing import Any
+Whoever connects and then says nothing, or half of a request, does not keep the files that the rest
+of the process needs: he is cut off after a while, and there are never too many of him.
+"""
 
+import asyncio
+import resource
+from typing import Any, cast
+
+import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from interfaces.gateway.problems import unreadable
+
+PATIENCE = 60.0
+"""Seconds in which a connection has to bring a whole request, its body apart."""
+
+_log = structlog.get_logger()
+
+
+def most_connections() -> int:
+    """Half of the files that the process may have open, or 10,000."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 10_000 if files == resource.RLIM_INFINITY else min(10_000, files // 2)
 
 
 class EdgeRunner(web.AppRunner):
@@ -14,12 +32,17 @@ class EdgeRunner(web.AppRunner):
     Bodies are left as they come: the parser would take a gzip that was cut for a whole one.
     """
 
-    def __init__(self, app: web.Application, **options: Any) -> None:
-        super().__init__(app, auto_decompress=False, access_log=None, **options)
+    def __init__(
+        self, app: web.Application, most: int | None = None, patience: float = PATIENCE, **more: Any
+    ) -> None:
+        self._most = most_connections() if most is None else most
+        more = {"auto_decompress": False, "access_log": None, "keepalive_timeout": patience, **more}
+        super().__init__(app, **more)
 
     async def _make_server(self) -> web.Server:
         plain = await super()._make_server()
         return _Server(
+            self._most,
             plain.request_handler,
             request_factory=plain.request_factory,
             loop=plain._loop,
@@ -28,11 +51,22 @@ class EdgeRunner(web.AppRunner):
 
 
 class _Server(web.Server):
+    def __init__(self, most: int, *plain: Any, **options: Any) -> None:
+        super().__init__(*plain, **options)
+        self.most = most
+
     def __call__(self) -> RequestHandler:
         return _Connection(self, loop=self._loop, **self._kwargs)
 
 
 class _Connection(RequestHandler):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        server = cast(_Server, self._manager)
+        if len(server.connections) > server.most:
+            _log.warning("too many connections: a new one is cut off", most=server.most)
+            cast(asyncio.Transport, transport).abort()
+
     def handle_error(
         self,
         request: web.BaseRequest,

@@ -39,4 +39,4 @@ def wildfire(
     with (settings.data / "demo.log").open("a", encoding="utf-8", buffering=1) as log:
         configure_logs(settings.log_level, log)
         unfinished = "interrupted; the same command goes on with the same incident"
-        serve(demonstrate(settings, stay=not exit, as_json=json), unfinished if exit else None)
+        serve(demonstrate(settings, stay=not exit, as_json=json), unfinished)

@@ -43,7 +43,8 @@ async def demonstrate(settings: Settings, *, stay: bool, as_json: bool) -> None:
         save_progress(settings.data, progress.model_copy(update={"shown": True}))
         if stay:
             console.print("It goes on serving until Ctrl-C.")
-            await asyncio.Event().wait()
+            with suppress(asyncio.CancelledError):  # all is done: to be asked to end is no failure
+                await asyncio.Event().wait()
 
 
 async def _play(player: Player, show: Show) -> None:

@@ -88,6 +88,16 @@ async def test_what_a_source_has_arrives(source: tuple[Source, HttpUrl], hands: 
     assert (brought.etag, brought.last_modified) == ('"1"', "yesterday")
 
 
+async def test_an_answer_with_nothing_in_it_is_a_failure(
+    source: tuple[Source, HttpUrl], hands: PullHands
+) -> None:
+    web_source, url = source
+    web_source.answer = web_source.says("")
+    assert await hands.pull(state(url)) == PullBroke(
+        "feed", "the source answered with nothing in it"
+    )
+
+
 async def test_headers_that_are_no_text_keep_nothing_from_arriving(hands: PullHands) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

@@ -35,6 +35,7 @@ BAD: list[tuple[str, str, dict[str, Any], int]] = [
     ("POST", NEW, {"data": b"\xff\xfe"}, 400),
     ("POST", NEW, {"json": {"kind": "../etc", "name": "A fire"}}, 422),
     ("POST", NEW, {"json": {"kind": "plain", "name": " "}}, 422),
+    ("POST", NEW, {"json": {"kind": "plain", "name": "A", "excercise": True}}, 422),
     ("POST", NEW, {"json": {"kind": "plain", "name": "x" * 300}}, 422),
     ("POST", NEW, {"json": {"kind": "plain", "name": "A", "id": "one"}}, 422),
     ("POST", NEW, {"json": {"kind": "p", "name": "A"}, "headers": {"Idempotency-Key": "1"}}, 400),
