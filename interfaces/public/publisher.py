@@ -9,6 +9,7 @@ lies in the topic, and each append holds all that comes behind that, in order.
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -24,7 +25,7 @@ from interfaces.public.cloud_events import TOPIC, Place, place_in, record_of
 from interfaces.public.order import Next, Order
 from interfaces.public.progress import Progress
 from interfaces.public.telling import CONTEXTS, told
-from managers.runtime import Share, Surroundings, crash_point
+from managers.runtime import PartitionBroken, Share, Surroundings, crash_point
 from managers.runtime.sources import SKIPPED, source_name
 
 _PACE = 0.02
@@ -60,15 +61,21 @@ class _Reign:
 
     writer: Writer
     order: Order
-    there: dict[str, Place]
-    """By partition, the newest event that lay in the public topic already."""
+    there: dict[Context, Place]
+    """The newest event of each source that lay in the public topic already."""
     exercises: set[str]
     end: int
-    """Of the public topic."""
+    """Of the public topic, below which all of `order` is known to lie."""
     noted: int = 0
     """Notes of how far it came."""
     unnoted: int = 0
     """Records that were passed since."""
+
+    def published(self, end: int) -> None:
+        """The topic reaches to `end`. What lay there already has to be found again until passed."""
+        passed = self.order.positions
+        if all(passed[context].offset > offset for context, (offset, _) in self.there.items()):
+            self.end = end
 
 
 class Publisher:
@@ -107,32 +114,33 @@ class Publisher:
         known = await progress.restore(self._log, self._partition, epoch)
         for context, position in known.positions.items():
             await verify(self._log, events_topic(context), self._partition, position)
-        there, end = await self._published_behind(known.end)
+        there = await self._published_behind(known.end)
         await writer.append([*known.records(sorted(known.exercises))])
         await self._log.trim(progress.TOPIC, self._partition, epoch)
-        _log.info("public stream taken over", partition=self._partition, end=end)
+        _log.info("public stream taken over", partition=self._partition, end=known.end)
         order = Order(self._partition, known.positions)
-        return _Reign(writer, order, there, {*known.exercises}, end)
+        return _Reign(writer, order, there, {*known.exercises}, known.end)
 
-    async def _published_behind(self, offset: int) -> tuple[dict[str, Place], int]:
-        """The newest event of each partition that lies there, and where the topic ends."""
-        there: dict[str, Place] = {}
-        _, end = await self._log.bounds(TOPIC, self._partition)
+    async def _published_behind(self, offset: int) -> dict[Context, Place]:
+        """The newest event of each source that lies there."""
+        sources = {source_name(context, self._partition): context for context in CONTEXTS}
+        there: dict[Context, Place] = {}
         while found := await self._log.read(TOPIC, self._partition, offset, _READ):
-            offset = end = found[-1].offset + 1
+            offset = found[-1].offset + 1
             for stored in found:
-                if (known := place_in(stored.record, self._source)) is not None:
-                    partition, place = known
-                    there[partition] = max(place, there.get(partition, place))
-        return there, end
+                source, place = place_in(stored.record, self._source) or ("", _NOWHERE)
+                if (context := sources.get(source)) is not None:
+                    there[context] = max(place, there.get(context, _NOWHERE))
+        return there
 
     async def _read(self, order: Order) -> None:
         """More of the sources of which nothing waits; where there is none, wait for it."""
         while True:
             wanted = order.wanted
             found = await asyncio.gather(*(self._records(*source) for source in wanted.items()))
-            for context, records in zip(wanted, found, strict=True):
-                order.add(context, records)
+            with _this_code_fits():
+                for context, records in zip(wanted, found, strict=True):
+                    order.add(context, records)
             if any(found) or len(wanted) < len(CONTEXTS):
                 return
             await self._wait(wanted)
@@ -155,11 +163,12 @@ class Publisher:
 
     async def _publish(self, reign: _Reign) -> None:
         taken = reign.order.take(_READ)
-        records, exercises = self._told(reign, taken)
+        with _this_code_fits():
+            records, exercises = self._told(reign, taken)
         for portion in portions(records) if records else ():
             crash_point("before publication")
             offset = await self._log.append(TOPIC, self._partition, portion)
-            reign.end = offset + len(portion)
+            reign.published(offset + len(portion))
             crash_point("after publication")
         reign.unnoted += len(taken)
         if records or exercises or reign.unnoted >= SKIPPED:
@@ -174,13 +183,12 @@ class Publisher:
         records: list[Record] = []
         exercises: list[str] = []
         for context, following in taken:
-            name = source_name(context, self._partition)
             for it in _recorded(context, self._partition, following):
                 incident = it.commit.key
                 if isinstance(it.event, IncidentCreated) and it.event.exercise:
                     reign.exercises.add(incident)
                     exercises.append(incident)
-                if (it.offset, it.index) <= reign.there.get(name, _NOWHERE):
+                if (it.offset, it.index) <= reign.there.get(context, _NOWHERE):
                     continue
                 if (event := told(it)) is not None:
                     drill = incident in reign.exercises
@@ -189,6 +197,17 @@ class Publisher:
 
 
 _NOWHERE = (-1, -1)
+
+
+@contextmanager
+def _this_code_fits() -> Iterator[None]:
+    """What cannot be read or told would not be at another takeover either: nothing goes on here."""
+    try:
+        yield
+    except Exception as error:
+        raise PartitionBroken(
+            f"the public stream cannot go on: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _recorded(context: Context, partition: int, following: Next) -> Iterator[Recorded]:
