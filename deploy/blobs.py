@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _OPTIONS = ("endpoint", "region")
 _TRIES_FOR = timedelta(seconds=30)
 """Whoever is told that the store is away tries again."""
+_ANSWERS_WITHIN = timedelta(seconds=60)
+"""A server copies the largest result, of 2 GiB, within one request."""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -80,7 +82,7 @@ def _object_store(url: str) -> ObjectStore:
 
 def _s3(url: str) -> "tuple[S3Config, ClientConfig]":
     config: S3Config = {}
-    client: ClientConfig = {}
+    client: ClientConfig = {"timeout": _ANSWERS_WITHIN}
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True))
     if unknown := options.keys() - set(_OPTIONS):
