@@ -2,7 +2,8 @@
 
 It inherits its own lock as file descriptor 9 and its place in the queue as 8, and takes its slot as
 7. No child may keep them, or a dead job would seem alive. If it is killed itself, `setpriv` sees to
-it that its program ends as well.
+it that its program ends as well. What a program leaves behind is ended with it; where that has a
+session of its own, a variable of its environment gives it away.
 """
 
 from events.jobs import JobId, JobRequest, Token
@@ -50,15 +51,19 @@ exec 8>&-
 uptime() {{ read -r seconds rest </proc/uptime; echo "${{seconds%.*}}"; }}
 if ! cancelled; then
     started=$(now) began=$(uptime)
-    setpriv --pdeathsig TERM timeout -k {kill_after} {walltime} \\
+    VESTEC_JOB=$job_id setpriv --pdeathsig TERM timeout -k {kill_after} {walltime} \\
         sh "$submission/wrapper.sh" 7>&- 9>&- &
     runner=$!
     cancelled && kill -TERM "$runner"
     wait "$runner"; code=$?
     while test "$code" -gt 128 && kill -0 "$runner" 2>/dev/null; do wait "$runner"; code=$?; done
     kill -KILL "-$runner" 2>/dev/null
+    for left in $(grep -lszxF "VESTEC_JOB=$job_id" /proc/[0-9]*/environ); do
+        left=${{left%/environ}}; kill -KILL "${{left#/proc/}}" 2>/dev/null
+    done
     case $(readlink claim) in
         "$job_id") read -r word rest <"status-$attempt" ;;
+        '') read -r word rest <"$base/spool/$token" ;;  # the program removed its folder
         ?*) word=CANCELLED ;;
     esac
     case $code in

@@ -14,7 +14,6 @@ from events.jobs import JobReport, JobState, Token, Witness
 _log = structlog.get_logger()
 
 COPY = "COPY"
-_NO_WORD = "it ended with exit code 0, but no word of that could be written: is its folder gone?"
 _FIELDS = ("state", "token", "attempt", "job_id", "host", "started", "ended", "exit_code")
 
 WRITE_STATUS = r"""
@@ -49,13 +48,10 @@ def parse_status(text: str, witness: Witness) -> dict[Token, JobReport]:
 def _report(values: dict[str, str], witness: Witness) -> JobReport | None:
     known = {name: value for name, value in values.items() if value}
     try:
-        report = JobReport.model_validate({**known, "witness": witness})
+        return JobReport.model_validate({**known, "witness": witness})
     except ValidationError as error:
         _log.warning("left out a line that is no status", line=values, error=str(error))
         return None
-    if report.state == JobState.FAILED and report.exit_code == 0:
-        return report.model_copy(update={"reason": _NO_WORD})
-    return report
 
 
 def _age(report: JobReport) -> tuple[int, bool]:
