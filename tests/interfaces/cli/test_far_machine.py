@@ -1,5 +1,6 @@
 """A whole system whose machine is reached over SSH: a real server, real shells, real jobs."""
 
+import subprocess
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.interfaces.cli.vestec import as_json, eventually, up, vestec
+from interfaces.machines.openssh import OpensshAccess, command
+from tests.interfaces.cli.vestec import as_json, complaint, eventually, up, vestec
 from tests.sshd import Sshd, make_key
 
 SIMPLE_JOB = '''
@@ -121,3 +123,27 @@ def test_a_refused_login_is_shown_and_the_job_waits_for_somebody(
             vestec("machines", "login", "far", "--data", folder)
             eventually(lambda: completed(folder, one), 60)
             assert not machine(folder)["login_needed"]
+
+
+def test_a_person_logs_in_for_openssh(
+    sshds: Any, folder: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    with sshds() as server, up(folder, environment):
+        access = ("host=cluster", f"config={server.openssh_config()}", f"socket={folder}-%C")
+        options = [word for one in access for word in ("--access", one)]
+        base = ("--base-directory", tmp_path / "base", "--environment", "SITE=here", "--enable")
+        far = ("far", "--connection", "openssh", *options, *base, "--data", folder)
+        vestec("machines", "add", *far)
+        eventually(lambda: machine(folder)["login_needed"])
+        assert "vestec machines login far" in machine(folder)["reason"]
+        one = incident(folder)
+        (server.folder / "authorized_keys").rename(server.folder / "kept")
+        assert "Nobody is logged in" in complaint("machines", "login", "far", "--data", folder)
+        (server.folder / "kept").rename(server.folder / "authorized_keys")
+        vestec("machines", "login", "far", "--data", folder)
+        try:
+            eventually(lambda: completed(folder, one), 60)
+        finally:
+            found = as_json("machines", "show", "far", "--data", folder)["settings"]
+            ask = command(OpensshAccess.model_validate(found["access"]), "-O", "exit")
+            subprocess.run(ask, check=True, stderr=subprocess.DEVNULL)
