@@ -79,7 +79,12 @@ class RemoteFiles:
         part = path.with_name(f".part-{secrets.token_hex(8)}")
         await self._ask(_Begin(part, path))
         try:
-            digest = await self._write(part, chunks)
+            try:
+                digest = await self._write(part, chunks)
+            except (Unreachable, CommandCut):
+                raise
+            except MachineError as error:  # what carries bytes seldom says why it cannot
+                raise MachineError(await self._ask(_Why(part, path, str(error)))) from error
             await _insisting(lambda: self._ask(_Settle(part, path, digest), _CHECKING))
         except BaseException:
             with suppress(MachineError):
@@ -222,6 +227,24 @@ class _Begin:
     def parse(self, completed: Completed) -> None:
         if completed.exit_status:
             raise MachineError(f"cannot write {self.path}: {_reason(completed.stderr)}")
+
+
+@dataclass(frozen=True)
+class _Why:
+    part: PurePosixPath
+    path: PurePosixPath
+    error: str
+
+    def script(self) -> str:
+        """Tries to go on writing: a full disk or quota says so."""
+        return (
+            f"dd if=/dev/zero of={quoted(self.part)} bs=64k count=1 status=none"
+            " oflag=append conv=notrunc,fsync"
+        )
+
+    def parse(self, completed: Completed) -> str:
+        why = _reason(completed.stderr) if completed.exit_status else self.error
+        return f"cannot write {self.path}: {why}"
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class SshConnection:
             Login(access, access.transfer_host, chance) if access.transfer_host else self._shell
         )
         self._moving = asyncio.Semaphore(max(1, access.sessions // 2))
-        self._sftp = True
+        self._without_sftp: Line | None = None
         self._refused = ""
         self.shell_startup: float | None = None
 
@@ -82,13 +82,14 @@ class SshConnection:
         """Not more of them than leave room for commands."""
         async with self._moving, AsyncExitStack() as stack:
             transfer: Transfer = ShellTransfer(self.run)
-            if self._sftp:
+            line = await self._line(self._files)
+            if line is not self._without_sftp:
                 sftp = SftpTransfer(partial(self._line, self._files))
                 try:
                     transfer = await stack.enter_async_context(sftp)
                 except NoSftp as error:
                     _log.warning("files go through the shell", reason=str(error))
-                    self._sftp = False
+                    self._without_sftp = line
             yield transfer
 
     async def _line(self, login: Login) -> Line:

@@ -31,6 +31,7 @@ from interfaces.machines.openssh import (
 )
 from interfaces.machines.ssh import SshAccess, SshConnection
 from tests.sshd import Sshd
+from tests.without import must_have
 
 Open = Callable[..., Connection]
 """Makes a connection with at most so many sessions."""
@@ -167,6 +168,23 @@ async def test_errors_about_files_are_sentences(connection: Connection, tmp_path
     (tmp_path / "file").write_text("")
     with pytest.raises(MachineError, match="cannot write"):
         await connection.put(PurePosixPath(tmp_path / "file" / "x"), pieces(b""))
+
+
+async def test_a_full_disk_is_said(connection: Connection, small_disk: Path) -> None:
+    with pytest.raises(MachineError, match=r"cannot write .*/film: No space left on device"):
+        await connection.put(PurePosixPath(small_disk / "film"), pieces(bytes(2 << 20)))
+    assert os.listdir(small_disk) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    with must_have("small file systems", subprocess.CalledProcessError):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], check=True)
+    yield place
+    subprocess.run(["umount", place], check=True)
 
 
 def pipe(place: Path) -> None:

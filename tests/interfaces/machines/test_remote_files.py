@@ -1,0 +1,51 @@
+"""What is made of bytes that somebody else carries: nothing arrives that was not sent."""
+
+from collections.abc import AsyncIterator
+from contextlib import nullcontext
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from interfaces.machines.connection import MachineError
+from interfaces.machines.local import LocalConnection
+from interfaces.machines.remote_files import RemoteFiles, ShellTransfer
+
+CONTENT = bytes(range(256)) * 100
+
+
+class Careless(ShellTransfer):
+    """Changes a byte on the way."""
+
+    async def write(self, part: PurePosixPath, at: int, data: bytes) -> None:
+        await super().write(part, at, data[:100] + b"?" + data[101:])
+
+
+class Elsewhere(ShellTransfer):
+    """Writes where nobody sees it."""
+
+    async def write(self, part: PurePosixPath, at: int, data: bytes) -> None:
+        Path(part).unlink(missing_ok=True)  # noqa: ASYNC240
+
+
+async def content() -> AsyncIterator[bytes]:
+    yield CONTENT
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"), [(Careless, "it arrived damaged"), (Elsewhere, "is not seen there")]
+)
+async def test_what_does_not_arrive_as_it_was_sent_does_not_arrive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[ShellTransfer], why: str
+) -> None:
+    monkeypatch.setattr("interfaces.machines.remote_files._PATIENCE", (0.01,))
+    place = tmp_path / "map"
+    place.write_bytes(b"an older one")
+    async with LocalConnection() as connection:
+        files = RemoteFiles(connection.run, lambda: nullcontext(kind(connection.run)))
+        with pytest.raises(MachineError, match=why):
+            await files.put(PurePosixPath(place), content())
+        assert [path.name for path in tmp_path.iterdir()] == ["map"]  # noqa: ASYNC240
+        assert place.read_bytes() == b"an older one"
+        files = RemoteFiles(connection.run, lambda: nullcontext(ShellTransfer(connection.run)))
+        await files.put(PurePosixPath(place), content())
+        assert place.read_bytes() == CONTENT
