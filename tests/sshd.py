@@ -103,6 +103,7 @@ class Sshd:
     def kill(self) -> None:
         """It and all its connections, at once; what they had begun lives on."""
         assert self._process
+        self._process.send_signal(signal.SIGSTOP)  # it takes no more connections
         for pid in reversed(_family(self._process.pid, "sshd")):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -153,7 +154,9 @@ def _require() -> None:
 
 def _family(pid: int, name: str) -> list[int]:
     """A process and those of its descendants that run the same program."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    children: list[str] = []
+    with suppress(OSError):  # it may have ended
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     same = [int(child) for child in children if _name(child) == name]
     return [pid, *(one for child in same for one in _family(child, name))]
 
