@@ -100,21 +100,23 @@ class Proxy:
     ) -> None:
         try:
             there, back = await _connect(self._target)
-        except OSError:
-            writer.close()
+
+            def asked(data: bytes) -> None:
+                self.asked += data
+                trap = gates.trap
+                if trap is not None and trap in self.asked[-len(data) - len(trap) :]:
+                    gates.close()
+
+            try:
+                async with asyncio.TaskGroup() as ways:
+                    ways.create_task(_pump(reader, back, gates.requests, asked))
+                    ways.create_task(_pump(there, writer, gates.answers, self.answered.extend))
+            finally:
+                await _closed(back)
+        except OSError:  # nobody listens there
             return
-
-        def asked(data: bytes) -> None:
-            self.asked += data
-            if gates.trap is not None and gates.trap in self.asked[-len(data) - len(gates.trap) :]:
-                gates.close()
-
-        try:
-            async with asyncio.TaskGroup() as ways:
-                ways.create_task(_pump(reader, back, gates.requests, asked))
-                ways.create_task(_pump(there, writer, gates.answers, self.answered.extend))
         finally:
-            await asyncio.gather(_closed(writer), _closed(back))
+            await _closed(writer)
 
 
 async def _closed(writer: asyncio.StreamWriter) -> None:
