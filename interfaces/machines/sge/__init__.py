@@ -47,7 +47,7 @@ class GridEngine:
 
     def check(self) -> Tools:
         accounts = " qacct" if self.settings.accounting else ""
-        return Tools(f"id qdel qhold qrls qstat qsub{accounts}")
+        return Tools(f"cut getent id qdel qhold qrls qstat qsub{accounts}")
 
     def wrapper(self, request: JobRequest, submission: int) -> str:
         return wrapper(request, self.layout, _JOB_ID, self.settings.prologue)

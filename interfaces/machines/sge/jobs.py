@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from events.jobs import JobId, JobReport, JobState, Token, Waiting, Witness
-from interfaces.machines.asking import moment, since
+from interfaces.machines.asking import moment, rows, since
 from interfaces.machines.connection import Completed
-from interfaces.machines.layout import Layout
+from interfaces.machines.layout import Layout, quoted
 
 NO_HIDING = """export TZ=UTC
 home=$(getent passwd "$(id -un)" | cut -d: -f6)
@@ -33,7 +33,7 @@ class Jobs:
     tokens: tuple[Token, ...]
 
     def script(self) -> str:
-        return f'{NO_HIDING}qstat -xml -u "$(id -un)"'
+        return f'{NO_HIDING}qstat -r -xml -u "$(id -un)"'
 
     def parse(self, completed: Completed) -> list[JobReport]:
         jobs = ElementTree.fromstring(completed.checked()).iter("job_list")
@@ -54,7 +54,7 @@ class Jobs:
             host=told("queue_name").partition("@")[2] or None,
             started=moment(told("JAT_start_time")),
             reason="" if word in ("r", "qw", "t") else f"its state is {word}",
-            waiting=Waiting.NEEDS_A_HUMAN if "E" in word else None,
+            waiting=_waiting(word, told("predecessor_jobs")) if state else None,
             unknown="" if state else word or "nothing",
         )
 
@@ -68,9 +68,20 @@ def _state(word: str) -> JobState | None:
     return JobState.QUEUED if "w" in word else JobState.RUNNING
 
 
+def _waiting(word: str, others: str) -> Waiting | None:
+    """A job that waits for others is held by that; one that waits for slots does not say why."""
+    if "E" in word or ("h" in word and not others):
+        return Waiting.NEEDS_A_HUMAN
+    return Waiting.NORMAL if "w" in word else None
+
+
 @dataclass(frozen=True)
 class History:
-    """The accounts of all that ended since; a search by name takes one name at a time."""
+    """The accounts of all that ended since; a search by name takes one name at a time.
+
+    Of a job that was deleted before it started they know nothing. So its folder tells: the newest
+    submission was taken, nobody claimed the run, and the program must not start any more.
+    """
 
     layout: Layout
     tokens: tuple[Token, ...]
@@ -78,12 +89,21 @@ class History:
 
     def script(self) -> str:
         return f"""export TZ=UTC{since(self.layout, self.tokens, self.days)}
-qacct -o "$(id -un)" -E -b "$(date -d "@$since" +%Y%m%d%H%M)" -j"""
+qacct -o "$(id -un)" -E -b "$(date -d "@$since" +%Y%m%d%H%M)" -j || exit
+cd {quoted(self.layout.base / "jobs")} 2>/dev/null || exit 0
+for token in {" ".join(self.tokens)}; do (
+    cd $token/.vestec 2>/dev/null && test -e cancel && ! test -L claim || exit
+    newest=$(ls -d submission-* | sort -t- -k2n | tail -n 1)
+    test "$(cat "$newest/exit" 2>/dev/null)" = 0 && printf 'deleted\\037%s\\n' $token
+) done
+exit 0"""
 
     def parse(self, completed: Completed) -> list[JobReport]:
         runs: Counter[str] = Counter()
-        reports = []
-        for record in _records(completed.checked()):
+        text = completed.checked()
+        deleted = [row[1] for row in rows(text, 2)]
+        reports = [_deleted(token) for token in self.tokens if token in deleted]
+        for record in _records(text):
             if record.get("jobname") in self.tokens:
                 runs[record["jobnumber"]] += 1
                 if record["failed"].split()[0] not in _REQUEUES:
@@ -95,6 +115,15 @@ def _records(text: str) -> Iterator[dict[str, str]]:
     for block in re.split(r"^=+$", text, flags=re.MULTILINE):
         lines = [line.split(None, 1) for line in block.splitlines()]
         yield {line[0]: line[1].strip() for line in lines if len(line) == 2}
+
+
+def _deleted(token: Token) -> JobReport:
+    return JobReport(
+        token=token,
+        state=JobState.CANCELLED,
+        witness=Witness.STATUS_FILE,
+        reason="it was deleted before it started",
+    )
 
 
 def _ended(record: dict[str, str], attempt: int) -> JobReport:

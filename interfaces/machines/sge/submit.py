@@ -50,7 +50,8 @@ _JOB_ID = re.compile(r"^(\d+)(\.\d+-\d+:\d+)?$", re.MULTILINE)
 class Submit:
     """`qsub` with the wrapper of the working directory.
 
-    What a `.sge_request` may set and would make it something else than one batch job is set here.
+    A user's own `.sge_request` could make it many jobs, or none: where there is one, all defaults
+    are cleared, the site's included. Other ones of the site are overridden here.
     """
 
     settings: SgeSettings
@@ -61,7 +62,9 @@ class Submit:
         line = " ".join(quoted(word) for word in self._arranged.words)
         return f"""unset LC_ALL
 {unless(_impossible(self.settings, self.request))}
-qsub -terse -S /bin/sh -C '' -b n -now n -sync n -cwd -j y -o job.log {line} wrapper.sh
+home=$(getent passwd "$(id -un)" | cut -d: -f6)
+test -e "${{home:-$HOME}}/.sge_request" && set -- -clear
+qsub "$@" -terse -S /bin/sh -C '' -b n -now n -sync n -cwd -j y -o job.log {line} wrapper.sh
 """
 
     def parse(self, completed: Completed) -> Submitted | Refused:

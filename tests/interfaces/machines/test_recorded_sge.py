@@ -153,9 +153,9 @@ def test_a_wish_that_nobody_took_is_an_error() -> None:
     ("word", "state", "waiting", "attempt"),
     [
         ("Eqw", JobState.HELD, Waiting.NEEDS_A_HUMAN, 1),
-        ("hqw", JobState.HELD, None, 1),
+        ("hqw", JobState.HELD, Waiting.NEEDS_A_HUMAN, 1),
         ("Rr", JobState.RUNNING, None, 2),
-        ("Rq", JobState.RUNNING, None, 2),
+        ("Rqw", JobState.QUEUED, Waiting.NORMAL, 2),
         ("dr", JobState.RUNNING, None, 1),
         ("S", JobState.RUNNING, None, 1),
     ],
@@ -166,6 +166,14 @@ def test_letters_of_states(
     text = answer("qstat_xml_mixed").stdout.replace("<state>r</state>", f"<state>{word}</state>")
     [report] = DIALECT.jobs([Token("vestec-6f1d2c1e")]).parse(Completed(0, text, ""))
     assert (report.state, report.waiting, report.attempt) == (state, waiting, attempt)
+
+
+def test_a_job_that_waits_for_another_is_held_by_that() -> None:
+    """As `qstat -r` tells, which was not recorded."""
+    waits = "<state>hqw</state><predecessor_jobs>1</predecessor_jobs>"
+    text = answer("qstat_xml_mixed").stdout.replace("<state>r</state>", waits)
+    [report] = DIALECT.jobs([Token("vestec-6f1d2c1e")]).parse(Completed(0, text, ""))
+    assert (report.state, report.waiting) == (JobState.HELD, Waiting.NORMAL)
 
 
 def test_a_word_that_nobody_knows_is_shown() -> None:
