@@ -47,7 +47,11 @@ Access = Annotated[
 ]
 Batch = Annotated[
     list[str] | None,
-    typer.Option(metavar="KEY=VALUE", help="What the dialect has to know, likewise."),
+    typer.Option(
+        metavar="KEY=VALUE",
+        help="What the dialect has to know, likewise: queue, account, native, prologue, …"
+        " (docs/batch-systems.md).",
+    ),
 ]
 Environment = Annotated[
     list[str] | None,
@@ -139,8 +143,8 @@ def add(
     dialect: Annotated[
         str,
         typer.Option(
-            help="Its batch system: processes (none, jobs are processes), simulated (no real jobs),"
-            " or what another package brings."
+            help="Its batch system: slurm, sge, pbs, lsf, processes (none, jobs are processes),"
+            " simulated (no real jobs), or what another package brings (docs/batch-systems.md)."
         ),
     ] = "processes",
     batch: Batch = None,

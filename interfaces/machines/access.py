@@ -3,13 +3,14 @@
 import os
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, ValidationError
 
 from events.machines import MachineSettings
 from events.prose import describe
 from interfaces.machines.connection import WrongSettings
 
 A = TypeVar("A", bound="Access")
+M = TypeVar("M", bound=BaseModel)
 
 
 def _path(text: str) -> str:
@@ -30,10 +31,17 @@ class Access(BaseModel):
 
 def access_of(settings: MachineSettings, model: type[A]) -> A:
     """What a machine's settings say, checked; raises `WrongSettings` that names what is wrong."""
+    return checked(settings, "access", settings.access, model)
+
+
+def checked(
+    settings: MachineSettings, part: str, values: dict[str, JsonValue], model: type[M]
+) -> M:
+    """A part of a machine's settings that only one edge understands; raises `WrongSettings`."""
     try:
-        return model.model_validate(settings.access)
+        return model.model_validate(values)
     except ValidationError as error:
-        wrong = f"machine {settings.name}: access: {describe(error)}"
+        wrong = f"machine {settings.name}: {part}: {describe(error)}"
         if any(one["type"] == "extra_forbidden" for one in error.errors()):
             wrong = f"{wrong}; there are: {', '.join(model.model_fields) or 'none'}"
         raise WrongSettings(wrong) from error

@@ -1,19 +1,25 @@
-"""What every dialect of a real batch system may be told about its site: `MachineSettings.batch`."""
+"""What dialects may be told about a site, in `MachineSettings.batch`."""
 
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from events.jobs import Text, Word
 from events.machines import MachineSettings
-from events.prose import describe
-from interfaces.machines.connection import WrongSettings
+from interfaces.machines.access import checked
 
 
-class BatchSettings(BaseModel):
-    """Settings of a site; each dialect adds its own."""
+class OwnSettings(BaseModel):
+    """What every dialect may be told."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    prologue: Text = ""
+    """Lines for `sh` before every program, for example to make `module` known."""
+
+
+class BatchSettings(OwnSettings):
+    """Settings of a site with a batch system; each dialect adds its own."""
 
     queue: Word = ""
     """Where jobs go that name no queue."""
@@ -21,8 +27,6 @@ class BatchSettings(BaseModel):
     """Who pays for jobs that name no account."""
     native: tuple[Word, ...] = ()
     """Options of every job in the batch system's own words, a line each."""
-    prologue: Text = ""
-    """Lines for `sh` before every program, for example to make `module` known."""
     accounting: bool = True
     """Whether the site keeps accounts of ended jobs that we can read."""
     accounts_days: int = Field(default=30, gt=0)
@@ -38,13 +42,9 @@ class BatchSettings(BaseModel):
         return self.lag + self.late
 
 
-S = TypeVar("S", bound=BatchSettings)
+S = TypeVar("S", bound=OwnSettings)
 
 
 def batch_settings(kind: type[S], machine: MachineSettings) -> S:
     """A machine's settings for its dialect; raises `WrongSettings`."""
-    try:
-        return kind.model_validate(machine.batch)
-    except ValidationError as error:
-        said = describe(error)
-        raise WrongSettings(f"machine {machine.name}: batch settings: {said}") from error
+    return checked(machine, "batch", machine.batch, kind)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from events.jobs import JobId, JobReport, JobRequest, Token, Witness
 from events.machines import MachineSettings
 from interfaces.machines.asking import Unasked, Wish
+from interfaces.machines.batch_settings import OwnSettings, batch_settings
 from interfaces.machines.connection import CommandFailed, Completed
 from interfaces.machines.dialect import Estimate, InDoubt, QueueLoad, Refused, Submitted
 from interfaces.machines.layout import Layout, layout_of, quoted
@@ -31,8 +32,9 @@ _GONE = "its processes are gone and left no account of an end: killed, or the ma
 
 
 def processes(settings: MachineSettings) -> "Processes":
-    """What the entry point `processes` of `vestec.dialects` names."""
-    return Processes(layout_of(settings), settings.slots)
+    """What the entry point `processes` of `vestec.dialects` names; raises `WrongSettings`."""
+    own = batch_settings(OwnSettings, settings)
+    return Processes(layout_of(settings), settings.slots, prologue=own.prologue)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Processes:
     kill_after: float = 5.0
     """Seconds between TERM and KILL, for a job that overruns or is cancelled."""
     lag: float = 0.0
+    prologue: str = ""
+    """Lines for `sh` before every program."""
     directive = ""
     not_now = ()
 
@@ -51,7 +55,8 @@ class Processes:
         return Check()
 
     def wrapper(self, request: JobRequest, submission: int) -> str:
-        return wrapper(request, self.layout, quoted(job_id_of(request.token, submission)))
+        job_id = quoted(job_id_of(request.token, submission))
+        return wrapper(request, self.layout, job_id, self.prologue)
 
     def submit(
         self, request: JobRequest, submission: int, directives: Sequence[str] = ()

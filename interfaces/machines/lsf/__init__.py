@@ -26,7 +26,7 @@ _GONE = (*NONE, "is already finished", "is not found", "No matching job")
 
 
 def lsf(settings: MachineSettings) -> "Lsf":
-    """What the entry point `lsf` of `vestec.dialects` names."""
+    """What the entry point `lsf` of `vestec.dialects` names; raises `WrongSettings`."""
     return Lsf(layout_of(settings), batch_settings(BatchSettings, settings))
 
 

@@ -21,7 +21,7 @@ from interfaces.machines.wrapper import wrapper
 
 
 def pbs(settings: MachineSettings) -> "Pbs":
-    """What the entry point `pbs` of `vestec.dialects` names."""
+    """What the entry point `pbs` of `vestec.dialects` names; raises `WrongSettings`."""
     return Pbs(layout_of(settings), batch_settings(BatchSettings, settings))
 
 

@@ -28,7 +28,7 @@ _GONE = ("does not exist", "already in deletion")
 
 
 def sge(settings: MachineSettings) -> "GridEngine":
-    """What the entry point `sge` of `vestec.dialects` names."""
+    """What the entry point `sge` of `vestec.dialects` names; raises `WrongSettings`."""
     return GridEngine(layout_of(settings), batch_settings(SgeSettings, settings))
 
 

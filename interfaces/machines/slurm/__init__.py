@@ -22,7 +22,7 @@ from interfaces.machines.wrapper import wrapper
 
 
 def slurm(settings: MachineSettings) -> "Slurm":
-    """What the entry point `slurm` of `vestec.dialects` names."""
+    """What the entry point `slurm` of `vestec.dialects` names; raises `WrongSettings`."""
     return Slurm(layout_of(settings), batch_settings(SlurmSettings, settings))
 
 

@@ -131,3 +131,13 @@ def test_wrong_access_is_an_error_that_names_machine_and_field(
 def test_a_connection_that_has_nothing_to_know_is_told_nothing(tmp_path: Path) -> None:
     with pytest.raises(WrongSettings, match=r"machine m: access: host: .* there are: none"):
         connect(settings(tmp_path, access={"host": "a"}))
+
+
+@pytest.mark.parametrize("dialect", ["slurm", "sge", "pbs", "lsf", "processes"])
+def test_every_dialect_checks_what_it_is_told_about_its_site(tmp_path: Path, dialect: str) -> None:
+    prologue = {"prologue": ". /opt/site/profile"}
+    assert isinstance(
+        connect(settings(tmp_path, dialect=dialect, batch=prologue)), ShellBatchSystem
+    )
+    with pytest.raises(WrongSettings, match=r"machine m: batch: .*; there are: .*prologue"):
+        connect(settings(tmp_path, dialect=dialect, batch={"colour": "red"}))

@@ -1,0 +1,149 @@
+"""A real batch system under test, and what is tested on each: the contract and a little more.
+
+Not here: what needs slots and seconds of walltime as `processes` has them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+from events.jobs import (
+    After,
+    Dependency,
+    JobOptions,
+    JobReport,
+    JobRequest,
+    JobState,
+    Token,
+    Witness,
+)
+from interfaces.machines.dialect import Dialect, Refused, Submitted
+from interfaces.machines.layout import Layout
+from interfaces.machines.shell import ShellBatchSystem
+from tests.account import Login
+from tests.interfaces.machines import test_batch_contract as contract
+from tests.interfaces.machines.conftest import ShellBench, chunks
+from tests.interfaces.machines.user_connection import UserConnection
+
+
+class ServerBench(ShellBench):
+    """A machine with a batch system of its own, on which one job of ours runs at a time."""
+
+    options = JobOptions()
+    dialect: Dialect
+
+    def __init__(self, login: Login) -> None:
+        self._login = login
+        super().__init__(login.folder / f"it's {uuid4()}", 1)
+
+    def restart(self) -> None:
+        self.dialect = self._dialect(self.layout)
+        connection = UserConnection(self._login)
+        self.system = ShellBatchSystem(connection, self.dialect, self.layout)
+
+    def _dialect(self, layout: Layout) -> Dialect:
+        raise NotImplementedError
+
+    def request(self, executable: str, walltime: int = 60, nodes: int = 1) -> JobRequest:
+        request = super().request(executable, walltime, 1)
+        options = self.options
+        if executable == self.refused:
+            options = options.model_copy(update={"queue": "nowhere"})
+        return request.model_copy(update={"options": options, "cpus_per_task": 4})
+
+    async def go(self, request: JobRequest, **inputs: bytes) -> Submitted | Refused:
+        files = {name.replace("__", "."): chunks(data) for name, data in inputs.items()}
+        await self.system.prepare(request.token, files)
+        return await self.system.submit(request, 1)
+
+    def said(self, name: str) -> str:
+        """What jobs wrote into the base directory."""
+        return Path(self.layout.base, name).read_text()
+
+    async def pass_time(self) -> None:
+        await asyncio.sleep(0.2)
+
+
+def on(login: Login, kind: type[ServerBench]) -> Iterator[ServerBench]:
+    bench = kind(login)
+    yield bench
+    tokens = [Token(folder.name) for folder in Path(bench.layout.base, "jobs").glob("*")]
+
+    async def cancel() -> None:
+        await asyncio.gather(*(bench.system.cancel(token) for token in tokens))
+
+    asyncio.run(cancel())
+
+
+test_a_job_completes = contract.test_a_job_completes_and_leaves_its_results
+test_the_end_is_known = contract.test_the_end_is_known_without_asking_the_scheduler
+test_a_program_that_exits_3 = contract.test_a_program_that_exits_3_has_failed
+test_a_running_job = contract.test_a_running_job_is_cancelled
+test_a_queued_job = contract.test_a_queued_job_is_cancelled_and_never_starts
+test_cancelled_before_it_appears = contract.test_a_job_cancelled_before_it_appears_never_starts
+test_what_ended = contract.test_what_ended_cannot_be_cancelled
+test_an_impossible_job = contract.test_an_impossible_job_is_refused_for_ever
+test_a_held_job = contract.test_a_held_job_starts_when_it_is_released
+test_a_job_that_nobody_submitted = contract.test_a_job_that_nobody_submitted_is_not_found
+test_the_same_submission = contract.test_the_same_submission_gives_the_recorded_answer
+test_a_second_copy = contract.test_a_second_copy_is_turned_away_and_counted
+test_a_later_submission = contract.test_a_later_submission_takes_the_place_of_those_before_it
+test_another_process = contract.test_another_process_goes_on_with_the_jobs
+
+
+async def test_the_machine_has_what_is_needed_and_tells_its_load(bench: ServerBench) -> None:
+    await bench.system.check()
+    before = await bench.system.load()
+    token = await bench.submitted(bench.long)
+    await bench.report(token, JobState.RUNNING)
+    after = await bench.system.load()
+    assert {queue.name for queue in after.queues} == {"work", "short", "down"}
+    assert (before.running, after.running) == (0, 1)
+    assert (before.slots_used, after.slots_used) == (0, 4)
+    assert before.slots_total == after.slots_total
+
+
+async def accounted(bench: ServerBench, token: Token) -> JobReport:
+    """What the accounts alone say, when they do."""
+
+    async def told() -> JobReport | None:
+        system = bench.system
+        assert isinstance(system, ShellBatchSystem)
+        found = await system._ask(bench.dialect.history([token]))
+        return found[0] if found else None
+
+    return await bench.until(told, within=60)
+
+
+async def test_the_accounts_tell_of_an_end_when_asked_since_its_submission(
+    bench: ServerBench,
+) -> None:
+    token = await bench.submitted(bench.fail)
+    await bench.report(token, JobState.FAILED)
+    report = await accounted(bench, token)
+    assert (report.state, report.exit_code) == (JobState.FAILED, 3)
+    assert report.witness == Witness.ACCOUNTING
+    assert report.started
+    assert report.ended
+
+
+async def test_the_accounts_tell_of_a_cancelled_job(bench: ServerBench) -> None:
+    token = await bench.submitted(bench.long)
+    await bench.report(token, JobState.RUNNING)
+    await bench.system.cancel(token)
+    assert (await accounted(bench, token)).state == JobState.CANCELLED
+
+
+async def test_a_dependency_is_waited_for(bench: ServerBench) -> None:
+    first = bench.request("sleep 2; echo one >>../../order")
+    options = bench.options.model_copy(
+        update={"after": (Dependency(token=first.token, on=After.ENDED),)}
+    )
+    second = bench.request("echo two >>../../order").model_copy(update={"options": options})
+    assert isinstance(await bench.go(first), Submitted)
+    assert isinstance(await bench.go(second), Submitted)
+    await bench.report(second.token, JobState.COMPLETED)
+    assert bench.said("order") == "one\ntwo\n"

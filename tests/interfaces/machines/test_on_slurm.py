@@ -1,0 +1,120 @@
+"""The dialect of Slurm on a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from events.jobs import JobOptions, JobReport, JobState, Waiting
+from interfaces.machines.dialect import Dialect, Refused, Submitted
+from interfaces.machines.layout import Layout
+from interfaces.machines.shell import ShellBatchSystem
+from interfaces.machines.slurm import Slurm
+from interfaces.machines.slurm.settings import SlurmSettings
+from tests.interfaces.machines.server_bench import *  # noqa: F403
+from tests.interfaces.machines.server_bench import ServerBench, on
+from tests.interfaces.machines.user_connection import UserConnection
+
+if TYPE_CHECKING:
+    from tests.slurm import Slurm as RealSlurm
+
+
+class SlurmBench(ServerBench):
+    options = JobOptions(native=("--nodelist=node1",))
+
+    def _dialect(self, layout: Layout) -> Dialect:
+        return Slurm(layout, SlurmSettings(lag=6, late=1))
+
+
+@pytest.fixture
+def bench(slurm: RealSlurm) -> Iterator[ServerBench]:
+    yield from on(slurm.login, SlurmBench)
+
+
+async def test_an_environment_that_hides_jobs_does_not(bench: ServerBench) -> None:
+    token = await bench.submitted(bench.long)
+    connection = UserConnection(
+        type(bench._login)(
+            bench._login.folder,
+            {**bench._login.environment, "SQUEUE_NAMES": "x", "SACCT_FORMAT": "x"},
+        )
+    )
+    system = ShellBatchSystem(connection, bench.dialect, bench.layout)
+    assert token in await system.find([token])
+
+
+async def test_a_job_of_slurm_over_its_walltime(bench: ServerBench) -> None:
+    """Its limit is a minute at least, and its batch script hears of it."""
+    request = bench.request("sleep 300", walltime=1)
+    await bench.go(request)
+
+    async def over() -> JobReport | None:
+        report = (await bench.system.find([request.token])).get(request.token)
+        return report if report and report.state is JobState.TIMEOUT else None
+
+    await bench.until(over, within=150)
+
+
+async def test_what_can_never_start_says_so(bench: ServerBench) -> None:
+    options = bench.options.model_copy(update={"queue": "short", "native": ()})
+    request = bench.request("true", walltime=3000).model_copy(update={"options": options})
+    await bench.go(request)
+    report = await bench.report(request.token, JobState.QUEUED)
+    assert report.waiting is Waiting.IMPOSSIBLE
+
+
+async def test_slurm_tells_when_a_job_would_start(bench: ServerBench) -> None:
+    request = bench.request("true")
+    assert (await bench.system.estimate(request)).start
+    nine = request.model_copy(update={"nodes": 9, "options": JobOptions()})
+    assert (await bench.system.estimate(nine)).impossible
+
+
+async def test_what_a_qos_does_not_take_now_goes_out_later(bench: ServerBench) -> None:
+    options = JobOptions(qos="few")
+    first = bench.request("sleep 60").model_copy(update={"options": options})
+    second = bench.request("true").model_copy(update={"options": options})
+    assert isinstance(await bench.go(first), Submitted)
+    refused = await bench.go(second)
+    assert isinstance(refused, Refused)
+    assert not refused.permanent
+    await bench.system.cancel(first.token)
+    await bench.report(first.token, JobState.CANCELLED)
+
+    async def taken() -> Submitted | None:
+        answer = await bench.system.submit(second, 1)
+        return answer if isinstance(answer, Submitted) else None
+
+    await bench.until(taken)
+    await bench.report(second.token, JobState.COMPLETED)
+
+
+async def test_a_requeued_job_runs_again_as_its_next_attempt(bench: ServerBench) -> None:
+    request = bench.request("echo started >>witness; sleep 5")
+    answer = await bench.go(request)
+    assert isinstance(answer, Submitted)
+    await bench.report(request.token, JobState.RUNNING)
+    await bench._login.run("scontrol", "requeue", answer.job_id)
+    report = await bench.report(request.token, JobState.QUEUED)
+    assert report.attempt == 2
+    await bench._login.run("scontrol", "update", f"jobid={answer.job_id}", "StartTime=now")
+
+    async def again() -> JobReport | None:
+        found = (await bench.system.find([request.token]))[request.token]
+        return found if found.state is JobState.COMPLETED else None
+
+    report = await bench.until(again, within=180)
+    assert (report.attempt, report.copies) == (2, 0)
+    assert await bench.starts(request.token) == 2
+
+
+async def test_directives_of_a_script_are_applied(bench: ServerBench) -> None:
+    job = bench.request("sh ./job.sh")
+    script = b"#!/bin/sh\n#SBATCH --export=NONE --job-name=x --array=1-3\necho started >>witness\n"
+    answer = await bench.go(job, job__sh=script)
+    assert isinstance(answer, Submitted)
+    assert answer.remarks.count("VESTEC sees to that") == 2
+    await bench.report(job.token, JobState.COMPLETED)
+    assert await bench.starts(job.token) == 1
