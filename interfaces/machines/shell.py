@@ -1,7 +1,7 @@
 """The batch system of a machine that has a shell: any dialect over any connection."""
 
 import shlex
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
@@ -20,7 +20,7 @@ from interfaces.machines.dialect import (
 )
 from interfaces.machines.layout import Layout
 from interfaces.machines.submission import DEADLINE, Submission
-from interfaces.machines.witnesses import judge, of_claimant, settled
+from interfaces.machines.witnesses import judge, one_each, settled
 
 Answer = TypeVar("Answer")
 _WORDS = 20
@@ -99,11 +99,11 @@ class ShellBatchSystem:
         if not tokens:
             return {}
         found = await self._ask(folders.Read(self._layout, tokens))
-        queue = _rows(await self._ask(self._dialect.jobs(tokens)), found.claims)
+        queue = one_each(await self._ask(self._dialect.jobs(tokens)), found.claims)
         gone = [t for t in tokens if t not in queue and not settled(found.statuses.get(t))]
         history: Mapping[Token, JobReport] = {}
         if gone:
-            history = _rows(await self._ask(self._dialect.history(gone)), found.claims)
+            history = one_each(await self._ask(self._dialect.history(gone)), found.claims)
         reports = (judge(found.statuses.get(t), queue.get(t), history.get(t)) for t in tokens)
         return {report.token: report for report in reports if report}
 
@@ -178,10 +178,3 @@ def _is_relative(name: str) -> bool:
         return relative_path(name) == name
     except ValueError:
         return False
-
-
-def _rows(reports: Iterable[JobReport], claims: Mapping[Token, JobId]) -> Mapping[Token, JobReport]:
-    """One row a job: the claimant's; before there is one, a copy that may still run."""
-    mine = [report for report in reports if of_claimant(report, claims.get(report.token))]
-    mine.sort(key=lambda report: (not report.state.ended, report.attempt))
-    return {report.token: report for report in mine}

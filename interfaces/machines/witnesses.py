@@ -4,7 +4,9 @@ The wrapper's own word of an end is the best, then the queue's, then the account
 seen and now is in neither is `ENDING`, not `LOST`: both may be late.
 """
 
-from events.jobs import JobId, JobReport, JobState, Witness
+from collections.abc import Iterable, Mapping
+
+from events.jobs import JobId, JobReport, JobState, Token, Witness
 
 _GONE = "gone from the queue; neither its status file nor the accounts tell of its end yet"
 _WAITING = frozenset({JobState.PENDING, JobState.QUEUED, JobState.HELD})
@@ -37,6 +39,15 @@ def judge(
 def of_claimant(report: JobReport, claimant: JobId | None) -> bool:
     """Whether a scheduler's row is about the job itself, and not about a second copy of it."""
     return claimant is None or report.job_id in (None, claimant)
+
+
+def one_each(
+    reports: Iterable[JobReport], claims: Mapping[Token, JobId]
+) -> Mapping[Token, JobReport]:
+    """One of a scheduler's rows a job: the claimant's; before there is one, a copy that may run."""
+    mine = [report for report in reports if of_claimant(report, claims.get(report.token))]
+    mine.sort(key=lambda report: (not report.state.ended, report.attempt))
+    return {report.token: report for report in mine}
 
 
 def _same_run(status: JobReport | None, queue: JobReport) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.jobs import After, Dependency, JobOptions, JobRequest, Mail, Token
-from interfaces.machines.dialect import Dialect, Submitted
+from interfaces.machines.dialect import Dialect, Refused, Submitted
 from interfaces.machines.layout import Layout
 from interfaces.machines.lsf import Lsf
 from interfaces.machines.pbs import Pbs
@@ -195,3 +195,71 @@ AFTER = {
     TestPbs: "depend=afterany:42.server",
     TestLsf: 'ended("vother")',
 }
+
+
+@pytest.mark.parametrize("contract", [TestSlurm(), TestPbs()], ids=["slurm", "pbs"])
+def test_a_job_cannot_wait_for_one_that_is_not_there(
+    contract: DialectContract, tmp_path: Path
+) -> None:
+    machine = FakeMachine(tmp_path, contract.tools)
+    dialect = contract.dialect(machine.layout)
+    options = JobOptions(after=(Dependency(token=Token("vnowhere")),))
+    request = contract.request(options=options)
+    answer = dialect.submit(request, 1).parse(machine.submit(dialect, request))
+    assert answer == Refused("no job vnowhere is known here", permanent=True)
+    assert machine.calls() == []
+
+
+@pytest.mark.parametrize("contract", [TestSlurm(), TestPbs()], ids=["slurm", "pbs"])
+def test_another_job_is_the_copy_that_claimed_the_run(
+    contract: DialectContract, tmp_path: Path
+) -> None:
+    machine = FakeMachine(tmp_path, contract.tools)
+    dialect, other = contract.dialect(machine.layout), Token("vother")
+    machine.submit(dialect, contract.request().model_copy(update={"token": other}))
+    (Path(machine.layout.ours(other)) / "claim").symlink_to("77")
+    options = JobOptions(after=(Dependency(token=other),))
+    machine.submit(dialect, contract.request(options=options))
+    assert "afterok:77" in " ".join(machine.calls()[-1])
+
+
+@pytest.mark.parametrize(
+    ("contract", "more", "options", "why"),
+    [
+        (TestGridEngine(), {}, {"qos": "high"}, "Grid Engine has no QoS"),
+        (TestGridEngine(), {}, {"after": [{"token": "v2"}]}, "nothing but another's end"),
+        (TestPbs(), {}, {"qos": "high"}, "PBS has no QoS"),
+        (TestLsf(), {"nodes": 2, "tasks": 3}, {}, "tasks must divide by nodes"),
+        (TestProcesses(), {"nodes": 2}, {}, "it has one node"),
+        (TestProcesses(), {}, {"hold": True}, "neither holds jobs nor lets them wait"),
+    ],
+)
+def test_what_a_batch_system_cannot_do_is_refused_before_it_is_asked(
+    contract: DialectContract,
+    more: dict[str, object],
+    options: dict[str, object],
+    why: str,
+    tmp_path: Path,
+) -> None:
+    machine = FakeMachine(tmp_path, contract.tools)
+    dialect = contract.dialect(machine.layout)
+    request = contract.request(options=JobOptions.model_validate(options), **more)
+    answer = dialect.submit(request, 1).parse(machine.submit(dialect, request))
+    assert isinstance(answer, Refused)
+    assert answer.permanent
+    assert why in answer.reason
+    assert machine.calls() == []
+
+
+def test_grid_engine_needs_the_names_of_its_site() -> None:
+    class Unknown(TestGridEngine):
+        def dialect(self, layout: Layout) -> Dialect:
+            return GridEngine(layout)
+
+    for more in ({"nodes": 2}, {"tasks": 2}, {"gpus": 1}, {"exclusive": True}):
+        with tempfile.TemporaryDirectory() as folder:
+            machine = FakeMachine(Path(folder), Unknown.tools)
+            dialect, request = Unknown().dialect(machine.layout), Unknown().request(**more)
+            answer = dialect.submit(request, 1).parse(machine.submit(dialect, request))
+        assert isinstance(answer, Refused)
+        assert "the machine's settings name no" in answer.reason

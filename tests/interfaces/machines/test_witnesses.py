@@ -9,7 +9,7 @@ from events.jobs import JobId, JobReport, JobRequest, JobState, Token, Witness
 from events.values import IncidentId
 from interfaces.machines.status import parse_status
 from interfaces.machines.watch import verdict
-from interfaces.machines.witnesses import judge, of_claimant
+from interfaces.machines.witnesses import judge, of_claimant, one_each
 from managers.operations import Job
 
 TOKEN = Token("vabcdefghijklm")
@@ -76,6 +76,15 @@ def test_a_row_of_another_job_id_is_a_second_copy() -> None:
     assert not of_claimant(report, JobId("7"))
     assert of_claimant(report, JobId("8"))
     assert of_claimant(report, None)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_several_copies_of_a_job_the_one_counts_that_may_still_run(order: int) -> None:
+    over = history("FAILED").model_copy(update={"job_id": JobId("7")})
+    waits = queue("QUEUED").model_copy(update={"job_id": JobId("8")})
+    rows = [over, waits][::order]
+    assert one_each(rows, {}) == {TOKEN: waits}
+    assert one_each(rows, {TOKEN: JobId("7")}) == {TOKEN: over}
 
 
 def test_the_newest_line_of_a_status_counts_and_copies_are_counted() -> None:
