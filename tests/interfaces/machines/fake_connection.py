@@ -29,10 +29,6 @@ class FakeConnection:
     ) -> None:
         return None
 
-    @property
-    def notice(self) -> str:
-        return ""
-
     async def run(self, script: str, *, deadline: float, output_limit: int = MIB) -> Completed:
         return self._machine.run(script)
 

@@ -6,7 +6,8 @@ Not here: what needs slots and seconds of walltime as `processes` has them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,13 +21,15 @@ from events.jobs import (
     Token,
     Witness,
 )
+from interfaces.machines.connection import Connection
 from interfaces.machines.dialect import Dialect, Refused, Submitted
 from interfaces.machines.layout import Layout
 from interfaces.machines.shell import ShellBatchSystem
+from interfaces.machines.ssh import SshAccess, SshConnection
 from tests.account import Login
 from tests.interfaces.machines import test_batch_contract as contract
 from tests.interfaces.machines.conftest import ShellBench, chunks
-from tests.interfaces.machines.user_connection import UserConnection
+from tests.sshd import Sshd
 
 
 class ServerBench(ShellBench):
@@ -35,14 +38,13 @@ class ServerBench(ShellBench):
     options = JobOptions()
     dialect: Dialect
 
-    def __init__(self, login: Login) -> None:
-        self._login = login
-        super().__init__(login.folder / f"it's {uuid4()}", 1)
+    def __init__(self, login: Login, connect: Callable[[], Connection]) -> None:
+        self.login = login
+        super().__init__(login.folder / f"it's {uuid4()}", 1, connect)
 
     def restart(self) -> None:
         self.dialect = self._dialect(self.layout)
-        connection = UserConnection(self._login)
-        self.system = ShellBatchSystem(connection, self.dialect, self.layout)
+        self.system = ShellBatchSystem(self._connect(), self.dialect, self.layout)
 
     def _dialect(self, layout: Layout) -> Dialect:
         raise NotImplementedError
@@ -59,6 +61,10 @@ class ServerBench(ShellBench):
         await self.system.prepare(request.token, files)
         return await self.system.submit(request, 1)
 
+    def prepared(self) -> list[Token]:
+        """The jobs that have a folder."""
+        return [Token(folder.name) for folder in Path(self.layout.base, "jobs").glob("*")]
+
     def said(self, name: str) -> str:
         """What jobs wrote into the base directory."""
         return Path(self.layout.base, name).read_text()
@@ -67,15 +73,18 @@ class ServerBench(ShellBench):
         await asyncio.sleep(0.2)
 
 
-def on(login: Login, kind: type[ServerBench]) -> Iterator[ServerBench]:
-    bench = kind(login)
-    yield bench
-    tokens = [Token(folder.name) for folder in Path(bench.layout.base, "jobs").glob("*")]
-
-    async def cancel() -> None:
-        await asyncio.gather(*(bench.system.cancel(token) for token in tokens))
-
-    asyncio.run(cancel())
+@asynccontextmanager
+async def reached(
+    login: Login, kind: type[ServerBench], servers: Callable[..., Sshd]
+) -> AsyncIterator[ServerBench]:
+    """A bench on which the ordinary user logs in over SSH; jobs that are left are cancelled."""
+    shell = login.shell(login.folder.parent / "shell")
+    with servers(f"ForceCommand {shell}") as server:
+        access = SshAccess.model_validate(server.access())
+        async with SshConnection(access) as connection:
+            bench = kind(login, lambda: connection)
+            yield bench
+            await asyncio.gather(*(bench.system.cancel(token) for token in bench.prepared()))
 
 
 test_a_job_completes = contract.test_a_job_completes_and_leaves_its_results

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,8 @@ from interfaces.machines.sge import GridEngine
 from interfaces.machines.sge.settings import SgeSettings
 from tests.account import ordinary_user
 from tests.interfaces.machines.server_bench import *  # noqa: F403
-from tests.interfaces.machines.server_bench import ServerBench, on
+from tests.interfaces.machines.server_bench import ServerBench, reached
+from tests.sshd import Sshd
 
 if TYPE_CHECKING:
     from tests.gridengine import GridEngine as RealGridEngine
@@ -31,8 +32,11 @@ class GridEngineBench(ServerBench):
 
 
 @pytest.fixture
-def bench(gridengine: RealGridEngine) -> Iterator[ServerBench]:
-    yield from on(gridengine.login, GridEngineBench)
+async def bench(
+    gridengine: RealGridEngine, sshds: Callable[..., Sshd]
+) -> AsyncIterator[ServerBench]:
+    async with reached(gridengine.login, GridEngineBench, sshds) as bench:
+        yield bench
 
 
 @pytest.mark.parametrize("defaults", ["-t 1-3", "-h", "-sync y", "-b y", "-S /bin/csh"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,12 +11,11 @@ import pytest
 from events.jobs import JobOptions, JobReport, JobState, Waiting
 from interfaces.machines.dialect import Dialect, Refused, Submitted
 from interfaces.machines.layout import Layout
-from interfaces.machines.shell import ShellBatchSystem
 from interfaces.machines.slurm import Slurm
 from interfaces.machines.slurm.settings import SlurmSettings
 from tests.interfaces.machines.server_bench import *  # noqa: F403
-from tests.interfaces.machines.server_bench import ServerBench, on
-from tests.interfaces.machines.user_connection import UserConnection
+from tests.interfaces.machines.server_bench import ServerBench, accounted, reached
+from tests.sshd import Sshd
 
 if TYPE_CHECKING:
     from tests.slurm import Slurm as RealSlurm
@@ -29,20 +29,22 @@ class SlurmBench(ServerBench):
 
 
 @pytest.fixture
-def bench(slurm: RealSlurm) -> Iterator[ServerBench]:
-    yield from on(slurm.login, SlurmBench)
+async def bench(slurm: RealSlurm, sshds: Callable[..., Sshd]) -> AsyncIterator[ServerBench]:
+    async with reached(slurm.login, SlurmBench, sshds) as bench:
+        yield bench
 
 
-async def test_an_environment_that_hides_jobs_does_not(bench: ServerBench) -> None:
-    token = await bench.submitted(bench.long)
-    connection = UserConnection(
-        type(bench._login)(
-            bench._login.folder,
-            {**bench._login.environment, "SQUEUE_NAMES": "x", "SACCT_FORMAT": "x"},
-        )
-    )
-    system = ShellBatchSystem(connection, bench.dialect, bench.layout)
-    assert token in await system.find([token])
+async def test_an_environment_that_hides_jobs_does_not(
+    slurm: RealSlurm, sshds: Callable[..., Sshd]
+) -> None:
+    hiding = {"SQUEUE_NAMES": "x", "SACCT_FORMAT": "x", "SBATCH_ARRAY_INX": "1-3"}
+    login = replace(slurm.login, environment={**slurm.login.environment, **hiding})
+    async with reached(login, SlurmBench, sshds) as bench:
+        token = await bench.submitted(bench.succeed)
+        report = await bench.report(token, JobState.COMPLETED)
+        assert report.job_id
+        assert report.job_id.isdecimal()
+        assert (await accounted(bench, token)).state == JobState.COMPLETED
 
 
 async def test_a_job_of_slurm_over_its_walltime(bench: ServerBench) -> None:
@@ -96,10 +98,10 @@ async def test_a_requeued_job_runs_again_as_its_next_attempt(bench: ServerBench)
     answer = await bench.go(request)
     assert isinstance(answer, Submitted)
     await bench.report(request.token, JobState.RUNNING)
-    await bench._login.run("scontrol", "requeue", answer.job_id)
+    await bench.login.run("scontrol", "requeue", answer.job_id)
     report = await bench.report(request.token, JobState.QUEUED)
     assert report.attempt == 2
-    await bench._login.run("scontrol", "update", f"jobid={answer.job_id}", "StartTime=now")
+    await bench.login.run("scontrol", "update", f"jobid={answer.job_id}", "StartTime=now")
 
     async def again() -> JobReport | None:
         found = (await bench.system.find([request.token]))[request.token]
