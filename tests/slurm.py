@@ -6,7 +6,7 @@ All of it runs on one host, which is called `localhost` in its namespace, and li
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,12 +95,19 @@ async def _start_munge(folder: Path, inside: Namespace) -> None:
     await munge.until(listens)
 
 
-@pytest.fixture(scope="session")
-def slurm() -> Iterator[Slurm]:
-    """A Slurm with accounting that runs for the session."""
+@contextmanager
+def slurm_in_a_folder(*, accounting: bool = True, comments: bool = True) -> Iterator[Slurm]:
+    """The same in a temporary folder, for fixtures; where it cannot run, tests are skipped."""
     with open_folder("vestec-slurm-") as folder, asyncio.Runner() as runner:
-        context = running_slurm(folder)
+        context = running_slurm(folder, accounting=accounting, comments=comments)
         with must_have("Slurm", ServerMissing):
             running = runner.run(context.__aenter__())
         yield running
         runner.run(context.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[Slurm]:
+    """A Slurm with accounting that runs for the session."""
+    with slurm_in_a_folder() as running:
+        yield running

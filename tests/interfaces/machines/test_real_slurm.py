@@ -2,27 +2,27 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from tests.account import open_folder
-from tests.namespace import ServerMissing
-from tests.slurm import Slurm, running_slurm
-from tests.without import must_have
+from tests.slurm import Slurm, slurm_in_a_folder
 
 
 @pytest.fixture
-async def plain_slurm() -> AsyncIterator[Slurm]:
+def plain_slurm() -> Iterator[Slurm]:
     """A Slurm of the test's own, without accounting."""
-    with open_folder("vestec-slurm-") as folder:
-        with must_have("Slurm", ServerMissing):
-            context = running_slurm(folder, accounting=False)
-            running = await context.__aenter__()
+    with slurm_in_a_folder(accounting=False) as running:
         yield running
-        await context.__aexit__(None, None, None)
+
+
+@pytest.fixture
+def forgetful_slurm() -> Iterator[Slurm]:
+    """A Slurm of the test's own, whose accounts drop comments."""
+    with slurm_in_a_folder(comments=False) as running:
+        yield running
 
 
 async def test_a_job_runs_as_the_user_and_goes_from_the_queue_to_the_accounts(slurm: Slurm) -> None:
@@ -92,12 +92,10 @@ async def test_without_accounting_the_queue_alone_knows(plain_slurm: Slurm) -> N
     assert answer.stderr == "Slurm accounting storage is disabled\n"
 
 
-async def test_accounts_may_drop_the_comments() -> None:
-    with open_folder("vestec-slurm-") as folder, must_have("Slurm", ServerMissing):
-        async with running_slurm(folder, comments=False) as slurm:
-            name = new_name()
-            id = await submit(slurm, "true", f"--job-name={name}", "--comment=a fire")
-            await until(lambda: says(slurm, f"{SACCT} --name={name}", f"{id}|COMPLETED|\n"))
+async def test_accounts_may_drop_the_comments(forgetful_slurm: Slurm) -> None:
+    name = new_name()
+    id = await submit(forgetful_slurm, "true", f"--job-name={name}", "--comment=a fire")
+    await until(lambda: says(forgetful_slurm, f"{SACCT} --name={name}", f"{id}|COMPLETED|\n"))
 
 
 def test_it_listens_on_loopback_alone(slurm: Slurm) -> None:
