@@ -2,7 +2,8 @@
 
 Who opens it holds a shared lock while using it; the last one to leave stops it. So a short command
 and a `vestec up` that begins or ends meanwhile need not know of each other, and who was killed
-counts no more.
+counts no more. Each of them starts it again should it end: it was killed, or found no room for its
+write-ahead log, without which PostgreSQL shuts itself down.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import quote
 
 import asyncpg
+import structlog
 
 from deploy.embedded.cluster import SUPERUSER, Cluster
 from deploy.embedded.errors import EmbeddedServerError, as_sentence
@@ -25,6 +28,9 @@ from deploy.embedded.settings import OPTIONS
 
 START_WITHIN = 600.0
 STOP_WITHIN = 120.0
+_LOOK_EVERY = 1.0
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,8 @@ async def _in_use(
                 sockets = stack.enter_context(socket_folder(cluster.data, cluster.port))
                 server = EmbeddedServer(cluster.home.parent, _url(sockets, cluster.port))
                 await _bring_up(cluster, server.url, start_within)
+        keeping = asyncio.create_task(_keep(cluster, server.url, start_within))
+        stack.push_async_callback(_end, keeping)
         yield server
 
 
@@ -96,6 +104,26 @@ async def _bring_up(cluster: Cluster, url: str, within: float) -> None:
             await cluster.start(lock, within)
         finally:
             os.close(lock)
+
+
+async def _keep(cluster: Cluster, url: str, within: float) -> NoReturn:
+    """Start it again whenever its last process is gone, until cancelled."""
+    while True:
+        await asyncio.sleep(_LOOK_EVERY)
+        if (lock := try_lock(cluster.home, EXCLUSIVE)) is None:
+            continue
+        os.close(lock)
+        _log.error("embedded PostgreSQL has ended, it is started again")
+        try:
+            with as_sentence(cluster.home.parent):
+                await _bring_up(cluster, url, within)
+        except EmbeddedServerError as error:
+            _log.error("embedded PostgreSQL could not be started again", reason=str(error))
+
+
+async def _end(task: asyncio.Task[NoReturn]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def _answers(url: str) -> bool:

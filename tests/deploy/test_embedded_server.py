@@ -1,6 +1,6 @@
 """The embedded server in order: made, shared, stopped by the last user, and what it refuses."""
 
-# ruff: noqa: ASYNC220, ASYNC221, ASYNC240 - nothing else runs on a test's loop
+# ruff: noqa: ASYNC220, ASYNC240 - nothing else runs on a test's loop
 
 import asyncio
 import os
@@ -13,10 +13,12 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from deploy.embedded import EmbeddedServer, EmbeddedServerError, installation
 from deploy.embedded.account import account_for
 from deploy.embedded.cluster import Cluster
+from tests.disks import fill_write_ahead_log, small_disk
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
@@ -146,6 +148,28 @@ async def test_nobody_else_can_reach_the_database(folder: Path, made: Path) -> N
         assert (made / "postgresql" / "data").stat().st_mode & 0o777 == 0o700
 
 
+async def until_it_answers(url: str) -> None:
+    while True:
+        try:
+            await ask(url, "select 1")
+        except (OSError, asyncpg.PostgresError):
+            await asyncio.sleep(0.05)
+        else:
+            return
+
+
+async def test_a_server_that_is_killed_while_it_is_used_is_started_again(
+    made: Path, cluster: Cluster
+) -> None:
+    async with asyncio.timeout(60), EmbeddedServer.open(made) as server:
+        (postmaster,) = cluster.postmasters()
+        os.kill(postmaster, signal.SIGKILL)
+        while cluster.postmasters() == [postmaster]:
+            await asyncio.sleep(0.05)
+        await until_it_answers(server.url)
+    assert cluster.postmasters() == []
+
+
 @as_root
 async def test_as_root_it_runs_as_another_user_below_a_parent_that_stays_closed(
     folder: Path, made: Path, cluster: Cluster
@@ -268,16 +292,22 @@ async def test_a_folder_that_cannot_be_made_is_one_sentence(folder: Path) -> Non
 
 @as_root
 async def test_a_full_disk_is_one_sentence_and_with_space_again_it_starts(folder: Path) -> None:
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=20M", "none", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("mounting a small disk is not allowed here")
-    try:
+    with small_disk(folder, 20) as disk:
         with pytest.raises(EmbeddedServerError, match=r"No space left on device|Check free disk"):
             async with EmbeddedServer.open(folder):
                 pass
-        subprocess.run(["mount", "-o", "remount,size=100M", str(folder)], check=True)
+        disk.resize(100)
         async with EmbeddedServer.open(folder) as server:
             assert await ask(server.url, "select 1") == 1
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
+
+
+@as_root
+async def test_a_server_that_ended_for_want_of_space_is_started_again(folder: Path) -> None:
+    with small_disk(folder, 160) as disk, capture_logs() as said:
+        async with asyncio.timeout(60), EmbeddedServer.open(folder) as server:
+            disk.fill()
+            await fill_write_ahead_log(server.url)
+            while not any("No space left" in line.get("reason", "") for line in said):
+                await asyncio.sleep(0.05)
+            disk.make_room()
+            await until_it_answers(server.url)
