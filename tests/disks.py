@@ -8,7 +8,6 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-
 _MESSAGE = "SELECT pg_logical_emit_message(false, '', repeat(' ', 1000000))"
 """A million bytes for the write-ahead log, and nothing else."""
 
@@ -40,7 +39,7 @@ class SmallDisk:
 
 @contextmanager
 def small_disk(folder: Path, size: int) -> Iterator[SmallDisk]:
-    """A disk of `size` MiB mounted at a folder; skips the test, loudly, where that is impossible."""
+    """A disk of `size` MiB, mounted at a folder; skips the test loudly where that cannot be."""
     folder.mkdir(exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}M", "none", str(folder)]
     done = subprocess.run(mount, capture_output=True, text=True, check=False)

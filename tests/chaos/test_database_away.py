@@ -5,6 +5,7 @@ from typing import Literal
 
 import pytest
 
+from tests.chaos.parts import LONG, on_kafka, played
 from tests.chaos.player import Told
 from tests.chaos.rig import eventually, jobs_started, require_as_if_nothing_had_happened, rigged
 from tests.servers import MortalServer, mortal_server
@@ -31,3 +32,18 @@ async def test_the_database_is_away_for_a_while(
         told = playing.told()
         assert rig.starts() == dict.fromkeys(told.simulations, 1)
         require_as_if_nothing_had_happened(rig, told, undisturbed)
+
+
+async def test_the_read_models_are_away_under_a_log_on_kafka(
+    kafka_url: str, mortal_server: MortalServer, undisturbed: Told
+) -> None:
+    """With each part in a process of its own; first stopped in order, then killed."""
+    environment = await on_kafka(kafka_url, mortal_server.url)
+    with rigged(environment) as rig, played(rig, undisturbed) as (_, playing):
+        for kill in (False, True):
+            eventually("jobs run", jobs_started(rig, 3 if kill else 1), within=40)
+            if kill:
+                mortal_server.kill()
+            await mortal_server.stop()
+            assert not playing.ends(LONG)
+            await mortal_server.start()
