@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from interfaces.cli.options import AsJson, settings_of
+from interfaces.cli.options import AsJson
 from interfaces.cli.output import as_json, say, table
-from interfaces.cli.presence import running_in
 from interfaces.cli.session import kept, run
 from projections import PROJECTIONS, PartitionStatus, rebuild
 from projections import status as read_status
+from projections.processes import living
 
 app = typer.Typer(
     add_completion=False,
@@ -70,11 +70,11 @@ def rebuild_(
     Next: vestec projections status
     """
 
-    async def work() -> None:
+    async def work() -> bool:
         async with kept(ctx) as storage:
             for one in await rebuild(storage.pool, name):
                 say(f"{one} begins anew")
+            return any("projections" in process.parts for process in await living(storage.pool))
 
-    run(work())
-    if not running_in(settings_of(ctx).data):
-        say("No system runs in this folder: it is folded when one does. Next: vestec up")
+    if not run(work()):
+        say("Nobody runs projections now: they are folded when somebody does. Next: vestec up")
