@@ -15,6 +15,7 @@ import aiohttp
 
 from benchmarks.engines import log_url
 from benchmarks.result import Result, percentiles_ms
+from deploy.garbage import spare_what_is_here
 from deploy.settings import Settings
 from deploy.system import System, running_system
 from events.incidents import ActivateIncident, CreateIncident
@@ -71,6 +72,7 @@ async def _system(engine: str) -> AsyncIterator[System]:
                 workflows=HERE,
             )
             async with running_system(settings) as system:
+                spare_what_is_here()
                 yield system
 
 

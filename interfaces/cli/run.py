@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from deploy.garbage import spare_what_is_here
 from deploy.parts import Part
 from deploy.settings import Settings
 from deploy.system import running_parts
@@ -48,6 +49,7 @@ def run(
 
 async def _serve(parts: frozenset[Part], settings: Settings, json: bool) -> None:
     async with running_parts(parts, settings) as system:
+        spare_what_is_here()
         names = sorted(parts)
         if json:
             json_line({"url": system.url, "pid": os.getpid(), "parts": names})

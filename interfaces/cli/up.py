@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from deploy.embedded import FolderInUse
+from deploy.garbage import spare_what_is_here
 from deploy.settings import Settings
 from deploy.system import running_system
 from interfaces.cli.ending import serve
@@ -52,6 +53,7 @@ async def _serve(settings: Settings, json: bool) -> None:
     while True:
         try:
             async with running_system(settings) as system:
+                spare_what_is_here()
                 _announce(system.url, os.getpid(), settings, json, "Ctrl-C ends it.")
                 await asyncio.Event().wait()
         except FolderInUse as used:

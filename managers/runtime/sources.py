@@ -49,9 +49,14 @@ async def pull_commands(
     Raises `Doubt` where commands are gone: only who decided them forgets them, and we did not.
     """
     topic, offset = commands_topic(context), start.offset
+    first, woken_for_nothing = offset, False
     while True:
         records = await around.log.read(topic, partition, offset)
-        first = records[0].offset if records else (await around.log.bounds(topic, partition))[0]
+        if records:
+            first = records[0].offset
+        elif woken_for_nothing:
+            first, _ = await around.log.bounds(topic, partition)
+        woken_for_nothing = not records
         if first > offset:
             raise Doubt(f"{topic}/{partition}: somebody else took the commands from {offset} on")
         for stored in records:
