@@ -167,7 +167,7 @@ async def test_nobody_waits_for_what_a_program_leaves_among_our_files(shell: She
         assert [r.state for r in await shell.system.observe([token])] == [JobState.COMPLETED]
 
 
-async def test_a_program_that_removes_its_own_folder_has_ended_as_it_did(shell: ShellBench) -> None:
+async def test_a_program_that_removes_its_folder_has_ended_as_it_did(shell: ShellBench) -> None:
     token = await shell.submitted('sleep 1; rm -rf "$PWD"')
     await shell.report(token, JobState.RUNNING)
     job = Path("/proc", str(shell.process(token)))
