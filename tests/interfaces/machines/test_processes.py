@@ -173,7 +173,7 @@ async def test_a_program_that_removes_its_folder_has_ended_as_it_did(shell: Shel
     job = Path("/proc", str(shell.process(token)))
 
     async def is_gone() -> bool | None:
-        return not job.exists() or None
+        return not read(job / "stat") or None
 
     await shell.until(is_gone)
     (report,) = await shell.system.observe([token])
