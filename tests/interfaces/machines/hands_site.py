@@ -26,7 +26,7 @@ from events.envelope import Commit, Issued, commands_topic, decode, encode_issue
 from events.jobs import JobId, JobReport, JobRequest, JobState, RelativePath, Token, token_of
 from events.machines import FLEET, AddMachine, EnableMachine, MachineSettings
 from events.simulations import Resources, SimulationRequest
-from events.values import Command, Context, Event, IncidentId
+from events.values import Command, Context, Event, IncidentId, Urgency
 from interfaces.machines.dialect import QueueLoad, Refused, Submitted
 from interfaces.machines.fates import Fate, Planned
 from interfaces.machines.hands import Fetching, MachineHands
@@ -65,6 +65,10 @@ class TroubledSystem(SimulatedBatchSystem):
         self.stuck = False
         """Whether reading a file never ends."""
         self.asked: Counter[str] = Counter()
+        self.turned_down: dict[str, Refused] = {}
+        """What it says to jobs that ask for a QoS of that name."""
+        self.qos: list[str] = []
+        """What jobs asked for, one submission after the other."""
 
     def _meet(self, method: str) -> None:
         self.asked[method] += 1
@@ -81,6 +85,9 @@ class TroubledSystem(SimulatedBatchSystem):
 
     async def submit(self, request: JobRequest, submission: int) -> Submitted | Refused:
         self._meet("submit")
+        self.qos.append(request.options.qos)
+        if refused := self.turned_down.get(request.options.qos):
+            return refused
         return await super().submit(request, submission)
 
     async def observe(
@@ -120,6 +127,9 @@ class Site:
     """What runs, and what tests ask of it."""
 
     machine: TroubledSystem
+    settings: MachineSettings = MachineSettings(
+        name="m", base_directory="/m", nodes=100, cores_per_node=100
+    )
     log: MemoryLog = field(default_factory=MemoryLog)
     blobs: BlobStore = field(default_factory=lambda: BlobStore(MemoryStore()))
     clock: HybridClock = field(default_factory=lambda: HybridClock(time.time))
@@ -132,13 +142,17 @@ class Site:
         await self.log.append(commands_topic(context), 0, [encode_issued(key, issued)])
         return id
 
-    async def create(self, executable: str = "true", **more: Any) -> UUID:
+    async def create(
+        self, executable: str = "true", urgency: Urgency = Urgency.ROUTINE, **more: Any
+    ) -> UUID:
         """Create a simulation and wait until it has its machine."""
         simulation = uuid4()
         request = SimulationRequest(
             kind="test", executable=executable, resources=Resources(walltime=60), **more
         )
-        create = s.CreateSimulation(simulation=simulation, incident=FIRE, request=request)
+        create = s.CreateSimulation(
+            simulation=simulation, incident=FIRE, request=request, urgency=urgency
+        )
         await self.issue(Context.SIMULATIONS, FIRE, create)
         await self.until(lambda: self.of(s.SimulationPlaced, simulation))
         return simulation
@@ -211,8 +225,7 @@ async def open_site(**fates: Fate) -> AsyncIterator[Site]:
     for manager in (simulation_manager(), machine_manager(), operations_manager(hands.begin)):
         site.services.append(Service(manager, around))
     tasks = [asyncio.create_task(service.run()) for service in site.services]
-    settings = MachineSettings(name="m", base_directory="/m", nodes=100, cores_per_node=100)
-    await site.issue(Context.MACHINES, FLEET, AddMachine(settings=settings))
+    await site.issue(Context.MACHINES, FLEET, AddMachine(settings=site.settings))
     await site.issue(Context.MACHINES, FLEET, EnableMachine(name="m"))
     try:
         yield site

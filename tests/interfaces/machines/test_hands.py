@@ -12,13 +12,14 @@ from events import simulations as s
 from events.jobs import JobReport, JobState, Witness, token_of
 from events.machines import FLEET
 from events.prose import PROSE_CHARACTERS, cut
-from events.values import Blob, Context, Event
+from events.values import Blob, Context, Event, Urgency
 from interfaces.machines.connection import (
     LoginNeeded,
     MachineError,
     NotUnderstood,
     Unreachable,
 )
+from interfaces.machines.dialect import Refused
 from interfaces.machines.fates import Fate
 from managers.blobs import BlobStore, BlobStoreUnavailable
 from tests.interfaces.machines.hands_site import FIRE, Site, is_about, open_site
@@ -46,6 +47,28 @@ async def test_jobs_are_followed_though_the_load_cannot_be_read() -> None:
         assert "not understood" in one.reason
         assert one.load is None
         await site.reach(simulation, JobState.COMPLETED)
+
+
+async def test_an_urgent_job_asks_for_one_privilege_after_the_other() -> None:
+    names = ("reserved", "express", "patient")
+    policy = [m.Privilege(name=name, qos=name, waits=name == "patient") for name in names]
+    async with open_site() as site:
+        site.machine.turned_down["reserved"] = Refused("no such QoS", permanent=True)
+        site.machine.turned_down["express"] = Refused("too many jobs", permanent=False)
+        site.machine.turned_down["patient"] = Refused("too many jobs", permanent=False)
+        settings = site.settings.model_copy(update={"policy": {Urgency.CRITICAL: tuple(policy)}})
+        await site.issue(Context.MACHINES, FLEET, m.ChangeMachine(settings=settings))
+        simulation = await site.create(urgency=Urgency.CRITICAL)
+        await site.submit_created(simulation)
+        await site.until(lambda: site.of(o.TaskHindered, simulation))
+        del site.machine.turned_down["patient"]
+        await site.reach(simulation, JobState.COMPLETED)
+        steps = await site.of(o.PrivilegeRefused, simulation)
+    assert [(one.privilege, one.reason, one.next) for one in steps] == [
+        ("reserved", "no such QoS", "express"),
+        ("express", "too many jobs", "patient"),
+    ]
+    assert list(dict.fromkeys(site.machine.qos)) == [*names]
 
 
 async def test_polling_goes_on_though_jobs_cannot_be_asked_about() -> None:
