@@ -34,13 +34,13 @@ class NotStarted(Unreachable):
 class _Beginning:
     """What is seen of a shell when it begins with a script."""
 
-    opened: float
+    wanted: float
     seconds: float | None = None
-    """It took it to start, its start-up files included."""
+    """From the wish for a session until then, start-up files included."""
     process: int | None = None
 
     def begun(self, process: int) -> None:
-        self.process, self.seconds = process, _now() - self.opened
+        self.process, self.seconds = process, _now() - self.wanted
 
 
 async def converse(
@@ -50,23 +50,24 @@ async def converse(
 
     Raises `Unreachable` when it has certainly not begun, and `CommandCut`.
     """
-    async with line.place(), _session(line, min(deadline, _OPENING)) as (stdin, stdout, stderr):
+    async with line.place():
         start, answered = _Beginning(_now()), False
-        try:
-            async with asyncio.timeout(deadline):
-                with suppress(*_GONE):  # then there is no answer either
-                    stdin.write(frame.encode())
-                    stdin.write_eof()
-                answer = await frame.decode(
-                    _Quiet(stdout), _Quiet(stderr), output_limit, start.begun
-                )
-            answered = True
-            return answer, start.seconds or 0.0
-        except TimeoutError:
-            raise CommandCut(f"a command had not ended after {deadline:g} s") from None
-        finally:
-            if not answered and line.open:
-                await _kill(line, stdin.channel, start.process)
+        async with _session(line, min(deadline, _OPENING)) as (stdin, stdout, stderr):
+            try:
+                async with asyncio.timeout(deadline):
+                    with suppress(*_GONE):  # then there is no answer either
+                        stdin.write(frame.encode())
+                        stdin.write_eof()
+                    answer = await frame.decode(
+                        _Quiet(stdout), _Quiet(stderr), output_limit, start.begun
+                    )
+                answered = True
+                return answer, start.seconds or 0.0
+            except TimeoutError:
+                raise CommandCut(f"a command had not ended after {deadline:g} s") from None
+            finally:
+                if not answered and line.open:
+                    await _kill(line, stdin.channel, start.process)
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import PurePosixPath
 from typing import Self, TypeVar
@@ -20,6 +20,8 @@ File = asyncssh.SFTPClientFile
 _STALLED = 60.0
 """Seconds within which a server answers."""
 _STARTING = 10.0
+_BLOCK = 32 << 10
+"""Bytes of one request, of which many are under way at once; every server takes as many."""
 
 
 class NoSftp(MachineError):
@@ -49,7 +51,8 @@ class SftpTransfer:
 
     async def write(self, part: PurePosixPath, at: int, data: bytes) -> None:
         file = self._file or await self._open(part, asyncssh.FXF_WRITE)
-        await self._within(file.write(data, at), part)
+        blocks = (file.write(data[n : n + _BLOCK], at + n) for n in range(0, len(data), _BLOCK))
+        await self._within(asyncio.gather(*blocks), part)
 
     async def finish(self) -> None:
         """Servers that cannot be asked for it are not."""
@@ -59,15 +62,15 @@ class SftpTransfer:
 
     async def read(self, place: PurePosixPath, at: int, size: int) -> bytes:
         file = self._file or await self._open(place, asyncssh.FXF_READ)
-        data = await self._within(file.read(size, at), place)
-        assert isinstance(data, bytes)
-        return data
+        blocks = (_block(file, at + n, min(_BLOCK, size - n)) for n in range(0, size, _BLOCK))
+        return _joined(await self._within(asyncio.gather(*blocks), place))
 
     async def _open(self, path: PurePosixPath, flags: int) -> File:
         """What was a file a moment ago may be something else now: it is looked at once more."""
         client = self._client or await self._start()
         self._client = client
-        file = await self._within(client.open(os.fsencode(path), flags, encoding=None), path)
+        opening = client.open(os.fsencode(path), flags, encoding=None, block_size=0)
+        file = await self._within(opening, path)
         mode = (await self._within(file.stat(), path)).permissions
         if mode is not None and (why := not_a_file(mode)):
             raise FileUnfit(why)
@@ -117,3 +120,22 @@ class SftpTransfer:
         """The next step opens everything again."""
         self._client = self._file = None
         await self._session.aclose()
+
+
+async def _block(file: File, at: int, size: int) -> bytes:
+    """Fewer bytes only at the end; a server may answer with fewer than it has."""
+    data = b""
+    while len(data) < size and (more := await file.read(size - len(data), at + len(data))):
+        assert isinstance(more, bytes)
+        data += more
+    return data
+
+
+def _joined(blocks: Sequence[bytes]) -> bytes:
+    """What comes behind an incomplete block was written while it was read."""
+    data = bytearray()
+    for block in blocks:
+        data += block
+        if len(block) < _BLOCK:
+            break
+    return bytes(data)
