@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from events.jobs import Token
-from interfaces.machines.connection import CommandFailed, Completed
+from interfaces.machines.connection import CommandFailed, Completed, NotUnderstood
 from interfaces.machines.layout import Layout, quoted
 
 T = TypeVar("T")
@@ -24,6 +24,17 @@ def rows(text: str, fields: int) -> Iterator[list[str]]:
         row = [field.strip() for field in line.split(SEPARATOR)]
         if len(row) == fields:
             yield row
+
+
+def whole_rows(text: str, fields: int) -> list[list[str]]:
+    """The rows of an answer that has nothing else; raises `NotUnderstood` if it has no row at all.
+
+    An older tool that does not know our separator must not seem to say that there are no jobs.
+    """
+    found = list(rows(text, fields))
+    if text.strip() and not found:
+        raise NotUnderstood(f"rows of {fields} fields were asked for: {text.strip()[:200]!r}")
+    return found
 
 
 def number(text: str) -> float | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from events.jobs import JobId, JobReport, JobState, Token, Waiting, Witness
-from interfaces.machines.asking import number, rows
+from interfaces.machines.asking import number, whole_rows
 from interfaces.machines.connection import CommandFailed, Completed
 
 CLEAN = """unset LSB_BJOBS_FORMAT LSB_DEFAULTQUEUE LSB_DEFAULTPROJECT LSB_SUB_ADDITIONAL
@@ -57,7 +57,7 @@ bjobs {self.which} -noheader -u "$(id -un)" -o "{columns} delimiter='$(printf '\
         if completed.exit_status:
             said = f"{completed.stdout} {completed.stderr}".strip()
             raise CommandFailed(f"exit status {completed.exit_status}: {said[-1000:]}")
-        found = rows(completed.stdout, len(FIELDS))
+        found = whole_rows(completed.stdout, len(FIELDS))
         return [self._report(row) for row in found if row[2] in self.tokens]
 
     def _report(self, row: list[str]) -> JobReport:

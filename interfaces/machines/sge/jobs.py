@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 from events.jobs import JobId, JobReport, JobState, Token, Waiting, Witness
 from interfaces.machines.asking import moment, rows, since
-from interfaces.machines.connection import Completed
+from interfaces.machines.connection import Completed, NotUnderstood
 from interfaces.machines.layout import Layout, quoted
 
 NO_HIDING = """export TZ=UTC
@@ -24,6 +24,7 @@ _LETTERS = set("dEhPqrRsStTNwz")
 _REQUEUES = ("24", "25")
 """Codes of `failed` with which a job goes back into the queue: migrating, rescheduling."""
 _LIMIT, _BY_SIGNAL = "37", "100"
+_NEVER = "no jobs running since startup"
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ def _waiting(word: str, others: str) -> Waiting | None:
 class History:
     """The accounts of all that ended since; a search by name takes one name at a time.
 
-    Of a job that was deleted before it started they know nothing. So its folder tells: the newest
+    Where nothing has, the head of a table of owners comes, or a sentence if nothing ever has. Of a
+    job that was deleted before it started they know nothing. So its folder tells: the newest
     submission was taken, nobody claimed the run, and the program must not start any more.
     """
 
@@ -99,10 +101,14 @@ for token in {" ".join(self.tokens)}; do (
 exit 0"""
 
     def parse(self, completed: Completed) -> list[JobReport]:
+        if completed.exit_status and _NEVER in completed.stdout + completed.stderr:
+            return []
         runs: Counter[str] = Counter()
         text = completed.checked()
         deleted = [row[1] for row in rows(text, 2)]
         reports = [_deleted(token) for token in self.tokens if token in deleted]
+        if not any(sign in text for sign in ("jobname", "WALLCLOCK")):
+            raise NotUnderstood(f"neither jobs nor a table of owners: {text.strip()[:200]!r}")
         for record in _records(text):
             if record.get("jobname") in self.tokens:
                 runs[record["jobnumber"]] += 1

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from events.jobs import JobId, JobReport, JobState, Token, Witness
-from interfaces.machines.asking import number, rows, since
+from interfaces.machines.asking import number, since, whole_rows
 from interfaces.machines.connection import Completed
 from interfaces.machines.layout import Layout
 from interfaces.machines.slurm.environment import QUESTION
@@ -37,7 +37,7 @@ squeue --noheader --states=all --user="$(id -u)" --Format="{columns}" """
 
     def parse(self, completed: Completed) -> list[JobReport]:
         # After the last column, too, comes its separator.
-        found = rows(completed.checked(), len(QUEUE_FIELDS) + 1)
+        found = whole_rows(completed.checked(), len(QUEUE_FIELDS) + 1)
         return [self._report(row) for row in found if row[1] in self.tokens]
 
     def _report(self, row: list[str]) -> JobReport:
@@ -79,7 +79,7 @@ sacct --allocations --noheader --parsable2 --delimiter="$separator" --user="$(id
     --name={",".join(self.tokens)} --format={",".join(ACCOUNT_FIELDS)}"""
 
     def parse(self, completed: Completed) -> list[JobReport]:
-        found = rows(completed.checked(), len(ACCOUNT_FIELDS))
+        found = whole_rows(completed.checked(), len(ACCOUNT_FIELDS))
         reports = [self._report(row) for row in found if row[1] in self.tokens]
         return [report for report in reports if report]
 

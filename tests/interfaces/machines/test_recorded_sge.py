@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from events.jobs import JobId, JobReport, JobRequest, JobState, Token, Waiting
-from interfaces.machines.connection import CommandFailed, Completed, MachineError
+from interfaces.machines.connection import CommandFailed, Completed, MachineError, NotUnderstood
 from interfaces.machines.dialect import Command, Estimate, InDoubt, Refused, Submitted
 from interfaces.machines.layout import Layout
 from interfaces.machines.sge import GridEngine
@@ -123,6 +123,22 @@ def test_accounts_tell_when_and_why() -> None:
 def test_no_accounts_since_is_no_job() -> None:
     nobody = "OWNER  WALLCLOCK  UTIME\n==========================\n"
     assert DIALECT.history(TOKENS).parse(Completed(0, nobody, "")) == []
+
+
+def test_a_site_where_nothing_ever_ended_has_no_accounts() -> None:
+    never = Completed(1, "no jobs running since startup\n", "accounting: No such file\n")
+    assert DIALECT.history(TOKENS).parse(never) == []
+
+
+def test_accounts_of_nobody_knows_what_are_no_answer() -> None:
+    with pytest.raises(NotUnderstood, match="neither jobs nor"):
+        DIALECT.history(TOKENS).parse(Completed(0, "", ""))
+
+
+def test_a_job_that_was_deleted_before_it_started_is_cancelled() -> None:
+    nobody = "OWNER  WALLCLOCK  UTIME\n==========================\n"
+    [report] = DIALECT.history(TOKENS).parse(Completed(0, f"{nobody}deleted\x1fok\n", ""))
+    assert (report.token, report.state) == ("ok", JobState.CANCELLED)
 
 
 def test_a_run_that_was_rescheduled_is_no_end_and_counts() -> None:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from events.jobs import JobId, JobReport, JobRequest, JobState, Token, Waiting
-from interfaces.machines.connection import CommandFailed, Completed
+from interfaces.machines.connection import CommandFailed, Completed, NotUnderstood
 from interfaces.machines.dialect import Command, Estimate, InDoubt, Refused, Submitted
 from interfaces.machines.layout import Layout
 from interfaces.machines.slurm import Slurm
@@ -67,7 +67,7 @@ QUEUED = {
         "5": "HELD", "8": "QUEUED",
     },
 }  # fmt: skip
-NO_ROWS = {"squeue_empty", "squeue_two_unknown", "squeue_default"}
+NO_ROWS = {"squeue_empty", "squeue_two_unknown"}
 ENDED = {
     "1": "COMPLETED", "2": "COMPLETED", "3": "CANCELLED", "4": "CANCELLED", "5": "COMPLETED",
     "6_0": "COMPLETED", "6_1": "COMPLETED", "6_2": "COMPLETED", "15": "COMPLETED", "16": "FAILED",
@@ -92,7 +92,8 @@ FAILS: dict[str, tuple[Command[object], str]] = {
 }
 TAKEN = {"scancel_queued", "scancel_running", "scancel_unknown", "scontrol_release"}
 TESTED_BELOW = {
-    "sbatch_test_only", "sbatch_test_only_impossible", "sinfo_format", "sinfo_summary",
+    "squeue_default", "sbatch_test_only", "sbatch_test_only_impossible", "sinfo_format",
+    "sinfo_summary",
     "squeue_json", "sacct_json", "scontrol_job_failed", "scontrol_job_pending",
     "scontrol_job_running", "sinfo_json", "scontrol_ping", "version",
 }  # fmt: skip
@@ -164,6 +165,12 @@ def test_the_queue_tells_when_a_job_is_expected_to_start_or_did() -> None:
 @pytest.mark.parametrize("name", sorted(NO_ROWS))
 def test_no_jobs(name: str) -> None:
     assert DIALECT.jobs(TOKENS).parse(answer(name)) == []
+
+
+def test_columns_that_were_not_asked_for_are_no_answer() -> None:
+    """As of a Slurm that knows no separators."""
+    with pytest.raises(NotUnderstood, match="JOBID PARTITION"):
+        DIALECT.jobs(TOKENS).parse(answer("squeue_default"))
 
 
 @pytest.mark.parametrize("name", ACCOUNTED)
