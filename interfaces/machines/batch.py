@@ -61,6 +61,8 @@ class BatchSystem(Protocol):
     ) -> list[JobReport]:
         """What the wrappers' marks say, cheaply; with `ask_scheduler` as much as `find`.
 
+        While the accounts do not answer, jobs that only they would know of are left out.
+
         `ENDING` with an exit code is a program that was told to stop: the scheduler knows why.
         """
         ...

@@ -8,7 +8,14 @@ from typing import Self, TypeVar
 
 from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token, relative_path
 from interfaces.machines import folders
-from interfaces.machines.connection import MIB, CommandCut, Connection, MachineError, NotUnderstood
+from interfaces.machines.connection import (
+    MIB,
+    CommandCut,
+    CommandFailed,
+    Connection,
+    MachineError,
+    NotUnderstood,
+)
 from interfaces.machines.dialect import (
     Command,
     Dialect,
@@ -96,6 +103,13 @@ class ShellBatchSystem:
             raise InDoubt(f"the submission is unknown: {unknown}", DEADLINE + self.lag) from unknown
 
     async def find(self, tokens: Collection[Token]) -> Mapping[Token, JobReport]:
+        return await self._found(tokens, whole=True)
+
+    async def _found(self, tokens: Collection[Token], *, whole: bool) -> Mapping[Token, JobReport]:
+        """What all witnesses say; unless it must be whole, without those whom only accounts know.
+
+        Accounts may be away while the queue answers, and their silence proves nothing.
+        """
         if not tokens:
             return {}
         found = await self._ask(folders.Read(self._layout, tokens))
@@ -103,7 +117,12 @@ class ShellBatchSystem:
         gone = [t for t in tokens if t not in queue and not settled(found.statuses.get(t))]
         history: Mapping[Token, JobReport] = {}
         if gone:
-            history = one_each(await self._ask(self._dialect.history(gone)), found.claims)
+            try:
+                history = one_each(await self._ask(self._dialect.history(gone)), found.claims)
+            except (CommandFailed, NotUnderstood):
+                if whole:
+                    raise
+                tokens = [token for token in tokens if token not in gone]
         reports = (judge(found.statuses.get(t), queue.get(t), history.get(t)) for t in tokens)
         return {report.token: report for report in reports if report}
 
@@ -111,7 +130,7 @@ class ShellBatchSystem:
         self, tokens: Collection[Token], *, ask_scheduler: bool = False
     ) -> list[JobReport]:
         if ask_scheduler:
-            return list((await self.find(tokens)).values())
+            return list((await self._found(tokens, whole=False)).values())
         return await self._ask(folders.Spool(self._layout, tokens)) if tokens else []
 
     async def cancel(self, token: Token, job_id: JobId | None = None) -> None:

@@ -7,7 +7,13 @@ from events.machines import MachineLoad
 from events.prose import cut
 from events.values import Context
 from interfaces.machines.batch import BatchSystem
-from interfaces.machines.connection import LoginNeeded, MachineError, Unreachable
+from interfaces.machines.connection import (
+    CommandFailed,
+    LoginNeeded,
+    MachineError,
+    NotUnderstood,
+    Unreachable,
+)
 from interfaces.machines.machine import Machine
 from managers.operations import (
     Job,
@@ -74,10 +80,9 @@ class MachineWatch:
         refused = False
         try:
             batch = await self._machine.batch()
-            reports = await self._observe(batch, ask)
-            await asyncio.gather(*(self._tell(JobSeen(report)) for report in reports))
+            silence = await self._follow(batch, ask)
             if ask:
-                load, notice = await self._load(batch), cut(batch.notice)
+                load, notice = await self._load(batch), cut(batch.notice or silence)
         except MachineError as error:
             self._failures = min(self._failures + 1, _MOST_FAILURES)
             refused = isinstance(error, LoginNeeded)
@@ -102,17 +107,26 @@ class MachineWatch:
             queued=seen.queued,
         )
 
-    async def _observe(self, batch: BatchSystem, ask: bool) -> list[JobReport]:
+    async def _follow(self, batch: BatchSystem, ask: bool) -> str:
+        """Tell what is new of jobs; why it cannot be known of some, if their accounts are away."""
         jobs = {t: job for t, job in self._jobs.jobs.items() if not job.submitting and _open(job)}
         if ask:
             self._asked, self._refreshed = _now(), _refreshes(self._jobs)
         seen = await batch.observe(list(jobs), ask_scheduler=ask)
-        news = [report for report in seen if is_news(jobs[report.token], report)]
-        if ask:
-            known = {report.token for report in seen if not unexplained(report)}
-            unknown = [job for token, job in jobs.items() if token not in known]
-            news += await self._vanished(batch, [job for job in unknown if not _lost(job)])
-        return [await self._with_stderr(batch, report) for report in news]
+        await self._report(batch, [one for one in seen if is_news(jobs[one.token], one)])
+        if not ask:
+            return ""
+        known = {report.token for report in seen if not unexplained(report)}
+        gone = [job for token, job in jobs.items() if token not in known and not _lost(job)]
+        try:
+            await self._report(batch, await self._vanished(batch, gone))
+        except (CommandFailed, NotUnderstood) as error:
+            return f"nobody tells what became of {len(gone)} jobs that have vanished: {error}"
+        return ""
+
+    async def _report(self, batch: BatchSystem, news: list[JobReport]) -> None:
+        reports = [await self._with_stderr(batch, report) for report in news]
+        await asyncio.gather(*(self._tell(JobSeen(report)) for report in reports))
 
     def _ask_now(self) -> bool:
         """Once a period, at a wish, and as long as nobody knows whether the machine answers."""

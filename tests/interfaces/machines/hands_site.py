@@ -60,6 +60,8 @@ class TroubledSystem(SimulatedBatchSystem):
         """The same, each raised once."""
         self.silent: dict[Token, JobReport | None] = {}
         """Jobs of which the witnesses say this, or (None) nothing."""
+        self.asks_accounts = True
+        """Whether whoever looks wants to know of vanished jobs, too."""
         self.deaf = False
         """Whether it takes cancellations without doing anything."""
         self.stuck = False
@@ -95,10 +97,16 @@ class TroubledSystem(SimulatedBatchSystem):
     ) -> list[JobReport]:
         if ask_scheduler:
             self._meet("ask")
-        return await super().observe(tokens, ask_scheduler=ask_scheduler)
+        self.asks_accounts = False
+        try:
+            return await super().observe(tokens, ask_scheduler=ask_scheduler)
+        finally:
+            self.asks_accounts = True
 
     async def find(self, tokens: Collection[Token]) -> Mapping[Token, JobReport]:
         found = {**await super().find(tokens)}
+        if self.silent.keys() & {*tokens} and self.asks_accounts:
+            self._meet("accounts")
         for token in self.silent.keys() & {*tokens}:
             found.pop(token, None)
             if said := self.silent[token]:

@@ -14,6 +14,7 @@ from events.machines import FLEET
 from events.prose import PROSE_CHARACTERS, cut
 from events.values import Blob, Context, Event, Urgency
 from interfaces.machines.connection import (
+    CommandFailed,
     LoginNeeded,
     MachineError,
     NotUnderstood,
@@ -121,6 +122,33 @@ async def test_a_job_that_stays_lost_is_told_of_once() -> None:
             return (await site.of(o.JobReported, simulation))[reports:]
 
         assert (await site.until(found))[0].report.state == JobState.RUNNING
+
+
+async def test_accounts_that_are_away_lose_no_job_and_hold_up_no_other() -> None:
+    async with open_site(long=Fate(run=60)) as site:
+        vanished, other = [await site.submit(executable="long") for _ in range(2)]
+        for simulation in (vanished, other):
+            await site.reach(simulation, JobState.RUNNING)
+        site.machine.troubles["accounts"] = CommandFailed("no database")
+        site.machine.silent[token_of(vanished)] = None
+
+        async def noticed() -> list[o.MachineAnswered]:
+            answers = await site.events(o.MachineAnswered)
+            return [one for one in answers if "became of 1 jobs" in one.notice]
+
+        answer, *_ = await site.until(noticed)
+        assert answer.reachable
+        assert "no database" in answer.notice
+        cancel = s.CancelSimulation(simulation=other, reason="enough")
+        await site.issue(Context.SIMULATIONS, FIRE, cancel)
+        await site.reach(other, JobState.CANCELLED)
+        assert not [
+            one
+            for one in await site.of(o.JobReported, vanished)
+            if one.report.state == JobState.LOST
+        ]
+        del site.machine.troubles["accounts"]
+        await site.reach(vanished, JobState.LOST)
 
 
 async def cancelled_while_lost(site: Site) -> UUID:
