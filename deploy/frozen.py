@@ -27,7 +27,9 @@ async def ended_when_frozen(limit: float) -> AsyncIterator[None]:
     SIGPROF ends it; what its threads were at is told on standard error.
     """
     faulthandler.register(signal.SIGPROF, sys.__stderr__ or 2, chain=True)
-    winding = asyncio.create_task(_wind_up(max(limit, _LEAST)))
+    limit = max(limit, _LEAST)
+    signal.setitimer(signal.ITIMER_PROF, limit)
+    winding = asyncio.create_task(_wind_up(limit))
     try:
         yield
     finally:
@@ -37,5 +39,5 @@ async def ended_when_frozen(limit: float) -> AsyncIterator[None]:
 
 async def _wind_up(limit: float) -> NoReturn:
     while True:
-        signal.setitimer(signal.ITIMER_PROF, limit)
         await asyncio.sleep(limit / _CORES / 8)
+        signal.setitimer(signal.ITIMER_PROF, limit)

@@ -14,6 +14,7 @@ from interfaces.cli.ending import serve
 from interfaces.cli.logs import logs_of
 from interfaces.cli.options import AsJson, Host, LogFile, settings_of
 from interfaces.cli.output import json_line, say
+from interfaces.cli.overseer import overseen
 
 app = typer.Typer(add_completion=False)
 
@@ -44,7 +45,7 @@ def run(
     if "port" not in settings.model_fields_set and Part.GATEWAY not in parts:
         settings = settings.model_copy(update={"port": 0})
     logs_of(settings.log_level, log_file)
-    serve(_serve(frozenset(parts), settings, json))
+    overseen(lambda: serve(_serve(frozenset(parts), settings, json)))
 
 
 async def _serve(parts: frozenset[Part], settings: Settings, json: bool) -> None:

@@ -14,6 +14,7 @@ from interfaces.cli.ending import serve
 from interfaces.cli.logs import logs_of
 from interfaces.cli.options import AsJson, Host, LogFile, settings_of
 from interfaces.cli.output import json_line, say
+from interfaces.cli.overseer import overseen
 
 app = typer.Typer(add_completion=False)
 
@@ -43,7 +44,7 @@ def up(
     """
     settings = settings_of(ctx, host=host, port=port)
     logs_of(settings.log_level, log_file)
-    serve(_serve(settings, json))
+    overseen(lambda: serve(_serve(settings, json)))
 
 
 async def _serve(settings: Settings, json: bool) -> None:
