@@ -102,7 +102,8 @@ async def opened(line: Line, within: float, **wanted: str) -> Streams:
             if not line.open:
                 raise Unreachable(f"the connection to {line.host} was lost") from error
             if error.code == asyncssh.OPEN_REQUEST_SESSION_FAILED:
-                raise NotStarted(f"{line.host} does not start {wanted}") from error
+                what = " ".join(wanted.values())
+                raise NotStarted(f"{line.host} does not start {what}") from error
             if (pause := next(patience, None)) is not None:
                 await asyncio.sleep(pause)
             else:
