@@ -378,5 +378,21 @@ async def test_a_refused_login_stops_everything_there_until_somebody_allows_anot
         assert await site.events(o.TaskHindered) == []
 
 
+async def test_what_somebody_should_do_before_long_is_told_while_it_is_so() -> None:
+    async with open_site() as site:
+        await seen(site, True)
+        for notice in ("the certificate expires soon", ""):
+            site.machine.notice = notice
+
+            async def told(notice: str = notice) -> list[m.MachineSeen]:
+                last = (await site.events(m.MachineSeen))[-1:]
+                return [one for one in last if one.notice == notice and one.reachable]
+
+            await site.until(told)
+            before = await operations(site)
+            await site.looks()
+            assert await operations(site) == before
+
+
 def _ends(event: Event) -> bool:
     return isinstance(event, s.OutputsKept | s.SimulationStateChanged)
