@@ -175,6 +175,7 @@ class _Producer:
             request_timeout_ms=round(deadline * 500),
             retry_backoff_ms=round(_RETRY_AFTER * 1000),
         )
+        self.kafka._message_accumulator._pending_batches = _OnTheirWay()
 
     async def start(self) -> None:
         await reach(self._address, self.kafka.start)
@@ -213,3 +214,10 @@ class _Producer:
             await asyncio.wait([sender], timeout=CLOSE_WITHIN)
         self.kafka._message_accumulator.fail_all(ProducerClosed())
         self.kafka._closed = True
+
+
+class _OnTheirWay(set[Any]):
+    """Batches that aiokafka has sent; it takes one out twice that fails while it is sent again."""
+
+    def remove(self, batch: Any) -> None:
+        self.discard(batch)

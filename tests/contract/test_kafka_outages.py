@@ -230,8 +230,11 @@ async def answers(log: Log, partition: int) -> bool:
 
 @pytest.mark.parametrize("kill", [True, False], ids=["killed", "restarted"])
 async def test_the_broker_goes_down_while_writers_append(mortal_kafka: Cluster, kill: bool) -> None:
-    """Acknowledged appends survive, doubtful ones are whole or absent, and all goes on."""
+    """Acknowledged appends survive, doubtful ones are whole or absent, and all goes on quietly."""
     (node,) = mortal_kafka.nodes
+    unhandled: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: unhandled.append(context))
     await declare(mortal_kafka.url, 4)
     async with (
         asyncio.timeout(90),
@@ -264,3 +267,4 @@ async def test_the_broker_goes_down_while_writers_append(mortal_kafka: Cluster, 
             return bool(member.owned == everything)
 
         await until(all_again)
+    assert unhandled == []
