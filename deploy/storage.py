@@ -35,7 +35,7 @@ class Storage:
             clock=self.clock,
             wall=time.time,
             chance=random.SystemRandom(),
-            snapshots=TableSnapshots(self.pool),
+            snapshots=TableSnapshots(self.pool, self.settings.append_deadline),
             append_deadline=self.settings.append_deadline,
         )
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import parse_qs, quote, urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -37,6 +38,17 @@ async def database_url(server_url: str) -> AsyncIterator[str]:
     finally:
         await connection.execute(f"drop database {name} with (force)")
         await connection.close()
+
+
+def socket_of(url: str) -> Path:
+    """Where the server of an embedded database listens."""
+    (folder,) = parse_qs(urlsplit(url).query)["host"]
+    return Path(folder, ".s.PGSQL.5432")
+
+
+def reached_at(url: str, socket: Path) -> str:
+    """The URL of the same database by another socket."""
+    return url.replace(quote(str(socket_of(url).parent), safe="/"), str(socket.parent))
 
 
 class MortalServer:

@@ -119,7 +119,7 @@ async def keep_snapshot(
     try:
         await around.snapshots.store(manager.context, partition, kept)
     except Exception as error:
-        _log.warning("snapshot not stored", context=manager.context, error=str(error))
+        _log.warning("snapshot not stored", context=manager.context, error=repr(error))
 
 
 async def _from_snapshot(
@@ -131,7 +131,7 @@ async def _from_snapshot(
             return None
         state = _adapter(manager).validate_json(kept.states)
     except Exception as error:
-        _log.warning("snapshot ignored", context=manager.context, error=str(error))
+        _log.warning("snapshot ignored", context=manager.context, error=repr(error))
         return None
     try:
         await verify(around.log, events_topic(manager.context), partition, kept.position)

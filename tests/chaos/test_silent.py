@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import parse_qs, quote, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -22,6 +21,7 @@ from tests.chaos.parts import LONG, PartProcess, on_kafka, played
 from tests.chaos.player import Told
 from tests.chaos.rig import Rig, eventually, jobs_started, rigged
 from tests.proxy import HOST, Place
+from tests.servers import reached_at, socket_of
 
 PARTS = sorted(set(Part) - {Part.GATEWAY, Part.SENSORS})
 
@@ -57,14 +57,13 @@ async def far_away(
 ) -> AsyncIterator[tuple[Rig, Network]]:
     """A rig, and the network through which its processes reach their servers."""
     ports = kafka.nodes[0].ports
-    (folder,) = parse_qs(urlsplit(database).query)["host"]
     with TemporaryDirectory(prefix="v", dir="/tmp") as here:
-        file, namespace = ".s.PGSQL.5432", f"test_{uuid4().hex}"
+        socket, namespace = Path(here, ".s.PGSQL.5432"), f"test_{uuid4().hex}"
         ways: dict[Place, Place] = {
             ports.advertised: ports.clients,
-            Path(here, file): Path(folder, file),
+            socket: socket_of(database),
         }
-        far = database.replace(quote(folder, safe="/"), here)
+        far = reached_at(database, socket)
         near = await on_kafka(f"kafka://{HOST}:{ports.brokers}/{namespace}", far, partitions)
         environment = {**near, "VESTEC_LOG": f"{kafka.url}/{namespace}"}
         with rigged(environment) as rig, network(ways, rig.pids) as laid:

@@ -2,6 +2,8 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import asyncpg
@@ -22,6 +24,8 @@ from projections.people import (
     keep_person,
     list_people,
 )
+from tests.proxy import Proxy
+from tests.servers import reached_at, socket_of
 
 ANNA = Person(id=uuid4(), username="Anna", name="Anna A.", email="anna@example.org")
 
@@ -77,6 +81,28 @@ async def test_who_lost_the_partition_overwrites_nothing(pool: Pool) -> None:
     await snapshots.store(*place, snapshot(15, 20))
     await snapshots.store(*place, snapshot(5, 25))
     assert await snapshots.load(*place) == snapshot(15, 20)
+
+
+async def test_a_database_that_does_not_answer_is_waited_for_no_longer_than_said(
+    database_url: str,
+) -> None:
+    """By a connection that there is, and by one that would have to be made."""
+    place = (Context.INCIDENTS, 3)
+    with TemporaryDirectory(prefix="v", dir="/tmp") as here:
+        socket = Path(here, ".s.PGSQL.5432")
+        async with (
+            asyncio.timeout(20),
+            Proxy.listening(socket, socket_of(database_url)) as proxy,
+            open_pool(reached_at(database_url, socket)) as pool,
+        ):
+            await prepare(pool)
+            snapshots = TableSnapshots(pool, deadline=0.2)
+            proxy.gates.close()
+            for call in (snapshots.load(*place), snapshots.store(*place, snapshot(5, 10))):
+                with pytest.raises(TimeoutError):
+                    await call
+            proxy.gates.open()
+            assert await TableSnapshots(pool).load(*place) is None
 
 
 async def test_any_number_of_processes_may_make_the_tables_at_once(database_url: str) -> None:
