@@ -32,4 +32,7 @@ def test_a_command_that_is_named_is_there(command: str) -> None:
 
 @pytest.mark.parametrize("place", re.findall(r"\]\(((?!https?:)[^)]+)\)", README))
 def test_what_is_linked_is_there(place: str) -> None:
-    assert (ROOT / place).exists()
+    file, _, heading = place.partition("#")
+    assert (ROOT / file).exists()
+    headings = re.findall("^#+ (.*)$", (ROOT / file).read_text(), re.MULTILINE) if heading else []
+    assert heading in ["", *(one.lower().replace(" ", "-") for one in headings)]
