@@ -1,8 +1,6 @@
-"""What LSF servers answered to other projects, laid out as the dialect asks: every file."""
+"""What the dialect makes of LSF's words: those of its documentation, for no server was at hand."""
 
-import json
-from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -12,74 +10,9 @@ from interfaces.machines.dialect import Estimate, InDoubt, Refused, Submitted
 from interfaces.machines.layout import Layout
 from interfaces.machines.lsf import Lsf
 from interfaces.machines.lsf.jobs import FIELDS
-from tests.interfaces.machines.recordings import FOLDER
 
 REQUEST = JobRequest(token=Token("v1"), executable="true", walltime=60)
 DIALECT = Lsf(Layout(PurePosixPath("/base")))
-AIIDA = (
-    "jobid", "stat", "exit_reason", "first_host", "user", "slots", "max_req_proc", "exec_host",
-    "queue", "finish_time", "start_time", "%complete", "submit_time", "job_name",
-)  # fmt: skip
-"""The columns that AiiDA asks for."""
-FILES = {
-    "BatchEuphoria__convertBJobsResultLinesToResultMapTest.json": {
-        "487641": "FAILED", "487642": "FAILED", "488155": "FAILED", "491861": "COMPLETED",
-        "491864": "COMPLETED", "491867": "COMPLETED",
-    },
-    "BatchEuphoria__queryExtendedJobStateByIdTest.json": {"22005": "COMPLETED"},
-    "BatchEuphoria__queryExtendedJobStateByIdWithoutListsTest.json": {"22005": "COMPLETED"},
-    "BatchEuphoria__queryExtendedJobStateByIdEmptyTest.json": {"22005": "unknown"},
-    "BatchEuphoria__queryJobStateByIdTest.json": {"22005": "COMPLETED"},
-    "aiida__lsf_bjobs_stdout_to_test.txt": {
-        "764213236": "TIMEOUT", "764220165": "QUEUED", "764220167": "QUEUED",
-        "764254593": "RUNNING", "764255172": "RUNNING", "764245175": "RUNNING",
-        "764399747": "COMPLETED",
-    },
-    "ood_core__lsf_batch_spec_heredocs.txt": {
-        "542935": "RUNNING", "542936": "RUNNING", "542945": "COMPLETED", "5861085": "RUNNING",
-    },
-}  # fmt: skip
-
-
-def test_every_file_is_tested() -> None:
-    assert FILES.keys() == {file.name for file in (FOLDER / "lsf").iterdir()}
-
-
-def rows(file: Path) -> Iterable[Mapping[str, str]]:
-    """What a file tells, by the names of LSF's columns."""
-    text = file.read_text()
-    if file.suffix == ".json":
-        return [
-            {name.lower(): value for name, value in record.items()}
-            for record in json.loads(text)["RECORDS"]
-        ]
-    if "|" in text:
-        return [dict(zip(AIIDA, line.split("|"), strict=True)) for line in text.splitlines()]
-    lines = [line.split() for line in text.splitlines() if line[:1].isdecimal()]
-    return [{"jobid": line[0], "stat": line[2], "first_host": line[5]} for line in lines]
-
-
-def told(file: str) -> list[JobReport]:
-    lines = [
-        "\x1f".join({**row, "job_name": "v1"}.get(name, "-") for name in FIELDS)
-        for row in rows(FOLDER / "lsf" / file)
-    ]
-    return DIALECT.jobs([Token("v1")]).parse(Completed(0, "\n".join(lines), ""))
-
-
-@pytest.mark.parametrize("file", FILES)
-def test_jobs(file: str) -> None:
-    reports = {
-        r.job_id: "unknown" if r.state is JobState.QUEUED and r.unknown else str(r.state)
-        for r in told(file)
-    }
-    assert reports == FILES[file]
-
-
-def test_why_a_job_ended() -> None:
-    [over, *_] = told("aiida__lsf_bjobs_stdout_to_test.txt")
-    assert "run time limit" in over.reason
-    assert over.host == "b681e480bd"
 
 
 def row(**values: str) -> JobReport:
@@ -93,6 +26,11 @@ def row(**values: str) -> JobReport:
     ("values", "state", "code"),
     [
         ({"stat": "EXIT", "exit_code": "3"}, JobState.FAILED, 3),
+        ({"stat": "EXIT", "exit_reason": "TERM_RUNLIMIT: limit", "exit_code": "140"},
+         JobState.TIMEOUT, 140),
+        ({"stat": "RUN"}, JobState.RUNNING, None),
+        ({"stat": "USUSP"}, JobState.RUNNING, None),
+        ({"stat": "PEND"}, JobState.QUEUED, None),
         ({"stat": "DONE"}, JobState.COMPLETED, 0),
         ({"stat": "EXIT", "exit_reason": "TERM_OWNER: by owner", "exit_code": "130"},
          JobState.CANCELLED, 130),
@@ -117,6 +55,11 @@ def test_ends(values: dict[str, str], state: JobState, code: int | None) -> None
 )
 def test_reasons_to_wait_are_sorted(reason: str, kind: Waiting) -> None:
     assert row(pend_reason=reason).waiting == kind
+
+
+def test_a_word_that_nobody_knows_is_told_raw() -> None:
+    assert row(stat="UNKWN").unknown == "UNKWN"
+    assert row(stat="-").unknown == "nothing"
 
 
 def test_an_element_of_an_array_has_its_own_id() -> None:
