@@ -1,10 +1,9 @@
 """The dialect of LSF, 10.1 and newer.
 
-It is built from IBM's documentation, and tested on what other projects recorded of real servers:
-no server of our own has answered it. A job's token is its name, and its description where the
-request has no comment. `bjobs -d` knows ended jobs for `CLEAN_PERIOD` (an hour by default); `bhist`
-and `bacct`, which know more, answer for people only. So the wrapper's own word is what is left of a
-job that nobody asked about for so long.
+It is built from IBM's documentation: no real server has answered it. A job's token is its name, and
+its description where the request has no comment. `bjobs -d` knows ended jobs for `CLEAN_PERIOD` (an
+hour by default); `bhist` and `bacct`, which know more, answer for people only. So the wrapper's own
+word is what is left of a job that nobody asked about for so long.
 """
 
 from collections.abc import Collection, Sequence
