@@ -35,7 +35,7 @@ HOW_TO_MAKE = (
 ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
 # What a client was told that came too early or too late is no reason.
 COMPLAINT = re.compile(
-    r"(?:FATAL|PANIC|ERROR|error): +(?!the database system is)(.+)"
+    r"(?:FATAL|PANIC|ERROR|error): ++(?!the database system is)(.+)"
     r"(?:\n.*DETAIL: .*)?(?:\n.*HINT: +(.+))?"
 )
 

@@ -290,6 +290,16 @@ async def test_a_folder_that_cannot_be_made_is_one_sentence(folder: Path) -> Non
     folder.unlink()
 
 
+async def test_what_clients_were_told_meanwhile_is_no_reason(made: Path, cluster: Cluster) -> None:
+    cluster.output.write_text(
+        "FATAL:  the database system is not yet accepting connections\n"
+        "DETAIL:  Consistent recovery state has not been yet reached.\n"
+        'FATAL:  could not write to file "pg_wal/xlogtemp.1": No space left on device\n'
+    )
+    reason = 'could not write to file "pg_wal/xlogtemp.1": No space left on device'
+    assert cluster.complaint() == reason
+
+
 @as_root
 async def test_a_full_disk_is_one_sentence_and_with_space_again_it_starts(folder: Path) -> None:
     with small_disk(folder, 20) as disk:
