@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from deploy.kafka import Cluster
-from deploy.parts import Part
+from deploy.parts import ALL, Part
 from tests.chaos.network import Network, network
 from tests.chaos.parts import LONG, PartProcess, on_kafka, played
 from tests.chaos.player import Told
@@ -23,7 +23,7 @@ from tests.chaos.rig import Rig, eventually, jobs_started, rigged
 from tests.proxy import HOST, Place
 from tests.servers import reached_at, socket_of
 
-PARTS = sorted(set(Part) - {Part.GATEWAY, Part.SENSORS})
+PARTS = sorted(ALL - {Part.GATEWAY})
 
 WRITERS = (Part.WORKFLOW_MANAGER, Part.SIMULATION_MANAGER, Part.MACHINE_INTERFACE)
 """Who has much to append while jobs run."""
