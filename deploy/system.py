@@ -123,7 +123,7 @@ async def _keep_saying(storage: Storage, me: Process) -> NoReturn:
         await asyncio.sleep(SAYS_SO_EVERY)
         try:
             await say_alive(storage.pool, me)
-        except (*UNAVAILABLE, TimeoutError) as error:
+        except Exception as error:  # whatever it is, the next one may be given
             _log.warning("no sign of life given", reason=repr(error))
 
 

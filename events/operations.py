@@ -114,6 +114,14 @@ class SubmissionRefused(Event):
     reason: Prose
 
 
+class SubmissionAbandoned(Event):
+    """The machine has not got it, and will not: it cannot be brought there, or nobody wants it."""
+
+    type: Literal["SubmissionAbandoned"] = "SubmissionAbandoned"
+    token: Token
+    reason: Prose
+
+
 class PrivilegeRefused(Event):
     """The machine took the job not as privileged as it was submitted: submission n goes out."""
 
@@ -229,6 +237,7 @@ OperationEvent = Annotated[
     | SubmissionIntended
     | SubmissionConfirmed
     | SubmissionRefused
+    | SubmissionAbandoned
     | PrivilegeRefused
     | SubmissionDoubted
     | SubmissionRepeated

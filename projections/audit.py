@@ -54,6 +54,8 @@ def _line(event: object) -> tuple[str, str, Token | None] | None:
             return "submit", f"refused as {privilege}, and submitted {instead}: {reason}", token
         case e.MachineForgotten():
             return "configure", "removed", None
+        case e.SubmissionAbandoned(token=token, reason=reason):
+            return "submit", f"given up: {reason}", token
         case e.SubmissionDoubted(token=token, reason=reason):
             return "submit", f"in doubt: {reason}", token
         case e.SubmissionRepeated(token=token, submission=submission):

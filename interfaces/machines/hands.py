@@ -116,14 +116,15 @@ class MachineHands:
             if isinstance(answer, Submitted):
                 return SubmissionAnswered(token, submission, answer.job_id, cut(answer.remarks))
             waits = not job.privileges or job.privileges[0].waits
-            if waits and not answer.permanent:
+            if waits and not job.unwanted and not answer.permanent:
                 raise MachineError(f"not taken now: {answer.reason}")
             return SubmissionTurnedDown(token, submission, answer.reason)
 
         async def look(batch: BatchSystem) -> JobReport | None:
             return (await batch.find([token])).get(token)
 
-        clock = asyncio.get_running_loop().time
+        await asyncio.sleep(machine.before_repeating(submission))
+        clock, pause = asyncio.get_running_loop().time, machine.manners.look
         until: float | None = None
         while True:
             try:
@@ -140,7 +141,8 @@ class MachineHands:
             if over:  # an empty answer is proof of absence only now
                 tell(SubmissionAbsent(token, submission))
                 return
-            await asyncio.sleep(machine.manners.look)
+            await asyncio.sleep(min(pause, max(0.0, until - clock())))
+            pause = min(2 * pause, machine.manners.ask)
 
     async def _input(self, name: RelativePath, blob: Blob) -> AsyncIterator[bytes]:
         try:
@@ -159,13 +161,11 @@ class MachineHands:
         tell(CancelTaken(job.token))
 
     async def _collect(self, machine: Machine, job: Job, tell: Tell) -> None:
-        token, names = job.token, job.collecting
-
-        async def fetch(batch: BatchSystem) -> dict[str, Blob | str]:
-            crash_point("before fetch")
-            return {name: await self._fetch(batch, token, name) for name in names}
-
-        found = await machine.persist(fetch, _complaint(job, JobTask.COLLECT, tell))
+        token, found = job.token, dict[str, Blob | str]()
+        crash_point("before fetch")
+        for name in job.collecting:
+            fetch = partial(self._fetch, token=token, name=name)
+            found[name] = await machine.persist(fetch, _complaint(job, JobTask.COLLECT, tell))
         crash_point("after fetch")
         outputs = {name: blob for name, blob in found.items() if isinstance(blob, Blob)}
         missing = {name: why for name, why in found.items() if isinstance(why, str)}

@@ -67,6 +67,11 @@ class Machine:
         """Seconds; None: not seen, or there is no shell."""
         return self._batch.shell_startup if self._batch else None
 
+    def before_repeating(self, submission: int) -> float:
+        """Seconds before another submission of a job goes out: longer from one to the next."""
+        first, longest = self.manners.retry
+        return 0.0 if submission == 1 else min(longest, first * 2.0 ** min(submission, 30))
+
     def jittered(self, pause: float) -> float:
         """A pause after a failure: those who failed together do not all come again at once."""
         return pause * self._chance.uniform(0.5, 1)

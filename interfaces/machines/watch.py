@@ -2,7 +2,9 @@
 
 import asyncio
 
-from events.jobs import JobReport, JobState, Witness
+import structlog
+
+from events.jobs import JobReport, JobState, Token, Witness
 from events.machines import MachineLoad
 from events.prose import cut
 from events.values import Context
@@ -28,8 +30,10 @@ from managers.operations import (
 from managers.runtime import TaskWork
 from managers.runtime.manager import Tell
 
+_DAY = 86400.0
 _MOST_FAILURES = 20
 """In a row, counted for the pause after them."""
+_log = structlog.get_logger()
 _WITH_STDERR = (JobState.FAILED, JobState.TIMEOUT)
 
 
@@ -39,6 +43,7 @@ class MachineWatch:
     def __init__(self, machine: Machine, jobs: MachineJobs, tell: Tell) -> None:
         self._machine, self._jobs, self._tell = machine, jobs, tell
         self._asked: float | None = None
+        self._checked: float | None = None
         self._refreshed = _refreshes(jobs)
         self._failures = 0
         cause = f"{Context.OPERATIONS}.work/{machine.settings.name}/watch"
@@ -46,8 +51,9 @@ class MachineWatch:
 
     def update(self, item: Task) -> None:
         assert isinstance(item, Watch)
-        jobs, self._jobs = self._jobs, item.machine
-        if self._jobs.jobs.keys() - jobs.jobs.keys() or _refreshes(self._jobs) != self._refreshed:
+        was, self._jobs = self._jobs, item.machine
+        new = _followed(self._jobs).keys() - _followed(was).keys()
+        if new or _refreshes(self._jobs) != self._refreshed:
             self._machine.wake.set()
 
     def stop(self) -> None:
@@ -56,18 +62,18 @@ class MachineWatch:
     async def _run(self) -> None:
         try:
             while True:
+                self._machine.wake.clear()
                 await self._look()
                 await self._pause()
         finally:
             await self._machine.close()
 
     async def _pause(self) -> None:
-        busy = any(not job.submitting for job in self._jobs.jobs.values())
+        busy = bool(_followed(self._jobs))
         machine, manners = self._machine, self._machine.manners
         pause = manners.look * 2.0**self._failures if busy or self._failures else manners.ask
         if self._failures:
             pause = machine.jittered(pause)
-        machine.wake.clear()
         try:
             async with asyncio.timeout(min(pause, manners.ask)):
                 await machine.wake.wait()
@@ -82,11 +88,14 @@ class MachineWatch:
             batch = await self._machine.batch()
             silence = await self._follow(batch, ask)
             if ask:
-                load, notice = await self._load(batch), cut(batch.notice or silence)
-        except MachineError as error:
+                load, unknown = await self._load(batch)
+                notice = cut(batch.notice or silence or unknown)
+        except Exception as error:
+            if not isinstance(error, MachineError):
+                _log.exception("machine", machine=self._machine.settings.name)
             self._failures = min(self._failures + 1, _MOST_FAILURES)
             refused = isinstance(error, LoginNeeded)
-            looked = MachineLooked(False, cut(str(error)), None, refused, notice)
+            looked = MachineLooked(False, cut(str(error) or repr(error)), None, refused, notice)
         else:
             self._failures = 0
             looked = MachineLooked(True, "", load, False, notice)
@@ -95,21 +104,26 @@ class MachineWatch:
         if (looked.reachable, looked.reason, looked.load, refused, notice) != known:
             await self._tell(looked)
 
-    async def _load(self, batch: BatchSystem) -> MachineLoad:
-        """Asked as often as the scheduler is."""
-        if not self._jobs.reachable:
+    async def _load(self, batch: BatchSystem) -> tuple[MachineLoad | None, str]:
+        """Asked as often as the scheduler is; and why it is unknown, if it is."""
+        if self._checked is None or not self._jobs.reachable or _now() - self._checked > _DAY:
             await batch.check()
-        seen = await batch.load()
-        return MachineLoad(
+            self._checked = _now()
+        try:
+            seen = await batch.load()
+        except (CommandFailed, NotUnderstood) as error:
+            return None, f"how busy it is is unknown: {error}"
+        load = MachineLoad(
             nodes=seen.nodes_total,
             nodes_used=seen.nodes_used,
             running=seen.running,
             queued=seen.queued,
         )
+        return load, ""
 
     async def _follow(self, batch: BatchSystem, ask: bool) -> str:
         """Tell what is new of jobs; why it cannot be known of some, if their accounts are away."""
-        jobs = {t: job for t, job in self._jobs.jobs.items() if not job.submitting and _open(job)}
+        jobs = {token: job for token, job in _followed(self._jobs).items() if _open(job)}
         if ask:
             self._asked, self._refreshed = _now(), _refreshes(self._jobs)
         seen = await batch.observe(list(jobs), ask_scheduler=ask)
@@ -184,6 +198,11 @@ def verdict(job: Job, found: JobReport | None) -> JobReport | None:
         exit_code=found.exit_code if found else None,
         reason=reason,
     )
+
+
+def _followed(machine: MachineJobs) -> dict[Token, Job]:
+    """Jobs that the machine has, as far as is known."""
+    return {token: job for token, job in machine.jobs.items() if not job.submitting}
 
 
 def _open(job: Job) -> bool:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from events import machines as e
 from events.operations import ConfigureMachine, ForgetMachine, TryLogin
 from events.simulations import PlaceSimulation, RefusePlacement
-from events.values import Context
-from managers.machines.choice import Chosen, choose
+from events.values import Context, Event
+from managers.machines.choice import Chosen, NotFound, choose
 from managers.machines.state import Fleet, Machine, evolve
 from managers.runtime import Effect, Given, Rejected, Send
 from managers.runtime.manager import Input
@@ -80,8 +80,10 @@ def _remove(fleet: Fleet, wanted: e.RemoveMachine) -> Iterator[Effect]:
     _known(fleet, wanted.name)
     if count := _jobs_on(fleet, wanted.name):
         raise Rejected(f"{count} of our jobs are on {wanted.name}: drain it first")
-    yield e.MachineRemoved(name=wanted.name)
+    removed = e.MachineRemoved(name=wanted.name)
+    yield removed
     yield Send(Context.OPERATIONS, wanted.name, ForgetMachine())
+    yield from _judge_again(evolve(fleet, removed) or fleet)
 
 
 def _known(fleet: Fleet, name: str) -> Machine:
@@ -98,18 +100,23 @@ _Seen = e.MachineEnabled | e.MachineDisabled | e.MachineSeen | e.TroubleSeen | e
 
 
 def _see(fleet: Fleet, event: _Seen) -> Iterator[Effect]:
-    """Something about a machine changed: what waits for a place may have one now."""
+    """Something about a machine changed."""
     _known(fleet, event.settings.name if isinstance(event, e.MachineChanged) else event.name)
     after = evolve(fleet, event)
     if after is None or after == fleet:
         return
     yield event
-    for wanted in after.postponed.values():
-        found = choose(after, wanted)
-        if isinstance(found, Chosen):
-            chosen = _chosen(wanted, found)
-            yield from chosen
-            after = evolve(after, chosen[0]) or after
+    yield from _judge_again(after)
+
+
+def _judge_again(fleet: Fleet) -> Iterator[Effect]:
+    """What waits for a place may have one now, or never get one."""
+    for wanted in fleet.postponed.values():
+        effects = [*_placed(wanted, choose(fleet, wanted))]
+        yield from effects
+        for effect in effects:
+            if isinstance(effect, Event):
+                fleet = evolve(fleet, effect) or fleet
 
 
 def _allow(fleet: Fleet, input: e.AllowLogin) -> Iterator[Effect]:
@@ -122,10 +129,17 @@ def _choose(fleet: Fleet, wanted: e.ChooseMachine) -> Iterable[Effect]:
     if wanted.simulation in fleet.places or wanted.simulation in fleet.postponed:
         return []
     found = choose(fleet, wanted)
+    if isinstance(found, NotFound) and not found.final:
+        return [e.ChoicePostponed(wanted=wanted, reason=found.reason)]
+    return _placed(wanted, found)
+
+
+def _placed(wanted: e.ChooseMachine, found: Chosen | NotFound) -> Iterable[Effect]:
+    """A place for a simulation, or that there will be none; nothing while it has to wait."""
     if isinstance(found, Chosen):
         return _chosen(wanted, found)
     if not found.final:
-        return [e.ChoicePostponed(wanted=wanted, reason=found.reason)]
+        return []
     refusal = RefusePlacement(
         simulation=wanted.simulation, reason=f"no machine will do: {found.reason}"
     )

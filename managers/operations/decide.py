@@ -140,22 +140,33 @@ def _submitted(job: Job, input: _OfSubmission) -> Iterator[Effect]:
                 next=others[0].name if others else "",
                 submission=job.submission + 1,
             )
+        case i.SubmissionTurnedDown() if job.unwanted:
+            yield from _abandoned(job, JobState.CANCELLED, _NEVER)
         case i.SubmissionTurnedDown(reason=reason):
             yield e.SubmissionRefused(token=job.token, reason=reason)
             why = f"the machine refused the job: {reason}"
             yield from _report(job, _said(job, JobState.FAILED, Witness.QUEUE, why))
         case i.SubmissionImpossible(reason=reason):
-            yield from _report(job, _said(job, JobState.FAILED, Witness.OURSELVES, reason))
+            yield from _abandoned(job, JobState.FAILED, reason)
         case i.SubmissionInDoubt(reason=reason):
             yield e.SubmissionDoubted(token=job.token, reason=reason)
         case i.SubmissionAbsent() if job.unwanted:
-            never = "it was cancelled before the machine had it"
-            yield from _report(job, _said(job, JobState.CANCELLED, Witness.OURSELVES, never))
+            yield from _abandoned(job, JobState.CANCELLED, _NEVER)
         case i.SubmissionAbsent():
             yield e.SubmissionRepeated(token=job.token, submission=job.submission + 1)
 
 
+_NEVER = "it was cancelled before the machine had it"
+
+
+def _abandoned(job: Job, state: JobState, reason: str) -> Iterator[Effect]:
+    yield e.SubmissionAbandoned(token=job.token, reason=reason)
+    yield from _report(job, _said(job, state, Witness.OURSELVES, reason))
+
+
 def _seen(job: Job, report: JobReport) -> Iterator[Effect]:
+    if job.submitting and report.job_id:
+        yield e.SubmissionConfirmed(token=job.token, job_id=report.job_id)
     if report.unknown and job.report:
         report = report.model_copy(update={"state": job.report.state})
     yield from _report(job, report)

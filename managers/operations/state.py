@@ -69,6 +69,8 @@ class MachineJobs:
     """A machine and the jobs that somebody still cares about."""
 
     settings: MachineSettings | None = None
+    configured: int = 0
+    """How often: what is under way by other settings begins anew."""
     jobs: Mapping[Token, Job] = field(default_factory=dict)
     reachable: bool | None = None
     reason: str = ""
@@ -89,7 +91,8 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
     was = was or MachineJobs()
     match event:
         case e.MachineConfigured():
-            return replace(was, settings=event.settings, login_needed=False)
+            count = was.configured + 1
+            return replace(was, settings=event.settings, configured=count, login_needed=False)
         case e.MachineForgotten():
             return replace(was, settings=None) if was.jobs else None
         case e.LoginIntended():
@@ -118,6 +121,7 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
 _OfOne = (
     e.SubmissionConfirmed
     | e.SubmissionRefused
+    | e.SubmissionAbandoned
     | e.PrivilegeRefused
     | e.SubmissionRepeated
     | e.TaskHindered
@@ -134,7 +138,7 @@ def _changed(was: Job, event: _OfOne) -> Job:
     match event:
         case e.SubmissionConfirmed():
             return replace(was, submitting=False, job_id=event.job_id)
-        case e.SubmissionRefused():
+        case e.SubmissionRefused() | e.SubmissionAbandoned():
             return replace(was, submitting=False)
         case e.PrivilegeRefused():
             return replace(was, submission=event.submission, privileges=was.privileges[1:])

@@ -47,9 +47,10 @@ def under_way(machine: MachineJobs) -> Mapping[str, Task]:
     tasks: dict[str, Task] = {"watch": Watch(machine)}
     for token, job in machine.jobs.items():
         if job.submitting:
-            tasks[f"submit {token} {job.submission}"] = Submit(job)
+            unwanted = " unwanted" if job.unwanted else ""
+            tasks[f"submit {token} {job.submission}{unwanted}"] = Submit(job)
         if job.cancelling:
             tasks[f"cancel {token}"] = Cancel(job)
         if job.collecting:
             tasks[f"collect {token}"] = Collect(job)
-    return tasks
+    return {f"{name} by settings {machine.configured}": task for name, task in tasks.items()}

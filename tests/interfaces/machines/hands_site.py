@@ -142,6 +142,8 @@ class Site:
     blobs: BlobStore = field(default_factory=lambda: BlobStore(MemoryStore()))
     clock: HybridClock = field(default_factory=lambda: HybridClock(time.time))
     services: list[Service[Any, Any]] = field(default_factory=list)
+    connected: int = 0
+    """How often somebody connected to the machine."""
 
     async def issue(self, context: Context, key: str, command: Command) -> UUID:
         """Give a command, as a person or a stage would; the id of its chain."""
@@ -224,12 +226,17 @@ def is_about(event: Event, simulation: UUID) -> bool:
 
 
 @asynccontextmanager
-async def open_site(**fates: Fate) -> AsyncIterator[Site]:
+async def open_site(manners: Manners = QUICK, /, **fates: Fate) -> AsyncIterator[Site]:
     """A site with one machine, while the context lasts."""
     site = Site(TroubledSystem(fates))
+
+    def connect(_: MachineSettings) -> TroubledSystem:
+        site.connected += 1
+        return site.machine
+
     await declare_topics(site.log, partitions=1)
     around = Surroundings(site.log, site.clock, time.time, random.Random(1))
-    hands = MachineHands(site.blobs, lambda _: site.machine, lambda _: QUICK, FETCHING)
+    hands = MachineHands(site.blobs, connect, lambda _: manners, FETCHING)
     for manager in (simulation_manager(), machine_manager(), operations_manager(hands.begin)):
         site.services.append(Service(manager, around))
     tasks = [asyncio.create_task(service.run()) for service in site.services]

@@ -22,6 +22,7 @@ from interfaces.machines.connection import (
 )
 from interfaces.machines.dialect import Refused
 from interfaces.machines.fates import Fate
+from interfaces.machines.machine import Manners
 from managers.blobs import BlobStore, BlobStoreUnavailable
 from tests.interfaces.machines.hands_site import FIRE, Site, is_about, open_site
 
@@ -39,15 +40,53 @@ async def operations(site: Site) -> int:
     return len(await site.commits(Context.OPERATIONS))
 
 
-async def test_jobs_are_followed_though_the_load_cannot_be_read() -> None:
+async def test_a_load_that_nobody_understands_is_unknown_and_keeps_no_job_away() -> None:
     async with open_site(long=Fate(run=0.5)) as site:
         simulation = await site.submit(executable="long")
         await site.reach(simulation, JobState.RUNNING)
         site.machine.troubles["load"] = NotUnderstood("its answer is not understood: 'what?'")
-        one = await seen(site, False)
-        assert "not understood" in one.reason
-        assert one.load is None
+        one = (await site.until(lambda: noticed(site)))[-1]
+        assert (one.reachable, one.load) == (True, None)
         await site.reach(simulation, JobState.COMPLETED)
+
+
+async def noticed(site: Site) -> list[m.MachineSeen]:
+    return [one for one in await site.events(m.MachineSeen) if "not understood" in one.notice]
+
+
+async def test_a_machine_is_spoken_to_by_its_newest_settings() -> None:
+    async with open_site() as site:
+        await seen(site, True)
+        connected = site.connected
+        settings = site.settings.model_copy(update={"cores_per_node": 200})
+        await site.issue(Context.MACHINES, FLEET, m.ChangeMachine(settings=settings))
+        async with asyncio.timeout(10):
+            while site.connected == connected:
+                await asyncio.sleep(0.005)
+
+
+async def test_a_job_is_followed_from_its_submission_on() -> None:
+    async with open_site(Manners(look=0.01, ask=3600, retry=(0.01, 0.05))) as site:
+        await seen(site, True)
+        await site.reach(await site.submit(), JobState.COMPLETED)
+
+
+async def test_a_job_that_is_not_taken_now_can_be_cancelled() -> None:
+    async with open_site() as site:
+        site.machine.turned_down[""] = Refused("too many jobs", permanent=False)
+        simulation = await site.submit()
+        await site.until(lambda: site.of(o.TaskHindered, simulation))
+        cancel = s.CancelSimulation(simulation=simulation, reason="rain")
+        await site.issue(Context.SIMULATIONS, FIRE, cancel)
+        await site.reach(simulation, JobState.CANCELLED)
+
+
+async def test_whatever_a_look_raises_is_told_and_it_looks_again() -> None:
+    async with open_site() as site:
+        site.machine.troubles["ask"] = ValueError("a dialect of another package")
+        assert (await seen(site, False)).reason == "a dialect of another package"
+        del site.machine.troubles["ask"]
+        await seen(site, True)
 
 
 async def test_an_urgent_job_asks_for_one_privilege_after_the_other() -> None:
@@ -333,6 +372,7 @@ async def test_all_that_is_told_of_a_job_belongs_to_its_incident_and_its_chain()
             o.SubmissionIntended,
             o.TaskHindered,
             o.SubmissionDoubted,
+            o.SubmissionConfirmed,
             o.JobReported,
             o.CollectionIntended,
             o.OutputsCollected,

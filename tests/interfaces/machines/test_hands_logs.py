@@ -34,7 +34,7 @@ def tell(_input: Input) -> "asyncio.Future[Rejection | None]":
 async def test_a_machine_that_is_away_is_logged_with_whose_job_waits_for_it() -> None:
     request = JobRequest(token=TOKEN, executable="fire", walltime=60)
     job = Job(IncidentId("i-1"), ONE, request, {}, UUID(int=2))
-    machine = MachineJobs(MachineSettings(name="m", base_directory="/m"), {TOKEN: job})
+    machine = MachineJobs(MachineSettings(name="m", base_directory="/m"), jobs={TOKEN: job})
     hands = MachineHands(BlobStore(MemoryStore()), away)
     name = f"submit {TOKEN} 1"
     with capture_logs([merge_contextvars]) as lines:

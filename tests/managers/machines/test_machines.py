@@ -74,6 +74,14 @@ def test_what_waits_has_its_place_once_a_machine_is_enlarged() -> None:
     of.when(enlarged).then(e.MachineChanged, e.MachineChosen, PlaceSimulation, ConfigureMachine)
 
 
+def test_what_no_machine_will_ever_run_any_more_waits_no_longer() -> None:
+    of = fleet("m", "n", nodes=8).when(lose("m")).when(lose("n"))
+    of.when(choose(nodes=8)).then(e.ChoicePostponed)
+    of.when(e.RemoveMachine(name="n")).then(e.MachineRemoved, ForgetMachine)
+    small = e.ChangeMachine(settings=settings("m", nodes=2))
+    of.when(small).then(e.MachineChanged, e.NoMachineFound, RefusePlacement, ConfigureMachine)
+
+
 def test_where_jobs_are_found_does_not_change_under_them() -> None:
     of = fleet("m").when(choose())
     of.when(e.ChangeMachine(settings=settings("m", slots=2))).then(

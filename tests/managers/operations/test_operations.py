@@ -84,7 +84,7 @@ def seen(state: JobState, attempt: int = 1) -> JobSeen:
 
 def work(of: Scenario[MachineJobs]) -> list[str]:
     assert of.state is not None
-    return [*MANAGER.under_way(of.state)]
+    return [name.partition(" by settings ")[0] for name in MANAGER.under_way(of.state)]
 
 
 def job(of: Scenario[MachineJobs]) -> Job:
@@ -97,6 +97,33 @@ def test_a_machine_is_watched_from_its_configuration_on() -> None:
     of.when(e.ConfigureMachine(settings=SETTINGS)).then()
     assert work(of) == ["watch"]
     assert work(scenario(MANAGER).when(SUBMIT)) == []
+
+
+def test_all_begins_anew_by_other_settings() -> None:
+    of = submitting()
+    assert of.state is not None
+    before = MANAGER.under_way(of.state).keys()
+    of.when(e.ConfigureMachine(settings=SETTINGS)).then()
+    assert MANAGER.under_way(of.state).keys() == before
+    of.when(e.ConfigureMachine(settings=SETTINGS.model_copy(update={"slots": 9})))
+    assert len(before) == len(MANAGER.under_way(of.state)) == 2
+    assert not MANAGER.under_way(of.state).keys() & before
+
+
+def test_what_is_turned_down_and_not_wanted_any_more_was_cancelled() -> None:
+    of = submitting().when(e.CancelJob(token=TOKEN))
+    assert f"submit {TOKEN} 1 unwanted" in work(of)
+    of.when(SubmissionTurnedDown(TOKEN, 1, "not now")).then(e.SubmissionAbandoned, *REPORTED)
+    assert job(of).report is not None
+    assert job(of).report.state == JobState.CANCELLED  # type: ignore[union-attr]
+
+
+def test_a_job_that_was_found_after_a_doubt_was_submitted() -> None:
+    of = submitting().when(SubmissionInDoubt(TOKEN, 1, "cut"))
+    report = JobReport(
+        token=TOKEN, state=JobState.QUEUED, witness=Witness.QUEUE, job_id=JobId("17")
+    )
+    of.when(JobSeen(report)).then(e.SubmissionConfirmed, *REPORTED)
 
 
 def test_nothing_is_done_on_a_machine_that_was_removed() -> None:
@@ -152,9 +179,7 @@ def test_what_is_not_urgent_asks_for_nothing_special() -> None:
 
 def test_what_nobody_wants_any_more_asks_for_no_other_privilege() -> None:
     of = privileged().when(e.CancelJob(token=TOKEN))
-    of.when(SubmissionTurnedDown(TOKEN, 1, "no")).then(
-        e.SubmissionRefused, e.JobReported, ReportJob
-    )
+    of.when(SubmissionTurnedDown(TOKEN, 1, "no")).then(e.SubmissionAbandoned, *REPORTED)
 
 
 def test_only_what_changed_about_the_machine_is_told() -> None:
@@ -218,7 +243,8 @@ def test_hands_that_speak_of_an_older_submission_are_not_heard() -> None:
 
 
 def test_what_cannot_be_submitted_is_a_failure_of_ours() -> None:
-    of = submitting().when(SubmissionImpossible(TOKEN, 1, "the input is gone")).then(*REPORTED)
+    of = submitting().when(SubmissionImpossible(TOKEN, 1, "the input is gone"))
+    of.then(e.SubmissionAbandoned, *REPORTED)
     last = job(of).report
     assert last is not None
     assert (last.state, last.witness) == (JobState.FAILED, Witness.OURSELVES)
@@ -296,8 +322,9 @@ def test_what_has_ended_is_not_cancelled_but_what_is_lost_is() -> None:
 
 def test_cancelled_in_doubt_an_absent_job_does_not_go_out_again() -> None:
     of = submitting().when(SubmissionInDoubt(TOKEN, 1, "no answer")).when(CANCEL)
-    assert work(of) == ["watch", f"submit {TOKEN} 1", f"cancel {TOKEN}"]
-    of.when(CancelTaken(TOKEN)).when(SubmissionAbsent(TOKEN, 1)).then(*REPORTED)
+    assert work(of) == ["watch", f"submit {TOKEN} 1 unwanted", f"cancel {TOKEN}"]
+    of.when(CancelTaken(TOKEN)).when(SubmissionAbsent(TOKEN, 1))
+    of.then(e.SubmissionAbandoned, *REPORTED)
     last = job(of).report
     assert last is not None
     assert (last.state, last.witness) == (JobState.CANCELLED, Witness.OURSELVES)
