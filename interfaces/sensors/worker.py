@@ -25,6 +25,7 @@ from faust.types import TP
 from bus.contract import LogError
 from bus.kafka.address import Address
 from events.sensors import Finding, ReadingId
+from interfaces.sensors.consumer import Transport
 from interfaces.sensors.delivery import Outlet, Refused
 from interfaces.sensors.feeds import PREFIX, Feeds
 from interfaces.sensors.memories import NOTHING, Memories, offset_of
@@ -178,9 +179,14 @@ async def _stop(app: faust.App) -> None:
         _log.warning("Faust did not stop", within=_END_WITHIN)
 
 
+class _App(faust.App):
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self, loop=self.loop)
+
+
 def _application(address: Address, settings: SensorSettings) -> faust.App:
     client = address.client
-    return faust.App(
+    return _App(
         address.prefix + GROUP,
         broker=[f"kafka://{server}" for server in client["bootstrap_servers"]],
         broker_credentials=_credentials(client),
