@@ -23,7 +23,7 @@ from events.values import Context
 
 EVENTS = 100_000
 _WITHIN = 3600.0
-_LOOK_EVERY = 0.2
+_LOOK_EVERY = 0.5
 
 
 async def run(engine: str, events: int = EVENTS) -> Result:

@@ -1,5 +1,6 @@
 """How far each projection is behind the log, for operators, health checks and metrics."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
@@ -38,13 +39,17 @@ async def status(pool: Pool, log: Log, wall: Callable[[], float]) -> list[Partit
     async with pool.acquire() as connection:
         await builds.prepare(connection)
         marks = await positions.load_all(connection)
-    sources = {source for of_one in marks.values() for source in of_one}
-    ends = {source: (await log.bounds(events_topic(source[0]), source[1]))[1] for source in sources}
-    return [
-        await _status(log, wall, name, source, mark, ends[source])
-        for name in sorted(marks)
-        for source, mark in sorted(marks[name].items())
-    ]
+    sources = sorted({source for of_one in marks.values() for source in of_one})
+    bounds = await asyncio.gather(*(log.bounds(events_topic(c), p) for c, p in sources))
+    ends = {source: end for source, (_, end) in zip(sources, bounds, strict=True)}
+    # At once: where all are behind there is one to be read for each projection and partition.
+    return await asyncio.gather(
+        *(
+            _status(log, wall, name, source, mark, ends[source])
+            for name in sorted(marks)
+            for source, mark in sorted(marks[name].items())
+        )
+    )
 
 
 async def _status(
