@@ -55,7 +55,8 @@ class Progress:
     def after(self, record: Record) -> Self:
         """What is known with one more of those records."""
         came = _CAME.validate_json(record.value)
-        positions = {Context(cursor.source): cursor.position for cursor in came.cursors}
+        noted = {Context(cursor.source): cursor.position for cursor in came.cursors}
+        positions = {**self.positions, **noted}  # a context may be told of only since then
         exercises = self.exercises.union(came.exercises)
         return replace(self, positions=positions, end=came.end, exercises=exercises)
 

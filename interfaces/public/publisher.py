@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import structlog
 
-from bus import Log, Record, Stored, Writer, verify
+from bus import Log, LogReplaced, Record, Stored, Writer, verify
 from bus.contract import portions
 from events.envelope import Recorded, events_topic
 from events.incidents import IncidentCreated
@@ -114,6 +114,12 @@ class Publisher:
         known = await progress.restore(self._log, self._partition, epoch)
         for context, position in known.positions.items():
             await verify(self._log, events_topic(context), self._partition, position)
+        _, end = await self._log.bounds(TOPIC, self._partition)
+        if known.end > end:
+            raise LogReplaced(
+                f"{TOPIC}/{self._partition} ends at {end}, but {known.end} records of it were"
+                f" published before: delete {progress.TOPIC} as well, and all begins anew"
+            )
         there = await self._published_behind(known.end)
         await writer.append([*known.records(sorted(known.exercises))])
         await self._log.trim(progress.TOPIC, self._partition, epoch)

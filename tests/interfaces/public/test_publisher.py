@@ -354,6 +354,23 @@ async def test_a_log_that_was_replaced_is_refused() -> None:
         assert "the log lost" in reason or "holds another" in reason
 
 
+async def test_a_public_topic_that_was_replaced_is_refused() -> None:
+    chance, log, other = random.Random(5), MemoryLog(), MemoryLog()
+    story = await begin(log, chance)
+    async with publishing(around(log, chance, story.now)):
+        await Teller(story, chance).tell(30)
+        await until_whole(log)
+    await begin(other, chance)
+    for partition in range(PARTITIONS):
+        for topic in (progress.TOPIC, *(events_topic(context) for context in Context)):
+            for stored in await everything(log, topic, partition):
+                await other.append(topic, partition, [stored.record])
+    share = public_stream(around(other, chance, story.now), SOURCE)
+    await until_broken(share, PARTITIONS)
+    for reason in share.broken.values():
+        assert f"delete {progress.TOPIC} as well" in reason
+
+
 async def test_a_commit_that_cannot_be_read_stops_its_partition_loudly() -> None:
     chance, log = random.Random(6), MemoryLog()
     story = await begin(log, chance)
