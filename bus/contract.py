@@ -153,12 +153,12 @@ def check_sizes(records: Sequence[Record]) -> None:
         )
 
 
-def portions(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-    """The records in order, in as few appends as `MAX_APPEND_BYTES` allows."""
+def portions(records: Sequence[Record], most: int = MAX_APPEND_BYTES) -> Iterator[Sequence[Record]]:
+    """The records in order, in as few appends as so many bytes allow."""
     start = total = 0
     for index, record in enumerate(records):
         size = record.size + RECORD_OVERHEAD
-        if total + size > MAX_APPEND_BYTES and index > start:
+        if total + size > most and index > start:
             yield records[start:index]
             start, total = index, 0
         total += size

@@ -33,8 +33,9 @@ class Address:
     client: Mapping[str, Any] = field(repr=False)
 
     def copies(self, brokers: int) -> int:
-        """Of each topic that is made, where so many brokers are alive."""
-        return self.replication or (_COPIES if brokers >= _COPIES else 1)
+        """Of each topic that is made, where so many brokers are alive, or named in the URL."""
+        known = max(brokers, len(self.client["bootstrap_servers"]))
+        return self.replication or (_COPIES if known >= _COPIES else 1)
 
     @classmethod
     def parse(cls, url: str) -> Self:

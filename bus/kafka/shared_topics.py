@@ -1,16 +1,20 @@
-"""Topics that others read or write as well: made where they are missing, else taken as they are."""
+"""Topics that others read or write as well: made where they are missing, else looked at."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
+import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from bus.contract import LogUnavailable
 from bus.kafka.address import Address
+from bus.kafka.topics import TopicUnfit, misfits
 
+_log = structlog.get_logger()
 _UNKNOWN = 3
 """The error code of a topic that there is not."""
 
@@ -23,24 +27,54 @@ class SharedTopics:
     copies: int
     """Of each topic that is made."""
 
-    async def make(self, name: str, partitions: int, configuration: Mapping[str, str]) -> int:
-        """Make it if it is missing; how many partitions it has."""
+    async def make(
+        self,
+        name: str,
+        partitions: int,
+        needed: Mapping[str, str],
+        wished: Mapping[str, str] | None = None,
+    ) -> int:
+        """Make it if it is missing; how many partitions it has.
+
+        One that is there is left alone: raises `TopicUnfit` where it is not as `needed`; what is
+        only `wished` otherwise is logged.
+        """
         (described,) = await self._admin.describe_topics([name])
         if described["error_code"] != _UNKNOWN:
+            await self._look_at(name, described["partitions"], needed, wished or {})
             return len(described["partitions"])
-        new = NewTopic(name, partitions, self.copies, topic_configs=dict(configuration))
+        configuration = {**needed, **(wished or {})}
+        new = NewTopic(name, partitions, self.copies, topic_configs=configuration)
         answer = await self._admin.create_topics([new])
         for _, code, *_ in answer.topic_errors:
             if code not in (0, TopicAlreadyExistsError.errno):
                 raise for_code(code)(f"topic {name}")
         return partitions
 
-    async def configured(self, name: str, setting: str) -> str:
-        """How it is configured in one point."""
-        asked = ConfigResource(ConfigResourceType.TOPIC, name, configs={setting: None})
+    async def _look_at(
+        self,
+        name: str,
+        partitions: Sequence[Mapping[str, Any]],
+        needed: Mapping[str, str],
+        wished: Mapping[str, str],
+    ) -> None:
+        asked = ConfigResource(
+            ConfigResourceType.TOPIC, name, configs=dict.fromkeys({**needed, **wished})
+        )
         (answer,) = await self._admin.describe_configs([asked])
         ((_, _, _, _, entries),) = answer.resources
-        return str(entries[0][1])
+        found = {entry[0]: entry[1] for entry in entries}
+        if wrong := misfits(found, needed):
+            raise TopicUnfit(
+                f"topic {name} may lose or refuse records: {'; '.join(wrong)}. Change it with"
+                " kafka-configs.sh"
+            )
+        odd = misfits(found, wished)
+        copies = min((len(partition["replicas"]) for partition in partitions), default=0)
+        if copies < self.copies:
+            odd.append(f"it has {copies} copies, not {self.copies}")
+        if odd:
+            _log.warning("topic is left as it was made", topic=name, odd="; ".join(odd))
 
 
 @asynccontextmanager

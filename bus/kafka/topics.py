@@ -122,16 +122,12 @@ class Topics:
         needed = _configuration(wanted)
         resource = (_TOPIC, topic, [*needed])
         found = await self._connections.ask(DescribeConfigsRequest([resource]), answer)
-        wrong = [
-            f"{name} is {found.get(name)}, not {value}"
-            for name, value in needed.items()
-            if not _fits(name, found.get(name), value)
-        ]
+        wrong = misfits(found, needed)
         if copies < wanted:
             wrong.append(f"it has {copies} copies, not {wanted}")
         if wrong:
             raise TopicUnfit(
-                f"topic {topic} may lose or refuse records: {'; '.join(wrong)}."
+                f"topic {topic} may lose, refuse or hide records: {'; '.join(wrong)}."
                 " Change it with kafka-configs.sh or kafka-reassign-partitions.sh"
             )
 
@@ -145,13 +141,28 @@ def _configuration(copies: int) -> Mapping[str, str]:
         "max.message.bytes": str(LARGEST_BATCH),
         "min.insync.replicas": str(max(1, copies - 1)),
         "unclean.leader.election.enable": "false",
+        "compression.type": "producer",
     }
 
 
+_AT_LEAST = ("max.message.bytes", "min.insync.replicas")
+_READABLE = ("producer", "uncompressed", "gzip")
+"""What a broker may do to batches: clients need not bring any other algorithm."""
+
+
+def misfits(found: Mapping[str, str], needed: Mapping[str, str]) -> list[str]:
+    """How a topic's configuration is not what is needed, in words."""
+    return [
+        f"{name} is {found.get(name)}, not {value}"
+        for name, value in needed.items()
+        if not _fits(name, found.get(name), value)
+    ]
+
+
 def _fits(name: str, found: str | None, needed: str) -> bool:
-    if name in ("max.message.bytes", "min.insync.replicas"):
+    if name in _AT_LEAST:
         return found is not None and int(found) >= int(needed)
-    return found == needed
+    return found in _READABLE if name == "compression.type" else found == needed
 
 
 def _description(response: Any) -> _Description:

@@ -70,10 +70,12 @@ class _Overseer:
     def end(self) -> NoReturn:
         """As the process did."""
         if self._ended < 0:
-            killed = (
-                f"the process was ended by {signal.Signals(-self._ended).name}; nothing is lost"
-            )
-            os._exit(complain(Complaint(killed)))
+            number = signal.Signals(-self._ended)
+            complain(Complaint(f"the process was ended by {number.name}; nothing is lost"))
+            sys.stderr.flush()
+            if number is not signal.SIGKILL:
+                signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
         os._exit(self._ended)
 
     def _hand_on(self, number: int, _: FrameType | None) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -45,7 +45,11 @@ def run(
     if "port" not in settings.model_fields_set and Part.GATEWAY not in parts:
         settings = settings.model_copy(update={"port": 0})
     logs_of(settings.log_level, log_file)
-    overseen(lambda: serve(_serve(frozenset(parts), settings, json)))
+
+    def work() -> NoReturn:
+        serve(_serve(frozenset(parts), settings, json))
+
+    overseen(work) if Part.WORKFLOW_MANAGER in parts else work()
 
 
 async def _serve(parts: frozenset[Part], settings: Settings, json: bool) -> None:

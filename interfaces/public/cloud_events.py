@@ -11,6 +11,10 @@ from events.envelope import Recorded
 from interfaces.public.events import PublicEvent
 
 TOPIC = "vestec.public.events"
+LARGEST = 1_000_000
+"""Bytes of a batch: a topic that a consumer's first question made takes no more."""
+TOGETHER = LARGEST * 9 // 10
+"""Bytes of the events that are published at once, since a batch has more than them."""
 MEDIA_TYPE = "application/json"
 ID = "ce_id"
 SOURCE = "ce_source"

@@ -21,7 +21,7 @@ from events.envelope import Recorded, events_topic
 from events.incidents import IncidentCreated
 from events.values import Context
 from interfaces.public import progress
-from interfaces.public.cloud_events import TOPIC, Place, place_in, record_of
+from interfaces.public.cloud_events import TOGETHER, TOPIC, Place, place_in, record_of
 from interfaces.public.order import Next, Order
 from interfaces.public.progress import Progress
 from interfaces.public.telling import CONTEXTS, told
@@ -171,7 +171,7 @@ class Publisher:
         taken = reign.order.take(_READ)
         with _this_code_fits():
             records, exercises = self._told(reign, taken)
-        for portion in portions(records) if records else ():
+        for portion in portions(records, TOGETHER) if records else ():
             crash_point("before publication")
             offset = await self._log.append(TOPIC, self._partition, portion)
             reign.published(offset + len(portion))

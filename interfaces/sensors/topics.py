@@ -30,11 +30,12 @@ async def make_topics(address: Address, feeds: Feeds) -> Mapping[str, int]:
     A topic that its sensors' owner made is taken as it is. Raises `LogError` where that cannot be.
     """
     async with shared_topics(address) as topics:
-        await topics.make(address.prefix + PARKED_TOPIC, 1, _kept_for(_PARKED_FOR))
+        parked = address.prefix + PARKED_TOPIC
+        await topics.make(parked, 1, {"cleanup.policy": "delete"}, _kept_for(_PARKED_FOR))
         found = {}
         for name, feed in feeds.items():
             topic = address.prefix + PREFIX + name
-            count = await topics.make(topic, feed.partitions, _kept_for(feed.retention))
+            count = await topics.make(topic, feed.partitions, {}, _kept_for(feed.retention))
             await _make_changelog(topics, changelog(address, name), topic, count)
             found[name] = count
         return found

@@ -45,6 +45,22 @@ def test_a_password_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "alive", "copies"),
+    [
+        ("kafka://a", 1, 1),
+        ("kafka://a", 3, 3),
+        ("kafka://a,b,c", 2, 3),  # one of them is away
+        ("kafka://a,b", 2, 1),
+        ("kafka://a,b,c?replication=2", 3, 2),
+    ],
+)
+def test_topics_have_three_copies_where_there_are_brokers_for_them(
+    url: str, alive: int, copies: int
+) -> None:
+    assert Address.parse(url).copies(alive) == copies
+
+
+@pytest.mark.parametrize(
     ("url", "reason"),
     [
         ("kafka://", "begins with kafka://host"),

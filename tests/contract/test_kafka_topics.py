@@ -78,6 +78,7 @@ async def test_a_topic_keeps_its_records_for_ever(
         ({"retention_ms": "1000"}, "retention.ms is 1000, not -1"),
         ({"cleanup_policy": "compact"}, "cleanup.policy is compact, not delete"),
         ({"max_message_bytes": "1000"}, "max.message.bytes is 1000, not 8388608"),
+        ({"compression_type": "zstd"}, "compression.type is zstd, not producer"),
     ],
 )
 async def test_a_topic_that_may_lose_or_refuse_records_is_refused(

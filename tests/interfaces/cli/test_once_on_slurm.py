@@ -1,5 +1,6 @@
 """A job on a real Slurm over SSH starts once, whatever happens around its submission."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -137,13 +138,13 @@ def test_stopped_before_submission_and_continued_when_another_has_taken_over(
     monkeypatch.setenv("VESTEC_BLOBS", f"file://{first.parent}/blobs")
     with far.server, far.up(VESTEC_STOP_AT="before submission") as stopped:
         id = far.begin()
-        eventually(lambda: state(stopped.process.pid) == "T", 60)
+        eventually(lambda: state(stopped.announced["pid"]) == "T", 60)
         far.folder = first.with_name("other")
         with far.up():
             far.completes(id)
         far.folder = first
         before = far.server.log().count("Starting session")
-        stopped.process.send_signal(signal.SIGCONT)
+        os.kill(stopped.announced["pid"], signal.SIGCONT)
         # Alone now, it goes on with what it was about to do there.
         eventually(lambda: far.server.log().count("Starting session") > before)
         far.completes(id)

@@ -83,7 +83,7 @@ def test_a_frozen_process_that_is_asked_to_end_is_killed() -> None:
         pid = pid_of(overseer)
         overseer.send_signal(signal.SIGINT)
         _, said = overseer.communicate(timeout=30)
-        assert (overseer.returncode, lives(pid)) == (1, False)
+        assert (overseer.returncode, lives(pid)) == (-signal.SIGKILL, False)
     assert "ended by SIGKILL; nothing is lost" in said
 
 
@@ -94,11 +94,11 @@ def test_a_process_ends_with_its_overseer() -> None:
         eventually("it is gone", lambda: not lives(pid))
 
 
-def test_a_process_that_is_killed_is_no_success() -> None:
+def test_it_ends_as_the_process_did() -> None:
     with serving() as overseer:
         os.kill(pid_of(overseer), signal.SIGKILL)
         _, said = overseer.communicate(timeout=30)
-        assert overseer.returncode == 1
+        assert overseer.returncode == -signal.SIGKILL
     assert "ended by SIGKILL" in said
 
 

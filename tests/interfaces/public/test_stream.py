@@ -157,7 +157,18 @@ async def test_the_topic_is_kept_for_as_long_as_was_asked(site: Site) -> None:
     (answer,) = admin.describe_configs([asked]).values()
     assert answer.result(WITHIN)["retention.ms"].value == str(2 * 86_400_000)
     site.start(VESTEC_PUBLIC_DAYS="3")
-    await until("it is said that this is not changed", lambda: "kept as it was made" in site.said())
+    await until("it is said that this is not changed", lambda: "left as it was made" in site.said())
+
+
+async def test_a_topic_that_leaves_events_out_is_refused(site: Site) -> None:
+    admin = AdminClient({"bootstrap.servers": site.brokers})
+    new = NewTopic(site.topic, 2, 1, config={"cleanup.policy": "compact"})
+    (made,) = admin.create_topics([new]).values()
+    made.result(WITHIN)
+    publisher = site.start()
+    await until("it ended", lambda: publisher.poll() is not None)
+    assert publisher.returncode == 1
+    assert "cleanup.policy is compact, not delete" in site.said()
 
 
 async def test_a_topic_with_other_partitions_than_the_log_is_refused(site: Site) -> None:
