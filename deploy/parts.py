@@ -4,11 +4,13 @@ A process runs some of them; together, in whatever processes, they are the syste
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+import math
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -24,6 +26,7 @@ from events.values import Context
 from interfaces.external_data.pull import PullHands
 from interfaces.external_data.push import PushSettings, add_push
 from interfaces.gateway import (
+    CommandsSpent,
     EdgeRunner,
     FeedHealth,
     GatewaySettings,
@@ -45,6 +48,12 @@ from workflows.host import StageHost
 
 if TYPE_CHECKING:
     from interfaces.sensors.worker import SensorWorker
+
+
+COMMANDS = 600
+"""In any minute, on a machine that says nothing of it and is not this computer."""
+SUBMISSIONS = 120
+"""Of them."""
 
 
 class Part(StrEnum):
@@ -129,7 +138,7 @@ async def managers(
         on_machines = MachineHands(
             storage.blobs,
             connect,
-            _manners(settings.look, settings.ask),
+            partial(manners_of, look=settings.look, ask=settings.ask),
             Fetching(settings.result_limit, settings.result_deadline),
             around.chance,
         )
@@ -143,10 +152,17 @@ async def managers(
         yield services, on_machines
 
 
-def _manners(look: float, ask: float) -> Callable[[MachineSettings], Manners]:
-    """How often machines are asked; one that is this very computer may be asked more often."""
-    here = Manners(min(look, 0.2), min(ask, 5.0))
-    return lambda machine: here if machine.connection == "local" else Manners(look, ask)
+def manners_of(machine: MachineSettings, *, look: float, ask: float) -> Manners:
+    """How often a machine is asked; one that is this very computer may be asked more often."""
+    limits, here = machine.limits, machine.connection == "local"
+    asks = limits.ask or (min(ask, 5.0) if here else ask)
+    return Manners(
+        look=min(look, 0.2) if here else look,
+        ask=max(asks, limits.ask_least),
+        ask_least=limits.ask_least,
+        commands=limits.commands or (math.inf if here else COMMANDS),
+        submissions=limits.submissions or (math.inf if here else SUBMISSIONS),
+    )
 
 
 def projection_runner(parts: Parts, storage: Storage) -> Runner | None:
@@ -213,6 +229,7 @@ async def web_edge(
             settings=GatewaySettings(token_lifetime=settings.token_hours * 3600),
             parts=lambda: _health(running),
             shell_startup=running.on_machines.shell_startup,
+            on_machines=lambda: _spent(running.on_machines),
         )
         verifier = Verifier()
         app = gateway(edge, verifier, api=Part.GATEWAY in parts)
@@ -226,6 +243,13 @@ async def web_edge(
             yield _url(serving)
         finally:
             await serving.cleanup()
+
+
+def _spent(on_machines: MachineHands) -> dict[str, CommandsSpent]:
+    return {
+        name: CommandsSpent({kind.name.lower(): n for kind, n in one.commands.items()}, one.waited)
+        for name, one in on_machines.spent().items()
+    }
 
 
 async def _health(running: Running) -> Mapping[str, PartHealth]:

@@ -34,6 +34,19 @@ class Privilege(Value):
     """What it costs, for whoever reads of it."""
 
 
+class MachineLimits(Value):
+    """What a centre lets us do on a login node; None: as the system usually does."""
+
+    commands: int | None = Field(default=None, gt=0)
+    """In any minute, all together: files and looks, too."""
+    submissions: int | None = Field(default=None, gt=0)
+    """Of them, in any minute."""
+    ask: float | None = Field(default=None, gt=0)
+    """Seconds between two questions to the scheduler about our jobs."""
+    ask_least: float = Field(default=0.0, ge=0)
+    """Seconds that are never undercut, whoever wishes to know sooner."""
+
+
 class MachineSettings(Value):
     """How a machine is reached and what it has."""
 
@@ -50,6 +63,7 @@ class MachineSettings(Value):
     """What the connection has to know, in its own words, and checked by it; never a secret."""
     batch: dict[str, JsonValue] = {}
     """What the dialect has to know, likewise."""
+    limits: MachineLimits = MachineLimits()
     environment: dict[str, str] = {}
     """Given to every job."""
     policy: dict[Urgency, tuple[Privilege, ...]] = {}

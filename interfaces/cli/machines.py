@@ -10,7 +10,7 @@ import typer
 
 from deploy.storage import Storage
 from events import machines as e
-from events.machines import FLEET, LOGIN_NEEDED, MachineSettings
+from events.machines import FLEET, LOGIN_NEEDED, MachineLimits, MachineSettings
 from events.values import Command, Context
 from interfaces.cli.errors import Complaint
 from interfaces.cli.inputs import pairs, parameters_of
@@ -51,6 +51,14 @@ Batch = Annotated[
         metavar="KEY=VALUE",
         help="What the dialect has to know, likewise: queue, account, native, prologue, …"
         " (docs/batch-systems.md).",
+    ),
+]
+Limit = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=VALUE",
+        help="What the centre lets us do: commands, submissions (in any minute), ask, ask_least"
+        " (seconds between two questions to the scheduler); may be repeated.",
     ),
 ]
 Environment = Annotated[
@@ -152,6 +160,7 @@ def add(
     nodes: Annotated[int, typer.Option(help="How many nodes it has.")] = 1,
     cores_per_node: Annotated[int, typer.Option(help="Cores of each.")] = 1,
     environment: Environment = None,
+    limit: Limit = None,
     policy: Policy = None,
     test_mode: Annotated[
         bool, typer.Option("--test-mode", help="No real jobs: a simulated batch system.")
@@ -188,6 +197,7 @@ def add(
         access=parameters_of(None, access or ()),
         batch=parameters_of(None, batch or ()),
         environment=pairs(environment or ()),
+        limits=MachineLimits.model_validate(parameters_of(None, limit or ())),
         policy=_policy_of(policy) or {},
         test_mode=test_mode,
     )
@@ -211,13 +221,14 @@ def edit(
     nodes: Annotated[int | None, typer.Option()] = None,
     cores_per_node: Annotated[int | None, typer.Option()] = None,
     environment: Environment = None,
+    limit: Limit = None,
     policy: Policy = None,
     test_mode: Annotated[bool | None, typer.Option("--test-mode/--no-test-mode")] = None,
     json: AsJson = False,
 ) -> None:
     """Change what is known of a machine: what is given; all else stays as it is.
 
-    Of --access, --batch and --environment the keys that are given change; KEY=null takes one away.
+    Of --access, --batch, --limit and --environment what is given changes; KEY=null takes one away.
     Where jobs of ours are found (connection, dialect, base directory, access, test mode) is changed
     only while there are none: vestec machines drain NAME.
 
@@ -241,6 +252,7 @@ def edit(
                 "access": _changed(was["access"], parameters_of(None, access or ())),
                 "batch": _changed(was["batch"], parameters_of(None, batch or ())),
                 "environment": _changed(was["environment"], pairs(environment or ())),
+                "limits": _changed(was["limits"], parameters_of(None, limit or ())),
             }
             now = {key: value for key, value in given.items() if value is not None}
             settings = MachineSettings.model_validate({**was, **now})

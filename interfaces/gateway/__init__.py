@@ -7,9 +7,16 @@ manager is ever called. Routes are in `routes`, errors in `problems`.
 from interfaces.gateway.application import gateway
 from interfaces.gateway.passwords import Verifier, hash_password
 from interfaces.gateway.serving import EdgeRunner
-from interfaces.gateway.surroundings import FeedHealth, GatewaySettings, PartHealth, WebEdge
+from interfaces.gateway.surroundings import (
+    CommandsSpent,
+    FeedHealth,
+    GatewaySettings,
+    PartHealth,
+    WebEdge,
+)
 
 __all__ = [
+    "CommandsSpent",
     "EdgeRunner",
     "FeedHealth",
     "GatewaySettings",

@@ -9,7 +9,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
 from interfaces.gateway.exchange import answer
-from interfaces.gateway.parts import PartMetrics
+from interfaces.gateway.parts import MachineMetrics, PartMetrics
 from interfaces.gateway.problems import Handler
 from interfaces.gateway.surroundings import PartHealth, WebEdge, edge_of
 from projections import PartitionStatus, status
@@ -78,6 +78,8 @@ class Metrics:
             ["projection"],
             registry=registry,
         )
+        self._machines = MachineMetrics()
+        registry.register(self._machines)
         self._parts = PartMetrics()
         registry.register(self._parts)
 
@@ -96,6 +98,7 @@ class Metrics:
         for name, lag in _by_projection(rows).items():
             self._lag.labels(name).set(lag.lag_records)
             self._age.labels(name).set(lag.lag_seconds)
+        self._machines.spent = edge.on_machines()
         self._shells.clear()
         for machine, seconds in edge.shell_startup().items():
             self._shells.labels(machine).set(seconds)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from interfaces.gateway.surroundings import FeedHealth, PartHealth
+from interfaces.gateway.surroundings import CommandsSpent, FeedHealth, PartHealth
 
 Family = CounterMetricFamily | GaugeMetricFamily
 
@@ -48,3 +48,25 @@ def _feeds(feeds: Mapping[str, FeedHealth]) -> Iterator[Family]:
         if feed.behind is not None:
             behind.add_metric([name], feed.behind)
     yield from (taken, parked, findings, arrivals, behind)
+
+
+class MachineMetrics(Collector):
+    """Shows what was run on machines: `spent`, as it was last."""
+
+    def __init__(self) -> None:
+        self.spent: Mapping[str, CommandsSpent] = {}
+
+    def collect(self) -> Iterator[Family]:
+        commands = CounterMetricFamily(
+            "vestec_machine_commands", "Run there, by what for", labels=["machine", "kind"]
+        )
+        waited = CounterMetricFamily(
+            "vestec_machine_budget_wait_seconds",
+            "That commands waited for the machine's budget",
+            labels=["machine"],
+        )
+        for machine, spent in self.spent.items():
+            waited.add_metric([machine], spent.waited)
+            for kind, number in spent.commands.items():
+                commands.add_metric([machine, kind], number)
+        yield from (commands, waited)

@@ -67,6 +67,16 @@ class Writing:
     """Why not; None: it can."""
 
 
+@dataclass(frozen=True)
+class CommandsSpent:
+    """What was run on a machine since the process began."""
+
+    commands: Mapping[str, int]
+    """How many, by what they were for."""
+    waited: float
+    """Seconds that they waited for the machine's budget, all together."""
+
+
 async def _no_parts() -> Mapping[str, PartHealth]:
     return {}
 
@@ -87,6 +97,8 @@ class WebEdge:
     parts: Callable[[], Awaitable[Mapping[str, PartHealth]]] = _no_parts
     shell_startup: Callable[[], Mapping[str, float]] = dict
     """Seconds that a shell took to start on each machine that this process works on."""
+    on_machines: Callable[[], Mapping[str, CommandsSpent]] = dict
+    """Of the same machines."""
     writing: Writing = field(default_factory=Writing)
 
     @property

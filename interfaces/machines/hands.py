@@ -17,6 +17,7 @@ from events.operations import JobTask
 from events.prose import cut
 from events.values import Blob, Context
 from interfaces.machines.batch import BatchSystem
+from interfaces.machines.budget import Spent
 from interfaces.machines.connection import FileMissing, FileUnfit, MachineError
 from interfaces.machines.dialect import InDoubt, Submitted
 from interfaces.machines.machine import Connect, Machine, Manners
@@ -90,6 +91,10 @@ class MachineHands:
         """Seconds that a shell took to start, of each machine where that was seen."""
         seen = {name: machine.shell_startup for name, machine in self._machines.items()}
         return {name: seconds for name, seconds in seen.items() if seconds is not None}
+
+    def spent(self) -> dict[str, Spent]:
+        """What was spent of each machine's budget of commands."""
+        return {name: machine.budget.spent for name, machine in self._machines.items()}
 
     def _machine(self, settings: MachineSettings) -> Machine:
         machine = self._machines.get(settings.name)

@@ -1,6 +1,7 @@
 """One machine as all work on it shares it: a connection, opened when first needed, and patience."""
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -11,12 +12,14 @@ import structlog
 
 from events.machines import MachineSettings
 from interfaces.machines.batch import BatchSystem
+from interfaces.machines.budget import Budget, Toll
 from interfaces.machines.connection import LoginNeeded, MachineError
 from interfaces.machines.dialect import InDoubt
 from managers.blobs import BlobStoreUnavailable
 
 R = TypeVar("R")
-Connect = Callable[[MachineSettings], BatchSystem]
+Connect = Callable[[MachineSettings, Toll], BatchSystem]
+"""Makes a batch system that asks the toll before each command."""
 
 _WORTH_TELLING = 3
 """Failures in a row: what is over before is a blip."""
@@ -32,8 +35,14 @@ class Manners:
     """Between two looks at what the wrappers wrote."""
     ask: float = 60.0
     """Between two questions to the scheduler."""
+    ask_least: float = 0.0
+    """Between them in any case, whoever wishes to know sooner."""
     retry: tuple[float, float] = (0.5, 30.0)
     """Between two tries of what failed: the first, and the longest."""
+    commands: float = math.inf
+    """In any minute."""
+    submissions: float = math.inf
+    """Of them, in any minute."""
 
 
 class Machine:
@@ -49,6 +58,7 @@ class Machine:
         self.settings, self.manners = settings, manners
         self.wake = asyncio.Event()
         """Set when there is a reason to look at the machine now."""
+        self.budget = Budget(manners.commands, manners.submissions, manners.ask_least)
         self._connect, self._chance = connect, chance
         self._stack = AsyncExitStack()
         self._batch: BatchSystem | None = None
@@ -58,7 +68,7 @@ class Machine:
         """Raises `MachineError` where settings are wrong, too."""
         async with self._opening:
             if self._batch is None:
-                batch = self._connect(self.settings)
+                batch = self._connect(self.settings, self.budget.spend)
                 self._batch = await self._stack.enter_async_context(batch)
             return self._batch
 

@@ -15,6 +15,7 @@ from events.jobs import Text, VariableName
 from events.machines import MachineSettings
 from events.prose import describe
 from interfaces.machines.batch import BatchSystem
+from interfaces.machines.budget import Toll, free
 from interfaces.machines.connection import Connection, WrongSettings
 from interfaces.machines.dialect import Dialect
 from interfaces.machines.fates import Results, Seeded
@@ -28,11 +29,16 @@ _variables = TypeAdapter(dict[VariableName, Text])
 
 
 def connect(
-    settings: MachineSettings, *, clock: Clock | None = None, results: Results | None = None
+    settings: MachineSettings,
+    toll: Toll = free,
+    *,
+    clock: Clock | None = None,
+    results: Results | None = None,
 ) -> BatchSystem:
     """The batch system of a machine, yet to be opened; raises `WrongSettings`.
 
-    Clock and results are those of the simulation, and unused for a real machine.
+    It waits for the toll before each command that it runs. Clock and results are those of the
+    simulation, and unused for a real machine.
     """
     layout, environment = _layout(settings), _environment(settings)
     if settings.test_mode or settings.dialect == SIMULATED:
@@ -45,7 +51,7 @@ def connect(
         )
     connection: Connection = _named("connection", settings.connection)(settings)
     dialect: Dialect = _named("dialect", settings.dialect)(settings)
-    return ShellBatchSystem(connection, dialect, layout, environment=environment)
+    return ShellBatchSystem(connection, dialect, layout, environment=environment, toll=toll)
 
 
 def _layout(settings: MachineSettings) -> Layout:

@@ -8,6 +8,7 @@ from typing import Self, TypeVar
 
 from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token, relative_path
 from interfaces.machines import folders
+from interfaces.machines.budget import Kind, Toll, free
 from interfaces.machines.connection import (
     MIB,
     CommandCut,
@@ -53,12 +54,14 @@ class ShellBatchSystem:
         *,
         environment: Mapping[str, str] | None = None,
         limits: Limits | None = None,
+        toll: Toll = free,
     ) -> None:
         self._connection = connection
         self._dialect = dialect
         self._layout = layout
         self._environment = environment or {}
         self._limits = limits or Limits()
+        self._toll = toll
 
     @property
     def lag(self) -> float:
@@ -88,8 +91,9 @@ class ShellBatchSystem:
         self, token: Token, inputs: Mapping[RelativePath, AsyncIterable[bytes]]
     ) -> None:
         places = {name: self._layout.file(token, name) for name in inputs}
-        if await self._ask(folders.Prepare(self._layout, token)):
+        if await self._ask(folders.Prepare(self._layout, token), Kind.PREPARE):
             for name, chunks in inputs.items():
+                await self._toll(Kind.FILE)
                 await self._connection.put(places[name], chunks)
 
     async def submit(self, request: JobRequest, submission: int) -> Submitted | Refused:
@@ -98,7 +102,7 @@ class ShellBatchSystem:
         directives = await self._directives(request)
         submitting = Submission(complete, submission, self._layout, self._dialect, directives)
         try:
-            return await self._ask(submitting, DEADLINE)
+            return await self._ask(submitting, Kind.SUBMIT, DEADLINE)
         except (CommandCut, NotUnderstood) as unknown:
             raise InDoubt(f"the submission is unknown: {unknown}", DEADLINE + self.lag) from unknown
 
@@ -112,13 +116,14 @@ class ShellBatchSystem:
         """
         if not tokens:
             return {}
-        found = await self._ask(folders.Read(self._layout, tokens))
-        queue = one_each(await self._ask(self._dialect.jobs(tokens)), found.claims)
+        found = await self._ask(folders.Read(self._layout, tokens), Kind.LOOK)
+        queue = one_each(await self._ask(self._dialect.jobs(tokens), Kind.POLL), found.claims)
         gone = [t for t in tokens if t not in queue and not settled(found.statuses.get(t))]
         history: Mapping[Token, JobReport] = {}
         if gone:
             try:
-                history = one_each(await self._ask(self._dialect.history(gone)), found.claims)
+                rows = await self._ask(self._dialect.history(gone), Kind.ASK)
+                history = one_each(rows, found.claims)
             except (CommandFailed, NotUnderstood):
                 if whole:
                     raise
@@ -131,43 +136,51 @@ class ShellBatchSystem:
     ) -> list[JobReport]:
         if ask_scheduler:
             return list((await self._found(tokens, whole=False)).values())
-        return await self._ask(folders.Spool(self._layout, tokens)) if tokens else []
+        if not tokens:
+            return []
+        return await self._ask(folders.Spool(self._layout, tokens), Kind.LOOK)
 
     async def cancel(self, token: Token, job_id: JobId | None = None) -> None:
-        await self._ask(folders.Forbid(self._layout, token))
-        await self._ask(self._dialect.cancel(token, job_id))
+        await self._ask(folders.Forbid(self._layout, token), Kind.CANCEL)
+        await self._ask(self._dialect.cancel(token, job_id), Kind.CANCEL)
 
     async def hold(self, token: Token) -> None:
-        await self._ask(self._dialect.hold(token))
+        await self._ask(self._dialect.hold(token), Kind.CANCEL)
 
     async def release(self, token: Token) -> None:
-        await self._ask(self._dialect.release(token))
+        await self._ask(self._dialect.release(token), Kind.CANCEL)
 
     async def estimate(self, request: JobRequest) -> Estimate:
-        return await self._ask(self._dialect.estimate(request))
+        return await self._ask(self._dialect.estimate(request), Kind.ASK)
 
-    def fetch(self, token: Token, name: RelativePath, limit: int) -> AsyncIterator[bytes]:
+    async def fetch(self, token: Token, name: RelativePath, limit: int) -> AsyncIterator[bytes]:
         folder, place = self._layout.folder(token), self._layout.file(token, name)
-        return self._connection.get(place, within=folder, limit=limit)
+        await self._toll(Kind.FILE)
+        async for chunk in self._connection.get(place, within=folder, limit=limit):
+            yield chunk
 
     async def stderr_tail(self, token: Token) -> str:
-        return await self._ask(folders.Tail(self._layout, token))
+        return await self._ask(folders.Tail(self._layout, token), Kind.FILE)
 
     async def load(self) -> QueueLoad:
-        return await self._ask(self._dialect.load())
+        return await self._ask(self._dialect.load(), Kind.ASK)
 
     async def check(self) -> None:
-        await self._ask(folders.Base(self._layout))
-        await self._ask(self._dialect.check())
+        await self._ask(folders.Base(self._layout), Kind.LOOK)
+        await self._ask(self._dialect.check(), Kind.ASK)
 
     async def _directives(self, request: JobRequest) -> Sequence[str]:
         """Of the scripts that the request runs: inputs, and so the same at every repetition."""
         prefix, scripts = self._dialect.directive, scripts_in(request.executable)
         if not (prefix and scripts):
             return ()
-        return await self._ask(folders.Directives(self._layout, request.token, prefix, scripts))
+        directives = folders.Directives(self._layout, request.token, prefix, scripts)
+        return await self._ask(directives, Kind.PREPARE)
 
-    async def _ask(self, command: Command[Answer], deadline: float | None = None) -> Answer:
+    async def _ask(
+        self, command: Command[Answer], kind: Kind, deadline: float | None = None
+    ) -> Answer:
+        await self._toll(kind)
         completed = await self._connection.run(
             command.script(),
             deadline=deadline or self._limits.deadline,

@@ -1,6 +1,7 @@
 """Looking at a machine and its jobs, and telling what is new: one question for all of them."""
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 
@@ -73,16 +74,17 @@ class MachineWatch:
         machine, manners = self._machine, self._machine.manners
         pause = manners.look * 2.0**self._failures if busy or self._failures else manners.ask
         if self._failures:
-            pause = machine.jittered(pause)
-        try:
-            async with asyncio.timeout(min(pause, manners.ask)):
+            pause = machine.jittered(min(pause, manners.ask))
+            pause = max(pause, self._too_soon())  # the next look asks the scheduler, too
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(pause, max(manners.ask, manners.ask_least))):
                 await machine.wake.wait()
-        except TimeoutError:
-            return
 
     async def _look(self) -> None:
         """Jobs come first: they are followed though nobody understands what the load is."""
         load, notice, ask = self._jobs.load, self._jobs.notice, self._ask_now()
+        if not ask and not self._jobs.reachable:
+            return  # only an answer of the scheduler's would say more
         refused = False
         try:
             batch = await self._machine.batch()
@@ -144,10 +146,20 @@ class MachineWatch:
 
     def _ask_now(self) -> bool:
         """Once a period, at a wish, and as long as nobody knows whether the machine answers."""
-        if self._asked is None or not self._jobs.reachable:
+        if self._asked is None:
+            return True
+        if self._too_soon() > 0:
+            return False
+        if not self._jobs.reachable:
             return True
         refresh = _refreshes(self._jobs) != self._refreshed
         return refresh or _now() - self._asked >= self._machine.manners.ask
+
+    def _too_soon(self) -> float:
+        """Seconds for which the scheduler is not asked again, whoever wishes it."""
+        return (
+            0.0 if self._asked is None else self._asked + self._machine.manners.ask_least - _now()
+        )
 
     async def _vanished(self, batch: BatchSystem, gone: list[Job]) -> list[JobReport]:
         """What nobody explains even after the lag of queue and accounts."""

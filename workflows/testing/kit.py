@@ -200,7 +200,7 @@ class Kit:
         self._clock = HybridClock(_wall)
         around = Surroundings(log=self._log, clock=self._clock, wall=_wall, chance=random.Random(0))
         await declare_topics(self._log, partitions=1)
-        on_machines = MachineHands(self.blobs, lambda _: self.machine)
+        on_machines = MachineHands(self.blobs, lambda *_: self.machine)
         group = await self._stack.enter_async_context(_Tasks())
         plans = {self.workflow.kind: self.workflow.plan}
         for manager in all_managers(plans, self._host.begin, on_machines.begin, _no_pull):

@@ -9,7 +9,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from bus import LogError
-from interfaces.gateway import FeedHealth, PartHealth, gateway
+from interfaces.gateway import CommandsSpent, FeedHealth, PartHealth, gateway
 from projections import PROJECTIONS, Pool
 from tests.interfaces.gateway.site import Site, incidents_managed, open_site
 
@@ -68,6 +68,21 @@ async def test_metrics_count_requests_by_their_pattern(pool: Pool) -> None:
         assert f'vestec_requests_total{{{route},status="404"}} 1.0' in text
         assert 'vestec_projection_lag_records{projection="timeline"} 0.0' in text
         assert "vestec_machine_shell_startup_seconds{" not in text
+
+
+async def test_metrics_show_what_was_run_on_machines(pool: Pool) -> None:
+    spent = {"far": CommandsSpent({"submit": 3, "poll": 2}, 1.5)}
+    async with (
+        open_site(pool) as site,
+        TestClient(TestServer(gateway(replace(site.edge, on_machines=lambda: spent)))) as client,
+        client.get("/metrics") as response,
+    ):
+        lines = (await response.text()).splitlines()
+    assert {line for line in lines if line.startswith("vestec_machine_")} == {
+        'vestec_machine_commands_total{kind="submit",machine="far"} 3.0',
+        'vestec_machine_commands_total{kind="poll",machine="far"} 2.0',
+        'vestec_machine_budget_wait_seconds_total{machine="far"} 1.5',
+    }
 
 
 async def test_metrics_show_parts_and_feeds(pool: Pool) -> None:

@@ -230,7 +230,7 @@ async def open_site(manners: Manners = QUICK, /, **fates: Fate) -> AsyncIterator
     """A site with one machine, while the context lasts."""
     site = Site(TroubledSystem(fates))
 
-    def connect(_: MachineSettings) -> TroubledSystem:
+    def connect(*_: object) -> TroubledSystem:
         site.connected += 1
         return site.machine
 

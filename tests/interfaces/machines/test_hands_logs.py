@@ -12,6 +12,7 @@ from events.jobs import JobRequest, token_of
 from events.machines import MachineSettings
 from events.values import IncidentId
 from interfaces.machines.batch import BatchSystem
+from interfaces.machines.budget import Toll
 from interfaces.machines.connection import Unreachable
 from interfaces.machines.hands import MachineHands
 from managers.blobs import BlobStore
@@ -23,7 +24,7 @@ ONE = UUID(int=1)
 TOKEN = token_of(ONE)
 
 
-def away(settings: MachineSettings) -> BatchSystem:
+def away(settings: MachineSettings, toll: Toll) -> BatchSystem:
     raise Unreachable("no route to it")
 
 

@@ -1,0 +1,115 @@
+"""A machine's budget of commands, on a clock that jumps."""
+
+import asyncio
+from bisect import bisect_left
+from collections.abc import Sequence
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.jobs import JobRequest
+from events.machines import MachineSettings
+from interfaces.machines.budget import MINUTE, Budget, Kind
+from interfaces.machines.layout import layout_of
+from interfaces.machines.processes import processes
+from interfaces.machines.shell import ShellBatchSystem
+from interfaces.machines.testing import TOKEN, FakeMachine
+from tests.interfaces.machines.fake_connection import FakeConnection
+from workflows.testing.clock import run_jumping
+
+Wanted = Sequence[tuple[float, Kind]]
+
+
+def served(budget: Budget, wanted: Wanted) -> list[tuple[float, Kind]]:
+    """When commands went that were wanted at some times, in that order."""
+    went = []
+
+    async def one(at: float, kind: Kind) -> None:
+        await asyncio.sleep(at)
+        await budget.spend(kind)
+        went.append((asyncio.get_running_loop().time(), kind))
+
+    async def all_() -> None:
+        await asyncio.gather(*(one(at, kind) for at, kind in wanted))
+
+    run_jumping(all_())
+    return went
+
+
+def most_in_a_minute(times: Sequence[float]) -> int:
+    ordered = sorted(times)
+    return max(bisect_left(ordered, at + MINUTE - 1e-3) - n for n, at in enumerate(ordered))
+
+
+wishes = st.lists(
+    st.tuples(st.integers(0, 200).map(float), st.sampled_from(Kind)), min_size=1, max_size=60
+)
+
+
+@given(st.integers(1, 50), wishes)
+def test_in_no_minute_there_are_more_commands_than_it_has(commands: int, wanted: Wanted) -> None:
+    budget = Budget(commands)
+    times = [at for at, _ in served(budget, wanted)]
+    assert len(times) == len(wanted) == budget.spent.commands.total()
+    assert most_in_a_minute(times) <= commands
+
+
+@given(st.integers(1, 20), wishes)
+def test_submissions_have_a_rate_of_their_own_and_others_do_not_wait_for_it(
+    submissions: int, wanted: Wanted
+) -> None:
+    went = served(Budget(submissions=submissions), wanted)
+    times = [at for at, kind in went if kind is Kind.SUBMIT]
+    assert not times or most_in_a_minute(times) <= submissions
+    others = sorted(at for at, kind in wanted if kind is not Kind.SUBMIT)
+    assert [round(at, 3) for at, kind in went if kind is not Kind.SUBMIT] == others
+
+
+def test_beyond_the_budget_submissions_go_first() -> None:
+    kinds = [Kind.FILE, Kind.LOOK, Kind.POLL, Kind.PREPARE, Kind.SUBMIT]
+    went = served(Budget(1), [(0, Kind.LOOK), *((1, kind) for kind in kinds)])
+    assert [kind for _, kind in went] == [Kind.LOOK, *sorted(kinds)]
+    assert [round(at) for at, _ in went] == [0, 60, 120, 180, 240, 300]
+
+
+def test_a_budget_is_not_spent_by_who_gave_up() -> None:
+    budget = Budget(1)
+
+    async def work() -> float:
+        await budget.spend(Kind.LOOK)
+        gone = asyncio.create_task(budget.spend(Kind.SUBMIT))
+        await asyncio.sleep(1)
+        gone.cancel()
+        await budget.spend(Kind.LOOK)
+        return asyncio.get_running_loop().time()
+
+    assert round(run_jumping(work()), 3) == 60
+    assert budget.spent.commands == {Kind.LOOK: 2}
+    assert round(budget.spent.waited, 3) == 60
+
+
+def test_the_scheduler_is_never_asked_sooner_than_the_centre_allows() -> None:
+    wanted = [(0.0, Kind.POLL), (1.0, Kind.POLL), (2.0, Kind.LOOK), (3.0, Kind.ASK)]
+    went = served(Budget(poll_least=30), wanted)
+    assert went == [(0, Kind.POLL), (2, Kind.LOOK), (3, Kind.ASK), (30, Kind.POLL)]
+
+
+async def test_every_command_of_a_machine_is_counted_by_what_it_is_for(tmp_path: Path) -> None:
+    machine, budget = FakeMachine(tmp_path, {}), Budget()
+    settings = MachineSettings(name="m", base_directory=str(machine.layout.base))
+    connection = FakeConnection(machine)
+    system = ShellBatchSystem(
+        connection, processes(settings), layout_of(settings), toll=budget.spend
+    )
+    request = JobRequest(token=TOKEN, executable="true", walltime=60)
+    await system.prepare(TOKEN, {})
+    await system.submit(request, 1)
+    await system.observe([TOKEN])
+    await system.find([TOKEN])
+    await system.estimate(request)
+    await system.cancel(TOKEN)
+    spent = budget.spent.commands
+    assert (spent[Kind.PREPARE], spent[Kind.SUBMIT], spent[Kind.CANCEL]) == (1, 1, 2)
+    assert (spent[Kind.POLL], spent[Kind.LOOK]) == (1, 2)
+    assert spent[Kind.ASK] in (1, 2)  # the accounts are asked if the job has gone by then
