@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue
 
+from events.checkups import Checkup
 from events.jobs import JobState, Word
 from events.prose import Prose
 from events.simulations import Resources
@@ -122,6 +123,14 @@ class AllowLogin(Command):
     name: Identifier
 
 
+class CheckMachine(Command):
+    """Find out all that can be known of a machine, with a job of its own."""
+
+    type: Literal["CheckMachine"] = "CheckMachine"
+    name: Identifier
+    check: UUID
+
+
 # Commands of other managers.
 
 
@@ -153,6 +162,14 @@ class SeeMachine(Command):
     """Whether it does not let us in, and nobody has said since that it may be tried again."""
     notice: Prose = ""
     """What somebody should do there before long; empty: nothing."""
+
+
+class SeeCheckup(Command):
+    """The Machine Interface's word on what a check found."""
+
+    type: Literal["SeeCheckup"] = "SeeCheckup"
+    name: Identifier
+    checkup: Checkup
 
 
 class SeeTrouble(Command):
@@ -208,6 +225,14 @@ class MachineSeen(Event):
     """What somebody should do there before long; empty: nothing."""
 
 
+class MachineChecked(Event):
+    """What a check found; what it learned counts until the machine's settings change."""
+
+    type: Literal["MachineChecked"] = "MachineChecked"
+    name: Identifier
+    checkup: Checkup
+
+
 class TroubleSeen(Event):
     """What keeps work of ours on the machine from going on; empty: nothing any more."""
 
@@ -255,9 +280,11 @@ MachineCommand = Annotated[
     | EnableMachine
     | DisableMachine
     | AllowLogin
+    | CheckMachine
     | ChooseMachine
     | LeaveMachine
     | SeeMachine
+    | SeeCheckup
     | SeeTrouble,
     Field(discriminator="type"),
 ]
@@ -269,6 +296,7 @@ MachineEvent = Annotated[
     | MachineDisabled
     | LoginAllowed
     | MachineSeen
+    | MachineChecked
     | TroubleSeen
     | MachineChosen
     | NoMachineFound

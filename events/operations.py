@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from events.checkups import Checkup
 from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
 from events.machines import MachineLoad, MachineSettings, Privilege
 from events.prose import Prose
@@ -33,6 +34,13 @@ class TryLogin(Command):
     """An operator says that the machine lets us in again."""
 
     type: Literal["TryLogin"] = "TryLogin"
+
+
+class CheckUp(Command):
+    """Somebody wants to know all that can be known of the machine."""
+
+    type: Literal["CheckUp"] = "CheckUp"
+    check: UUID
 
 
 class ForgetMachine(Command):
@@ -82,6 +90,19 @@ class LoginIntended(Event):
     """A refused login is tried again, once; before it nothing is done on the machine."""
 
     type: Literal["LoginIntended"] = "LoginIntended"
+
+
+class CheckIntended(Event):
+    """The machine is asked about itself, and a job of a second is run there, named by the check."""
+
+    type: Literal["CheckIntended"] = "CheckIntended"
+    check: UUID
+
+
+class CheckConcluded(Event):
+    type: Literal["CheckConcluded"] = "CheckConcluded"
+    check: UUID
+    checkup: Checkup
 
 
 class MachineForgotten(Event):
@@ -223,6 +244,7 @@ OperationCommand = Annotated[
     ConfigureMachine
     | ForgetMachine
     | TryLogin
+    | CheckUp
     | SubmitJob
     | CancelJob
     | CollectOutputs
@@ -234,6 +256,8 @@ OperationEvent = Annotated[
     MachineConfigured
     | MachineForgotten
     | LoginIntended
+    | CheckIntended
+    | CheckConcluded
     | SubmissionIntended
     | SubmissionConfirmed
     | SubmissionRefused

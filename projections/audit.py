@@ -3,6 +3,7 @@
 Who wanted it is looked up when it is read.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -11,7 +12,7 @@ from pydantic import BaseModel
 
 from events import operations as e
 from events.envelope import Recorded
-from events.jobs import Token
+from events.jobs import Token, token_of
 from events.values import Context
 from projections.database import Connection, Queries, at, storable
 from projections.projection import SCHEMA, Fact, Projection
@@ -23,7 +24,7 @@ class Entry(BaseModel):
     time: datetime
     machine: str
     command: str
-    """`submit`, `cancel`, `login`; `configure` for a change of how the machine is spoken to."""
+    """`submit`, `cancel`, `check`, `login`; `configure` for how the machine is spoken to."""
     result: str
     """`intended` before it is run."""
     token: str | None = None
@@ -43,6 +44,12 @@ def _line(event: object) -> tuple[str, str, Token | None] | None:
             return "configure", f"{settings.connection}/{settings.dialect}", None
         case e.LoginIntended():
             return "login", "intended once more", None
+        case e.CheckIntended(check=check):
+            return "check", "intended, with a job of a second", token_of(check)
+        case e.CheckConcluded(check=check, checkup=checkup):
+            marks = Counter(finding.mark for finding in checkup.findings)
+            told = ", ".join(f"{number} {mark}" for mark, number in marks.items())
+            return "check", f"done: {told}", token_of(check)
         case e.SubmissionIntended(request=request):
             return "submit", "intended", request.token
         case e.SubmissionConfirmed(token=token, job_id=job_id):

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from events import machines as e
+from events.checkups import Checkup
 from events.envelope import Recorded
 from events.machines import MachineLoad, MachineSettings
 from events.values import Context
@@ -31,6 +32,9 @@ class Machine(BaseModel):
     """What somebody should do there before long."""
     seen: datetime | None = None
     """When reachability or load last changed."""
+    checkup: Checkup | None = None
+    """What the newest check found, with these settings."""
+    checked: datetime | None = None
     trouble: str = ""
     """What keeps work of ours there from going on, though it is tried again and again."""
     trouble_since: datetime | None = None
@@ -51,7 +55,9 @@ def _evolve(was: Machine | None, it: Recorded) -> Machine | None:
 def _changes(was: Machine, it: Recorded) -> dict[str, object]:
     match it.event:
         case e.MachineChanged(settings=settings):
-            return {"settings": settings}
+            return {"settings": settings, "checkup": None, "checked": None}
+        case e.MachineChecked(checkup=checkup):
+            return {"checkup": checkup, "checked": at(it.time)}
         case e.MachineEnabled():
             return {"enabled": True}
         case e.MachineDisabled():
@@ -87,7 +93,7 @@ async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
 
 PROJECTION = Projection(
     name="machines",
-    version=3,
+    version=4,
     contexts=(Context.MACHINES,),
     tables=("machines",),
     ddl="""
@@ -101,6 +107,8 @@ PROJECTION = Projection(
             login_needed boolean not null,
             notice text not null,
             seen timestamptz,
+            checkup jsonb,
+            checked timestamptz,
             trouble text not null,
             trouble_since timestamptz,
             simulations uuid[] not null,

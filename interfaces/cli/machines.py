@@ -5,17 +5,19 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from uuid import uuid4
 
 import typer
 
 from deploy.storage import Storage
 from events import machines as e
+from events.checkups import Checkup, Mark
 from events.machines import FLEET, LOGIN_NEEDED, MachineLimits, MachineSettings
 from events.values import Command, Context
 from interfaces.cli.errors import Complaint
 from interfaces.cli.inputs import pairs, parameters_of
 from interfaces.cli.options import AsJson
-from interfaces.cli.output import as_json, fields, say, table
+from interfaces.cli.output import as_json, compact, fields, say, table
 from interfaces.cli.session import Desk, desk, kept, run
 from interfaces.machines.access import access_of
 from interfaces.machines.openssh import OpensshAccess, command, login_command
@@ -116,7 +118,7 @@ def show(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
 
     Example: vestec machines show local
 
-    Next: vestec machines enable NAME, vestec machines disable NAME
+    Next: vestec machines check NAME, vestec machines enable NAME
     """
 
     async def work() -> Machine:
@@ -129,7 +131,10 @@ def show(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
     settings = found.settings.model_dump(exclude={"name"})
     if found.login_needed:
         say(f"{LOGIN_NEEDED}: {found.reason}. Then: vestec machines login {name}")
-    return fields({**found.model_dump(exclude={"settings"}), **settings})
+    fields({**found.model_dump(exclude={"settings", "checkup"}), **settings})
+    if found.checkup:
+        _show_checkup(found.checkup)
+    return None
 
 
 @app.command()
@@ -387,6 +392,51 @@ def audit(
     columns = ("time", "command", "result", "job", "simulation", "incident", "stage", "user")
     table(columns, rows, "Nothing was done there yet.")
     return None
+
+
+@app.command()
+def check(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
+    """Find out what can be known of a machine: a tick, a cross and what to do, or unknown.
+
+    The running system does it, over the connection that it has there: it asks the login node and
+    the batch system, moves a file, and runs a job of a second, whose folder is removed afterwards.
+    What it measured (how late the accounts are, whether there are any) counts from then on, where
+    the machine's settings say nothing of it. Ctrl-C ends the waiting, not the check.
+
+    Example: vestec machines check archer
+
+    Next: vestec machines show NAME, vestec machines enable NAME
+    """
+
+    async def work() -> Checkup | None:
+        async with desk(ctx) as at:
+            before = (await _machine(at.storage, name)).checked
+            if not await _all(at, [e.CheckMachine(name=name, check=uuid4())]):
+                return None
+            while (after := await _machine(at.storage, name)).checked == before:
+                if after.login_needed:
+                    raise Complaint(f"{LOGIN_NEEDED}: {after.reason}. {name} is checked after it.")
+                await asyncio.sleep(_LOOK)
+            return after.checkup
+
+    found = run(work())
+    if json:
+        as_json(found or {"name": name, "known": False})
+    elif found:
+        _show_checkup(found)
+    else:
+        say(f"what {name} is like is not known yet")
+
+
+_MARKS = {Mark.YES: "✓", Mark.NO: "✗", Mark.UNKNOWN: "?"}
+
+
+def _show_checkup(checkup: Checkup) -> None:
+    lines = checkup.findings
+    rows = [(_MARKS[one.mark], one.about, one.found, one.advice) for one in lines]
+    table(("", "question", "found", "what to do"), rows, "Nothing was asked.")
+    if checkup.learned:
+        say(f"learned: {compact(checkup.learned)}")
 
 
 @app.command()

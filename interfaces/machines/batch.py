@@ -4,8 +4,11 @@ from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
-from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
+from pydantic import JsonValue
+
+from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token, Witness
 from interfaces.machines.dialect import Estimate, QueueLoad, Refused, Submitted
+from interfaces.machines.site import Host, Site
 
 
 class BatchSystem(Protocol):
@@ -96,6 +99,26 @@ class BatchSystem(Protocol):
 
     async def load(self) -> QueueLoad:
         """How busy the machine is."""
+        ...
+
+    async def host(self) -> Host:
+        """What the login node says of itself."""
+        ...
+
+    async def site(self) -> Site:
+        """How the batch system is set up."""
+        ...
+
+    async def hear(self, witness: Witness, token: Token) -> JobReport | None:
+        """What the queue alone, or the accounts alone, say of a job; None: nothing."""
+        ...
+
+    async def remove(self, token: Token) -> None:
+        """Take away what is left of a job that has ended, or never started."""
+        ...
+
+    def learn(self, learned: Mapping[str, JsonValue]) -> None:
+        """Settings of the dialect that a check measured: they count where nothing else is said."""
         ...
 
     async def check(self) -> None:

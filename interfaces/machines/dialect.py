@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from events.jobs import JobId, JobReport, JobRequest, Token
 from interfaces.machines.connection import Completed, MachineError
+from interfaces.machines.site import Site
 
 Answer = TypeVar("Answer", covariant=True)
 
@@ -112,6 +113,10 @@ class Dialect(Protocol):
 
     def check(self) -> Command[None]:
         """Whether the machine has what the dialect needs; raises with what is missing."""
+        ...
+
+    def site(self) -> Command[Site]:
+        """How the batch system is set up; what it does not tell is unknown."""
         ...
 
     def wrapper(self, request: JobRequest, submission: int) -> str:

@@ -130,6 +130,21 @@ class Forbid:
 
 
 @dataclass(frozen=True)
+class Remove:
+    """Take a job's folder away, and its marks."""
+
+    layout: Layout
+    token: Token
+
+    def script(self) -> str:
+        spool = quoted(self.layout.spool / self.token)
+        return f"rm -rf {quoted(self.layout.folder(self.token))} {spool} {spool}.*"
+
+    def parse(self, completed: Completed) -> None:
+        completed.checked()
+
+
+@dataclass(frozen=True)
 class Tail:
     """The end of a job's stderr."""
 

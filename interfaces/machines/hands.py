@@ -10,6 +10,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
+from uuid import UUID
 
 from events.jobs import JobReport, RelativePath, Token
 from events.machines import MachineSettings
@@ -18,6 +19,7 @@ from events.prose import cut
 from events.values import Blob, Context
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.budget import Spent
+from interfaces.machines.checkup import check_up, unreachable
 from interfaces.machines.connection import FileMissing, FileUnfit, MachineError
 from interfaces.machines.dialect import InDoubt, Submitted
 from interfaces.machines.machine import Connect, Machine, Manners
@@ -26,6 +28,8 @@ from managers.blobs import BlobMissing, BlobStore
 from managers.operations import (
     Cancel,
     CancelTaken,
+    CheckedUp,
+    CheckUp,
     Collect,
     Job,
     JobSeen,
@@ -75,6 +79,8 @@ class MachineHands:
         """Start a piece of work on a machine."""
         assert assigned.state.settings is not None
         machine, tell = self._machine(assigned.state.settings), assigned.tell
+        machine.learn(assigned.state.learned)
+        cause = f"{Context.OPERATIONS}.work/{assigned.key}/{assigned.name}"
         match assigned.item:
             case Watch(jobs):
                 return MachineWatch(machine, jobs, tell)
@@ -84,7 +90,8 @@ class MachineHands:
                 work = partial(self._cancel, machine, job, tell)
             case Collect(job):
                 work = partial(self._collect, machine, job, tell)
-        cause = f"{Context.OPERATIONS}.work/{assigned.key}/{assigned.name}"
+            case CheckUp(check):
+                return TaskWork(partial(self._check, machine, check, tell), cause)
         return TaskWork(work, cause, Chain(job.incident, job.correlation))
 
     def shell_startup(self) -> dict[str, float]:
@@ -155,6 +162,16 @@ class MachineHands:
                 yield chunk
         except BlobMissing as missing:
             raise BlobMissing(f"the input {name} cannot be read: {missing}") from missing
+
+    async def _check(self, machine: Machine, check: UUID, tell: Tell) -> None:
+        try:
+            batch = await machine.batch()
+        except MachineError as error:
+            found = unreachable(str(error))
+        else:
+            found = await check_up(batch, machine.settings.connection, check)
+        crash_point("after check")
+        tell(CheckedUp(check, found))
 
     async def _cancel(self, machine: Machine, job: Job, tell: Tell) -> None:
         async def cancel(batch: BatchSystem) -> None:

@@ -3,12 +3,13 @@
 import asyncio
 import math
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
+from pydantic import JsonValue
 
 from events.machines import MachineSettings
 from interfaces.machines.batch import BatchSystem
@@ -62,6 +63,7 @@ class Machine:
         self._connect, self._chance = connect, chance
         self._stack = AsyncExitStack()
         self._batch: BatchSystem | None = None
+        self._learned: Mapping[str, JsonValue] = {}
         self._opening = asyncio.Lock()
 
     async def batch(self) -> BatchSystem:
@@ -69,8 +71,16 @@ class Machine:
         async with self._opening:
             if self._batch is None:
                 batch = self._connect(self.settings, self.budget.spend)
+                batch.learn(self._learned)
                 self._batch = await self._stack.enter_async_context(batch)
             return self._batch
+
+    def learn(self, learned: Mapping[str, JsonValue]) -> None:
+        """What the newest check learned of it."""
+        if learned != self._learned:
+            self._learned = learned
+            if self._batch is not None:
+                self._batch.learn(learned)
 
     @property
     def shell_startup(self) -> float | None:

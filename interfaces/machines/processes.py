@@ -22,6 +22,7 @@ from interfaces.machines.connection import CommandFailed, Completed
 from interfaces.machines.dialect import Estimate, InDoubt, QueueLoad, Refused, Submitted
 from interfaces.machines.layout import Layout, layout_of, quoted
 from interfaces.machines.process_job import job_id_of, job_script
+from interfaces.machines.site import Site
 from interfaces.machines.status import parse_status
 from interfaces.machines.wrapper import wrapper
 
@@ -53,6 +54,9 @@ class Processes:
 
     def check(self) -> "Check":
         return Check()
+
+    def site(self) -> "AskSite":
+        return AskSite()
 
     def wrapper(self, request: JobRequest, submission: int) -> str:
         job_id = quoted(job_id_of(request.token, submission))
@@ -106,6 +110,17 @@ class Check:
             raise CommandFailed(
                 f"the machine lacks {', '.join(missing)}: install util-linux and coreutils"
             )
+
+
+@dataclass(frozen=True)
+class AskSite:
+    """The machine's own system; the accounts are ours, and nobody else's jobs are in the queue."""
+
+    def script(self) -> str:
+        return "uname -sr"
+
+    def parse(self, completed: Completed) -> Site:
+        return Site(version=f"processes of {completed.checked().strip()}", accounting=True)
 
 
 @dataclass(frozen=True)

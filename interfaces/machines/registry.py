@@ -4,12 +4,12 @@ All of them, ours as well as those of other packages, are found under the entry 
 `vestec.connections` and `vestec.dialects`: functions that make one of a machine's settings.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from events.jobs import Text, VariableName
 from events.machines import MachineSettings
@@ -50,8 +50,19 @@ def connect(
             folder=Path(layout.base),
         )
     connection: Connection = _named("connection", settings.connection)(settings)
-    dialect: Dialect = _named("dialect", settings.dialect)(settings)
-    return ShellBatchSystem(connection, dialect, layout, environment=environment, toll=toll)
+    dialect: Callable[[MachineSettings], Dialect] = _named("dialect", settings.dialect)
+
+    def learning(learned: Mapping[str, JsonValue]) -> Dialect:
+        return dialect(settings.model_copy(update={"batch": {**learned, **settings.batch}}))
+
+    return ShellBatchSystem(
+        connection,
+        dialect(settings),
+        layout,
+        environment=environment,
+        toll=toll,
+        learning=learning,
+    )
 
 
 def _layout(settings: MachineSettings) -> Layout:

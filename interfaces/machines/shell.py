@@ -1,12 +1,14 @@
 """The batch system of a machine that has a shell: any dialect over any connection."""
 
 import shlex
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
 
-from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token, relative_path
+from pydantic import JsonValue
+
+from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token, Witness, relative_path
 from interfaces.machines import folders
 from interfaces.machines.budget import Kind, Toll, free
 from interfaces.machines.connection import (
@@ -27,6 +29,7 @@ from interfaces.machines.dialect import (
     Submitted,
 )
 from interfaces.machines.layout import Layout
+from interfaces.machines.site import AskHost, Host, Site
 from interfaces.machines.submission import DEADLINE, Submission
 from interfaces.machines.witnesses import judge, one_each, settled
 
@@ -55,13 +58,16 @@ class ShellBatchSystem:
         environment: Mapping[str, str] | None = None,
         limits: Limits | None = None,
         toll: Toll = free,
+        learning: Callable[[Mapping[str, JsonValue]], Dialect] | None = None,
     ) -> None:
+        """`learning` makes the dialect anew from what a check learned."""
         self._connection = connection
         self._dialect = dialect
         self._layout = layout
         self._environment = environment or {}
         self._limits = limits or Limits()
         self._toll = toll
+        self._learning = learning
 
     @property
     def lag(self) -> float:
@@ -164,6 +170,25 @@ class ShellBatchSystem:
 
     async def load(self) -> QueueLoad:
         return await self._ask(self._dialect.load(), Kind.ASK)
+
+    async def host(self) -> Host:
+        return await self._ask(AskHost(self._layout), Kind.LOOK)
+
+    async def site(self) -> Site:
+        return await self._ask(self._dialect.site(), Kind.ASK)
+
+    async def hear(self, witness: Witness, token: Token) -> JobReport | None:
+        asks = self._dialect.jobs if witness is Witness.QUEUE else self._dialect.history
+        kind = Kind.POLL if witness is Witness.QUEUE else Kind.ASK
+        rows = await self._ask(asks([token]), kind)
+        return rows[-1] if rows else None
+
+    async def remove(self, token: Token) -> None:
+        await self._ask(folders.Remove(self._layout, token), Kind.FILE)
+
+    def learn(self, learned: Mapping[str, JsonValue]) -> None:
+        if self._learning is not None:
+            self._dialect = self._learning(learned)
 
     async def check(self) -> None:
         await self._ask(folders.Base(self._layout), Kind.LOOK)

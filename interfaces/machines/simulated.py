@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Protocol, Self
 
-from pydantic import Base64Bytes, TypeAdapter, ValidationError
+from pydantic import Base64Bytes, JsonValue, TypeAdapter, ValidationError
 
-from events.jobs import JobId, JobReport, JobRequest, JobState, RelativePath, Token
+from events.jobs import JobId, JobReport, JobRequest, JobState, RelativePath, Token, Witness
 from events.prose import describe
 from interfaces.machines.cluster import Cluster
 from interfaces.machines.connection import (
@@ -26,6 +26,7 @@ from interfaces.machines.connection import (
 from interfaces.machines.dialect import Estimate, InDoubt, QueueLoad, Refused, Submitted
 from interfaces.machines.fates import Oracle, Results, Seeded, declared
 from interfaces.machines.layout import Layout
+from interfaces.machines.site import Host, Site
 
 _inputs = TypeAdapter(dict[RelativePath, Base64Bytes])
 
@@ -153,6 +154,22 @@ class SimulatedBatchSystem:
 
     async def load(self) -> QueueLoad:
         return self._reached().load()
+
+    async def host(self) -> Host:
+        """It has none."""
+        return Host()
+
+    async def site(self) -> Site:
+        return Site(version="simulated")
+
+    async def hear(self, witness: Witness, token: Token) -> JobReport | None:
+        return (await self.find([token])).get(token)
+
+    async def remove(self, token: Token) -> None:
+        """It keeps no folders."""
+
+    def learn(self, learned: Mapping[str, JsonValue]) -> None:
+        """It is as it is."""
 
     async def check(self) -> None:
         self._reached()

@@ -213,7 +213,12 @@ def _words(request: JobRequest) -> set[str]:
 
 
 def _commands(dialect: Dialect, request: JobRequest) -> tuple[Command[object], ...]:
-    return dialect.submit(request, 1), dialect.estimate(request), dialect.jobs([request.token])
+    return (
+        dialect.submit(request, 1),
+        dialect.estimate(request),
+        dialect.jobs([request.token]),
+        dialect.site(),
+    )
 
 
 def _answer(dialect: Dialect, request: JobRequest, completed: Completed) -> Submitted | Refused:

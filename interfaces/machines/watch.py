@@ -53,6 +53,7 @@ class MachineWatch:
     def update(self, item: Task) -> None:
         assert isinstance(item, Watch)
         was, self._jobs = self._jobs, item.machine
+        self._machine.learn(self._jobs.learned)
         new = _followed(self._jobs).keys() - _followed(was).keys()
         if new or _refreshes(self._jobs) != self._refreshed:
             self._machine.wake.set()

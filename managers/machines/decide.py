@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from events import machines as e
-from events.operations import ConfigureMachine, ForgetMachine, TryLogin
+from events.operations import CheckUp, ConfigureMachine, ForgetMachine, TryLogin
 from events.simulations import PlaceSimulation, RefusePlacement
 from events.values import Context, Event
 from managers.machines.choice import Chosen, NotFound, choose
@@ -28,6 +28,10 @@ def decide(was: Fleet | None, input: Input, given: Given) -> Iterable[Effect]:
             return _see(fleet, e.MachineDisabled(name=input.name))
         case e.AllowLogin():
             return _allow(fleet, input)
+        case e.CheckMachine():
+            return _check(fleet, input)
+        case e.SeeCheckup():
+            return _checked(fleet, input)
         case e.SeeMachine():
             seen = e.MachineSeen(
                 name=input.name,
@@ -123,6 +127,18 @@ def _allow(fleet: Fleet, input: e.AllowLogin) -> Iterator[Effect]:
     if _known(fleet, input.name).login_needed:
         yield e.LoginAllowed(name=input.name)
         yield Send(Context.OPERATIONS, input.name, TryLogin())
+
+
+def _check(fleet: Fleet, wanted: e.CheckMachine) -> Iterator[Effect]:
+    if _known(fleet, wanted.name).login_needed:
+        raise Rejected(f"{wanted.name} lets nobody in: vestec machines login {wanted.name}")
+    yield Send(Context.OPERATIONS, wanted.name, CheckUp(check=wanted.check))
+
+
+def _checked(fleet: Fleet, seen: e.SeeCheckup) -> Iterator[Effect]:
+    """For those who look at the machine; nothing is decided by it."""
+    _known(fleet, seen.name)
+    yield e.MachineChecked(name=seen.name, checkup=seen.checkup)
 
 
 def _choose(fleet: Fleet, wanted: e.ChooseMachine) -> Iterable[Effect]:

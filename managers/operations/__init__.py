@@ -6,6 +6,7 @@ Announce, act, conclude: the acting is done by hands in `interfaces.machines`.
 from managers.operations.decide import gone_without_a_word, is_news
 from managers.operations.inputs import (
     CancelTaken,
+    CheckedUp,
     JobSeen,
     MachineLooked,
     OutputsStored,
@@ -18,11 +19,13 @@ from managers.operations.inputs import (
 )
 from managers.operations.manager import operations_manager
 from managers.operations.state import Job, MachineJobs
-from managers.operations.tasks import Cancel, Collect, Submit, Task, Watch
+from managers.operations.tasks import Cancel, CheckUp, Collect, Submit, Task, Watch
 
 __all__ = [
     "Cancel",
     "CancelTaken",
+    "CheckUp",
+    "CheckedUp",
     "Collect",
     "Job",
     "JobSeen",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from events import operations as e
 from events.jobs import JobId, JobReport, JobState, Token, Witness
-from events.machines import FLEET, SeeMachine, SeeTrouble
+from events.machines import FLEET, SeeCheckup, SeeMachine, SeeTrouble
 from events.simulations import KeepOutputs, ReportJob
 from events.values import Context, Event
 from managers.operations import inputs as i
@@ -34,6 +34,10 @@ def _decide(was: MachineJobs, input: Input, given: Given) -> Iterable[Effect]:
             return [] if same else [e.MachineConfigured(settings=input.settings)]
         case e.TryLogin():
             return [e.LoginIntended()] if was.login_needed else []
+        case e.CheckUp():
+            return _check(was, input)
+        case i.CheckedUp():
+            return _checked(was, input)
         case e.ForgetMachine():
             return [] if was.settings is None else [e.MachineForgotten()]
         case i.MachineLooked():
@@ -101,6 +105,20 @@ def _looked(was: MachineJobs, input: i.MachineLooked) -> Iterator[Effect]:
         login_needed=now.login_needed,
         notice=now.notice,
     )
+    yield Send(Context.MACHINES, FLEET, see)
+
+
+def _check(was: MachineJobs, wanted: e.CheckUp) -> Iterator[Effect]:
+    """One at a time: who asks meanwhile gets its answer."""
+    if was.settings is not None and was.check is None:
+        yield e.CheckIntended(check=wanted.check)
+
+
+def _checked(was: MachineJobs, input: i.CheckedUp) -> Iterator[Effect]:
+    if was.settings is None or was.check != input.check:
+        return
+    yield e.CheckConcluded(check=input.check, checkup=input.checkup)
+    see = SeeCheckup(name=was.settings.name, checkup=input.checkup)
     yield Send(Context.MACHINES, FLEET, see)
 
 

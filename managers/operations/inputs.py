@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
+from events.checkups import Checkup
 from events.jobs import JobId, JobReport, Token
 from events.machines import MachineLoad
 from events.operations import JobTask
@@ -91,6 +93,14 @@ class OutputsStored:
     missing: Sequence[str]
     reason: str = ""
     """Why, where they were written and are no results."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedUp:
+    """What a check of the machine found."""
+
+    check: UUID
+    checkup: Checkup
 
 
 @dataclass(frozen=True, slots=True)

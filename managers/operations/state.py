@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from pydantic import JsonValue
+
 from events import operations as e
 from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
 from events.machines import MachineLoad, MachineSettings, Privilege
@@ -78,6 +80,10 @@ class MachineJobs:
     login_needed: bool = False
     """Nothing is done there until somebody says that it may be tried again."""
     notice: str = ""
+    check: UUID | None = None
+    """The check that is under way."""
+    learned: Mapping[str, JsonValue] = field(default_factory=dict)
+    """What the newest one found out, as settings of the dialect."""
 
     @property
     def trouble(self) -> str:
@@ -92,7 +98,9 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
     match event:
         case e.MachineConfigured():
             count = was.configured + 1
-            return replace(was, settings=event.settings, configured=count, login_needed=False)
+            return replace(
+                was, settings=event.settings, configured=count, login_needed=False, learned={}
+            )
         case e.MachineForgotten():
             return replace(was, settings=None) if was.jobs else None
         case e.LoginIntended():
@@ -106,6 +114,10 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
                 login_needed=event.login_needed,
                 notice=event.notice,
             )
+        case e.CheckIntended():
+            return replace(was, check=event.check)
+        case e.CheckConcluded():
+            return replace(was, check=None, learned=event.checkup.learned)
         case e.SubmissionIntended():
             made = (event.incident, event.simulation, event.request, event.inputs)
             return _with(was, Job(*made, event.correlation, event.privileges))

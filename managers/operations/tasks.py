@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from uuid import UUID
 
 from managers.operations.state import Job, MachineJobs
 
@@ -34,7 +35,14 @@ class Collect:
     job: Job
 
 
-Task = Watch | Submit | Cancel | Collect
+@dataclass(frozen=True, slots=True)
+class CheckUp:
+    """Find out all that can be known of the machine."""
+
+    check: UUID
+
+
+Task = Watch | Submit | Cancel | Collect | CheckUp
 
 
 def under_way(machine: MachineJobs) -> Mapping[str, Task]:
@@ -45,6 +53,8 @@ def under_way(machine: MachineJobs) -> Mapping[str, Task]:
     if machine.settings is None or machine.login_needed:
         return {}
     tasks: dict[str, Task] = {"watch": Watch(machine)}
+    if machine.check is not None:
+        tasks[f"check {machine.check}"] = CheckUp(machine.check)
     for token, job in machine.jobs.items():
         if job.submitting:
             unwanted = " unwanted" if job.unwanted else ""

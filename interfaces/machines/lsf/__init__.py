@@ -17,6 +17,7 @@ from interfaces.machines.dialect import Estimate
 from interfaces.machines.layout import Layout, layout_of
 from interfaces.machines.lsf.jobs import CLEAN, NONE, History, Jobs
 from interfaces.machines.lsf.load import Load
+from interfaces.machines.lsf.site import AskSite
 from interfaces.machines.lsf.submit import REFUSALS, Submit
 from interfaces.machines.wrapper import wrapper
 
@@ -44,6 +45,9 @@ class Lsf:
 
     def check(self) -> Tools:
         return Tools("bhosts bjobs bkill bqueues bresume bstop bsub id")
+
+    def site(self) -> AskSite:
+        return AskSite()
 
     def wrapper(self, request: JobRequest, submission: int) -> str:
         return wrapper(request, self.layout, _JOB_ID, self.settings.prologue)

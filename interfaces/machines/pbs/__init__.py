@@ -16,6 +16,7 @@ from interfaces.machines.dialect import Command, Estimate
 from interfaces.machines.layout import Layout, layout_of
 from interfaces.machines.pbs.jobs import GONE, History, Jobs
 from interfaces.machines.pbs.load import Load
+from interfaces.machines.pbs.site import AskSite
 from interfaces.machines.pbs.submit import REFUSALS, Submit
 from interfaces.machines.wrapper import wrapper
 
@@ -40,6 +41,9 @@ class Pbs:
 
     def check(self) -> Tools:
         return Tools("id pbsnodes qdel qhold qrls qselect qstat qsub")
+
+    def site(self) -> AskSite:
+        return AskSite()
 
     def wrapper(self, request: JobRequest, submission: int) -> str:
         return wrapper(request, self.layout, '"$PBS_JOBID"', self.settings.prologue)

@@ -18,6 +18,7 @@ from interfaces.machines.layout import Layout, layout_of
 from interfaces.machines.sge.jobs import History, Jobs
 from interfaces.machines.sge.load import Load
 from interfaces.machines.sge.settings import SgeSettings
+from interfaces.machines.sge.site import AskSite
 from interfaces.machines.sge.submit import REFUSALS, Submit
 from interfaces.machines.wrapper import wrapper
 
@@ -48,6 +49,9 @@ class GridEngine:
     def check(self) -> Tools:
         accounts = " qacct" if self.settings.accounting else ""
         return Tools(f"cut getent id qdel qhold qrls qstat qsub{accounts}")
+
+    def site(self) -> AskSite:
+        return AskSite()
 
     def wrapper(self, request: JobRequest, submission: int) -> str:
         return wrapper(request, self.layout, _JOB_ID, self.settings.prologue)

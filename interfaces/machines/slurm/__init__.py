@@ -17,6 +17,7 @@ from interfaces.machines.slurm.environment import CLEAN
 from interfaces.machines.slurm.jobs import History, Jobs
 from interfaces.machines.slurm.load import Load
 from interfaces.machines.slurm.settings import SlurmSettings
+from interfaces.machines.slurm.site import AskSite
 from interfaces.machines.slurm.submit import REFUSALS, StartEstimate, Submit
 from interfaces.machines.wrapper import wrapper
 
@@ -42,6 +43,9 @@ class Slurm:
     def check(self) -> Tools:
         accounts = " sacct" if self.settings.accounting else ""
         return Tools(f"sbatch scancel scontrol sinfo squeue{accounts}", CLEAN)
+
+    def site(self) -> AskSite:
+        return AskSite()
 
     def wrapper(self, request: JobRequest, submission: int) -> str:
         return wrapper(request, self.layout, '"$SLURM_JOB_ID"', self.settings.prologue)

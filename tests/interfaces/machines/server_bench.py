@@ -131,10 +131,7 @@ async def accounted(bench: ServerBench, token: Token) -> JobReport:
     """What the accounts alone say, when they do."""
 
     async def told() -> JobReport | None:
-        system = bench.system
-        assert isinstance(system, ShellBatchSystem)
-        found = await system._ask(bench.dialect.history([token]))
-        return found[0] if found else None
+        return await bench.system.hear(Witness.ACCOUNTING, token)
 
     return await bench.until(told, within=60)
 

@@ -1,0 +1,25 @@
+"""What LSF says of itself. Source: the references of `lsid` and `bjobs`."""
+
+from dataclasses import dataclass
+
+from interfaces.machines.asking import SEPARATOR
+from interfaces.machines.connection import Completed
+from interfaces.machines.lsf.jobs import CLEAN
+from interfaces.machines.site import Site
+
+
+@dataclass(frozen=True)
+class AskSite:
+    """Its version, and whether a job of somebody else is seen; of history it says nothing."""
+
+    def script(self) -> str:
+        return f"""{CLEAN}lsid | head -n 1
+printf '\\037'
+bjobs -u all -noheader -o user 2>/dev/null | grep -vxF "$(id -un)" | head -n 1
+"""
+
+    def parse(self, completed: Completed) -> Site:
+        version, others = completed.checked().split(SEPARATOR)
+        return Site(
+            version=version.strip(), others=bool(others.strip()) or None, learns=frozenset({"lag"})
+        )
