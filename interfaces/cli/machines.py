@@ -410,10 +410,12 @@ def check(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
 
     async def work() -> Checkup | None:
         async with desk(ctx) as at:
-            before = (await _machine(at.storage, name)).checked
+            before = await _machine(at.storage, name)
             if not await _all(at, [e.CheckMachine(name=name, check=uuid4())]):
                 return None
-            while (after := await _machine(at.storage, name)).checked == before:
+            while (after := await _machine(at.storage, name)).checked == before.checked:
+                if after.settings != before.settings:
+                    raise Complaint(f"The settings of {name} changed meanwhile: check it again.")
                 if after.login_needed:
                     raise Complaint(f"{LOGIN_NEEDED}: {after.reason}. {name} is checked after it.")
                 await asyncio.sleep(_LOOK)

@@ -99,6 +99,23 @@ def test_a_job_runs_on_a_machine_over_ssh(
         assert (place / "witness").read_text() == "started\n"
 
 
+def test_a_machine_is_checked_over_ssh(
+    sshds: Any, folder: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    with sshds() as server, up(folder, environment):
+        add(folder, server, tmp_path / "base")
+        found = as_json("machines", "check", "far", "--data", folder)
+        marks = {one["about"]: one["mark"] for one in found["findings"]}
+        assert marks["host key"] == marks["compute node"] == marks["transfer rate"] == "yes"
+        shown = eventually(lambda: machine(folder)["checkup"])
+        assert shown == found
+        said = vestec("machines", "show", "far", "--data", folder)
+        assert "✓\ttransfer rate" in said
+        assert "job of a second" in vestec("machines", "audit", "far", "--data", folder)
+        assert "no machine other" in complaint("machines", "check", "other", "--data", folder)
+    assert "not known yet" in vestec("machines", "check", "far", "--data", folder)
+
+
 def test_a_refused_login_is_shown_and_the_job_waits_for_somebody(
     sshds: Any, folder: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -1,10 +1,11 @@
 """What hands do on a machine, what they tell of it, and what they keep to themselves."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from uuid import UUID
+from collections.abc import AsyncIterator, Mapping
+from uuid import UUID, uuid4
 
 import pytest
+from pydantic import JsonValue
 
 from events import machines as m
 from events import operations as o
@@ -23,6 +24,7 @@ from interfaces.machines.connection import (
 from interfaces.machines.dialect import Refused
 from interfaces.machines.fates import Fate
 from interfaces.machines.machine import Manners
+from interfaces.machines.site import Site as BatchSite
 from managers.blobs import BlobStore, BlobStoreUnavailable
 from tests.interfaces.machines.hands_site import FIRE, Site, is_about, open_site
 
@@ -436,3 +438,23 @@ async def test_what_somebody_should_do_before_long_is_told_while_it_is_so() -> N
 
 def _ends(event: Event) -> bool:
     return isinstance(event, s.OutputsKept | s.SimulationStateChanged)
+
+
+async def test_a_machine_is_checked_and_what_that_learned_is_used() -> None:
+    async with open_site() as site:
+        learned: list[Mapping[str, JsonValue]] = []
+        site.machine.learn = learned.append  # type: ignore[method-assign]
+        site.machine.site = accountless  # type: ignore[method-assign]
+        await site.issue(Context.MACHINES, FLEET, m.CheckMachine(name="m", check=uuid4()))
+        (found,) = await site.until(lambda: site.events(m.MachineChecked))
+        assert found.checkup.learned["accounting"] is False
+
+        async def told() -> list[o.CheckConcluded]:
+            known = found.checkup.learned in learned
+            return await site.events(o.CheckConcluded) if known else []
+
+        assert len(await site.until(told)) == 1
+
+
+async def accountless() -> BatchSite:
+    return BatchSite(version="old", accounting=False, learns=frozenset({"accounting", "lag"}))

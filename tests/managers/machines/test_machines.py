@@ -4,9 +4,10 @@ from typing import Any
 from uuid import UUID
 
 from events import machines as e
+from events.checkups import Checkup
 from events.jobs import JobState
 from events.machines import MachineLoad, MachineSettings
-from events.operations import ConfigureMachine, ForgetMachine, TryLogin
+from events.operations import CheckUp, ConfigureMachine, ForgetMachine, TryLogin
 from events.simulations import PlaceSimulation, RefusePlacement, Resources
 from events.values import IncidentId
 from managers.machines import Fleet, machine_manager
@@ -234,3 +235,15 @@ def test_a_refused_login_is_tried_again_when_somebody_allows_it() -> None:
     of.when(e.AllowLogin(name="a")).then(e.LoginAllowed, TryLogin)
     of.when(e.AllowLogin(name="a")).then()
     of.when(e.AllowLogin(name="b")).rejected("no machine b")
+
+
+def test_a_check_is_done_by_who_owns_the_machine_and_shown_with_the_fleet() -> None:
+    of = scenario(MANAGER).when(add("a"))
+    of.when(e.CheckMachine(name="a", check=ONE)).then(CheckUp)
+    found = Checkup(findings=())
+    seen = e.SeeCheckup(name="a", checkup=found)
+    of.when(seen).then(e.MachineChecked(name="a", checkup=found))
+    of.when(seen).then(e.MachineChecked(name="a", checkup=found))
+    of.when(e.CheckMachine(name="b", check=ONE)).rejected("no machine b")
+    of.when(e.SeeMachine(name="a", reachable=False, reason="no key", login_needed=True))
+    of.when(e.CheckMachine(name="a", check=TWO)).rejected("vestec machines login a")

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from events import operations as e
+from events.checkups import Checkup, Finding, Mark, Question
 from events.jobs import (
     JobId,
     JobOptions,
@@ -19,6 +20,7 @@ from events.machines import (
     MachineLoad,
     MachineSettings,
     Privilege,
+    SeeCheckup,
     SeeMachine,
     SeeTrouble,
 )
@@ -26,6 +28,7 @@ from events.simulations import KeepOutputs, ReportJob
 from events.values import Blob, Context, IncidentId, Urgency
 from managers.operations import (
     CancelTaken,
+    CheckedUp,
     Job,
     JobSeen,
     MachineJobs,
@@ -132,6 +135,40 @@ def test_nothing_is_done_on_a_machine_that_was_removed() -> None:
     of = submitting().when(e.ForgetMachine()).then(e.MachineForgotten())
     assert work(of) == []
     of.when(e.ForgetMachine()).then()
+
+
+CHECK = e.CheckUp(check=ONE)
+FOUND = Checkup(
+    findings=(Finding(about=Question.ACCOUNTS, mark=Mark.NO, found="none are kept"),),
+    learned={"accounting": False},
+)
+
+
+def test_a_check_is_announced_done_and_told_to_those_who_look() -> None:
+    of = machine().when(CHECK).then(e.CheckIntended(check=ONE))
+    assert work(of) == ["watch", f"check {ONE}"]
+    of.when(e.CheckUp(check=UUID(int=2))).then()
+    of.when(CheckedUp(UUID(int=2), FOUND)).then()
+    concluded = e.CheckConcluded(check=ONE, checkup=FOUND)
+    told = Send(Context.MACHINES, FLEET, SeeCheckup(name="m", checkup=FOUND))
+    of.when(CheckedUp(ONE, FOUND)).then(concluded, told)
+    assert work(of) == ["watch"]
+    assert of.state
+    assert of.state.learned == {"accounting": False}
+    of.when(CheckedUp(ONE, FOUND)).then()
+
+
+def test_what_a_check_learned_is_of_the_settings_it_was_made_with() -> None:
+    other = e.ConfigureMachine(settings=SETTINGS.model_copy(update={"dialect": "slurm"}))
+    of = machine().when(CHECK).when(CheckedUp(ONE, FOUND)).when(CHECK).when(other)
+    assert work(of) == ["watch"]
+    assert of.state
+    assert of.state.learned == {}
+    of.when(CheckedUp(ONE, FOUND)).then()
+
+
+def test_a_machine_that_is_not_there_is_not_checked() -> None:
+    scenario(MANAGER).when(CHECK).then()
 
 
 POLICY = {
