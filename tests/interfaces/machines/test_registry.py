@@ -141,3 +141,16 @@ def test_every_dialect_checks_what_it_is_told_about_its_site(tmp_path: Path, dia
     )
     with pytest.raises(WrongSettings, match=r"machine m: batch: .*; there are: .*prologue"):
         connect(settings(tmp_path, dialect=dialect, batch={"colour": "red"}))
+
+
+def test_what_a_check_learned_counts_where_the_settings_say_nothing() -> None:
+    def lag_of(**batch: float) -> float:
+        settings = MachineSettings.model_validate(
+            {"name": "m", "base_directory": "/m", "dialect": "slurm", "batch": batch}
+        )
+        system = connect(settings)
+        system.learn({"lag": 4.5, "accounting": False})
+        return system.lag
+
+    assert lag_of() == 4.5
+    assert lag_of(lag=7) == 7
