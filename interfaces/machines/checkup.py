@@ -213,9 +213,9 @@ class _Check:
         self._learn_lag(site, lag)
 
     def _learn_lag(self, site: Site, lag: float) -> None:
-        """One measurement is no bound: three times as long, and two seconds."""
+        """One measurement is no bound: four times as long, and five seconds."""
         if "lag" in site.learns:
-            self._sheet.learned["lag"] = round(3 * lag + 2, 1)
+            self._sheet.learned["lag"] = round(4 * lag + 5, 1)
 
     async def _queue_knows(self) -> bool | None:
         report = await self._batch.hear(Witness.QUEUE, self._job)
