@@ -440,11 +440,13 @@ def _ends(event: Event) -> bool:
     return isinstance(event, s.OutputsKept | s.SimulationStateChanged)
 
 
-async def test_a_machine_is_checked_and_what_that_learned_is_used() -> None:
+async def test_a_machine_is_checked_and_what_that_learned_is_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with open_site() as site:
         learned: list[Mapping[str, JsonValue]] = []
-        site.machine.learn = learned.append  # type: ignore[method-assign]
-        site.machine.site = accountless  # type: ignore[method-assign]
+        monkeypatch.setattr(site.machine, "learn", learned.append)
+        monkeypatch.setattr(site.machine, "site", accountless)
         await site.issue(Context.MACHINES, FLEET, m.CheckMachine(name="m", check=uuid4()))
         (found,) = await site.until(lambda: site.events(m.MachineChecked))
         assert found.checkup.learned["accounting"] is False

@@ -63,7 +63,7 @@ class Watching:
         )  # fmt: skip
         request = JobRequest(token=TOKEN, executable="fire", walltime=60)
         job = Job(IncidentId("i"), ONE, request, {}, submitting=False, job_id=JobId("1"))
-        jobs = MachineJobs(SETTINGS, {TOKEN: job}, reachable=self.reachable)
+        jobs = MachineJobs(SETTINGS, jobs={TOKEN: job}, reachable=self.reachable)
         work = hands.begin(Assignment("m", "watch", jobs, Watch(jobs), _tell))
         for wish in range(seconds):
             await asyncio.sleep(1)

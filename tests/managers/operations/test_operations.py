@@ -90,6 +90,11 @@ def work(of: Scenario[MachineJobs]) -> list[str]:
     return [name.partition(" by settings ")[0] for name in MANAGER.under_way(of.state)]
 
 
+def under_way_names(of: Scenario[MachineJobs]) -> list[str]:
+    assert of.state is not None
+    return [*MANAGER.under_way(of.state)]
+
+
 def job(of: Scenario[MachineJobs]) -> Job:
     assert of.state is not None
     return of.state.jobs[TOKEN]
@@ -160,11 +165,18 @@ def test_a_check_is_announced_done_and_told_to_those_who_look() -> None:
 
 def test_what_a_check_learned_is_of_the_settings_it_was_made_with() -> None:
     other = e.ConfigureMachine(settings=SETTINGS.model_copy(update={"dialect": "slurm"}))
-    of = machine().when(CHECK).when(CheckedUp(ONE, FOUND)).when(CHECK).when(other)
-    assert work(of) == ["watch"]
+    of = machine().when(CHECK).when(CheckedUp(ONE, FOUND)).when(other)
     assert of.state
     assert of.state.learned == {}
-    of.when(CheckedUp(ONE, FOUND)).then()
+
+
+def test_a_check_begins_anew_by_other_settings() -> None:
+    other = e.ConfigureMachine(settings=SETTINGS.model_copy(update={"dialect": "slurm"}))
+    of = machine().when(CHECK)
+    before = under_way_names(of)
+    of.when(other)
+    assert work(of) == ["watch", f"check {ONE}"]
+    assert not {*before} & {*under_way_names(of)}
 
 
 def test_a_machine_that_is_not_there_is_not_checked() -> None:
