@@ -9,6 +9,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID, uuid5
@@ -25,6 +26,7 @@ T = TypeVar("T")
 
 _FILE = RelativePath("transfer")
 _SIZE = 4 * MIB
+_UNREADABLE = "see whether our account may read accounts; or say accounting=false in batch"
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,9 @@ class _Check:
             await self._probe(site)
         except MachineError as error:
             self._sheet.unknown(Question.COMPUTE_NODE, str(error))
+            with suppress(MachineError):
+                await self._batch.cancel(self._job)
+                await self._batch.remove(self._job)
         return self._sheet.filled_in()
 
     async def _ask_host(self) -> None:
@@ -187,7 +192,10 @@ class _Check:
                 f"seen after {delay:.1f} s",
                 "ends of jobs are known late: its file system is slow, or its clocks differ",
             )
-        await self._measure_lag(site)
+        try:
+            await self._measure_lag(site)
+        except MachineError as error:
+            self._sheet.no(Question.HISTORY, str(error), _UNREADABLE)
 
     async def _ended(self) -> JobReport | None:
         """By its wrapper's mark; a scheduler that knows of an end without one tells, too."""
@@ -205,10 +213,11 @@ class _Check:
             return
         if await self._until(self._accounts_know, self._patience.history) is None:
             late = f"no word of a job {self._patience.history:g} s after its end"
-            advice = "see whether our account may read accounts; or say accounting=false in batch"
-            self._sheet.no(Question.HISTORY, late, advice)
+            self._sheet.no(Question.HISTORY, late, _UNREADABLE)
             return
         lag = self._now() - began
+        if site.accounting is None:  # it did not say so itself
+            self._sheet.yes(Question.ACCOUNTS, "they know of a job of ours")
         self._sheet.yes(Question.HISTORY, f"it knows of an end after {lag:.1f} s")
         self._learn_lag(site, lag)
 

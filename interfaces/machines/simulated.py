@@ -160,7 +160,7 @@ class SimulatedBatchSystem:
         return Host()
 
     async def site(self) -> Site:
-        return Site(version="simulated")
+        return Site(version="simulated", accounting=False)
 
     async def hear(self, witness: Witness, token: Token) -> JobReport | None:
         return (await self.find([token])).get(token)

@@ -9,14 +9,17 @@ from uuid import uuid4
 import pytest
 
 from events.checkups import Checkup, Finding, Mark, Question
-from events.jobs import JobRequest, Token, token_of
+from events.jobs import JobRequest, Token, Witness, token_of
 from events.machines import MachineSettings
 from interfaces.machines.checkup import Patience, check_up, unreachable
+from interfaces.machines.connection import CommandFailed, Unreachable
 from interfaces.machines.dialect import InDoubt, Refused, Submitted
 from interfaces.machines.fates import Fate, Planned
 from interfaces.machines.registry import connect
 from interfaces.machines.simulated import SimulatedBatchSystem
+from interfaces.machines.testing import TOKEN
 from tests.account import Login
+from tests.gridengine import GridEngine
 from tests.slurm import Slurm, slurm_in_a_folder
 from tests.sshd import Sshd
 
@@ -95,12 +98,12 @@ async def test_a_host_key_that_is_not_known(sshds: Callable[..., Sshd], tmp_path
     assert lines["scheduler"].found == "not asked"
 
 
-def on_slurm(login: Login, server: Sshd, **batch: object) -> MachineSettings:
+def at(login: Login, server: Sshd, dialect: str = "slurm", **batch: object) -> MachineSettings:
     return MachineSettings.model_validate(
         {
             "name": "m",
             "connection": "ssh",
-            "dialect": "slurm",
+            "dialect": dialect,
             "access": server.access(),
             "base_directory": str(login.folder / f"check {uuid4()}"),
             "batch": batch,
@@ -111,7 +114,7 @@ def on_slurm(login: Login, server: Sshd, **batch: object) -> MachineSettings:
 async def test_slurm_with_accounts(slurm: Slurm, sshds: Callable[..., Sshd]) -> None:
     shell = slurm.login.shell(slurm.login.folder.parent / "shell")
     with sshds(f"ForceCommand {shell}") as server:
-        settings = on_slurm(slurm.login, server)
+        settings = at(slurm.login, server)
         found, lines = await checked(settings)
     assert ticked(lines) >= ALWAYS | {"host key", "shell start-up", "comments", "jobs of others"}
     assert "slurm" in lines["scheduler"].found
@@ -135,17 +138,34 @@ async def test_slurm_without_accounts_is_a_profile_of_its_own(
 ) -> None:
     shell = plain_slurm.login.shell(plain_slurm.login.folder.parent / "shell")
     with sshds(f"ForceCommand {shell}") as server:
-        found, lines = await checked(on_slurm(plain_slurm.login, server))
+        settings = at(plain_slurm.login, server)
+        found, lines = await checked(settings)
+        assert found.learned["accounting"] is False
+        async with connect(settings) as batch:
+            with pytest.raises(CommandFailed):
+                await batch.hear(Witness.ACCOUNTING, TOKEN)
+            batch.learn(found.learned)
+            assert await batch.hear(Witness.ACCOUNTING, TOKEN) is None
     assert crossed(lines) >= {"accounts"}
     assert ticked(lines) >= ALWAYS - {"accounts", "history"}
     assert lines["history"].mark is Mark.UNKNOWN
-    assert found.learned["accounting"] is False
+
+
+async def test_grid_engine(gridengine: GridEngine, sshds: Callable[..., Sshd]) -> None:
+    shell = gridengine.login.shell(gridengine.login.folder.parent / "shell")
+    with sshds(f"ForceCommand {shell}") as server:
+        settings = at(gridengine.login, server, "sge")
+        found, lines = await checked(settings)
+    assert ticked(lines) >= ALWAYS | {"host key", "shell start-up"}
+    assert "SGE" in lines["scheduler"].found
+    assert set(found.learned) == {"lag"}
+    assert left_behind(Path(settings.base_directory)) == []
 
 
 async def test_a_job_that_is_refused(slurm: Slurm, sshds: Callable[..., Sshd]) -> None:
     shell = slurm.login.shell(slurm.login.folder.parent / "shell")
     with sshds(f"ForceCommand {shell}") as server:
-        settings = on_slurm(slurm.login, server, queue="nowhere")
+        settings = at(slurm.login, server, queue="nowhere")
         _, lines = await checked(settings)
     assert "compute node" in crossed(lines)
     assert "nvalid partition" in lines["compute node"].found
@@ -189,7 +209,7 @@ async def odd(batch: Odd) -> tuple[Mapping[str, Finding], Token]:
 
 async def test_what_a_machine_does_not_tell_is_never_ticked() -> None:
     lines, _ = await odd(Odd(None))
-    silent = {"shell start-up", "accounts", "comments", "jobs of others", "quota", "inodes"}
+    silent = {"shell start-up", "history", "comments", "jobs of others", "quota", "inodes"}
     assert {lines[one].mark for one in {*silent, "clock", "login shell"}} == {Mark.UNKNOWN}
 
 
@@ -199,6 +219,27 @@ async def test_a_job_in_doubt_keeps_its_folder_and_does_not_start() -> None:
     assert lines["compute node"].mark is Mark.UNKNOWN
     assert batch.cancelled == [token]
     assert token not in batch.removed
+
+
+async def test_accounts_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = Odd(None)
+    monkeypatch.setattr(batch, "hear", _raising(CommandFailed("slurmdbd is away")))
+    lines, token = await odd(batch)
+    assert lines["history"].mark is Mark.NO
+    assert lines["history"].found == "slurmdbd is away"
+    assert lines["compute node"].mark is Mark.YES
+    assert token in batch.removed
+
+
+async def test_a_machine_that_goes_away_while_it_is_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    batch = Odd(None)
+    monkeypatch.setattr(batch, "observe", _raising(Unreachable("the line is dead")))
+    lines, token = await odd(batch)
+    assert lines["compute node"].mark is Mark.UNKNOWN
+    assert lines["compute node"].found == "the line is dead"
+    assert (batch.cancelled, token in batch.removed) == ([token], True)
 
 
 async def test_a_job_that_does_not_start_is_cancelled() -> None:
