@@ -170,7 +170,6 @@ class MachineHands:
             found = unreachable(str(error))
         else:
             found = await check_up(batch, machine.settings.connection, check)
-        crash_point("after check")
         tell(CheckedUp(check, found))
 
     async def _cancel(self, machine: Machine, job: Job, tell: Tell) -> None:

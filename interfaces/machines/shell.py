@@ -159,10 +159,13 @@ class ShellBatchSystem:
     async def estimate(self, request: JobRequest) -> Estimate:
         return await self._ask(self._dialect.estimate(request), Kind.ASK)
 
-    async def fetch(self, token: Token, name: RelativePath, limit: int) -> AsyncIterator[bytes]:
+    def fetch(self, token: Token, name: RelativePath, limit: int) -> AsyncIterator[bytes]:
         folder, place = self._layout.folder(token), self._layout.file(token, name)
+        return self._tolled(self._connection.get(place, within=folder, limit=limit))
+
+    async def _tolled(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         await self._toll(Kind.FILE)
-        async for chunk in self._connection.get(place, within=folder, limit=limit):
+        async for chunk in chunks:
             yield chunk
 
     async def stderr_tail(self, token: Token) -> str:
