@@ -202,7 +202,7 @@ def add(
         access=parameters_of(None, access or ()),
         batch=parameters_of(None, batch or ()),
         environment=pairs(environment or ()),
-        limits=MachineLimits.model_validate(parameters_of(None, limit or ())),
+        limits=MachineLimits.model_validate(_limits_of(limit)),
         policy=_policy_of(policy) or {},
         test_mode=test_mode,
     )
@@ -257,7 +257,7 @@ def edit(
                 "access": _changed(was["access"], parameters_of(None, access or ())),
                 "batch": _changed(was["batch"], parameters_of(None, batch or ())),
                 "environment": _changed(was["environment"], pairs(environment or ())),
-                "limits": _changed(was["limits"], parameters_of(None, limit or ())),
+                "limits": _changed(was["limits"], _limits_of(limit)),
             }
             now = {key: value for key, value in given.items() if value is not None}
             settings = MachineSettings.model_validate({**was, **now})
@@ -274,6 +274,13 @@ def edit(
 
 def _policy_of(file: Path | None) -> dict[str, Any] | None:
     return None if file is None else parameters_of(file, ())
+
+
+def _limits_of(given: list[str] | None) -> dict[str, Any]:
+    limits, there_are = parameters_of(None, given or ()), MachineLimits.model_fields
+    if unknown := limits.keys() - there_are.keys():
+        raise Complaint(f"There is no limit {min(unknown)}; there are: {', '.join(there_are)}.")
+    return limits
 
 
 def _changed(was: Mapping[str, V], given: Mapping[str, V]) -> dict[str, V]:
@@ -400,8 +407,10 @@ def check(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
 
     The running system does it, over the connection that it has there: it asks the login node and
     the batch system, moves a file, and runs a job of a second, whose folder is removed afterwards.
+    Ctrl-C ends the waiting, not the check.
+
     What it measured (how late the accounts are, whether there are any) counts from then on, where
-    the machine's settings say nothing of it. Ctrl-C ends the waiting, not the check.
+    the machine's settings say nothing of it.
 
     Example: vestec machines check archer
 

@@ -124,6 +124,14 @@ def test_machines(here: Path, tmp_path: Path) -> None:
     changed = as_json(*edit, "--nodes", 2, "--policy", policy)["settings"]
     assert (changed["environment"], changed["nodes"], changed["slots"]) == ({"B": "1"}, 2, 3)
     assert changed["policy"]["critical"][0]["qos"] == "express"
+    limited = as_json("machines", "edit", "one", "--limit", "commands=30", "--limit", "ask_least=9")
+    assert limited["settings"]["limits"]["commands"] == 30
+    limited = as_json("machines", "edit", "one", "--limit", "commands=null")["settings"]["limits"]
+    assert (limited["commands"], limited["ask_least"]) == (None, 9)
+    assert "limits.commands" in complaint("machines", "edit", "one", "--limit", "commands=0")
+    assert "no limit command; there are: commands" in complaint(
+        "machines", "edit", "one", "--limit", "command=1"
+    )
     assert "no dialect 'none'" in complaint("machines", "edit", "one", "--dialect", "none")
     assert not as_json("machines", "drain", "one")["enabled"]
     assert "one is removed" in vestec("machines", "remove", "one")
