@@ -64,7 +64,7 @@ def since(layout: Layout, tokens: Collection[Token], days: int) -> str:
     """
     return f"""
 since=$(
-    cd {quoted(layout.base / "jobs")} 2>/dev/null
+    cd {quoted(layout.jobs)} 2>/dev/null
     for token in {" ".join(tokens)}; do
         stat -c %Y "$token/.vestec/submitting" 2>/dev/null || date -d '{days} days ago' +%s
     done | sort -n | head -n 1

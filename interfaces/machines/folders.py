@@ -77,7 +77,7 @@ class Read:
     def script(self) -> str:
         folders = " ".join(f"{token}/{OURS}" for token in self.tokens)
         return f"""
-cd {quoted(self.layout.base / "jobs")} 2>/dev/null || exit 0
+cd {quoted(self.layout.jobs)} || exit
 set -- {folders}
 find "$@" -maxdepth 1 -name claim -printf '{_CLAIM}\\t%h\\t%l\\n' 2>/dev/null
 find "$@" -maxdepth 1 -type f '(' -name 'status-*' -o -name 'copy-*' ')' ! -name '*.part-*' \\
@@ -105,7 +105,7 @@ class Spool:
     def script(self) -> str:
         wanted = " ".join(f"-e {token}" for token in self.tokens)
         return f"""
-cd {quoted(self.layout.spool)} 2>/dev/null || exit 0
+cd {quoted(self.layout.spool)} || exit
 find . -maxdepth 1 -type f ! -name '*.part-*' | grep -F {wanted} | xargs -r cat 2>/dev/null
 exit 0
 """
@@ -160,14 +160,17 @@ class Tail:
 
 @dataclass(frozen=True)
 class Base:
-    """Make the base directory, try to write there, and drop marks that nobody needs any more."""
+    """Make the base directory, try to write there, and drop marks that nobody needs any more.
+
+    From now on what is missing there is a file system that is away: no answer, never "no such job".
+    """
 
     layout: Layout
 
     def script(self) -> str:
         spool = quoted(self.layout.spool)
         return f"""
-mkdir -p {spool} && : >{spool}/.writable && rm {spool}/.writable || exit
+mkdir -p {quoted(self.layout.jobs)} {spool} && : >{spool}/.writable && rm {spool}/.writable || exit
 find {spool} -type f -mtime +{_SPOOL_DAYS} -exec rm -f {{}} +
 """
 

@@ -31,6 +31,10 @@ class Layout:
             raise ValueError(f"the base directory {str(self.base)!r} is not an absolute path")
 
     @property
+    def jobs(self) -> PurePosixPath:
+        return self.base / "jobs"
+
+    @property
     def spool(self) -> PurePosixPath:
         return self.base / "spool"
 
@@ -38,7 +42,7 @@ class Layout:
         """The program's folder; raises `ValueError` for what cannot be a token."""
         if not _TOKEN.fullmatch(token):
             raise ValueError(f"{token!r} is not a token")
-        return self.base / "jobs" / token
+        return self.jobs / token
 
     def file(self, token: Token, name: RelativePath) -> PurePosixPath:
         """A file of the program; raises `ValueError` for what is not a `RelativePath`."""

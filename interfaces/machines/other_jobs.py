@@ -12,9 +12,9 @@ def ids_of(layout: Layout, others: Sequence[Dependency]) -> str:
 
     The id is that of the copy that claimed the run, else of the newest submission that was taken.
     """
-    lines = [_FUNCTION.format(jobs=quoted(layout.base / "jobs"))] if others else []
+    lines = [_FUNCTION.format(jobs=quoted(layout.jobs))] if others else []
     for n, other in enumerate(others):
-        folder = layout.ours(other.token).relative_to(layout.base / "jobs")
+        folder = layout.ours(other.token).relative_to(layout.jobs)
         lines.append(
             f"other_{n}=$(id_of {quoted(folder)})\n"
             f'test -n "$other_{n}" || {refusing(f"no job {other.token} is known here")}'

@@ -176,7 +176,7 @@ class Jobs:
 
     def script(self) -> str:
         return f"""
-cd {quoted(self.layout.base / "jobs")} 2>/dev/null || exit 0
+cd {quoted(self.layout.jobs)} || exit
 for token in {" ".join(self.tokens)}; do
     lock=$token/.vestec/lock
     test -e $lock && ! flock -n -s $lock true || continue
@@ -200,7 +200,7 @@ class History:
 
     def script(self) -> str:
         return f"""
-cd {quoted(self.layout.base / "jobs")} 2>/dev/null || exit 0
+cd {quoted(self.layout.jobs)} || exit
 for token in {" ".join(self.tokens)}; do
     cd $token/.vestec 2>/dev/null || continue
     if test -e lock && flock -n -s lock true; then
@@ -231,7 +231,7 @@ class Cancel:
 
     def script(self) -> str:
         return f"""
-cd {quoted(self.layout.ours(self.token))} 2>/dev/null || exit 0
+cd {quoted(self.layout.ours(self.token))} || exit
 job=$(tail -n 1 lock 2>/dev/null)
 process=${{job##* }}
 test -n "$process" && test /proc/$process/fd/9 -ef lock && kill -TERM "-$process"

@@ -92,7 +92,7 @@ class History:
     def script(self) -> str:
         return f"""export TZ=UTC{since(self.layout, self.tokens, self.days)}
 qacct -o "$(id -un)" -E -b "$(date -d "@$since" +%Y%m%d%H%M)" -j || exit
-cd {quoted(self.layout.base / "jobs")} 2>/dev/null || exit 0
+cd {quoted(self.layout.jobs)} || exit
 for token in {" ".join(self.tokens)}; do (
     cd $token/.vestec 2>/dev/null && test -e cancel && ! test -L claim || exit
     newest=$(ls -d submission-* | sort -t- -k2n | tail -n 1)

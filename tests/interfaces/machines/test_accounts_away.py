@@ -19,6 +19,7 @@ def test_the_queue_is_heard_and_nothing_is_proved(tmp_path: Path) -> None:
     here, gone = Token("v1"), Token("v2")
     down = "echo 'sacct: error: Problem talking to the database' >&2; exit 1"
     machine = FakeMachine(tmp_path, {"squeue": f"printf '{ROW}'", "sacct": down})
+    Path(machine.layout.jobs).mkdir(parents=True)
     system = ShellBatchSystem(FakeConnection(machine), Slurm(machine.layout), machine.layout)
     [report] = asyncio.run(system.observe([here, gone], ask_scheduler=True))
     assert (report.token, report.state) == (here, JobState.RUNNING)

@@ -126,6 +126,7 @@ async def test_what_is_impossible_is_known_before_it_is_submitted(bench: Bench) 
 
 async def test_a_job_that_nobody_submitted_is_not_found(bench: Bench) -> None:
     request = bench.request(bench.succeed)
+    await bench.system.check()
     assert await bench.system.find([request.token]) == {}
     assert await bench.system.observe([request.token]) == []
 

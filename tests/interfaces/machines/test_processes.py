@@ -7,16 +7,24 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from events.jobs import JobRequest, JobState, Token, Witness
-from interfaces.machines.connection import Completed, NotUnderstood
+from interfaces.machines.connection import (
+    CommandFailed,
+    Completed,
+    MachineError,
+    NotUnderstood,
+)
 from interfaces.machines.dialect import Command, InDoubt, QueueLoad, Refused, Submitted
 from interfaces.machines.layout import quoted
+from interfaces.machines.local import LocalConnection
 from interfaces.machines.processes import Processes
+from tests.interfaces.machines.conftest import new_token
 
 if TYPE_CHECKING:
     from tests.interfaces.machines.conftest import ShellBench
@@ -178,6 +186,32 @@ async def test_a_program_that_removes_its_folder_has_ended_as_it_did(shell: Shel
     await shell.until(is_gone)
     (report,) = await shell.system.observe([token])
     assert (report.state, report.exit_code) == (JobState.COMPLETED, 0)
+
+
+async def test_a_file_system_that_is_away_is_no_answer(shell: ShellBench) -> None:
+    token = await shell.submitted(shell.long)
+    await shell.report(token, JobState.RUNNING)
+    base = Path(shell.layout.base)
+    away = base.rename(base.with_name("away"))
+    for question in (
+        shell.system.find([token]),
+        shell.system.observe([token]),
+        shell.system.observe([token], ask_scheduler=True),
+    ):
+        with pytest.raises(MachineError):
+            await question
+    away.rename(base)
+    await shell.report(token, JobState.RUNNING)
+
+
+@pytest.mark.parametrize("question", [Processes.jobs, Processes.history])
+async def test_locks_and_accounts_that_are_away_are_no_answer(
+    shell: ShellBench, question: Callable[..., Command[object]]
+) -> None:
+    asked = question(Processes(shell.layout), [new_token()])
+    answer = await LocalConnection().run(asked.script(), deadline=10)
+    with pytest.raises(CommandFailed):
+        asked.parse(answer)
 
 
 async def test_a_second_submission_while_the_job_lives_is_in_doubt(shell: ShellBench) -> None:
