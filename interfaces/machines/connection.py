@@ -76,6 +76,11 @@ def not_a_file(mode: int) -> str:
     return f"it is {_KINDS.get(kind, 'something else')}, not a file"
 
 
+def away(path: PurePosixPath, within: PurePosixPath) -> MachineError:
+    """The error for a file of which nothing is known: not even the folders of others are there."""
+    return MachineError(f"cannot read {path}: {within.parent} is not there")
+
+
 @dataclass(frozen=True)
 class Completed:
     """What a script that ran to its end answered."""
@@ -122,7 +127,8 @@ class Connection(Protocol):
         """Read a regular file of at most `limit` bytes that really lies below `within`.
 
         A program may have left anything there: nothing else is ever opened for longer than it takes
-        to see what it is. Raises `FileMissing` where there is nothing, `FileUnfit`.
+        to see what it is. Raises `FileUnfit`, and `FileMissing` where there is nothing, though the
+        folder around `within` is there: otherwise the file system is away, and it may come back.
         """
         ...
 

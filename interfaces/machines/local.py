@@ -21,6 +21,7 @@ from interfaces.machines.connection import (
     FileMissing,
     FileUnfit,
     MachineError,
+    away,
     not_a_file,
     too_large,
 )
@@ -124,6 +125,8 @@ def _open(path: PurePosixPath, within: PurePosixPath) -> IO[bytes]:
         descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if error.errno in _ABSENT:
+            if not Path(within.parent).is_dir():
+                raise away(path, within) from error
             raise FileMissing(f"cannot read {path}: {error.strerror}") from error
         if error.errno in _UNFIT:
             raise FileUnfit(f"it cannot be opened: {error.strerror}") from error

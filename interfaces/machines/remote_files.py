@@ -23,6 +23,7 @@ from interfaces.machines.connection import (
     LoginNeeded,
     MachineError,
     Unreachable,
+    away,
     not_a_file,
     too_large,
 )
@@ -185,8 +186,10 @@ class _Look:
     def script(self) -> str:
         """A name may end in a newline, so a stroke is put behind it while the shell has it."""
         return f"""
-place=$(realpath -e -- {quoted(self.path)} 2>&1 && echo /) ||
-    {{ printf 'none\\t%s' "$place"; exit 0; }}
+place=$(realpath -e -- {quoted(self.path)} 2>&1 && echo /) || {{
+    test -d {quoted(self.within.parent)} || {{ printf lost; exit 0; }}
+    printf 'none\\t%s' "$place"; exit 0
+}}
 within=$(realpath -e -- {quoted(self.within)} && echo /) || exit
 place=${{place%?/}} within=${{within%?/}}
 case $place in
@@ -200,6 +203,8 @@ printf %s "$place" | base64 -w 0
         if completed.exit_status:
             raise MachineError(f"cannot read {self.path}: {_reason(completed.stderr)}")
         match completed.stdout.split("\t"):
+            case ["lost"]:
+                raise away(self.path, self.within)
             case ["none", *said]:
                 reason = _reason("\t".join(said))
                 if reason in ("No such file or directory", "Not a directory"):

@@ -170,6 +170,19 @@ async def test_errors_about_files_are_sentences(connection: Connection, tmp_path
         await connection.put(PurePosixPath(tmp_path / "file" / "x"), pieces(b""))
 
 
+async def test_a_file_is_missing_only_where_others_are(
+    connection: Connection, tmp_path: Path
+) -> None:
+    jobs = tmp_path / "jobs"
+    place = PurePosixPath(jobs / "v1" / "map")
+    with pytest.raises(MachineError, match=r"cannot read .*/map: .*/jobs is not there") as away:
+        await fetched(connection, place, jobs / "v1")
+    assert not isinstance(away.value, FileMissing | FileUnfit)
+    jobs.mkdir()
+    with pytest.raises(FileMissing):
+        await fetched(connection, place, jobs / "v1")
+
+
 async def test_a_full_disk_is_said(connection: Connection, small_disk: Path) -> None:
     with pytest.raises(MachineError, match=r"cannot write .*/film: No space left on device"):
         await connection.put(PurePosixPath(small_disk / "film"), pieces(bytes(2 << 20)))
