@@ -4,6 +4,8 @@ A connection knows nothing of batch systems. It runs scripts and moves files, an
 what it knows: a command that was cut is *unknown*, never "failed".
 """
 
+import errno
+import os
 import stat
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
@@ -18,6 +20,11 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+_ABSENT = frozenset(map(os.strerror, (errno.ENOENT, errno.ENOTDIR)))
+_UNFIT = frozenset(
+    map(os.strerror, (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO))
+)
+"""Reasons that stay: rights, links in a circle, a name that no file can have, a socket."""
 
 
 class MachineError(Exception):
@@ -74,6 +81,16 @@ def not_a_file(mode: int) -> str:
     if kind == stat.S_IFREG:
         return ""
     return f"it is {_KINDS.get(kind, 'something else')}, not a file"
+
+
+def unreadable(path: PurePosixPath, reason: str) -> MachineError:
+    """What it means that a file cannot be opened, for a reason in the words of the C library.
+
+    What is neither missing nor unfit may be read later: a disk fails, a server is restarted.
+    """
+    if reason in _UNFIT:
+        return FileUnfit(f"it cannot be opened: {reason}")
+    return (FileMissing if reason in _ABSENT else MachineError)(f"cannot read {path}: {reason}")
 
 
 def away(path: PurePosixPath, within: PurePosixPath) -> MachineError:

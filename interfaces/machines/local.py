@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import os
 import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Callable
@@ -18,12 +17,12 @@ from interfaces.machines.connection import (
     MIB,
     CommandCut,
     Completed,
-    FileMissing,
     FileUnfit,
     MachineError,
     away,
     not_a_file,
     too_large,
+    unreadable,
 )
 from interfaces.machines.framing import Frame
 from interfaces.machines.shell_process import login_environment, started
@@ -34,8 +33,6 @@ R = TypeVar("R")
 
 _FILES = 4
 """Moved at once; a disk that does not answer holds these threads, and nobody else's."""
-_ABSENT = (errno.ENOENT, errno.ENOTDIR)
-_UNFIT = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO)
 
 
 def local(settings: MachineSettings) -> "LocalConnection":
@@ -124,13 +121,9 @@ def _open(path: PurePosixPath, within: PurePosixPath) -> IO[bytes]:
             raise FileUnfit(f"it is a link to {place}, outside of its folder")
         descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        if error.errno in _ABSENT:
-            if not Path(within.parent).is_dir():
-                raise away(path, within) from error
-            raise FileMissing(f"cannot read {path}: {error.strerror}") from error
-        if error.errno in _UNFIT:
-            raise FileUnfit(f"it cannot be opened: {error.strerror}") from error
-        raise MachineError(f"cannot read {path}: {error.strerror}") from error
+        if not Path(within.parent).is_dir():
+            raise away(path, within) from error
+        raise unreadable(path, error.strerror or str(error)) from error
     if why := not_a_file(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise FileUnfit(why)

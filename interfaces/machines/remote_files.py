@@ -18,7 +18,6 @@ from interfaces.machines.connection import (
     MIB,
     CommandCut,
     Completed,
-    FileMissing,
     FileUnfit,
     LoginNeeded,
     MachineError,
@@ -26,6 +25,7 @@ from interfaces.machines.connection import (
     away,
     not_a_file,
     too_large,
+    unreadable,
 )
 from interfaces.machines.dialect import Command
 from interfaces.machines.layout import quoted
@@ -206,10 +206,7 @@ printf %s "$place" | base64 -w 0
             case ["lost"]:
                 raise away(self.path, self.within)
             case ["none", *said]:
-                reason = _reason("\t".join(said))
-                if reason in ("No such file or directory", "Not a directory"):
-                    raise FileMissing(f"cannot read {self.path}: {reason}")
-                raise FileUnfit(f"it cannot be opened: {reason}")
+                raise unreadable(self.path, _reason("\t".join(said)))
             case ["away", place]:
                 raise FileUnfit(f"it is a link to {_path(place)}, outside of its folder")
             case ["there", mode, size, file, place]:

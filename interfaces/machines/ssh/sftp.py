@@ -1,6 +1,7 @@
 """The bytes of a file by SFTP: a session of its own for each, opened again when it was cut."""
 
 import asyncio
+import errno
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -10,7 +11,13 @@ from typing import Self, TypeVar
 import asyncssh
 from asyncssh.sftp import start_sftp_client
 
-from interfaces.machines.connection import CommandCut, FileUnfit, MachineError, not_a_file
+from interfaces.machines.connection import (
+    CommandCut,
+    FileUnfit,
+    MachineError,
+    not_a_file,
+    unreadable,
+)
 from interfaces.machines.ssh.login import Line
 from interfaces.machines.ssh.session import NotStarted, opened
 
@@ -107,7 +114,9 @@ class SftpTransfer:
             await self._drop()
             raise CommandCut(f"the transfer of {path} was cut") from error
         except asyncssh.SFTPPermissionDenied as error:
-            raise FileUnfit("it cannot be opened: Permission denied") from error
+            raise unreadable(path, os.strerror(errno.EACCES)) from error
+        except asyncssh.SFTPLinkLoop as error:
+            raise unreadable(path, os.strerror(errno.ELOOP)) from error
         except asyncssh.SFTPOpUnsupported as error:
             raise _NotSupported(str(error)) from error
         except asyncssh.SFTPError as error:

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from interfaces.machines.connection import MachineError
+from interfaces.machines.connection import MIB, Completed, FileUnfit, MachineError
 from interfaces.machines.local import LocalConnection
 from interfaces.machines.remote_files import RemoteFiles, ShellTransfer
 
@@ -49,3 +49,31 @@ async def test_what_does_not_arrive_as_it_was_sent_does_not_arrive(
         files = RemoteFiles(connection.run, lambda: nullcontext(ShellTransfer(connection.run)))
         await files.put(PurePosixPath(place), content())
         assert place.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        ("realpath: '/x': Input/output error", "Input/output error"),
+        ("realpath: '/x': Stale file handle", "Stale file handle"),
+        ("sh: 3: realpath: not found", "not found"),
+    ],
+)
+async def test_what_may_be_read_later_is_not_given_up(
+    tmp_path: Path, trouble: str, reason: str
+) -> None:
+    (tmp_path / "map").write_bytes(CONTENT)
+    async with LocalConnection() as connection:
+
+        async def run(script: str, *, deadline: float, output_limit: int = MIB) -> Completed:
+            broken = f'realpath() {{ echo "{trouble}" >&2; return 1; }}\n{script}'
+            return await connection.run(broken, deadline=deadline, output_limit=output_limit)
+
+        files = RemoteFiles(run, lambda: nullcontext(ShellTransfer(run)))
+        with pytest.raises(MachineError, match=f"cannot read .*/map: {reason}") as given:
+            await anext(
+                files.get(
+                    PurePosixPath(tmp_path / "map"), within=PurePosixPath(tmp_path), limit=MIB
+                )
+            )
+        assert not isinstance(given.value, FileUnfit)
