@@ -6,7 +6,9 @@ place after it has seen that it is the same. What is cut in between goes on wher
 
 import asyncio
 import base64
+import errno
 import hashlib
+import os
 import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, suppress
@@ -193,7 +195,9 @@ place=$(realpath -e -- {quoted(self.path)} 2>&1 && echo /) || {{
 within=$(realpath -e -- {quoted(self.within)} && echo /) || exit
 place=${{place%?/}} within=${{within%?/}}
 case $place in
-    "$within"/*) stat --printf='there\\t%f\\t%s\\t%i\\t' -- "$place" || exit ;;
+    "$within"/*)
+        stat --printf='there\\t%f\\t%s\\t%i\\t' -- "$place" || exit
+        test -r "$place" && printf 'open\\t' || printf 'shut\\t' ;;
     *) printf 'away\\t' ;;
 esac
 printf %s "$place" | base64 -w 0
@@ -209,9 +213,11 @@ printf %s "$place" | base64 -w 0
                 raise unreadable(self.path, _reason("\t".join(said)))
             case ["away", place]:
                 raise FileUnfit(f"it is a link to {_path(place)}, outside of its folder")
-            case ["there", mode, size, file, place]:
+            case ["there", mode, size, file, access, place]:
                 if why := not_a_file(int(mode, 16)):
                     raise FileUnfit(why)
+                if access == "shut":
+                    raise unreadable(self.path, os.strerror(errno.EACCES))
                 if int(size) > self.limit:
                     raise FileUnfit(too_large(int(size), self.limit))
                 return _Seen(_path(place), file)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
@@ -30,9 +31,11 @@ from interfaces.machines.openssh import (
     login_command,
 )
 from interfaces.machines.ssh import SshAccess, SshConnection
+from tests.account import Login, open_folder
 from tests.sshd import Sshd
 from tests.without import must_have
 
+Servers = Callable[..., Sshd]
 Open = Callable[..., Connection]
 """Makes a connection with at most so many sessions."""
 
@@ -249,6 +252,51 @@ async def test_only_a_file_of_its_own_folder_is_read(
     async with asyncio.timeout(5):
         with pytest.raises(FileUnfit, match=reason):
             await fetched(connection, PurePosixPath(job / "out"), job)
+
+
+@contextmanager
+def _local_as(user: Login, make: Servers) -> Iterator[Connection]:
+    """The whole process is the ordinary user for a while."""
+    with must_have("the rights of root", PermissionError):
+        os.seteuid(os.stat(user.folder).st_uid)
+    try:
+        yield LocalConnection()
+    finally:
+        os.seteuid(os.getuid())
+
+
+@contextmanager
+def _ssh_as(user: Login, make: Servers) -> Iterator[Connection]:
+    with make(f"ForceCommand {user.shell(user.folder.parent / 'shell')}") as server:
+        yield SshConnection(SshAccess.model_validate(server.access()))
+
+
+@contextmanager
+def _openssh_as(user: Login, make: Servers) -> Iterator[Connection]:
+    with make(f"ForceCommand {user.shell(user.folder.parent / 'shell')}") as server:
+        access = OpensshAccess(
+            host="cluster", config=str(server.openssh_config()), socket=f"{user.folder.parent}/to"
+        )
+        subprocess.run(login_command(access), check=True)
+        try:
+            yield OpensshConnection("m", access)
+        finally:
+            subprocess.run(command(access, "-O", "exit"), check=True, stderr=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("connect", [_local_as, _ssh_as, _openssh_as])
+async def test_a_file_that_its_account_may_not_read_is_unfit(
+    connect: Callable[[Login, Servers], AbstractContextManager[Connection]], sshds: Servers
+) -> None:
+    with open_folder("v") as folder:
+        login = Login(folder / "home", {})
+        out = login.folder / "out"
+        out.write_bytes(b"a map")
+        out.chmod(0)
+        with connect(login, sshds) as connection:
+            async with connection:
+                with pytest.raises(FileUnfit, match="it cannot be opened: Permission denied"):
+                    await fetched(connection, PurePosixPath(out), login.folder)
 
 
 async def test_a_link_within_its_folder_is_followed(connection: Connection, tmp_path: Path) -> None:
