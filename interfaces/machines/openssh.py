@@ -100,13 +100,16 @@ class OpensshConnection:
 
     async def logged_in(self) -> bool:
         """Whether there is a master; nobody else is asked."""
-        check = await asyncio.create_subprocess_exec(
-            *command(self._access, "-O", "check"),
-            env=self._environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
+        try:
+            check = await asyncio.create_subprocess_exec(
+                *command(self._access, "-O", "check"),
+                env=self._environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+        except OSError as error:
+            raise Unreachable(f"cannot start ssh here: {error.strerror}") from error
         try:
             async with asyncio.timeout(_CHECKING):
                 return await check.wait() == 0

@@ -44,6 +44,12 @@ async def said(connection: OpensshConnection, script: str = "echo here") -> str:
     return (await connection.run(script, deadline=10)).checked()
 
 
+async def test_a_computer_without_ssh_reaches_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(Unreachable, match="cannot start ssh here: No such file"):
+        await said(OpensshConnection("cluster", OpensshAccess(host="cluster")))
+
+
 async def test_nothing_is_tried_where_nobody_is_logged_in(sshds: Servers, folder: Path) -> None:
     with sshds() as server:
         access = access_to(server, folder)
