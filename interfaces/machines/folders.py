@@ -103,15 +103,20 @@ class Spool:
     tokens: Collection[Token]
 
     def script(self) -> str:
-        wanted = " ".join(f"-e {token}" for token in self.tokens)
+        """Tokens, an empty line, then names: what is before a name's first dot is its token."""
         return f"""
 cd {quoted(self.layout.spool)} || exit
-find . -maxdepth 1 -type f ! -name '*.part-*' | grep -F {wanted} | xargs -r cat 2>/dev/null
+{{
+    printf '%s\\n' {" ".join(self.tokens)} ''
+    find . -maxdepth 1 -type f ! -name '*.part-*' -printf '%f\\n'
+}} | awk -F. '!$0 {{ named = 1; next }} !named {{ ours[$1]; next }}
+    $1 in ours && (NF == 1 || $2 ~ /^copy-/)' | xargs -r -d '\\n' cat 2>/dev/null
 exit 0
 """
 
     def parse(self, completed: Completed) -> list[JobReport]:
-        return list(parse_status(completed.checked(), Witness.STATUS_FILE).values())
+        reports = parse_status(completed.checked(), Witness.STATUS_FILE)
+        return [report for token, report in reports.items() if token in self.tokens]
 
 
 @dataclass(frozen=True)

@@ -175,6 +175,18 @@ async def test_nobody_waits_for_what_a_program_leaves_among_our_files(shell: She
         assert [r.state for r in await shell.system.observe([token])] == [JobState.COMPLETED]
 
 
+async def test_marks_that_are_of_no_job_asked_about_are_not_told(shell: ShellBench) -> None:
+    token, other = await shell.submitted("true"), new_token()
+    await shell.report(token, JobState.COMPLETED)
+    spool = Path(shell.layout.spool)
+    running = f"RUNNING\t{token}\t2\t9\n"
+    for name in (f"note-{token}", f"{token}.note", f"{token}x"):
+        write(spool / name, running)
+    write(spool / f"{token}.copy-it's", f"RUNNING\t{other}\t1\t9\n")
+    [report] = await shell.system.observe([token])
+    assert (report.token, report.state) == (token, JobState.COMPLETED)
+
+
 async def test_a_program_that_removes_its_folder_has_ended_as_it_did(shell: ShellBench) -> None:
     token = await shell.submitted('sleep 1; rm -rf "$PWD"')
     await shell.report(token, JobState.RUNNING)
