@@ -4,7 +4,8 @@ Everything happens under a lock in the job's folder. The submission's own folder
 system call and belongs to whoever made it; `exit` is written last, so whoever repeats it either
 finds the whole answer or knows that it was cut. A submission first makes the folders of all before
 it: a stopped process that wakes up with an older one finds its place taken. On a file system
-without `flock` the folders alone still hold.
+without `flock` the folders alone still hold. One that was turned down is moved aside, to go out
+again: to a name that only the very folder that was read can take.
 """
 
 from collections.abc import Sequence
@@ -40,9 +41,11 @@ class Submission:
         return f"""
 answer() {{ echo "{_SIGN}$2" >&2; exit $1; }}
 cd {quoted(self.layout.ours(self.request.token))} || answer {_NO_ROOM} 'the job was not prepared'
+{{ true >>submitting; }} 2>/dev/null || answer {_NO_ROOM} 'cannot write into the folder of the job'
 exec 9>>submitting
-flock -w {REMOTE_LIMIT + 10} 9
-test $? = 1 && answer {_BUSY} 'another submission of this job is under way'
+flock -w {REMOTE_LIMIT + 10} 9 2>/dev/null
+locked=$?
+test $locked = 1 && answer {_BUSY} 'another submission of this job is under way'
 mine=submission-{self.number}
 {self._make_room}
 for fence in {fences}; do mkdir -p $fence || answer {_NO_ROOM} "cannot make $fence"; done
@@ -81,10 +84,17 @@ cat stdout; cat stderr >&2; exit "$(cat exit)"
 
     @property
     def _make_room(self) -> str:
-        """It was turned down for now: the lock makes sure that nobody is at it any more."""
+        """It was turned down for now. Without the lock another may make room as well, and go on.
+
+        As long as the folder that was read exists aside, no later one can be moved there.
+        """
         texts = " ".join(f"-e {quoted(text)}" for text in self.dialect.not_now)
         if not texts:
             return ""
-        return f"""if test "$(cat $mine/exit 2>/dev/null || echo 0)" != 0 &&
+        return f"""read=$(stat -c %i $mine 2>/dev/null)
+if test "$(cat $mine/exit 2>/dev/null || echo 0)" != 0 &&
     cat $mine/stderr $mine/stdout | tr -s ' \\n' '  ' | grep -qF {texts}
-then rm -r $mine; fi"""
+then
+    test $locked = 0 && rm -rf turned-down-*
+    mv -T $mine turned-down-$read 2>/dev/null
+fi"""
