@@ -14,7 +14,10 @@ T = TypeVar("T")
 SEPARATOR = "\x1f"
 """Between fields, where a command may be told: it is in no name."""
 
-TOOLS = "date flock find grep ln mkdir mv readlink sed sort stat tail timeout uname xargs"
+TOOLS = (
+    "awk base64 cat date dd find flock grep head ln ls mkdir mv ps readlink realpath rm sed sh "
+    "sha256sum sleep sort stat tail timeout touch tr uname xargs"
+)
 """What our scripts and the wrapper need of a machine besides its batch system."""
 
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from events.jobs import JobId, JobReport, JobRequest, Token, Witness
 from events.machines import MachineSettings
-from interfaces.machines.asking import Unasked, Wish
+from interfaces.machines.asking import Tools, Unasked, Wish
 from interfaces.machines.batch_settings import OwnSettings, batch_settings
-from interfaces.machines.connection import CommandFailed, Completed
+from interfaces.machines.connection import Completed
 from interfaces.machines.dialect import Estimate, InDoubt, QueueLoad, Refused, Submitted
 from interfaces.machines.layout import Layout, layout_of, quoted
 from interfaces.machines.process_job import job_id_of, job_script
@@ -26,7 +26,6 @@ from interfaces.machines.site import Site
 from interfaces.machines.status import parse_status
 from interfaces.machines.wrapper import wrapper
 
-_TOOLS = "date find flock grep ln readlink setpriv setsid timeout xargs"
 _REFUSAL = "this machine cannot: "
 _NO_HOLDING = "echo 'jobs cannot be held on this machine' >&2; exit 1"
 _GONE = "its processes are gone and left no account of an end: killed, or the machine was restarted"
@@ -52,8 +51,8 @@ class Processes:
     directive = ""
     not_now = ()
 
-    def check(self) -> "Check":
-        return Check()
+    def check(self) -> Tools:
+        return Tools("setpriv setsid true wc")
 
     def site(self) -> "AskSite":
         return AskSite()
@@ -96,20 +95,6 @@ def _impossible(request: JobRequest) -> str:
     if request.options.hold or request.options.after:
         return "it neither holds jobs nor lets them wait for others"
     return ""
-
-
-@dataclass(frozen=True)
-class Check:
-    """Whether the machine has the commands that jobs and submissions need."""
-
-    def script(self) -> str:
-        return f"for tool in {_TOOLS}; do command -v $tool >/dev/null || echo $tool; done"
-
-    def parse(self, completed: Completed) -> None:
-        if missing := completed.checked().split():
-            raise CommandFailed(
-                f"the machine lacks {', '.join(missing)}: install util-linux and coreutils"
-            )
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from events.jobs import JobRequest, JobState, Token, Witness
+from interfaces.machines.asking import TOOLS
 from interfaces.machines.connection import (
     CommandFailed,
     Completed,
@@ -24,7 +27,8 @@ from interfaces.machines.dialect import Command, InDoubt, QueueLoad, Refused, Su
 from interfaces.machines.layout import quoted
 from interfaces.machines.local import LocalConnection
 from interfaces.machines.processes import Processes
-from tests.interfaces.machines.conftest import new_token
+from interfaces.machines.remote_files import RemoteFiles, ShellTransfer
+from tests.interfaces.machines.conftest import chunks, new_token
 
 if TYPE_CHECKING:
     from tests.interfaces.machines.conftest import ShellBench
@@ -225,6 +229,36 @@ async def test_locks_and_accounts_that_are_away_are_no_answer(
     answer = await LocalConnection().run(asked.script(), deadline=10)
     with pytest.raises(CommandFailed):
         asked.parse(answer)
+
+
+async def test_a_machine_needs_no_other_commands_than_are_checked(
+    shell: ShellBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bin = tmp_path / "bin"
+    bin.mkdir()
+    for name in (*TOOLS.split(), "setpriv", "setsid", "true", "wc"):
+        (bin / name).symlink_to(shutil.which(name) or "/nowhere")
+    monkeypatch.setenv("PATH", str(bin))
+    shell.restart()
+    await shell.system.check()
+    connection = LocalConnection()
+    files = RemoteFiles(connection.run, lambda: nullcontext(ShellTransfer(connection.run)))
+    running, waiting, behind = [await shell.submitted(shell.long) for _ in range(3)]
+    await shell.report(waiting, JobState.RUNNING)
+    await shell.system.load()
+    await shell.system.cancel(running)
+    await shell.report(running, JobState.CANCELLED)
+    await shell.report(behind, JobState.RUNNING)
+    assert [report.token for report in await shell.system.observe([running])] == [running]
+    folder = shell.layout.folder(behind)
+    await files.put(folder / "map", chunks(b"a map"))
+    assert await anext(files.get(folder / "map", within=folder, limit=9)) == b"a map"
+    assert await shell.system.stderr_tail(behind) == ""
+    said = [(shell.folder(token) / ".vestec").rglob("*.log") for token in (running, behind)]
+    assert not [text for logs in said for log in logs if "not found" in (text := read(log))]
+    (bin / "awk").unlink()
+    with pytest.raises(MachineError, match="no awk on its PATH"):
+        await shell.system.check()
 
 
 async def test_a_second_submission_while_the_job_lives_is_in_doubt(shell: ShellBench) -> None:
