@@ -28,6 +28,13 @@ from interfaces.machines.wrapper import wrapper
 
 _REFUSAL = "this machine cannot: "
 _NO_HOLDING = "echo 'jobs cannot be held on this machine' >&2; exit 1"
+_HELD = """
+held() {
+    flock -n -s "$1" true
+    case $? in 0) return 1 ;; 1) return 0 ;; *) exit 1 ;; esac
+}
+"""
+"""Whether a lock is held; where locks cannot be had, that is no answer."""
 _GONE = "its processes are gone and left no account of an end: killed, or the machine was restarted"
 
 
@@ -52,7 +59,11 @@ class Processes:
     not_now = ()
 
     def check(self) -> Tools:
-        return Tools("setpriv setsid true wc")
+        lock = quoted(self.layout.base / ".lock")
+        tried = (
+            f"! command -v flock >/dev/null || {{ flock -n {lock} true; test $? -le 1; }} || exit"
+        )
+        return Tools("setpriv setsid true", tried)
 
     def site(self) -> "AskSite":
         return AskSite()
@@ -125,7 +136,8 @@ class Submit:
         return f"""
 mkdir -p {quoted(queue)} {quoted(slots)} || exit
 exec 9>>{quoted(self.layout.ours(self.request.token) / "lock")}
-flock -w 2 9 || {{ echo 'a job of this token is alive' >&2; exit 1; }}
+flock -w 2 9
+case $? in 0) ;; 1) echo 'a job of this token is alive' >&2; exit 1 ;; *) exit 1 ;; esac
 printf %s {quoted(self._job)} >job.sh || exit
 exec 5>>{quoted(queue / ".lock")}
 flock -w 30 5 || exit
@@ -160,11 +172,11 @@ class Jobs:
     tokens: tuple[Token, ...]
 
     def script(self) -> str:
-        return f"""
+        return f"""{_HELD}
 cd {quoted(self.layout.jobs)} || exit
 for token in {" ".join(self.tokens)}; do
     lock=$token/.vestec/lock
-    test -e $lock && ! flock -n -s $lock true || continue
+    test -e $lock && held $lock || continue
     state=QUEUED
     test -L $token/.vestec/claim && state=RUNNING
     job=$(tail -n 1 $lock)
@@ -184,11 +196,11 @@ class History:
     tokens: tuple[Token, ...]
 
     def script(self) -> str:
-        return f"""
+        return f"""{_HELD}
 cd {quoted(self.layout.jobs)} || exit
 for token in {" ".join(self.tokens)}; do
     cd $token/.vestec 2>/dev/null || continue
-    if test -e lock && flock -n -s lock true; then
+    if test -e lock && ! held lock; then
         job=$(readlink claim || ls -d submission-*/exit 2>/dev/null | sort -t- -k2n | tail -n 1)
         number=${{job##*[.-]}}; number=${{number%%/*}}
         cat submission-$number/account 2>/dev/null ||
@@ -235,13 +247,15 @@ class Load:
     slots: int
 
     def script(self) -> str:
-        return f"""
-held() {{
-    for lock in $1/[0-9]*; do test -e $lock && ! flock -n -s $lock true && echo $lock; done
+        return f"""{_HELD}
+count() {{
+    number=0
+    for lock in $1/[0-9]*; do test -e $lock && held $lock && number=$((number + 1)); done
+    echo $number
 }}
 cd {quoted(self.layout.base)} || exit
-held slots | wc -l
-held queue | wc -l
+count slots
+count queue
 """
 
     def parse(self, completed: Completed) -> QueueLoad:

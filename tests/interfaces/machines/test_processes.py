@@ -236,7 +236,7 @@ async def test_a_machine_needs_no_other_commands_than_are_checked(
 ) -> None:
     bin = tmp_path / "bin"
     bin.mkdir()
-    for name in (*TOOLS.split(), "setpriv", "setsid", "true", "wc"):
+    for name in (*TOOLS.split(), "setpriv", "setsid", "true"):
         (bin / name).symlink_to(shutil.which(name) or "/nowhere")
     monkeypatch.setenv("PATH", str(bin))
     shell.restart()
@@ -259,6 +259,28 @@ async def test_a_machine_needs_no_other_commands_than_are_checked(
     (bin / "awk").unlink()
     with pytest.raises(MachineError, match="no awk on its PATH"):
         await shell.system.check()
+
+
+async def test_locks_that_cannot_be_had_are_not_held(
+    shell: ShellBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = await shell.submitted("true")
+    await shell.report(token, JobState.COMPLETED)
+    flock = tmp_path / "flock"
+    write(flock, "#!/bin/sh\necho 'flock: No locks available' >&2; exit 71\n")
+    flock.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    shell.restart()
+    dialect = Processes(shell.layout)
+    for question in (
+        dialect.check(),
+        dialect.jobs([token]),
+        dialect.history([token]),
+        dialect.load(),
+    ):
+        answer = await LocalConnection().run(question.script(), deadline=10)
+        with pytest.raises(CommandFailed, match="No locks available"):
+            question.parse(answer)
 
 
 async def test_a_second_submission_while_the_job_lives_is_in_doubt(shell: ShellBench) -> None:
