@@ -102,6 +102,11 @@ class Dialect(Protocol):
         ...
 
     @property
+    def doubt(self) -> float:
+        """Seconds after which a submission that nobody finds was not accepted; at least `lag`."""
+        ...
+
+    @property
     def directive(self) -> str:
         """How a line of a user's script begins that is meant for it; empty if there are none."""
         ...

@@ -53,6 +53,7 @@ class Processes:
     kill_after: float = 5.0
     """Seconds between TERM and KILL, for a job that overruns or is cancelled."""
     lag: float = 0.0
+    doubt: float = 0.0
     prologue: str = ""
     """Lines for `sh` before every program."""
     directive = ""

@@ -110,7 +110,8 @@ class ShellBatchSystem:
         try:
             return await self._ask(submitting, Kind.SUBMIT, DEADLINE)
         except (CommandCut, NotUnderstood) as unknown:
-            raise InDoubt(f"the submission is unknown: {unknown}", DEADLINE + self.lag) from unknown
+            wait = DEADLINE + self._dialect.doubt  # it may have its whole time yet
+            raise InDoubt(f"the submission is unknown: {unknown}", wait) from unknown
 
     async def find(self, tokens: Collection[Token]) -> Mapping[Token, JobReport]:
         return await self._found(tokens, whole=True)

@@ -73,9 +73,9 @@ cat stdout; cat stderr >&2; exit "$(cat exit)"
         if ours and completed.exit_status == _NO_ROOM:
             return Refused(text, permanent=False)
         if ours and completed.exit_status == _CUT:
-            raise InDoubt(text, self.dialect.lag)
+            raise InDoubt(text, self.dialect.doubt)
         if ours and completed.exit_status == _BUSY:
-            raise InDoubt(text, REMOTE_LIMIT + self.dialect.lag)
+            raise InDoubt(text, REMOTE_LIMIT + self.dialect.doubt)
         return self._submit.parse(completed)
 
     @property

@@ -43,6 +43,10 @@ class Lsf:
     def lag(self) -> float:
         return self.settings.lag
 
+    @property
+    def doubt(self) -> float:
+        return self.settings.doubt
+
     def check(self) -> Tools:
         return Tools("bhosts bjobs bkill bqueues bresume bstop bsub id")
 

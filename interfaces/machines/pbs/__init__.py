@@ -39,6 +39,10 @@ class Pbs:
     def lag(self) -> float:
         return self.settings.lag
 
+    @property
+    def doubt(self) -> float:
+        return self.settings.doubt
+
     def check(self) -> Tools:
         return Tools("id pbsnodes qdel qhold qrls qselect qstat qsub")
 

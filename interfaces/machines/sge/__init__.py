@@ -46,6 +46,10 @@ class GridEngine:
     def lag(self) -> float:
         return self.settings.lag
 
+    @property
+    def doubt(self) -> float:
+        return self.settings.doubt
+
     def check(self) -> Tools:
         accounts = " qacct" if self.settings.accounting else ""
         return Tools(f"cut getent id qdel qhold qrls qstat qsub{accounts}")

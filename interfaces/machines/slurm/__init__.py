@@ -40,6 +40,10 @@ class Slurm:
     def lag(self) -> float:
         return self.settings.lag
 
+    @property
+    def doubt(self) -> float:
+        return self.settings.doubt
+
     def check(self) -> Tools:
         accounts = " sacct" if self.settings.accounting else ""
         return Tools(f"sbatch scancel scontrol sinfo squeue{accounts}", CLEAN)

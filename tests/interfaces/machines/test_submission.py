@@ -6,10 +6,13 @@ import pytest
 
 from events.jobs import JobId, JobRequest
 from interfaces.machines import folders
-from interfaces.machines.dialect import Refused, Submitted
+from interfaces.machines.connection import MIB, CommandCut, Completed
+from interfaces.machines.dialect import InDoubt, Refused, Submitted
+from interfaces.machines.shell import ShellBatchSystem
 from interfaces.machines.slurm import Slurm
-from interfaces.machines.submission import Submission
+from interfaces.machines.submission import DEADLINE, REMOTE_LIMIT, Submission
 from interfaces.machines.testing import TOKEN, FakeMachine
+from tests.interfaces.machines.fake_connection import FakeConnection
 
 REQUEST = JobRequest(token=TOKEN, executable="true", walltime=60)
 NO_LOCKS = "echo 'flock: 9: No locks available' >&2; exit 71"
@@ -40,6 +43,41 @@ def test_a_submission_goes_out_once_on_a_file_system_without_locks(tmp_path: Pat
     assert mine.parse(machine.run(mine.script())) == Submitted(JobId("42"))
     assert (tmp_path / "said").read_text() == "42\n"
     assert [call[0] for call in machine.calls()].count("sbatch") == 3
+
+
+def test_an_answer_that_was_cut_is_waited_for_as_long_as_it_may_come(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path, {"sbatch": "kill -9 $PPID"})
+    dialect = Slurm(machine.layout)
+    machine.submit(dialect, REQUEST)
+    (Path(machine.layout.ours(TOKEN)) / "submission-1" / "exit").unlink()
+    with pytest.raises(InDoubt, match="was cut") as doubt:
+        submission(machine).parse(machine.run(submission(machine).script()))
+    assert doubt.value.wait == dialect.settings.lag + dialect.settings.late
+
+
+def test_another_that_is_under_way_is_waited_for_as_well(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path, {"flock": "exit 1"})
+    with pytest.raises(InDoubt, match="under way") as doubt:
+        submission(machine).parse(machine.submit(Slurm(machine.layout), REQUEST))
+    assert doubt.value.wait == REMOTE_LIMIT + Slurm(machine.layout).doubt
+
+
+class Cut(FakeConnection):
+    """Nobody hears a submission's answer."""
+
+    async def run(self, script: str, *, deadline: float, output_limit: int = MIB) -> Completed:
+        if deadline == DEADLINE:
+            raise CommandCut("a command was cut: its end was not seen")
+        return await super().run(script, deadline=deadline, output_limit=output_limit)
+
+
+async def test_a_submission_that_nobody_heard_of_may_still_take_its_time(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path, {})
+    dialect = Slurm(machine.layout)
+    machine.run(folders.Prepare(machine.layout, TOKEN).script())
+    with pytest.raises(InDoubt, match="is unknown") as doubt:
+        await ShellBatchSystem(Cut(machine), dialect, machine.layout).submit(REQUEST, 1)
+    assert doubt.value.wait == DEADLINE + dialect.doubt
 
 
 def test_what_was_turned_down_does_not_pile_up(tmp_path: Path) -> None:
