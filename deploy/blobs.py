@@ -60,8 +60,10 @@ def _folder(settings: Settings) -> Path | None:
 
 
 def _without_login(url: str) -> str:
-    scheme, _, rest = without_secrets(url).partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+    """A prefix and an endpoint may hold an @ as well."""
+    login, at, _ = urlsplit(url).netloc.rpartition("@")
+    scheme, _, rest = url.partition("://")
+    return without_secrets(f"{scheme}://{rest.removeprefix(login + at)}")
 
 
 def _object_store(url: str) -> ObjectStore:

@@ -38,5 +38,23 @@ def test_others_are_told_the_place_and_no_key() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("s3://bucket/team@site", "s3://bucket/team@site"),
+        ("s3://key:secret@bucket/team@site", "s3://bucket/team@site"),
+        ("s3://key:se@cret@bucket", "s3://bucket"),
+        ("s3://k:s@bucket?endpoint=http://u:p@host:9", "s3://bucket?endpoint=http://u:***@host:9"),
+    ],
+)
+def test_only_the_login_is_cut_off(url: str, place: str) -> None:
+    assert place_of_blobs(blobs(url)) == place
+
+
+def test_a_prefix_with_an_at_sign_is_kept() -> None:
+    store = open_blobs(blobs("s3://key:secret@bucket/team@site?region=x"))
+    assert "team@site" in repr(store._store)  # noqa: SLF001
+
+
 def test_a_folder_is_one_of_this_host(tmp_path: Path) -> None:
     assert place_of_blobs(blobs(f"file://{tmp_path}")).startswith(f"the folder {tmp_path} of host")
