@@ -49,15 +49,16 @@ def connect(
             results=results,
             folder=Path(layout.base),
         )
-    connection: Connection = _named("connection", settings.connection)(settings)
-    dialect: Callable[[MachineSettings], Dialect] = _named("dialect", settings.dialect)
+    connection: Connection = _made("connection", settings.connection, settings)
 
     def learning(learned: Mapping[str, JsonValue]) -> Dialect:
-        return dialect(settings.model_copy(update={"batch": {**learned, **settings.batch}}))
+        site = settings.model_copy(update={"batch": {**learned, **settings.batch}})
+        dialect: Dialect = _made("dialect", settings.dialect, site)
+        return dialect
 
     return ShellBatchSystem(
         connection,
-        dialect(settings),
+        learning({}),
         layout,
         environment=environment,
         toll=toll,
@@ -77,6 +78,17 @@ def _environment(settings: MachineSettings) -> dict[str, str]:
         return _variables.validate_python(settings.environment)
     except ValidationError as error:
         raise WrongSettings(f"machine {settings.name}: {describe(error)}") from error
+
+
+def _made(kind: str, name: str, settings: MachineSettings) -> Any:
+    factory = _named(kind, name)
+    try:
+        return factory(settings)
+    except WrongSettings:
+        raise
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+        raise WrongSettings(f"machine {settings.name}: {kind} {name}: {said}") from error
 
 
 def _named(kind: str, name: str) -> Callable[[MachineSettings], Any]:

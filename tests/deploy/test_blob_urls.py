@@ -53,7 +53,7 @@ def test_only_the_login_is_cut_off(url: str, place: str) -> None:
 
 def test_a_prefix_with_an_at_sign_is_kept() -> None:
     store = open_blobs(blobs("s3://key:secret@bucket/team@site?region=x"))
-    assert "team@site" in repr(store._store)  # noqa: SLF001
+    assert "team@site" in repr(store._store)
 
 
 def test_a_folder_is_one_of_this_host(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ async def jumps(access: SshAccess, host: Host) -> Sequence[Host]:
     through = (await _options(access, host)).tunnel
     if not isinstance(through, str) or through == "none":
         return ()
-    return [host_of(one) for one in through.split(",")]
+    return [host_of(one.removeprefix("ssh://")) for one in through.split(",")]
 
 
 async def greet(

@@ -111,6 +111,9 @@ class Login:
                 raise  # another host has the same account, and would count this failure, too
             except Unreachable as error:
                 wrong.append(str(error))
+            except Exception as error:  # whatever a configuration or an answer makes asyncssh raise
+                said = f"{type(error).__name__}: {error}"
+                wrong.append(f"cannot log in to {host}: {said}")
             else:
                 self._hosts.sort(key=lambda other: other != host)
                 return Line(host, hops, self._access.sessions)

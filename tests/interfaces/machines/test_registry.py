@@ -83,6 +83,14 @@ def test_a_dialect_that_cannot_be_loaded_is_an_error_that_says_why(
         connect(settings(tmp_path, dialect="broken"))
 
 
+def test_a_dialect_that_cannot_be_made_is_an_error_that_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(tmp_path, monkeypatch, "[vestec.dialects]\nodd = builtins:float\n")
+    with pytest.raises(WrongSettings, match=r"machine m: dialect odd: TypeError: float.. argument"):
+        connect(settings(tmp_path, dialect="odd"))
+
+
 def test_a_name_that_two_packages_bring_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

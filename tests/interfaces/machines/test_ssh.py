@@ -203,8 +203,22 @@ async def test_the_next_host_is_asked_and_then_stayed_with(sshds: Servers) -> No
             assert int(await until_answered(connection, port)) == second.port
 
 
+async def test_whatever_a_login_trips_over_is_no_way_to_the_machine(
+    sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def connect(*_: object, **__: object) -> None:
+        raise ValueError("what is this?")
+
+    monkeypatch.setattr("asyncssh.connect", connect)
+    async with connection_to(sshd) as connection:
+        for _ in range(2):
+            with pytest.raises(Unreachable, match=r"cannot log in to .*: ValueError: what is this"):
+                await said(connection)
+
+
+@pytest.mark.parametrize("jump", ["gate", "ssh://gate"])
 async def test_an_openssh_configuration_names_host_user_key_and_jump(
-    sshds: Servers, tmp_path: Path
+    sshds: Servers, tmp_path: Path, jump: str
 ) -> None:
     with sshds() as gate, sshds("AllowTcpForwarding no") as inner:
         (gate.folder / "authorized_keys").write_text(inner.public("user"))
@@ -212,15 +226,15 @@ async def test_an_openssh_configuration_names_host_user_key_and_jump(
         known.write_text(known.read_text() + (gate.folder / "known_hosts").read_text())
         (tmp_path / "config").write_text(
             f"Host gate\n  HostName {HOST}\n  Port {gate.port}\n"
-            f"Host cluster\n  HostName {HOST}\n  Port {inner.port}\n  ProxyJump gate\n"
+            f"Host cluster\n  HostName {HOST}\n  Port {inner.port}\n  ProxyJump {jump}\n"
             f"Host *\n  IdentityFile {inner.folder}/user\n  UserKnownHostsFile {known}\n"
         )
         access: dict[str, JsonValue] = {"host": "cluster", "config": str(tmp_path / "config")}
         async with SshConnection(SshAccess.model_validate(access)) as connection:
             assert await said(connection) == "here\n"
         assert "Accepted publickey" in gate.log()
-        jump: JsonValue = f"{HOST}:{gate.port}"
-        async with connection_to(inner, jump=jump) as connection:
+        through: JsonValue = f"{HOST}:{gate.port}"
+        async with connection_to(inner, jump=through) as connection:
             assert await said(connection) == "here\n"
         assert gate.log().count("Accepted publickey") == 2
 
