@@ -85,6 +85,14 @@ class SftpTransfer:
         return file
 
     async def _start(self) -> asyncssh.SFTPClient:
+        """What fails leaves neither its place nor its session taken."""
+        try:
+            return await self._started()
+        except BaseException:
+            await self._drop()
+            raise
+
+    async def _started(self) -> asyncssh.SFTPClient:
         line = await self._line()
         await self._session.enter_async_context(line.place())
         try:
@@ -98,7 +106,7 @@ class SftpTransfer:
                 return await start_sftp_client(
                     line.connection, loop, "backslashreplace", reader, writer, None, "strict", 3
                 )
-        except (TimeoutError, asyncssh.Error) as error:
+        except (OSError, asyncssh.Error) as error:
             if not line.open:
                 raise CommandCut("a transfer was cut before it began") from error
             raise NoSftp(f"{line.host} does not speak SFTP as it should: {error}") from error

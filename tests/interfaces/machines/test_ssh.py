@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -22,6 +23,7 @@ from interfaces.machines.connection import (
 )
 from interfaces.machines.remote_files import RemoteFiles
 from interfaces.machines.ssh import SshAccess, SshConnection
+from interfaces.machines.ssh.sftp import NoSftp, SftpTransfer
 from tests.proxy import Proxy
 from tests.sshd import HOST, Sshd, make_key, run_keygen
 
@@ -423,6 +425,17 @@ async def test_a_pipe_that_takes_the_place_of_a_file_does_not_hang(
                 pass
         assert time.monotonic() - begin < 20
         assert await said(connection) == "here\n"
+
+
+async def test_a_transfer_that_does_not_begin_leaves_its_place_to_others(sshds: Servers) -> None:
+    with sshds("Subsystem sftp /bin/false") as server:
+        async with connection_to(server, sessions=1) as connection:
+            transfer = SftpTransfer(partial(connection._line, connection._shell))
+            for _ in range(2):
+                with pytest.raises(NoSftp):
+                    await transfer.__aenter__()
+                async with asyncio.timeout(5):
+                    assert await said(connection) == "here\n"
 
 
 async def test_files_go_by_the_transfer_host(sshds: Servers, tmp_path: Path) -> None:
