@@ -2,7 +2,7 @@
 
 It asks the login node and the batch system, moves a file, and runs one job of a second whose own
 wrapper says whether a compute node sees the base directory. It may be repeated under the same id,
-as after a crash: its job is submitted once, like any other.
+as after a crash: it then goes on with the job that it has there.
 """
 
 import asyncio
@@ -19,7 +19,14 @@ from events.jobs import JobReport, JobRequest, JobState, RelativePath, Witness, 
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.connection import MIB, MachineError
 from interfaces.machines.dialect import InDoubt, Refused
-from interfaces.machines.sheet import LATE_STATUS, Sheet, about_host, about_site, about_the_way
+from interfaces.machines.sheet import (
+    LATE_STATUS,
+    SKEW,
+    Sheet,
+    about_host,
+    about_site,
+    about_the_way,
+)
 from interfaces.machines.site import Site
 
 T = TypeVar("T")
@@ -101,10 +108,11 @@ class _Check:
         before = self._wall()
         host = await self._batch.host()
         after = self._wall()
-        if host.clock is not None:
-            self._skew = host.clock - (before + after) / 2
+        skew = None
+        if host.clock is not None and after - before < SKEW:  # else nobody knows when it was read
+            skew = self._skew = host.clock - (before + after) / 2
         about_the_way(self._sheet, self._connection, self._batch.shell_startup)
-        about_host(self._sheet, host, None if host.clock is None else self._skew)
+        about_host(self._sheet, host, skew)
 
     async def _ask_site(self) -> Site:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from interfaces.machines.dialect import InDoubt, Refused, Submitted
 from interfaces.machines.fates import Fate, Planned
 from interfaces.machines.registry import connect
 from interfaces.machines.simulated import SimulatedBatchSystem
+from interfaces.machines.site import Host
 from interfaces.machines.testing import TOKEN
 from tests.account import Login
 from tests.gridengine import GridEngine
@@ -211,6 +213,22 @@ async def test_what_a_machine_does_not_tell_is_never_ticked() -> None:
     lines, _ = await odd(Odd(None))
     silent = {"shell start-up", "history", "comments", "jobs of others", "quota", "inodes"}
     assert {lines[one].mark for one in {*silent, "clock", "login shell"}} == {Mark.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("clock", "took", "mark"), [(2.0, 1, Mark.YES), (60.0, 1, Mark.NO), (2.0, 100, Mark.UNKNOWN)]
+)
+async def test_the_clock_of_a_login_node(
+    monkeypatch: pytest.MonkeyPatch, clock: float, took: int, mark: Mark
+) -> None:
+    async def host() -> Host:
+        return Host(clock=clock)
+
+    batch = Odd(None)
+    monkeypatch.setattr(batch, "host", host)
+    patience = Patience(start=0.1, history=0.1, pause=0.01)
+    found = await check_up(batch, "ssh", uuid4(), count(0, took).__next__, patience)
+    assert by_question(found)["clock"].mark is mark
 
 
 async def test_a_job_in_doubt_keeps_its_folder_and_does_not_start() -> None:
