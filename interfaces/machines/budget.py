@@ -5,8 +5,7 @@ One budget a machine, whoever needs a command: its watch, submissions, results, 
 
 import asyncio
 import math
-from bisect import insort
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -101,15 +100,6 @@ class Spent:
     """Seconds that commands waited for it, all together."""
 
 
-@dataclass(eq=False)
-class _Waiting:
-    rank: tuple[Kind, int]
-    go: "asyncio.Future[None]"
-
-    def __lt__(self, other: "_Waiting") -> bool:
-        return self.rank < other.rank
-
-
 class Budget:
     """Commands and submissions a minute, and how often the scheduler is asked about our jobs."""
 
@@ -119,23 +109,18 @@ class Budget:
         self.spent = Spent()
         self._commands, self._submissions = Allowance(commands), Allowance(submissions)
         self._polls = Pace(poll_least)
-        self._waiting: list[_Waiting] = []
-        self._came = 0
+        self._waiting: dict[Kind, deque[asyncio.Future[None]]] = {kind: deque() for kind in Kind}
         self._timer: asyncio.TimerHandle | None = None
 
     async def spend(self, kind: Kind) -> None:
         """Return when one more command of that kind may be run."""
         loop = asyncio.get_running_loop()
-        self._came += 1
-        mine = _Waiting((kind, self._came), loop.create_future())
-        insort(self._waiting, mine)
-        began = loop.time()
+        go, began = loop.create_future(), loop.time()
+        self._waiting[kind].append(go)
         self._serve()
         try:
-            await mine.go
+            await go
         finally:
-            if mine in self._waiting:
-                self._waiting.remove(mine)
             self.spent.waited += loop.time() - began
 
     def _serve(self) -> None:
@@ -145,14 +130,16 @@ class Budget:
             self._timer.cancel()
             self._timer = None
         pauses = []
-        for one in [*self._waiting]:
-            pause = self._pause(one.rank[0], loop.time())
-            if pause > _DUE:
-                pauses.append(pause)
-            elif not one.go.done():
-                self._take(one.rank[0], loop.time())
-                self._waiting.remove(one)
-                one.go.set_result(None)
+        for kind, waiting in self._waiting.items():
+            while waiting:
+                if waiting[0].done():  # it gave up
+                    waiting.popleft()
+                elif (pause := self._pause(kind, loop.time())) > _DUE:
+                    pauses.append(pause)
+                    break
+                else:
+                    self._take(kind, loop.time())
+                    waiting.popleft().set_result(None)
         if pauses:
             self._timer = loop.call_later(min(pauses), self._serve)
 
