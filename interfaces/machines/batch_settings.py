@@ -28,9 +28,7 @@ class BatchSettings(OwnSettings):
     native: tuple[Word, ...] = ()
     """Options of every job in the batch system's own words, a line each."""
     accounting: bool = True
-    """Whether the site keeps accounts of ended jobs that we can read."""
-    accounts_days: int = Field(default=30, gt=0)
-    """How far back they are asked for a job whose folder does not tell when it was submitted."""
+    """Whether the site keeps accounts of ended jobs that we can read; if not, nobody asks them."""
     lag: float = Field(default=10.0, ge=0)
     """Seconds that queue and accounts may be behind the truth."""
     late: float = Field(default=120.0, ge=0)
@@ -40,6 +38,13 @@ class BatchSettings(OwnSettings):
     def doubt(self) -> float:
         """Seconds after which a submission that nobody finds was not accepted."""
         return self.lag + self.late
+
+
+class DatedSettings(BatchSettings):
+    """Of a batch system whose accounts are asked for a span of time."""
+
+    accounts_days: int = Field(default=30, gt=0)
+    """How far back they are asked for a job whose folder does not tell when it was submitted."""
 
 
 S = TypeVar("S", bound=OwnSettings)

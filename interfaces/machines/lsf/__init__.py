@@ -9,13 +9,13 @@ word is what is left of a job that nobody asked about for so long.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from events.jobs import JobId, JobRequest, Token
+from events.jobs import JobId, JobReport, JobRequest, Token, Witness
 from events.machines import MachineSettings
 from interfaces.machines.asking import Tools, Unasked, Wish
 from interfaces.machines.batch_settings import BatchSettings, batch_settings
-from interfaces.machines.dialect import Estimate
+from interfaces.machines.dialect import Command, Estimate
 from interfaces.machines.layout import Layout, layout_of
-from interfaces.machines.lsf.jobs import CLEAN, NONE, History, Jobs
+from interfaces.machines.lsf.jobs import CLEAN, NONE, Jobs
 from interfaces.machines.lsf.load import Load
 from interfaces.machines.lsf.site import AskSite
 from interfaces.machines.lsf.submit import REFUSALS, Submit
@@ -64,8 +64,10 @@ class Lsf:
     def jobs(self, tokens: Collection[Token]) -> Jobs:
         return Jobs(tuple(tokens))
 
-    def history(self, tokens: Collection[Token]) -> History:
-        return History(tuple(tokens))
+    def history(self, tokens: Collection[Token]) -> Command[list[JobReport]]:
+        if not self.settings.accounting:
+            return Unasked[list[JobReport]]([])
+        return Jobs(tuple(tokens), "-d", Witness.ACCOUNTING)
 
     def cancel(self, token: Token, job_id: JobId | None) -> Wish:
         """By name, and all of that name: without the 0 it would be the newest one only."""

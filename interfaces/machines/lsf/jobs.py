@@ -40,10 +40,11 @@ _IMPOSSIBLE = (
 
 @dataclass(frozen=True)
 class Jobs:
-    """The account's jobs that have not ended; the tokens are looked for here."""
+    """The account's jobs that have not ended, or not long ago; the tokens are looked for here."""
 
     tokens: tuple[Token, ...]
     which: str = ""
+    """`-d`: those that have ended."""
     witness: Witness = Witness.QUEUE
 
     def script(self) -> str:
@@ -77,13 +78,6 @@ bjobs {self.which} -noheader -u "$(id -un)" -o "{columns} delimiter='$(printf '\
             waiting=_waiting(word, pending) if waits else None,
             unknown="" if state else word or "nothing",
         )
-
-
-class History(Jobs):
-    """The account's jobs that have ended not long ago."""
-
-    def __init__(self, tokens: tuple[Token, ...]) -> None:
-        super().__init__(tokens, "-d", Witness.ACCOUNTING)
 
 
 def _end(word: str, reason: str) -> JobState | None:

@@ -3,10 +3,10 @@
 from pydantic import Field
 
 from events.jobs import Word
-from interfaces.machines.batch_settings import BatchSettings
+from interfaces.machines.batch_settings import DatedSettings
 
 
-class SgeSettings(BatchSettings):
+class SgeSettings(DatedSettings):
     """The words of `qconf -spl` and `qconf -sc` at a site; empty where it has none."""
 
     lag: float = Field(default=30.0, ge=0)

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from events.jobs import JobId, JobReport, JobRequest, Token
 from events.machines import MachineSettings
 from interfaces.machines.asking import Tools, Unasked, Wish
-from interfaces.machines.batch_settings import batch_settings
+from interfaces.machines.batch_settings import DatedSettings, batch_settings
 from interfaces.machines.dialect import Command
 from interfaces.machines.layout import Layout, layout_of
 from interfaces.machines.slurm.environment import CLEAN
 from interfaces.machines.slurm.jobs import History, Jobs
 from interfaces.machines.slurm.load import Load
-from interfaces.machines.slurm.settings import SlurmSettings
 from interfaces.machines.slurm.site import AskSite
 from interfaces.machines.slurm.submit import REFUSALS, StartEstimate, Submit
 from interfaces.machines.wrapper import wrapper
@@ -24,7 +23,7 @@ from interfaces.machines.wrapper import wrapper
 
 def slurm(settings: MachineSettings) -> "Slurm":
     """What the entry point `slurm` of `vestec.dialects` names; raises `WrongSettings`."""
-    return Slurm(layout_of(settings), batch_settings(SlurmSettings, settings))
+    return Slurm(layout_of(settings), batch_settings(DatedSettings, settings))
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Slurm:
     """Slurm at one site."""
 
     layout: Layout
-    settings: SlurmSettings = SlurmSettings()
+    settings: DatedSettings = DatedSettings()
     directive = "#SBATCH"
     not_now = REFUSALS.not_now
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from events.jobs import After, JobId, JobRequest, Mail
 from interfaces.machines.asking import number
+from interfaces.machines.batch_settings import DatedSettings
 from interfaces.machines.connection import CommandFailed, Completed
 from interfaces.machines.dialect import Estimate, InDoubt, Refused, Submitted
 from interfaces.machines.layout import Layout, quoted
@@ -13,7 +14,6 @@ from interfaces.machines.options import Arranged, Grammar, Option, arrange, word
 from interfaces.machines.other_jobs import ids_of
 from interfaces.machines.refusals import Refusals
 from interfaces.machines.slurm.environment import CLEAN, QUESTION
-from interfaces.machines.slurm.settings import SlurmSettings
 
 GRAMMAR = Grammar(
     subjects={
@@ -102,7 +102,7 @@ class Submit:
     """`sbatch` with the wrapper of the working directory."""
 
     layout: Layout
-    settings: SlurmSettings
+    settings: DatedSettings
     request: JobRequest
     directives: tuple[str, ...]
 
@@ -140,7 +140,7 @@ sbatch --parsable --output=job.log --open-mode=append {line}{self._dependencies}
 class StartEstimate:
     """`sbatch --test-only`, which submits nothing and tells its answer as an error."""
 
-    settings: SlurmSettings
+    settings: DatedSettings
     request: JobRequest
 
     def script(self) -> str:
@@ -158,12 +158,12 @@ class StartEstimate:
         raise CommandFailed(f"sbatch --test-only answered {said!r}")
 
 
-def arranged(settings: SlurmSettings, request: JobRequest, directives: Sequence[str]) -> Arranged:
+def arranged(settings: DatedSettings, request: JobRequest, directives: Sequence[str]) -> Arranged:
     """The whole command line but for the dependencies."""
     return arrange(GRAMMAR, _requested(settings, request), request, settings, directives)
 
 
-def _requested(settings: SlurmSettings, request: JobRequest) -> Iterator[Option]:
+def _requested(settings: DatedSettings, request: JobRequest) -> Iterator[Option]:
     """What the request says itself; a single node or task is what there is if nobody says so."""
     options = request.options
     values: dict[str, object] = {

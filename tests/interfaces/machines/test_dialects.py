@@ -1,7 +1,7 @@
 """What every dialect promises, and hostile words in all that reaches a batch system."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.jobs import After, Dependency, JobOptions, JobRequest, Mail, Token
+from interfaces.machines.batch_settings import BatchSettings, DatedSettings
+from interfaces.machines.connection import Completed
 from interfaces.machines.dialect import Dialect, Refused, Submitted
 from interfaces.machines.layout import Layout
 from interfaces.machines.lsf import Lsf
@@ -195,6 +197,24 @@ AFTER = {
     TestPbs: "depend=afterany:42.server",
     TestLsf: 'ended("vother")',
 }
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda layout: Slurm(layout, DatedSettings(accounting=False)),
+        lambda layout: GridEngine(layout, SgeSettings(accounting=False)),
+        lambda layout: Pbs(layout, BatchSettings(accounting=False)),
+        lambda layout: Lsf(layout, BatchSettings(accounting=False)),
+    ],
+    ids=["slurm", "sge", "pbs", "lsf"],
+)
+def test_accounts_that_a_site_does_not_keep_are_not_asked(
+    made: Callable[[Layout], Dialect], tmp_path: Path
+) -> None:
+    asked = made(FakeMachine(tmp_path, {}).layout).history([TOKEN])
+    assert asked.script() == ":"
+    assert asked.parse(Completed(0, "", "")) == []
 
 
 @pytest.mark.parametrize("contract", [TestSlurm(), TestPbs()], ids=["slurm", "pbs"])

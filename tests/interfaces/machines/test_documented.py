@@ -7,9 +7,8 @@ from pydantic import BaseModel
 
 from events.checkups import Question
 from events.machines import MachineLimits
-from interfaces.machines.batch_settings import BatchSettings, OwnSettings
+from interfaces.machines.batch_settings import BatchSettings, DatedSettings, OwnSettings
 from interfaces.machines.sge.settings import SgeSettings
-from interfaces.machines.slurm.settings import SlurmSettings
 from workflows.simulations import Needs
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -17,7 +16,7 @@ PAGE = (DOCS / "batch-systems.md").read_text(encoding="utf-8")
 MACHINES = (DOCS / "machines.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("model", [OwnSettings, BatchSettings, SlurmSettings, SgeSettings])
+@pytest.mark.parametrize("model", [OwnSettings, BatchSettings, DatedSettings, SgeSettings])
 def test_settings_of_a_site(model: type[BaseModel]) -> None:
     assert not [name for name in model.model_fields if f"`{name}`" not in PAGE]
 

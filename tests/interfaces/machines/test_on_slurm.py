@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from events.jobs import JobOptions, JobReport, JobState, Waiting
+from interfaces.machines.batch_settings import DatedSettings
 from interfaces.machines.dialect import Dialect, Refused, Submitted
 from interfaces.machines.layout import Layout
 from interfaces.machines.slurm import Slurm
-from interfaces.machines.slurm.settings import SlurmSettings
 from tests.interfaces.machines.server_bench import *  # noqa: F403
 from tests.interfaces.machines.server_bench import ServerBench, accounted, reached
 from tests.sshd import Sshd
@@ -25,7 +25,7 @@ class SlurmBench(ServerBench):
     options = JobOptions(native=("--nodelist=node1",))
 
     def _dialect(self, layout: Layout) -> Dialect:
-        return Slurm(layout, SlurmSettings(lag=6, late=1))
+        return Slurm(layout, DatedSettings(lag=6, late=1))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from events.jobs import JobOptions, JobRequest, Token
-from interfaces.machines.batch_settings import BatchSettings
+from interfaces.machines.batch_settings import BatchSettings, DatedSettings
 from interfaces.machines.dialect import Dialect, Submitted
 from interfaces.machines.layout import Layout
 from interfaces.machines.lsf import Lsf
@@ -18,7 +18,6 @@ from interfaces.machines.sge.settings import SgeSettings
 from interfaces.machines.sge.submit import GRAMMAR as SGE
 from interfaces.machines.shell import ShellBatchSystem, scripts_in
 from interfaces.machines.slurm import Slurm
-from interfaces.machines.slurm.settings import SlurmSettings
 from interfaces.machines.slurm.submit import GRAMMAR as SLURM
 from interfaces.machines.slurm.submit import arranged
 from interfaces.machines.testing import FakeMachine
@@ -38,7 +37,7 @@ KNOWN = JobOptions.model_fields
 
 
 def slurm(*directives: str, site: tuple[str, ...] = (), **more: object) -> Arranged:
-    return arranged(SlurmSettings(native=site), request(**more), directives)
+    return arranged(DatedSettings(native=site), request(**more), directives)
 
 
 def test_a_script_is_heard_where_nobody_else_speaks() -> None:

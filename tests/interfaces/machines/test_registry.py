@@ -162,3 +162,13 @@ def test_what_a_check_learned_counts_where_the_settings_say_nothing() -> None:
 
     assert lag_of() == 4.5
     assert lag_of(lag=7) == 7
+
+
+@pytest.mark.parametrize("dialect", ["slurm", "sge", "pbs", "lsf"])
+def test_no_setting_is_taken_that_a_dialect_does_not_heed(tmp_path: Path, dialect: str) -> None:
+    dated = settings(tmp_path, dialect=dialect, batch={"accounts_days": 3})
+    if dialect in ("slurm", "sge"):
+        connect(dated)
+    else:
+        with pytest.raises(WrongSettings, match="machine m: batch: accounts_days: "):
+            connect(dated)
