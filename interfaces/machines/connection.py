@@ -129,7 +129,8 @@ class Connection(Protocol):
     async def run(self, script: str, *, deadline: float, output_limit: int = MIB) -> Completed:
         """Run `script` with `/bin/sh -s`, `LC_ALL=C` and an empty standard input.
 
-        `deadline` is in seconds from now, `output_limit` in bytes for each of stdout and stderr.
+        `deadline` is in seconds from when there is a session for it: the wait for one, and a login
+        where that is needed, come before. `output_limit` is in bytes for each of stdout and stderr.
         Raises `Unreachable` when it has not begun, `CommandCut` when its end was not seen.
         """
         ...

@@ -1,7 +1,7 @@
 """The connection `ssh`: one persistent connection to a login host, by asyncssh.
 
-`access` is what it has to know; `login` opens and keeps the connection, `trust` checks who answers,
-`channel` runs one script, `files` moves files by SFTP.
+`access` is what it has to know; `login` keeps the connection, which `greeting` opens; `trust`
+checks who answers, `certificates` our own; `session` runs one script, `sftp` moves bytes of files.
 """
 
 from events.machines import MachineSettings

@@ -59,10 +59,7 @@ class SshConnection:
         return "" if self._access.certificate is None else warning(self._access.certificate)
 
     async def run(self, script: str, *, deadline: float, output_limit: int = MIB) -> Completed:
-        """As `Connection.run`; `deadline` begins when there is room for one more session.
-
-        What a cut script runs is killed; what it had detached lives on.
-        """
+        """As `Connection.run`; what a cut script runs is killed, what it had detached lives on."""
         line = await self._line(self._shell)
         answer, self.shell_startup = await converse(line, Frame(script), deadline, output_limit)
         return answer
