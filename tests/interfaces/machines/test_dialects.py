@@ -1,7 +1,7 @@
 """What every dialect promises, and hostile words in all that reaches a batch system."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events.jobs import After, Dependency, JobOptions, JobRequest, Mail, Token
+from events.jobs import After, Dependency, JobId, JobOptions, JobRequest, Mail, Token
+from interfaces.machines.asking import Wish
 from interfaces.machines.batch_settings import BatchSettings, DatedSettings
 from interfaces.machines.connection import Completed
 from interfaces.machines.dialect import Dialect, Refused, Submitted
@@ -19,6 +20,7 @@ from interfaces.machines.pbs import Pbs
 from interfaces.machines.processes import Processes
 from interfaces.machines.sge import GridEngine
 from interfaces.machines.sge.settings import SgeSettings
+from interfaces.machines.sge.submit import Submit
 from interfaces.machines.slurm import Slurm
 from interfaces.machines.testing import TOKEN, DialectContract, FakeMachine
 
@@ -74,6 +76,48 @@ class TestLsf(DialectContract):
 
     def dialect(self, layout: Layout) -> Dialect:
         return Lsf(layout)
+
+
+class Sweeping(GridEngine):
+    """Cancels the jobs of others as well."""
+
+    def cancel(self, token: Token, job_id: JobId | None) -> Wish:
+        return Wish(f"qdel {token}; qdel '*'")
+
+
+class Idle(GridEngine):
+    """Forgets to hold."""
+
+    def hold(self, token: Token) -> Wish:
+        return Wish(":")
+
+
+class Refusing(GridEngine):
+    """Takes no job."""
+
+    def submit(
+        self, request: JobRequest, submission: int, directives: Sequence[str] = ()
+    ) -> Submit:
+        return Submit(self.settings, request.model_copy(update={"gpus": 1}), ())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "promise"),
+    [
+        (Sweeping, "test_wishes_name_the_job_and_no_other"),
+        (Idle, "test_wishes_name_the_job_and_no_other"),
+        (Refusing, "test_words_reach_the_batch_system_as_they_are"),
+    ],
+)
+def test_a_dialect_that_breaks_its_promise_is_found(
+    wrong: type[GridEngine], promise: str, tmp_path: Path
+) -> None:
+    class Broken(TestGridEngine):
+        def dialect(self, layout: Layout) -> Dialect:
+            return wrong(layout)
+
+    with pytest.raises(AssertionError):
+        getattr(Broken(), promise)(tmp_path)
 
 
 REAL = (TestSlurm(), TestGridEngine(), TestPbs(), TestLsf())
