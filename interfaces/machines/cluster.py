@@ -9,8 +9,18 @@ from collections import Counter
 
 from pydantic import BaseModel
 
-from events.jobs import JobId, JobReport, JobRequest, JobState, Token, Waiting, Witness
-from interfaces.machines.dialect import QueueLoad
+from events.jobs import (
+    After,
+    Dependency,
+    JobId,
+    JobReport,
+    JobRequest,
+    JobState,
+    Token,
+    Waiting,
+    Witness,
+)
+from interfaces.machines.dialect import Queue, QueueLoad
 from interfaces.machines.fates import Fate
 
 
@@ -23,8 +33,11 @@ class SimulatedJob(BaseModel):
     fate: Fate
     submitted: float
     state: JobState = JobState.QUEUED
+    attempt: int = 1
     started: float | None = None
     ended: float | None = None
+    told: int | None = None
+    """The exit code of a real program."""
     is_copy: bool = False
 
     @property
@@ -36,15 +49,39 @@ class SimulatedJob(BaseModel):
         return self.submitted + self.fate.wait
 
     @property
-    def ends(self) -> float:
+    def claimed(self) -> bool:
+        """Whether its program was ever started."""
+        return self.started is not None or self.attempt > 1
+
+    @property
+    def leaves(self) -> float:
+        """When it frees its slots: because it ends by itself, or it is preempted."""
         assert self.started is not None
-        return self.started + min(self.fate.run, self.request.walltime)
+        return self.started + min(self.fate.run, self.request.walltime, self._preempted_after)
+
+    @property
+    def ends_by(self) -> float:
+        """When it ends at the latest, as far as a scheduler knows."""
+        assert self.started is not None
+        return self.started + self.request.walltime
 
     def start(self, now: float) -> None:
         self.state, self.started = JobState.RUNNING, now
 
+    def leave(self) -> None:
+        """Let happen what happens to it when it leaves its slots."""
+        now, run = self.leaves, min(self.fate.run, self.request.walltime)
+        if self._preempted_after < run:
+            self.requeue()
+        else:
+            self.end(now)
+
     def end(self, now: float, state: JobState | None = None) -> None:
         self.state, self.ended = state or self._natural_end(), now
+
+    def requeue(self) -> None:
+        """Let it wait for another run."""
+        self.state, self.attempt, self.started = JobState.QUEUED, self.attempt + 1, None
 
     def report(self, copies: int) -> JobReport:
         return JobReport(
@@ -52,13 +89,28 @@ class SimulatedJob(BaseModel):
             state=self.state,
             witness=Witness.STATUS_FILE if self.state.ended else Witness.QUEUE,
             job_id=self.job_id,
-            exit_code=self._exit_code,
+            attempt=self.attempt,
+            exit_code=self.exit_code,
             host=None if self.started is None else "simulated",
             started=self.started,
             ended=self.ended,
             copies=copies,
             waiting=Waiting.NEEDS_A_HUMAN if self.state is JobState.HELD else None,
         )
+
+    @property
+    def exit_code(self) -> int | None:
+        """As a shell has it; None: there is none yet, or nobody knows."""
+        match self.state:
+            case JobState.COMPLETED | JobState.FAILED:
+                return self.fate.exit_code if self.told is None else self.told
+            case JobState.TIMEOUT | JobState.CANCELLED if self.started is not None:
+                return 143
+        return None
+
+    @property
+    def _preempted_after(self) -> float:
+        return math.inf if self.fate.preempted is None or self.attempt > 1 else self.fate.preempted
 
     def _natural_end(self) -> JobState:
         if self.fate.vanishes:
@@ -67,25 +119,25 @@ class SimulatedJob(BaseModel):
             return JobState.TIMEOUT
         return JobState.FAILED if self.fate.exit_code else JobState.COMPLETED
 
-    @property
-    def _exit_code(self) -> int | None:
-        match self.state:
-            case JobState.COMPLETED | JobState.FAILED:
-                return self.fate.exit_code
-            case JobState.TIMEOUT | JobState.CANCELLED if self.started is not None:
-                return 143
-        return None
-
 
 class Cluster(BaseModel):
-    """A machine of some slots; its whole state, so that it can be kept in a file."""
+    """A machine of some slots; its whole state, so that it can be kept in a file.
+
+    A job takes as many slots as it wants nodes. Those of a higher priority start first, and others
+    before them where that delays nobody by what walltimes say.
+    """
 
     slots: int
     now: float = 0.0
     jobs: list[SimulatedJob] = []
-    forbidden: set[Token] = set()
-    starts: Counter[Token] = Counter()
-    copies: Counter[Token] = Counter()
+    queues: tuple[Queue, ...] = ()
+    """Of which the first is meant where none is named; none: a name means nothing."""
+    priorities: dict[str, int] = {}
+    """Of queues and qualities of service, where they have another than 0."""
+    keeps: float = 300.0
+    """Seconds for which its queue still shows a job that has ended."""
+    accounts_lag: float = 0.0
+    """Seconds after a job's end at which its accounts begin to tell."""
 
     def submitted(self, token: Token) -> list[SimulatedJob]:
         """All submissions of a token, oldest first."""
@@ -103,18 +155,20 @@ class Cluster(BaseModel):
         self.jobs.append(job)
         if request.options.hold:
             job.state = JobState.HELD
-        if request.token in self.forbidden:
-            job.end(self.now, JobState.CANCELLED)
         return job
 
     def the_job(self, token: Token) -> SimulatedJob | None:
         """The submission that counts for a token: the one that claimed the run, or may still."""
         jobs = [job for job in self.submitted(token) if not job.is_copy]
-        return next((job for job in jobs if job.started is not None), jobs[-1] if jobs else None)
+        return next((job for job in jobs if job.claimed), jobs[-1] if jobs else None)
+
+    def finish(self, job: SimulatedJob, exit_code: int) -> None:
+        """A real program ended by itself."""
+        job.told = exit_code
+        job.end(self.now, JobState.FAILED if exit_code else JobState.COMPLETED)
 
     def cancel(self, token: Token) -> None:
-        """End all jobs of a token, and let none start any more."""
-        self.forbidden.add(token)
+        """End all jobs of a token."""
         for job in self.submitted(token):
             if not job.state.ended:
                 job.end(self.now, JobState.CANCELLED)
@@ -131,41 +185,151 @@ class Cluster(BaseModel):
             if job.state is JobState.HELD:
                 job.state = JobState.QUEUED
 
+    def shown(self) -> list[SimulatedJob]:
+        """What its queue shows: not what has vanished, nor what was purged."""
+        return [job for job in self.jobs if job.ended is None or self._still_shown(job, job.ended)]
+
+    def accounted(self) -> list[SimulatedJob]:
+        """What its accounts tell of."""
+        told = self.now - self.accounts_lag
+        return [job for job in self.jobs if job.ended is not None and job.ended <= told]
+
+    def queue_of(self, request: JobRequest) -> Queue | None:
+        """The queue that is meant; None: there is no such queue."""
+        name = request.options.queue
+        return next((queue for queue in self.queues if name in ("", queue.name)), None)
+
     def load(self) -> QueueLoad:
         """How busy it is."""
-        running, queued = len(self._in(JobState.RUNNING)), len(self._in(JobState.QUEUED))
-        return QueueLoad(slots_total=self.slots, slots_used=running, running=running, queued=queued)
+        running, queued = self.in_state(JobState.RUNNING), self.in_state(JobState.QUEUED)
+        return QueueLoad(
+            slots_total=self.slots,
+            slots_used=sum(self.width(job) for job in running),
+            running=len(running),
+            queued=len(queued),
+        )
 
     def advance(self, now: float) -> None:
         """Let everything happen that happens until `now`."""
-        while (moment := self._next_moment()) <= now:
-            self.now = moment
-            self._happen()
+        while self._something_happens(now):
+            pass
         self.now = max(self.now, now)
 
-    def _in(self, state: JobState) -> list[SimulatedJob]:
+    def in_state(self, state: JobState) -> list[SimulatedJob]:
         return [job for job in self.jobs if job.state is state]
 
-    def _next_moment(self) -> float:
-        running = self._in(JobState.RUNNING)
-        moments = [job.ends for job in running]
-        if len(running) < self.slots:
-            moments += [max(job.eligible, self.now) for job in self._in(JobState.QUEUED)]
-        return min(moments, default=math.inf)
+    def width(self, job: SimulatedJob) -> int:
+        """The slots it takes: more nodes than there are mean all."""
+        return min(job.request.nodes, self.slots)
 
-    def _happen(self) -> None:
-        """One event: an end if one is due, otherwise a start."""
-        due = [job for job in self._in(JobState.RUNNING) if job.ends <= self.now]
-        if due:
-            due[0].end(self.now)
+    def why_never(self, request: JobRequest) -> str:
+        """Why a job would wait for ever; empty: it would not."""
+        queue = self.queue_of(request)
+        if queue and queue.open is False:
+            return "its queue is closed"
+        if queue and queue.walltime is not None and request.walltime > queue.walltime:
+            return "its walltime is over the limit of its queue"
+        return ""
+
+    def _still_shown(self, job: SimulatedJob, ended: float) -> bool:
+        return job.state is not JobState.LOST and self.now < ended + self.keeps
+
+    def _something_happens(self, now: float) -> bool:
+        """One event, if there is one until `now`; at the same moment ends come before starts."""
+        running = self.in_state(JobState.RUNNING)
+        leaving = min(running, key=lambda job: job.leaves, default=None)
+        if leaving and leaving.leaves <= self.now:
+            leaving.leave()
+        elif starting := self._next(running):
+            self._start(starting)
         else:
-            self._start(next(j for j in self._in(JobState.QUEUED) if j.eligible <= self.now))
+            queued = self.in_state(JobState.QUEUED)
+            moments = [job.eligible for job in queued if job.eligible > self.now]
+            moments += [leaving.leaves] if leaving else []
+            moment = min(moments, default=math.inf)
+            if moment > now:
+                return False
+            self.now = moment
+        return True
+
+    def _next(self, running: list[SimulatedJob]) -> SimulatedJob | None:
+        """The job to start now, if one may: the first, or one behind it that does not delay it."""
+        free = self.slots - sum(self.width(job) for job in running)
+        waiting = [job for job in self.in_state(JobState.QUEUED) if free and self._may_start(job)]
+        if not waiting:
+            return None
+        first = max(waiting, key=self._priority)
+        if self.width(first) <= free:
+            return first
+        begins, spare = self._reservation(first, running, free)
+        for job in sorted(waiting, key=self._priority, reverse=True):
+            ends_before = self.now + job.request.walltime <= begins
+            if self.width(job) <= (free if ends_before else min(free, spare)):
+                return job
+        return None
+
+    def _reservation(
+        self, first: SimulatedJob, running: list[SimulatedJob], free: int
+    ) -> tuple[float, int]:
+        """When a job starts at the latest, and how many slots are left then."""
+        begins = self.now
+        for job in sorted(running, key=lambda job: job.ends_by):
+            begins, free = job.ends_by, free + self.width(job)
+            if free >= self.width(first):
+                break
+        return begins, free - self.width(first)
+
+    def _priority(self, job: SimulatedJob) -> int:
+        options = job.request.options
+        return max(self.priorities.get(name, 0) for name in (options.queue, options.qos))
+
+    def _may_start(self, job: SimulatedJob) -> bool:
+        if job.eligible > self.now or self.why_never(job.request):
+            return False
+        return all(self._met(other) for other in job.request.options.after)
+
+    def _met(self, awaited: Dependency) -> bool:
+        """What is not known any more is not waited for."""
+        other = self.the_job(awaited.token)
+        if other is None:
+            return True
+        match awaited.on:
+            case After.STARTED:
+                return other.claimed
+            case After.SUCCEEDED:
+                return other.state is JobState.COMPLETED
+            case After.FAILED:
+                return other.state.ended and other.state is not JobState.COMPLETED
+            case After.ENDED:
+                return other.state.ended
 
     def _start(self, job: SimulatedJob) -> None:
-        if self.starts[job.token]:
+        job.start(self.now)
+
+
+class ClusterWithWrappers(Cluster):
+    """A cluster whose jobs have no processes: it does what their wrappers would do, too."""
+
+    forbidden: set[Token] = set()
+    starts: Counter[Token] = Counter()
+    copies: Counter[Token] = Counter()
+
+    def accept(self, request: JobRequest, submission: int, fate: Fate) -> SimulatedJob:
+        job = super().accept(request, submission, fate)
+        if request.token in self.forbidden:
+            job.end(self.now, JobState.CANCELLED)
+        return job
+
+    def cancel(self, token: Token) -> None:
+        """End all jobs of a token, and let none start any more."""
+        self.forbidden.add(token)
+        super().cancel(token)
+
+    def _start(self, job: SimulatedJob) -> None:
+        if any(other.claimed and other is not job for other in self.submitted(job.token)):
             job.is_copy = True
             self.copies[job.token] += 1
             job.end(self.now, JobState.CANCELLED)
         else:
             self.starts[job.token] += 1
-            job.start(self.now)
+            super()._start(job)

@@ -25,6 +25,8 @@ class Fate:
     """Whether that answer is lost, though the job was accepted."""
     vanishes: bool = False
     """Whether the job is gone one day without a word."""
+    preempted: float | None = None
+    """Into its first run, until others take its place and it is queued again; None: never."""
 
 
 class Oracle(Protocol):
@@ -65,6 +67,7 @@ class Seeded:
     lost_answer: float = 0.0
     slow_answer: float = 0.0
     vanishing: float = 0.0
+    preemption: float = 0.0
     outage: float = 0.0
     """Chance of each `outage_length` of time to be one in which nothing answers."""
     outage_length: float = 60.0
@@ -81,6 +84,7 @@ class Seeded:
             answer_after=lot.uniform(1, 30) if slow_answer else 0.0,
             answer_lost=lost_answer,
             vanishes=vanishes,
+            preempted=lot.uniform(0, self.run) if lot.random() < self.preemption else None,
         )
 
     def unreachable(self, now: float) -> bool:

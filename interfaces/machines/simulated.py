@@ -15,7 +15,7 @@ from pydantic import Base64Bytes, JsonValue, TypeAdapter, ValidationError
 
 from events.jobs import JobId, JobReport, JobRequest, JobState, RelativePath, Token, Witness
 from events.prose import describe
-from interfaces.machines.cluster import Cluster
+from interfaces.machines.cluster import ClusterWithWrappers
 from interfaces.machines.connection import (
     FileMissing,
     FileUnfit,
@@ -50,7 +50,7 @@ class WallClock:
 
 
 class SimulatedBatchSystem:
-    """`BatchSystem` on a `Cluster`; `starts` counts how often each token's program was started."""
+    """`BatchSystem` on a model; `starts` counts how often each token's program was started."""
 
     lag = 0.0
     notice = ""
@@ -185,12 +185,12 @@ class SimulatedBatchSystem:
             return {**inputs, **left, **self._results(job.request, inputs)}
         return {**inputs, **left, "stderr": f"simulated: {job.state.lower()}\n".encode()}
 
-    def _reached(self) -> Cluster:
+    def _reached(self) -> ClusterWithWrappers:
         if self._oracle.unreachable(self._clock.now()):
             raise Unreachable("the simulated machine cannot be reached now")
         return self._now()
 
-    def _now(self) -> Cluster:
+    def _now(self) -> ClusterWithWrappers:
         self._cluster.advance(self._clock.now())
         return self._cluster
 
@@ -204,11 +204,11 @@ class SimulatedBatchSystem:
         layout = Layout(PurePosixPath(self._folder or "/"))
         return Path(layout.folder(token), "inputs.json") if self._folder else None
 
-    def _load_cluster(self, slots: int) -> Cluster:
+    def _load_cluster(self, slots: int) -> ClusterWithWrappers:
         if self._file is None or not self._file.exists():
-            return Cluster(slots=slots)
+            return ClusterWithWrappers(slots=slots)
         try:
-            return Cluster.model_validate_json(self._file.read_bytes())
+            return ClusterWithWrappers.model_validate_json(self._file.read_bytes())
         except ValidationError as error:
             wrong = f"no model can be read there: {describe(error)}"
             raise MachineError(f"remove {self._file}, {wrong}") from error

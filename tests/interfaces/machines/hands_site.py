@@ -30,7 +30,7 @@ from events.values import Command, Context, Event, IncidentId, Urgency
 from interfaces.machines.dialect import QueueLoad, Refused, Submitted
 from interfaces.machines.fates import Fate, Planned
 from interfaces.machines.hands import Fetching, MachineHands
-from interfaces.machines.machine import Manners
+from interfaces.machines.machine import Connect, Manners
 from interfaces.machines.simulated import SimulatedBatchSystem
 from managers.blobs import BlobStore
 from managers.everyone import declare_topics
@@ -130,11 +130,10 @@ class TroubledSystem(SimulatedBatchSystem):
         return await super().load()
 
 
-@dataclass
-class Site:
+@dataclass(kw_only=True)
+class AnySite:
     """What runs, and what tests ask of it."""
 
-    machine: TroubledSystem
     settings: MachineSettings = MachineSettings(
         name="m", base_directory="/m", nodes=100, cores_per_node=100
     )
@@ -195,13 +194,6 @@ class Site:
                 await asyncio.sleep(0.005)
         return found
 
-    async def looks(self, number: int = 5) -> None:
-        """Wait until the machine's scheduler was asked so often."""
-        before = self.machine.asked["ask"]
-        async with asyncio.timeout(10):
-            while self.machine.asked["ask"] < before + number:
-                await asyncio.sleep(0.005)
-
     async def commits(self, context: Context) -> list[Commit]:
         """What counts in a context."""
         records = await self.log.read(events_topic(context), 0, 0, limit=1_000_000)
@@ -218,6 +210,20 @@ class Site:
         return [event for event in await self.events(type) if is_about(event, simulation)]
 
 
+@dataclass(kw_only=True)
+class Site(AnySite):
+    """One with a troubled machine."""
+
+    machine: TroubledSystem
+
+    async def looks(self, number: int = 5) -> None:
+        """Wait until the machine's scheduler was asked so often."""
+        before = self.machine.asked["ask"]
+        async with asyncio.timeout(10):
+            while self.machine.asked["ask"] < before + number:
+                await asyncio.sleep(0.005)
+
+
 def is_about(event: Event, simulation: UUID) -> bool:
     """Whether an event says something of a simulation or its job."""
     says = getattr(event, "report", event)
@@ -228,12 +234,19 @@ def is_about(event: Event, simulation: UUID) -> bool:
 @asynccontextmanager
 async def open_site(manners: Manners = QUICK, /, **fates: Fate) -> AsyncIterator[Site]:
     """A site with one machine, while the context lasts."""
-    site = Site(TroubledSystem(fates))
+    site = Site(machine=TroubledSystem(fates))
 
     def connect(*_: object) -> TroubledSystem:
         site.connected += 1
         return site.machine
 
+    async with working(site, connect, manners):
+        yield site
+
+
+@asynccontextmanager
+async def working(site: AnySite, connect: Connect, manners: Manners) -> AsyncIterator[None]:
+    """Let managers and hands work, while the context lasts."""
     await declare_topics(site.log, partitions=1)
     around = Surroundings(site.log, site.clock, time.time, random.Random(1))
     hands = MachineHands(site.blobs, connect, lambda _: manners, FETCHING)
@@ -243,7 +256,7 @@ async def open_site(manners: Manners = QUICK, /, **fates: Fate) -> AsyncIterator
     await site.issue(Context.MACHINES, FLEET, AddMachine(settings=site.settings))
     await site.issue(Context.MACHINES, FLEET, EnableMachine(name="m"))
     try:
-        yield site
+        yield
     finally:
         for task in tasks:
             task.cancel()

@@ -1,4 +1,4 @@
-"""A real batch system under test, and what is tested on each: the contract and a little more.
+"""A batch system of a server under test, and what is tested on each: the contract and a bit more.
 
 Not here: what needs slots and seconds of walltime as `processes` has them.
 """
@@ -40,10 +40,11 @@ class ServerBench(ShellBench):
 
     options = JobOptions()
     dialect: Dialect
+    login: Login
+    """Where the server is a real one."""
 
-    def __init__(self, login: Login, connect: Callable[[], Connection]) -> None:
-        self.login = login
-        super().__init__(login.folder / f"it's {uuid4()}", 1, connect)
+    def __init__(self, folder: Path, connect: Callable[[], Connection]) -> None:
+        super().__init__(folder / f"it's {uuid4()}", 1, connect)
 
     def restart(self) -> None:
         self.dialect = self._dialect(self.layout)
@@ -89,7 +90,8 @@ async def reached(
     with servers(f"ForceCommand {shell}") as server:
         access = SshAccess.model_validate(server.access())
         async with SshConnection(access) as connection:
-            bench = kind(login, lambda: connection)
+            bench = kind(login.folder, lambda: connection)
+            bench.login = login
             yield bench
             await asyncio.gather(*(bench.system.cancel(token) for token in bench.prepared()))
 

@@ -1,0 +1,10 @@
+"""A cluster to rehearse on: a real login node in front of the model of a batch system.
+
+Its SSH server, its shells, its files and the programs of its jobs are real; which job starts when,
+what becomes of it, and what is told of it is the model's (`interfaces.machines.cluster`) by fates
+(`interfaces.machines.fates`). A *mouth* speaks for the model as the commands of a batch system do.
+"""
+
+from interfaces.machines.rehearsal.login_node import MOUTHS, SimulatedCluster, simulated_cluster
+
+__all__ = ["MOUTHS", "SimulatedCluster", "simulated_cluster"]
