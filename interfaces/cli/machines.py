@@ -14,6 +14,7 @@ from events import machines as e
 from events.checkups import Checkup, Mark
 from events.machines import FLEET, LOGIN_NEEDED, MachineLimits, MachineSettings
 from events.values import Command, Context
+from interfaces.cli.ending import serve
 from interfaces.cli.errors import Complaint
 from interfaces.cli.inputs import pairs, parameters_of
 from interfaces.cli.options import AsJson
@@ -473,6 +474,61 @@ def login(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
     if settings.connection == "openssh":
         _log_in(access_of(settings, OpensshAccess))
     _steer(ctx, name, [e.AllowLogin(name=name)], json)
+
+
+@app.command()
+def simulate(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Its home directory; made if there is none.")
+    ],
+    dialect: Annotated[
+        str, typer.Option(metavar="NAME", help="Whose commands its login node has.")
+    ] = "slurm",
+    seed: Annotated[int, typer.Option(help="Of the lots by which things happen.")] = 0,
+    trouble: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="The chance of a job to be killed, to vanish, to be preempted, to get a slow"
+            " answer to its submission or none; and of each minute that nothing answers in it.",
+        ),
+    ] = 0.05,
+    nodes: Annotated[int, typer.Option(min=1, help="How many it has.")] = 4,
+    wait: Annotated[
+        float, typer.Option(min=0.001, help="Mean seconds of a job in the queue.")
+    ] = 10.0,
+    accounts_lag: Annotated[
+        float, typer.Option(min=0, help="Seconds by which its accounts are late.")
+    ] = 5.0,
+    port: Annotated[int, typer.Option(help="On 127.0.0.1; 0: any that is free.")] = 0,
+    json: AsJson = False,
+) -> None:
+    """Serve a cluster to rehearse on, until Ctrl-C: an SSH server with a batch system's commands.
+
+    Its jobs really run, on this computer and as you; when they start, and what befalls them, is a
+    model's, by lot from the seed. It prints how it is added as a machine. When it ends it kills its
+    jobs and forgets them; a key in its folder lets in whoever can read it.
+
+    Example: vestec machines simulate rehearsal --seed 7
+
+    Next: vestec machines add NAME, as it says itself
+    """
+    from interfaces.cli.simulating import simulate as serving
+
+    serve(
+        serving(
+            folder.absolute(),
+            dialect,
+            seed=seed,
+            trouble=trouble,
+            nodes=nodes,
+            wait=wait,
+            accounts_lag=accounts_lag,
+            port=port,
+            json=json,
+        )
+    )
 
 
 def _log_in(access: OpensshAccess) -> None:

@@ -5,13 +5,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
+from interfaces.machines.batch_settings import DatedSettings
 from interfaces.machines.cluster import Cluster
 from interfaces.machines.dialect import Dialect, Queue
 from interfaces.machines.fates import Planned
 from interfaces.machines.layout import Layout
 from interfaces.machines.rehearsal import SimulatedCluster, simulated_cluster
 from interfaces.machines.slurm import Slurm
-from interfaces.machines.slurm.settings import SlurmSettings
 from interfaces.machines.ssh import SshAccess, SshConnection
 from tests.interfaces.machines.server_bench import ServerBench
 
@@ -34,7 +34,7 @@ class Rehearsed(ServerBench):
 
 class RehearsedSlurm(Rehearsed):
     def _dialect(self, layout: Layout) -> Dialect:
-        return Slurm(layout, SlurmSettings(lag=2, late=0))
+        return Slurm(layout, DatedSettings(lag=2, late=0))
 
 
 BENCHES: dict[str, type[Rehearsed]] = {"slurm": RehearsedSlurm}
