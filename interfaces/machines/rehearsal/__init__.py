@@ -2,7 +2,8 @@
 
 Its SSH server, its shells, its files and the programs of its jobs are real; which job starts when,
 what becomes of it, and what is told of it is the model's (`interfaces.machines.cluster`) by fates
-(`interfaces.machines.fates`). A *mouth* speaks for the model as the commands of a batch system do.
+(`interfaces.machines.fates`). A *mouth* speaks for the model as the commands of a batch system do,
+as far as our dialects ask: it is no test of a dialect, for which there are recordings and servers.
 """
 
 from interfaces.machines.rehearsal.login_node import MOUTHS, SimulatedCluster, simulated_cluster

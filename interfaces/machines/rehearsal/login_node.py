@@ -8,7 +8,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -20,13 +20,16 @@ import asyncssh
 from interfaces.machines.cluster import Cluster
 from interfaces.machines.fates import Oracle
 from interfaces.machines.layout import quoted
+from interfaces.machines.rehearsal.lsf import LSF
 from interfaces.machines.rehearsal.mouth import Call, Mouth
+from interfaces.machines.rehearsal.pbs import PBS
+from interfaces.machines.rehearsal.sge import SGE
 from interfaces.machines.rehearsal.shells import HomeSftp, Shells
 from interfaces.machines.rehearsal.site import Site
-from interfaces.machines.rehearsal.slurm import SlurmMouth
+from interfaces.machines.rehearsal.slurm import SLURM
 
 HOST = "127.0.0.1"
-MOUTHS: Mapping[str, Mouth] = {"slurm": SlurmMouth()}
+MOUTHS = {"slurm": SLURM, "sge": SGE, "pbs": PBS, "lsf": LSF}
 """By dialect."""
 _SILENCE = 0.1
 """Seconds between two looks at whether the machine can be reached."""
@@ -120,7 +123,7 @@ async def _controller(folder: Path, mouth: Mouth, site: Site) -> AsyncIterator[N
     """The commands, and who answers them."""
     socket, program = folder / "controller", folder / "tool.py"
     program.write_text(_TOOL)
-    for name in mouth.tools:
+    for name in mouth.commands:
         words = " ".join(quoted(word) for word in (sys.executable, "-IS", program, socket))
         tool = folder / name
         tool.write_text(f'#!/bin/sh\nexec {words} "$PWD" {name} "$@"\n')
@@ -129,7 +132,8 @@ async def _controller(folder: Path, mouth: Mouth, site: Site) -> AsyncIterator[N
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked = json.loads(await reader.read())
         site.settle()
-        said = mouth.answer(Call(asked["words"], Path(asked["folder"])), site)
+        name, *words = asked["words"]
+        said = mouth.commands[name](Call(words, Path(asked["folder"])), site)
         site.settle()
         await asyncio.sleep(said.after)
         writer.write(json.dumps(asdict(said)).encode())

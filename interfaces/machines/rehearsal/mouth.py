@@ -1,13 +1,18 @@
 """The commands of a simulated cluster's batch system: the port, and what they share."""
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
+from events.jobs import JobRequest, JobState
+from interfaces.machines.cluster import Cluster, SimulatedJob
+from interfaces.machines.dialect import Queue
 from interfaces.machines.options import Grammar, Option
-from interfaces.machines.rehearsal.site import Site
+from interfaces.machines.rehearsal.site import Site, Work
+
+CORES = 4
+"""Of each node; a job has its nodes to itself."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +20,7 @@ class Call:
     """One call of a command."""
 
     words: Sequence[str]
-    """Its name and its arguments."""
+    """Its arguments."""
     folder: Path
     """Where it was called."""
 
@@ -31,22 +36,54 @@ class Said:
     """Seconds until it says so."""
 
 
-class Mouth(Protocol):
-    """Speaks for the model; reads no clock and no file."""
+Command = Callable[[Call, Site], Said]
+"""Asks or changes the model; reads no clock and no file."""
 
-    @property
-    def tools(self) -> Sequence[str]:
-        """The names of its commands."""
-        ...
 
-    @property
-    def job_variable(self) -> str:
-        """The name by which a job knows its id."""
-        ...
+@dataclass(frozen=True)
+class Mouth:
+    """Speaks for the model."""
 
-    def answer(self, call: Call, site: Site) -> Said:
-        """What a command does to the model, and what it says."""
-        ...
+    job_variable: str
+    """The name by which a job knows its id."""
+    commands: Mapping[str, Command]
+
+
+@dataclass(frozen=True)
+class Replies:
+    """What a submit command says."""
+
+    taken: Callable[[SimulatedJob], str]
+    no_queue: Said
+    too_large: Said
+    refused: Callable[[str], Said]
+    no_answer: Said
+
+
+def submit(site: Site, request: JobRequest, work: Work, replies: Replies) -> Said:
+    """Put a job into the queue, unless its fate or the machine is against it."""
+    if site.cluster.queue_of(request) is None:
+        return replies.no_queue
+    fate = site.fate(request)
+    if fate.refused:
+        return replies.refused(fate.refused)
+    if request.nodes > site.cluster.slots:
+        return replies.too_large
+    job = site.accept(request, work)
+    return (
+        replies.no_answer if fate.answer_lost else Said(replies.taken(job), after=fate.answer_after)
+    )
+
+
+def nodes_used(cluster: Cluster) -> list[bool]:
+    """Of each node whether a job has it."""
+    used = cluster.load().slots_used or 0
+    return [n < used for n in range(cluster.slots)]
+
+
+def in_queue(cluster: Cluster, queue: Queue, state: JobState) -> int:
+    """How many of its jobs are in a state."""
+    return sum(cluster.queue_of(job.request) == queue for job in cluster.in_state(state))
 
 
 def options(grammar: Grammar, words: Sequence[str]) -> dict[str, str]:

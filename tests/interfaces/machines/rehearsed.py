@@ -1,16 +1,22 @@
 """Simulated clusters for tests: one node, queues as the real servers have them."""
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
-from interfaces.machines.batch_settings import DatedSettings
+from events.jobs import JobReport, JobState, Token
+from interfaces.machines.batch_settings import BatchSettings, DatedSettings
 from interfaces.machines.cluster import Cluster
 from interfaces.machines.dialect import Dialect, Queue
 from interfaces.machines.fates import Planned
 from interfaces.machines.layout import Layout
+from interfaces.machines.lsf import Lsf
+from interfaces.machines.pbs import Pbs
 from interfaces.machines.rehearsal import SimulatedCluster, simulated_cluster
+from interfaces.machines.sge import GridEngine
+from interfaces.machines.sge.settings import SgeSettings
 from interfaces.machines.slurm import Slurm
 from interfaces.machines.ssh import SshAccess, SshConnection
 from tests.interfaces.machines.server_bench import ServerBench
@@ -37,7 +43,35 @@ class RehearsedSlurm(Rehearsed):
         return Slurm(layout, DatedSettings(lag=2, late=0))
 
 
-BENCHES: dict[str, type[Rehearsed]] = {"slurm": RehearsedSlurm}
+class RehearsedGridEngine(Rehearsed):
+    def _dialect(self, layout: Layout) -> Dialect:
+        return GridEngine(layout, SgeSettings(lag=2, late=0, shared="smp", distributed="mpi"))
+
+
+class RehearsedPbs(Rehearsed):
+    def _dialect(self, layout: Layout) -> Dialect:
+        return Pbs(layout, BatchSettings(lag=2, late=0))
+
+
+class RehearsedLsf(Rehearsed):
+    accounts_tell_times = False
+
+    async def report(self, token: Token, *states: JobState) -> JobReport:
+        """Its wrapper alone tells times, which may not have been there a moment ago."""
+        report = await super().report(token, *states)
+        told = not report.state.ended or report.ended is not None
+        return report if told else await super().report(token, *states)
+
+    def _dialect(self, layout: Layout) -> Dialect:
+        return Lsf(layout, BatchSettings(lag=2, late=0))
+
+
+BENCHES: dict[str, type[Rehearsed]] = {
+    "slurm": RehearsedSlurm,
+    "sge": RehearsedGridEngine,
+    "pbs": RehearsedPbs,
+    "lsf": RehearsedLsf,
+}
 
 
 def cluster_of(slots: int = 1, *, keeps: float = 300.0, accounts_lag: float = 0.0) -> Cluster:
@@ -47,11 +81,15 @@ def cluster_of(slots: int = 1, *, keeps: float = 300.0, accounts_lag: float = 0.
 
 @asynccontextmanager
 async def rehearsed(
-    folder: Path, dialect: str, model: Cluster | None = None
+    folder: Path,
+    dialect: str,
+    model: Cluster | None = None,
+    now: Callable[[], float] = time.time,
 ) -> AsyncIterator[Rehearsed]:
     """A bench on a cluster that serves, and on which nothing goes wrong."""
+    model = model or cluster_of()
     async with (
-        simulated_cluster(folder, dialect, model or cluster_of(), Planned({})) as cluster,
+        simulated_cluster(folder, dialect, model, Planned({}), now=now) as cluster,
         BENCHES[dialect].on(cluster) as bench,
     ):
         yield bench

@@ -94,8 +94,12 @@ async def test_a_preempted_job_is_requeued_as_its_second_attempt(
 
 @dialects
 async def test_a_purged_job_is_found_in_the_accounts(tmp_path: Path, dialect: str) -> None:
-    async with rehearsed(tmp_path, dialect, cluster_of(keeps=0)) as bench:
-        token = await bench.submitted(bench.long, walltime=1)
+    """By a clock that jumps over its walltime."""
+    ahead, model = 0.0, cluster_of(keeps=0)
+    async with rehearsed(tmp_path, dialect, model, lambda: time.time() + ahead) as bench:
+        token = await bench.submitted(bench.long, walltime=86400)
+        await bench.report(token, JobState.RUNNING)
+        ahead = 86401
         report = await bench.report(token, JobState.TIMEOUT)
         assert report.witness is Witness.ACCOUNTING
 
@@ -166,21 +170,6 @@ async def test_a_refused_connection_has_begun_nothing(tmp_path: Path) -> None:
             return True
 
         await bench.until(there)
-
-
-async def test_a_clock_that_jumps_ends_long_jobs(tmp_path: Path) -> None:
-    ahead = 0.0
-    oracle = Planned({}, Fate())
-    async with (
-        simulated_cluster(
-            tmp_path, "slurm", cluster_of(), oracle, now=lambda: time.time() + ahead
-        ) as cluster,
-        BENCHES["slurm"].on(cluster) as bench,
-    ):
-        token = await bench.submitted(bench.long, walltime=86400)
-        await bench.report(token, JobState.RUNNING)
-        ahead = 86400
-        await bench.report(token, JobState.TIMEOUT)
 
 
 async def test_files_outside_of_its_home_are_nobodys(tmp_path: Path) -> None:

@@ -1,0 +1,175 @@
+"""Grid Engine's commands, as far as our dialect asks for them, in the formats in which it does.
+
+Source: what an SGE 8.1.9 answered (`tests/interfaces/machines/recorded`).
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from xml.sax.saxutils import escape
+
+from events.jobs import After, Dependency, JobOptions, JobRequest, JobState, Token
+from interfaces.machines.cluster import Cluster, SimulatedJob
+from interfaces.machines.rehearsal.mouth import (
+    CORES,
+    Call,
+    Mouth,
+    Replies,
+    Said,
+    lines,
+    nodes_used,
+    options,
+    submit,
+)
+from interfaces.machines.rehearsal.site import Site, Work
+from interfaces.machines.sge.submit import GRAMMAR
+
+_STATES = {JobState.QUEUED: "qw", JobState.HELD: "hqw", JobState.RUNNING: "r"}
+_RULE = "=" * 62
+
+
+def _failed(why: str) -> Said:
+    return Said(stderr=f"Unable to run job: {why}\nExiting.\n", status=1)
+
+
+_REPLIES = Replies(
+    taken=lambda job: f"{job.job_id}\n",
+    no_queue=_failed("Job was rejected because job requests unknown queue."),
+    too_large=_failed("job rejected: no queue instance is large enough."),
+    refused=lambda why: _failed(f"denied: {why}."),
+    no_answer=Said(stderr="error: failed receiving gdi request\n", status=1),
+)
+
+
+def _qsub(call: Call, site: Site) -> Said:
+    told = options(GRAMMAR, call.words)
+    awaited = [Token(name) for name in told.get("-hold_jid", "").split(",") if name]
+    request = JobRequest(
+        token=Token(told.get("-N", "STDIN")),
+        executable="wrapper.sh",
+        walltime=int(told.get("-l h_rt", 3600)),
+        nodes=math.ceil(int(told.get("-pe", 1)) / CORES),
+        options=JobOptions(
+            queue=told.get("-q", ""),
+            hold="-h" in told,
+            after=tuple(Dependency(token=token, on=After.ENDED) for token in awaited),
+        ),
+    )
+    work = Work(call.folder, call.words[-1], told.get("-o", "out"))
+    return submit(site, request, work, _REPLIES)
+
+
+def _qstat(call: Call, site: Site) -> Said:
+    cluster = site.cluster
+    jobs = [job for job in cluster.jobs if not job.state.ended]
+    waiting = [_row(job, cluster) for job in jobs if job.state is not JobState.RUNNING]
+    running = [_row(job, cluster) for job in jobs if job.state is JobState.RUNNING]
+    if "-f" in call.words:
+        running = [_instances(cluster, running)]
+    return Said(
+        "<?xml version='1.0'?>\n<job_info>\n"
+        f"<queue_info>\n{''.join(running)}</queue_info>\n"
+        f"<job_info>\n{''.join(waiting)}</job_info>\n</job_info>\n"
+    )
+
+
+def _qacct(call: Call, site: Site) -> Said:
+    """What was deleted before it started is not accounted for."""
+    records = [_record(job) for job in site.cluster.accounted() if job.started is not None]
+    return Said("".join(records) or "OWNER       WALLCLOCK         UTIME\n")
+
+
+def _wish(does: Callable[[Cluster], Callable[[Token], None]]) -> Callable[[Call, Site], Said]:
+    """A command that names its jobs."""
+
+    def command(call: Call, site: Site) -> Said:
+        alive = {job.token for job in site.cluster.jobs if not job.state.ended}
+        unknown = [name for name in call.words if name not in alive]
+        for name in call.words:
+            does(site.cluster)(Token(name))
+        said = lines(f'denied: job "{name}" does not exist' for name in unknown)
+        return Said(said, status=1 if unknown else 0)
+
+    return command
+
+
+def _row(job: SimulatedJob, cluster: Cluster) -> str:
+    again = "R" if job.attempt > 1 else ""
+    queue = cluster.queue_of(job.request)
+    name = f"{queue.name if queue else ''}@node1" if job.started is not None else ""
+    told = {
+        "JB_job_number": job.job_id,
+        "JB_name": escape(job.token),
+        "state": again + _STATES[job.state],
+        "queue_name": name,
+        "slots": str(CORES * cluster.width(job)),
+    }
+    if job.started is not None:
+        told["JAT_start_time"] = datetime.fromtimestamp(job.started, UTC).strftime(
+            "%Y-%m-%dT%H:%M:%S"
+        )
+    fields = "".join(f"<{field}>{value}</{field}>\n" for field, value in told.items())
+    kind = "running" if job.state is JobState.RUNNING else "pending"
+    return f'<job_list state="{kind}">\n{fields}</job_list>\n'
+
+
+def _instances(cluster: Cluster, running: list[str]) -> str:
+    """Each node as an instance of each queue; what is used of it is the first one's."""
+    said = []
+    for first, queue in zip((True, *[False] * len(cluster.queues)), cluster.queues, strict=False):
+        for node, used in enumerate(nodes_used(cluster), 1):
+            taken = CORES if used and first else 0
+            said.append(
+                f"<Queue-List>\n<name>{queue.name}@node{node}</name>\n"
+                f"<slots_used>{taken}</slots_used>\n<slots_total>{CORES}</slots_total>\n"
+                f"<state>{'' if queue.open else 'd'}</state>\n"
+                f"{''.join(running) if first and node == 1 else ''}</Queue-List>\n"
+            )
+    return "".join(said)
+
+
+def _record(job: SimulatedJob) -> str:
+    assert job.started is not None
+    assert job.ended is not None
+    failed, code = _end(job)
+    told: Mapping[str, object] = {
+        "hostname": "node1",
+        "jobname": job.token,
+        "jobnumber": job.job_id,
+        "taskid": "undefined",
+        "start_time": _moment(job.started),
+        "end_time": _moment(job.ended),
+        "failed": failed,
+        "exit_status": code,
+        "ru_wallclock": f"{math.ceil(job.ended - job.started)}s",
+        "category": f"-l h_rt={job.request.walltime}",
+    }
+    return lines([_RULE, *(f"{name:<12} {value}" for name, value in told.items())])
+
+
+def _end(job: SimulatedJob) -> tuple[str, int]:
+    match job.state:
+        case JobState.TIMEOUT:
+            return "37  : qmaster enforced h_rt, h_cpu, or h_vmem limit", 137
+        case JobState.CANCELLED:
+            return "100 : assumedly after job", 137
+        case JobState.LOST:
+            return "22  : before writing exit_status", 0
+    return "0", job.exit_code or 0
+
+
+def _moment(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).strftime("%a %b %d %H:%M:%S %Y")
+
+
+SGE = Mouth(
+    "JOB_ID",
+    {
+        "qsub": _qsub,
+        "qstat": _qstat,
+        "qacct": _qacct,
+        "qdel": _wish(lambda cluster: cluster.cancel),
+        "qhold": _wish(lambda cluster: cluster.hold),
+        "qrls": _wish(lambda cluster: cluster.release),
+    },
+)
