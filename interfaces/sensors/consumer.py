@@ -31,12 +31,6 @@ class Consumer(aiokafka.Consumer):
         return await super().wait_first(_as_task(handing, awaited), suspended, **options)
 
 
-class Transport(aiokafka.Transport):
-    """What an application with that consumer is made on."""
-
-    Consumer = Consumer
-
-
 async def _as_task(begun: Coroutine[Any, Any, None], awaited: Any) -> None:
     await _going_on(begun, awaited)
 

@@ -4,7 +4,7 @@ A record is an offset, a blank, and the state as JSON. A partition has one recor
 its keys, which says up to where all of it was taken.
 """
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Container, Iterator, Mapping, MutableMapping
 
 from pydantic import TypeAdapter
 
@@ -69,6 +69,20 @@ class Memories:
             records = {name: self._records[name] for name in names}
             yield partition, records, (mark, self._records.get(mark, b"0"))
 
+    def forget_others(self, kept: Container[int]) -> None:
+        """Forget all of partitions that were taken away: who has them goes on from what is durable.
+
+        A part of it would be worse than nothing: the record that says how far all was taken would
+        be true of states that are not there.
+        """
+        others = [name for name in self._records if _partition(name) not in kept]
+        for name in others:
+            del self._records[name]
+            self._decoded.pop(name, None)
+        for partition in [*self._unsaved]:
+            if partition not in kept:
+                del self._unsaved[partition]
+
     def _state(self, name: bytes) -> KeyState | None:
         """The table may have been read anew since the last time."""
         record = self._records.get(name)
@@ -88,3 +102,7 @@ def offset_of(record: bytes) -> int:
 
 def _name(partition: int, key: str) -> bytes:
     return b"%d %s" % (partition, key.encode())
+
+
+def _partition(name: bytes) -> int:
+    return int(name.partition(b" ")[0])

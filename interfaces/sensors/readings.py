@@ -1,7 +1,9 @@
 """A reading, as rules see it, out of what somebody produced."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from math import isfinite
 from typing import NamedTuple
 
 from pydantic_core import from_json
@@ -39,6 +41,8 @@ def decode(
     if not isinstance(found, dict):
         raise Malformed("not a JSON object")
     time = milliseconds(stamp) if feed.time is None else _time(feed.time, found.get(feed.time))
+    if time < 0:
+        raise Malformed("its time is before 1970: a clock that was not set, or none")
     if time > now + feed.ahead_ms:
         raise Malformed(f"its time is {(time - now) / 1000:.0f} s ahead of ours")
     values = {name: _number(name, found) for name in feed.fields}
@@ -76,8 +80,7 @@ def _number(name: str, found: Mapping[str, object]) -> float | None:
     if value is None:
         return None
     if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except OverflowError:
-            pass
+        with suppress(OverflowError):
+            if isfinite(number := float(value)):
+                return number
     raise Malformed(f"{name} is no number")

@@ -1,10 +1,9 @@
 """The Faust application: it shares the feeds' partitions with other workers, and takes readings.
 
 A batch is: rules over its readings, findings delivered, refusals parked. Twice a second what the
-rules remember is made durable, and only then are the readings behind it acknowledged: a key's
-memory is written that often, however often the key is heard. Whatever breaks on the way ends the
-application; a new one reads the memories from their changelog, and takes the readings that were not
-acknowledged again.
+rules remember is made durable, and after it up to where all was taken: a key's memory is written
+that often, however often the key is heard. Whatever breaks on the way ends the application; a new
+one reads the memories from their changelog, and takes again what that does not say was taken.
 """
 
 import asyncio
@@ -25,11 +24,10 @@ from faust.types import TP
 from bus.contract import LogError
 from bus.kafka.address import Address
 from events.sensors import Finding, ReadingId
-from interfaces.sensors.consumer import Transport
 from interfaces.sensors.delivery import Outlet, Refused
 from interfaces.sensors.feeds import PREFIX, Feeds
-from interfaces.sensors.memories import NOTHING, Memories, offset_of
 from interfaces.sensors.readings import Malformed, decode
+from interfaces.sensors.recovery import MemoryTable, Transport
 from interfaces.sensors.rules import KeyState, Source, silences, take
 from interfaces.sensors.topics import GROUP, make_topics, memory_table
 
@@ -37,8 +35,6 @@ _TOGETHER, _WITHIN = 1000, 0.05
 """Readings of a batch, and seconds until a smaller one is taken."""
 _SAVE_EVERY = 0.5
 """Seconds between two times when memories are made durable, and silence is looked for."""
-_MOST_HELD = 20_000
-"""Readings that are not acknowledged yet, before more are taken."""
 _END_WITHIN = 10.0
 _TRY_AGAIN = 2.0
 
@@ -47,23 +43,6 @@ _UNREAD: dict[str, Any] = {**_RAW, "key_serializer": "raw", "value_serializer": 
 """We decode ourselves: what Faust cannot decode ends its stream, and nothing is said of it."""
 
 _log = structlog.get_logger()
-
-
-class _Table(faust.Table[bytes, bytes]):
-    """Of two records of a name the one that goes farther is true, whichever was written last: a
-    worker that was stopped and wakes up writes once more what it had in hand."""
-
-    def apply_changelog_batch(self, batch: Any) -> None:
-        farthest = {event.key: event for event in sorted(batch, key=_goes)}
-        known = self.data
-        newer = [
-            e for name, e in farthest.items() if _goes(e) >= offset_of(known.get(name, NOTHING))
-        ]
-        super().apply_changelog_batch(newer)
-
-
-def _goes(event: Any) -> int:
-    return offset_of(event.value)
 
 
 @dataclass(frozen=True)
@@ -147,7 +126,7 @@ class SensorWorker:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
-            raise LogError("Faust ended of itself")
+            raise LogError(f"Faust ended of itself: {app.crash_reason!r}")
         finally:
             self._app = None
             for task in tasks:
@@ -192,7 +171,6 @@ def _application(address: Address, settings: SensorSettings) -> faust.App:
         broker_credentials=_credentials(client),
         broker_session_timeout=settings.lease,
         broker_heartbeat_interval=settings.lease / 3,
-        Table=_Table,
         store="memory://",
         datadir=settings.folder,
         table_standby_replicas=0,
@@ -231,18 +209,16 @@ class _Desk:
     ) -> None:
         self._app, self._source = app, source
         self._outlet, self.counts, self._failed = outlet, counts, failed
-        self._table = app.Table(memory_table(source.name), partitions=partitions, **_RAW)
-        self._memories = Memories(self._table.data)
+        name = memory_table(source.name)
+        self._table = MemoryTable(app, source.topic, name=name, partitions=partitions, **_RAW)
+        app.tables.add(self._table)
+        self._memories = self._table.memories
         self._busy = asyncio.Lock()
-        self._held: list[Any] = []
-        topic = app.topic(source.topic, partitions=partitions, **_UNREAD)
+        topic = app.topic(source.topic, partitions=partitions, acks=False, **_UNREAD)
         app.agent(topic, name=f"vestec.sensors.{source.name}")(self._take_all)
 
     async def _take_all(self, stream: Any) -> None:
         async for events in stream.take_events(_TOGETHER, within=_WITHIN):
-            # Faust acknowledges a batch when its loop is cancelled, too: not before we do.
-            for event in events:
-                event.message.incref()
             try:
                 await self._take(events)
             except Exception as error:
@@ -257,12 +233,12 @@ class _Desk:
         async with self._busy:
             for partition, messages in by_partition.items():
                 await self._take_from(partition, messages)
-            self._held += events
-            if len(self._held) >= _MOST_HELD:
-                await self._save()
 
     async def _take_from(self, partition: int, messages: Sequence[Any]) -> None:
-        now = self._now()
+        generation, now = self._table.generation, self._now()
+        messages = [one for one in messages if one.generation_id == generation]
+        if not messages:
+            return
         taken = self._memories.taken(partition)
         states: dict[str, KeyState] = {}
         findings: list[Finding] = []
@@ -273,12 +249,20 @@ class _Desk:
             try:
                 found = self._take_one(message, now, states)
             except Malformed as error:
-                id = ReadingId(topic=self._source.topic, partition=partition, offset=message.offset)
-                refused.append(Refused(self._source.name, id, message.value or b"", str(error)))
+                refused.append(self._refusal(message, str(error)))
+            except Exception as error:
+                # A defect of ours; but one reading's, and the others do not wait for its mending.
+                refused.append(self._refusal(message, f"it cannot be worked on: {error!r}"))
             else:
                 findings += found
                 self.counts.taken += 1
-        await self._conclude(partition, states, findings, messages[-1].offset + 1, refused)
+        taken = messages[-1].offset + 1
+        await self._conclude(generation, partition, states, findings, taken, refused)
+
+    def _refusal(self, message: Any, reason: str) -> Refused:
+        topic, partition, offset = self._source.topic, message.partition, message.offset
+        id = ReadingId(topic=topic, partition=partition, offset=offset)
+        return Refused(self._source.name, id, message.value or b"", reason)
 
     def _take_one(self, message: Any, now: int, states: dict[str, KeyState]) -> list[Finding]:
         reading = decode(
@@ -296,6 +280,7 @@ class _Desk:
 
     async def _conclude(
         self,
+        generation: int | None,
         partition: int,
         states: dict[str, KeyState],
         findings: Sequence[Finding],
@@ -310,17 +295,16 @@ class _Desk:
         if refused:
             await self._outlet.park(refused)
             self.counts.parked += len(refused)
-        self._memories.keep(partition, states, taken)
+        # What they were added to may have been forgotten since, if partitions were given out anew.
+        if generation == self._table.generation:
+            self._memories.keep(partition, states, taken)
 
     async def _save(self) -> None:
-        """Make durable what is remembered, and acknowledge the readings behind it."""
-        held, self._held = self._held, []
+        """Make durable what is remembered, and after it up to where all was taken."""
         send = self._table.send_changelog
-        for partition, records, mark in self._memories.unsaved():
+        for partition, records, mark in [*self._memories.unsaved()]:
             await asyncio.gather(*(send(partition, *record) for record in records.items()))
             await send(partition, *mark)
-        for event in held:
-            event.ack()
 
     @property
     def owned(self) -> set[TP]:
@@ -368,6 +352,9 @@ class _Desk:
         return round(self._outlet.now() * 1000)
 
     async def _silent(self, partition: int, now: int) -> None:
+        generation = self._table.generation
+        if generation is None:
+            return
         states: dict[str, KeyState] = {}
         findings: list[Finding] = []
         for key, was in self._memories.keys(partition):
@@ -376,4 +363,4 @@ class _Desk:
                 states[key] = state
                 findings += found
         if findings:
-            await self._conclude(partition, states, findings, 0)
+            await self._conclude(generation, partition, states, findings, 0)

@@ -77,12 +77,26 @@ def test_a_reading() -> None:
         (b'{"station": "a", "speed": 1, "time": 1e300}', "time is no time"),
         (b'{"station": "a", "speed": 1, "time": "noon"}', "time is no time"),
         (b'{"station": "a", "speed": 1, "time": 1301}', "301 s ahead of ours"),
+        (b'{"station": "a", "speed": 1, "time": "0001-01-01T00:00:00Z"}', "before 1970"),
+        (b'{"station": "a", "speed": 1, "time": "0001-01-01T00:00:00+14:00"}', "before 1970"),
+        (b'{"station": "a", "speed": 1, "time": "9999-12-31T23:59:59Z"}', "ahead of ours"),
+        (b'{"station": "a", "speed": 1, "time": "9999-12-31T23:59:59-14:00"}', "ahead of ours"),
+        (b'{"station": "a", "speed": 1, "time": -1}', "before 1970"),
         (b'{"station": "a", "time": 0}', "speed is missing"),
         (b'{"station": "a", "speed": "12", "time": 0}', "speed is no number"),
         (b'{"station": "a", "speed": NaN, "time": 0}', "not JSON"),
         (b'{"station": "a", "speed": 1%s, "time": 0}' % (b"0" * 400), "speed is no number"),
+        (b'{"station": "a", "speed": 1%s, "time": 0}' % (b"0" * 5000), "no"),
+        (b'{"station": "a", "speed": 1e400, "time": 0}', "speed is no number"),
+        (b'{"station": 1%s, "speed": 1, "time": 0}' % (b"0" * 5000), "no"),
     ],
 )
 def test_what_is_no_reading_is_told_why(value: bytes | None, said: str) -> None:
     with pytest.raises(Malformed, match=said):
         read(value)
+
+
+def test_a_time_that_kafka_does_not_have_is_told() -> None:
+    feed = parse_feeds(RULE.replace('time = "time"', ""))["weather"]
+    with pytest.raises(Malformed, match="before 1970"):
+        decode(feed, b'{"station": "a", "speed": 1}', stamp=-0.001, now=0, partition=0, offset=0)

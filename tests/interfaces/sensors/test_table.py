@@ -5,7 +5,7 @@ from pathlib import Path
 
 import faust
 
-from interfaces.sensors.worker import _Table
+from interfaces.sensors.recovery import MemoryTable
 
 
 @dataclass
@@ -25,7 +25,9 @@ async def test_of_two_records_the_one_that_goes_farther_is_true_whichever_came_l
     tmp_path: Path,
 ) -> None:
     app = faust.App("test", store="memory://", datadir=tmp_path, web_enabled=False)
-    table = _Table(app, name="memory", key_type=bytes, value_type=bytes, partitions=1)
+    table = MemoryTable(
+        app, "readings", name="memory", key_type=bytes, value_type=bytes, partitions=1
+    )
 
     def told(*records: tuple[bytes, bytes]) -> None:
         events = [Event(key, value, Message(value)) for key, value in records]

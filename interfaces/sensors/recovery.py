@@ -1,0 +1,98 @@
+"""What Faust remembers, and where it goes on, when partitions are given to a worker.
+
+Faust's own word for that, the offsets that it commits, passes readings over. It empties its queues
+after it has sought its place, so that the first readings behind that may be lost; and it commits
+what was acknowledged although exactly one before it was not, or many before the first commit. So
+nothing is committed, and nothing fetched until the queues are empty. The changelog says both what
+is remembered of a partition's keys and up to where all was taken: there readings begin anew.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import faust
+from faust.transport.drivers import aiokafka
+from faust.types import TP
+
+from bus.contract import LogError
+from interfaces.sensors import consumer
+from interfaces.sensors.memories import NOTHING, Memories, offset_of
+
+
+class MemoryTable(faust.Table[bytes, bytes]):
+    """What is remembered of the keys of one topic.
+
+    Of two records of a name the one that goes farther is true, whichever was written last: a
+    worker that was stopped and wakes up writes once more what it had in hand.
+    """
+
+    def __init__(self, app: faust.App, source: str, **how: Any) -> None:
+        super().__init__(app, **how)
+        self.source = source
+        self.generation: int | None = None
+        """Of the group, in which all of it was read; None: it is being read. Readings that were
+        fetched in another one are fetched once more."""
+        self._next: int | None = None
+
+    @cached_property
+    def memories(self) -> Memories:
+        """Its records, as rules see them."""
+        return Memories(self.data)
+
+    def apply_changelog_batch(self, batch: Any) -> None:
+        """Records that were read from the changelog."""
+        farthest = {event.key: event for event in sorted(batch, key=_goes)}
+        known = self.data
+        newer = [
+            e for name, e in farthest.items() if _goes(e) >= offset_of(known.get(name, NOTHING))
+        ]
+        super().apply_changelog_batch(newer)
+
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """Partitions are given out anew; their records are read next."""
+        self.generation, self._next = None, generation_id
+        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+
+    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
+        """All was read of the partitions that this worker has now; next, readings are sought."""
+        self.memories.forget_others({tp.partition for tp in active_tps})
+        await super().on_recovery_completed(active_tps, standby_tps)
+        self.generation = self._next
+
+
+class Consumer(consumer.Consumer):
+    """Takes readings from where what is remembered ends."""
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Where that is. Raises `LogError` where there is no such place."""
+        # Until Faust resumes it, which it does right after it has emptied its queues.
+        self.stop_flow()
+        assigned = self.assignment()
+        tables = [table for table in self.app.tables.values() if isinstance(table, MemoryTable)]
+        places = {
+            tp: table.memories.taken(tp.partition)
+            for table in tables
+            for tp in assigned
+            if tp.topic == table.source
+        }
+        for tp, end in (await self.highwaters(*places)).items():
+            if places[tp] > (end or 0):
+                raise LogError(
+                    f"{tp.topic}/{tp.partition} ends at {end or 0}, and {places[tp]} of it were"
+                    " taken: it was made anew. Delete the changelog of its feed to begin anew, too"
+                )
+        await self.seek_wait(places)
+        return places
+
+
+class Transport(aiokafka.Transport):
+    """Kafka with such a consumer."""
+
+    Consumer = Consumer
+
+
+def _goes(event: Any) -> int:
+    return offset_of(event.value)
