@@ -118,8 +118,9 @@ def _warn(request: JobRequest) -> str:
     if not request.options.warning or after <= 0:
         return ""
     return f"""(
-    trap 'kill "$sleeping"; exit' TERM
-    sleep {after} & sleeping=$!
+    before=$!  # what a shell began last is known at once, and a name for it a moment later
+    trap 'test "$!" = "$before" || kill -KILL "$!"; exit' TERM
+    sleep {after} &
     wait && kill -ALRM $$
 ) </dev/null >/dev/null 2>&1 &
 timer=$!
