@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -111,11 +112,13 @@ async def test_a_held_job_starts_when_it_is_released(bench: Bench) -> None:
     report = await bench.report(held.token, JobState.HELD)
     assert report.stuck is Waiting.NEEDS_A_HUMAN
     await bench.system.release(held.token)
-    await bench.report(held.token, JobState.QUEUED)
-    await bench.system.hold(held.token)
+    released = (JobState.QUEUED, JobState.RUNNING, JobState.COMPLETED)
+    if (await bench.report(held.token, *released)).state is JobState.QUEUED:
+        with suppress(MachineError):  # a real server may start it at any moment
+            await bench.system.hold(held.token)
+            await bench.report(held.token, JobState.HELD, *released[1:])
+            await bench.system.release(held.token)
     await bench.system.cancel(running)
-    await bench.report(held.token, JobState.HELD)
-    await bench.system.release(held.token)
     await bench.report(held.token, JobState.COMPLETED)
 
 
