@@ -94,7 +94,7 @@ async def test_what_a_qos_does_not_take_now_goes_out_later(bench: ServerBench) -
 
 
 async def test_a_requeued_job_runs_again_as_its_next_attempt(bench: ServerBench) -> None:
-    request = bench.request("echo started >>witness; sleep 5")
+    request = bench.request("echo started >>witness; test $(wc -l <witness) -gt 1 || sleep 60")
     answer = await bench.go(request)
     assert isinstance(answer, Submitted)
     await bench.report(request.token, JobState.RUNNING)
