@@ -1,7 +1,6 @@
 """The port that drives one machine's batch system, whatever its dialect, connection or reality."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping
-from types import TracebackType
 from typing import Protocol, Self
 
 from pydantic import JsonValue
@@ -127,9 +126,4 @@ class BatchSystem(Protocol):
 
     async def __aenter__(self) -> Self: ...
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    async def __aexit__(self, *error: object) -> None: ...

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from pathlib import PurePosixPath
-from types import TracebackType
 from typing import Self
 
 from pydantic import Field
@@ -72,12 +71,7 @@ class OpensshConnection:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         """The master stays: nobody could log in again by himself."""
 
     async def run(self, script: str, *, deadline: float, output_limit: int = MIB) -> Completed:

@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Self, TypeVar
 
 from pydantic import JsonValue
@@ -85,13 +84,8 @@ class ShellBatchSystem:
         await self._connection.__aenter__()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._connection.__aexit__(kind, error, traceback)
+    async def __aexit__(self, *error: object) -> None:
+        await self._connection.__aexit__(*error)
 
     async def prepare(
         self, token: Token, inputs: Mapping[RelativePath, AsyncIterable[bytes]]

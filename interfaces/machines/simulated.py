@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping
 from pathlib import Path, PurePosixPath
-from types import TracebackType
 from typing import Protocol, Self
 
 from pydantic import Base64Bytes, JsonValue, TypeAdapter, ValidationError
@@ -81,12 +80,7 @@ class SimulatedBatchSystem:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         return None
 
     async def prepare(

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import PurePosixPath
-from types import TracebackType
 from typing import Self
 
 from interfaces.machines.connection import MIB, Completed, FileMissing
@@ -21,12 +20,7 @@ class FakeConnection:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         return None
 
     async def run(self, script: str, *, deadline: float, output_limit: int = MIB) -> Completed:
