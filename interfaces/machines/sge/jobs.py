@@ -91,22 +91,24 @@ class History:
 
     def script(self) -> str:
         return f"""export TZ=UTC{since(self.layout, self.tokens, self.days)}
-qacct -o "$(id -un)" -E -b "$(date -d "@$since" +%Y%m%d%H%M)" -j || exit
+qacct -o "$(id -un)" -E -b "$(date -d "@$since" +%Y%m%d%H%M)" -j
+answered=$?
 cd {quoted(self.layout.jobs)} || exit
 for token in {" ".join(self.tokens)}; do (
     cd $token/.vestec 2>/dev/null && test -e cancel && ! test -L claim || exit
     newest=$(ls -d submission-* | sort -t- -k2n | tail -n 1)
     test "$(cat "$newest/exit" 2>/dev/null)" = 0 && printf 'deleted\\037%s\\n' $token
 ) done
-exit 0"""
+exit $answered"""
 
     def parse(self, completed: Completed) -> list[JobReport]:
-        if completed.exit_status and _NEVER in completed.stdout + completed.stderr:
-            return []
-        runs: Counter[str] = Counter()
-        text = completed.checked()
+        never = completed.exit_status and _NEVER in completed.stdout + completed.stderr
+        text = completed.stdout if never else completed.checked()
         deleted = [row[1] for row in rows(text, 2)]
         reports = [_deleted(token) for token in self.tokens if token in deleted]
+        if never:
+            return reports
+        runs: Counter[str] = Counter()
         if not any(sign in text for sign in ("jobname", "WALLCLOCK")):
             raise NotUnderstood(f"neither jobs nor a table of owners: {text.strip()[:200]!r}")
         for record in _records(text):

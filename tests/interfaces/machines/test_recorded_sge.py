@@ -128,6 +128,9 @@ def test_no_accounts_since_is_no_job() -> None:
 def test_a_site_where_nothing_ever_ended_has_no_accounts() -> None:
     never = Completed(1, "no jobs running since startup\n", "accounting: No such file\n")
     assert DIALECT.history(TOKENS).parse(never) == []
+    cancelled = Completed(1, f"no jobs running since startup\ndeleted\x1f{TOKENS[0]}\n", "")
+    (report,) = DIALECT.history(TOKENS).parse(cancelled)
+    assert (report.token, report.state) == (TOKENS[0], JobState.CANCELLED)
 
 
 def test_accounts_of_nobody_knows_what_are_no_answer() -> None:
