@@ -11,17 +11,16 @@ from dataclasses import dataclass
 
 from events.jobs import JobId, JobReport, JobRequest, Token, Witness
 from events.machines import MachineSettings
-from interfaces.machines.asking import Tools, Unasked, Wish
+from interfaces.machines.asking import Tools, Wish
 from interfaces.machines.batch_settings import BatchSettings, batch_settings
-from interfaces.machines.dialect import Command, Estimate
-from interfaces.machines.layout import Layout, layout_of
+from interfaces.machines.dialect import Command
+from interfaces.machines.layout import layout_of
 from interfaces.machines.lsf.jobs import CLEAN, NONE, Jobs
 from interfaces.machines.lsf.load import Load
 from interfaces.machines.lsf.site import AskSite
 from interfaces.machines.lsf.submit import REFUSALS, Submit
-from interfaces.machines.wrapper import wrapper
+from interfaces.machines.scheduler import Scheduler
 
-_JOB_ID = '"$LSB_JOBID$(case ${LSB_JOBINDEX:-0} in (0) ;; (*) echo "[$LSB_JOBINDEX]" ;; esac)"'
 _GONE = (*NONE, "is already finished", "is not found", "No matching job")
 
 
@@ -31,30 +30,19 @@ def lsf(settings: MachineSettings) -> "Lsf":
 
 
 @dataclass(frozen=True)
-class Lsf:
+class Lsf(Scheduler[BatchSettings]):
     """LSF at one site."""
 
-    layout: Layout
     settings: BatchSettings = BatchSettings()
     directive = "#BSUB"
     not_now = REFUSALS.not_now
-
-    @property
-    def lag(self) -> float:
-        return self.settings.lag
-
-    @property
-    def doubt(self) -> float:
-        return self.settings.doubt
+    job_id = '"$LSB_JOBID$(case ${LSB_JOBINDEX:-0} in (0) ;; (*) echo "[$LSB_JOBINDEX]" ;; esac)"'
 
     def check(self) -> Tools:
         return Tools("bhosts bjobs bkill bqueues bresume bstop bsub id")
 
     def site(self) -> AskSite:
         return AskSite()
-
-    def wrapper(self, request: JobRequest, submission: int) -> str:
-        return wrapper(request, self.layout, _JOB_ID, self.settings.prologue)
 
     def submit(
         self, request: JobRequest, submission: int, directives: Sequence[str] = ()
@@ -64,10 +52,8 @@ class Lsf:
     def jobs(self, tokens: Collection[Token]) -> Jobs:
         return Jobs(tuple(tokens))
 
-    def history(self, tokens: Collection[Token]) -> Command[list[JobReport]]:
-        if not self.settings.accounting:
-            return Unasked[list[JobReport]]([])
-        return Jobs(tuple(tokens), "-d", Witness.ACCOUNTING)
+    def accounts(self, tokens: tuple[Token, ...]) -> Command[list[JobReport]]:
+        return Jobs(tokens, "-d", Witness.ACCOUNTING)
 
     def cancel(self, token: Token, job_id: JobId | None) -> Wish:
         """By name, and all of that name: without the 0 it would be the newest one only."""
@@ -78,9 +64,6 @@ class Lsf:
 
     def release(self, token: Token) -> Wish:
         return Wish(f"{CLEAN}bresume -J {token} 0")
-
-    def estimate(self, request: JobRequest) -> Unasked[Estimate]:
-        return Unasked(Estimate())
 
     def load(self) -> Load:
         return Load()

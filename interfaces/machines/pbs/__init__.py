@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 from events.jobs import JobId, JobReport, JobRequest, Token
 from events.machines import MachineSettings
-from interfaces.machines.asking import Tools, Unasked, Wish
+from interfaces.machines.asking import Tools, Wish
 from interfaces.machines.batch_settings import BatchSettings, batch_settings
-from interfaces.machines.dialect import Command, Estimate
-from interfaces.machines.layout import Layout, layout_of
+from interfaces.machines.dialect import Command
+from interfaces.machines.layout import layout_of
 from interfaces.machines.pbs.jobs import GONE, History, Jobs
 from interfaces.machines.pbs.load import Load
 from interfaces.machines.pbs.site import AskSite
 from interfaces.machines.pbs.submit import REFUSALS, Submit
-from interfaces.machines.wrapper import wrapper
+from interfaces.machines.scheduler import Scheduler
 
 
 def pbs(settings: MachineSettings) -> "Pbs":
@@ -27,30 +27,19 @@ def pbs(settings: MachineSettings) -> "Pbs":
 
 
 @dataclass(frozen=True)
-class Pbs:
+class Pbs(Scheduler[BatchSettings]):
     """PBS at one site."""
 
-    layout: Layout
     settings: BatchSettings = BatchSettings()
     directive = "#PBS"
     not_now = REFUSALS.not_now
-
-    @property
-    def lag(self) -> float:
-        return self.settings.lag
-
-    @property
-    def doubt(self) -> float:
-        return self.settings.doubt
+    job_id = '"$PBS_JOBID"'
 
     def check(self) -> Tools:
         return Tools("id pbsnodes qdel qhold qrls qselect qstat qsub")
 
     def site(self) -> AskSite:
         return AskSite()
-
-    def wrapper(self, request: JobRequest, submission: int) -> str:
-        return wrapper(request, self.layout, '"$PBS_JOBID"', self.settings.prologue)
 
     def submit(
         self, request: JobRequest, submission: int, directives: Sequence[str] = ()
@@ -60,10 +49,8 @@ class Pbs:
     def jobs(self, tokens: Collection[Token]) -> Jobs:
         return Jobs(tuple(tokens))
 
-    def history(self, tokens: Collection[Token]) -> Command[list[JobReport]]:
-        if not self.settings.accounting:
-            return Unasked[list[JobReport]]([])
-        return History(tuple(tokens))
+    def accounts(self, tokens: tuple[Token, ...]) -> Command[list[JobReport]]:
+        return History(tokens)
 
     def cancel(self, token: Token, job_id: JobId | None) -> Wish:
         return Wish(_of_all(token, "qdel"), GONE)
@@ -73,9 +60,6 @@ class Pbs:
 
     def release(self, token: Token) -> Wish:
         return Wish(_of_all(token, "qrls"))
-
-    def estimate(self, request: JobRequest) -> Unasked[Estimate]:
-        return Unasked(Estimate())
 
     def load(self) -> Load:
         return Load()

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 
 from events.jobs import JobId, JobReport, JobRequest, Token
 from events.machines import MachineSettings
-from interfaces.machines.asking import Tools, Unasked, Wish
+from interfaces.machines.asking import Tools, Wish
 from interfaces.machines.batch_settings import batch_settings
-from interfaces.machines.dialect import Command, Estimate
-from interfaces.machines.layout import Layout, layout_of
+from interfaces.machines.dialect import Command
+from interfaces.machines.layout import layout_of
+from interfaces.machines.scheduler import Scheduler
 from interfaces.machines.sge.jobs import History, Jobs
 from interfaces.machines.sge.load import Load
 from interfaces.machines.sge.settings import SgeSettings
 from interfaces.machines.sge.site import AskSite
 from interfaces.machines.sge.submit import REFUSALS, Submit
-from interfaces.machines.wrapper import wrapper
 
 _JOB_ID = (
     '"$JOB_ID$(case ${SGE_TASK_ID:-undefined} in (undefined) ;; (*) echo .$SGE_TASK_ID ;; esac)"'
@@ -34,21 +34,13 @@ def sge(settings: MachineSettings) -> "GridEngine":
 
 
 @dataclass(frozen=True)
-class GridEngine:
+class GridEngine(Scheduler[SgeSettings]):
     """Grid Engine at one site."""
 
-    layout: Layout
     settings: SgeSettings = SgeSettings()
     directive = "#$"
     not_now = REFUSALS.not_now
-
-    @property
-    def lag(self) -> float:
-        return self.settings.lag
-
-    @property
-    def doubt(self) -> float:
-        return self.settings.doubt
+    job_id = _JOB_ID
 
     def check(self) -> Tools:
         accounts = " qacct" if self.settings.accounting else ""
@@ -56,9 +48,6 @@ class GridEngine:
 
     def site(self) -> AskSite:
         return AskSite()
-
-    def wrapper(self, request: JobRequest, submission: int) -> str:
-        return wrapper(request, self.layout, _JOB_ID, self.settings.prologue)
 
     def submit(
         self, request: JobRequest, submission: int, directives: Sequence[str] = ()
@@ -68,10 +57,8 @@ class GridEngine:
     def jobs(self, tokens: Collection[Token]) -> Jobs:
         return Jobs(tuple(tokens))
 
-    def history(self, tokens: Collection[Token]) -> Command[list[JobReport]]:
-        if not self.settings.accounting:
-            return Unasked[list[JobReport]]([])
-        return History(self.layout, tuple(tokens), self.settings.accounts_days)
+    def accounts(self, tokens: tuple[Token, ...]) -> Command[list[JobReport]]:
+        return History(self.layout, tokens, self.settings.accounts_days)
 
     def cancel(self, token: Token, job_id: JobId | None) -> Wish:
         """By name: the id may be another's by now, and there may be copies."""
@@ -82,9 +69,6 @@ class GridEngine:
 
     def release(self, token: Token) -> Wish:
         return Wish(f"qrls {token}")
-
-    def estimate(self, request: JobRequest) -> Unasked[Estimate]:
-        return Unasked(Estimate())
 
     def load(self) -> Load:
         return Load()

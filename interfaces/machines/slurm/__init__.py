@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 from events.jobs import JobId, JobReport, JobRequest, Token
 from events.machines import MachineSettings
-from interfaces.machines.asking import Tools, Unasked, Wish
+from interfaces.machines.asking import Tools, Wish
 from interfaces.machines.batch_settings import DatedSettings, batch_settings
 from interfaces.machines.dialect import Command
-from interfaces.machines.layout import Layout, layout_of
+from interfaces.machines.layout import layout_of
+from interfaces.machines.scheduler import Scheduler
 from interfaces.machines.slurm.environment import CLEAN
 from interfaces.machines.slurm.jobs import History, Jobs
 from interfaces.machines.slurm.load import Load
 from interfaces.machines.slurm.site import AskSite
 from interfaces.machines.slurm.submit import REFUSALS, StartEstimate, Submit
-from interfaces.machines.wrapper import wrapper
 
 
 def slurm(settings: MachineSettings) -> "Slurm":
@@ -27,21 +27,13 @@ def slurm(settings: MachineSettings) -> "Slurm":
 
 
 @dataclass(frozen=True)
-class Slurm:
+class Slurm(Scheduler[DatedSettings]):
     """Slurm at one site."""
 
-    layout: Layout
     settings: DatedSettings = DatedSettings()
     directive = "#SBATCH"
     not_now = REFUSALS.not_now
-
-    @property
-    def lag(self) -> float:
-        return self.settings.lag
-
-    @property
-    def doubt(self) -> float:
-        return self.settings.doubt
+    job_id = '"$SLURM_JOB_ID"'
 
     def check(self) -> Tools:
         accounts = " sacct" if self.settings.accounting else ""
@@ -49,9 +41,6 @@ class Slurm:
 
     def site(self) -> AskSite:
         return AskSite()
-
-    def wrapper(self, request: JobRequest, submission: int) -> str:
-        return wrapper(request, self.layout, '"$SLURM_JOB_ID"', self.settings.prologue)
 
     def submit(
         self, request: JobRequest, submission: int, directives: Sequence[str] = ()
@@ -61,10 +50,8 @@ class Slurm:
     def jobs(self, tokens: Collection[Token]) -> Jobs:
         return Jobs(tuple(tokens))
 
-    def history(self, tokens: Collection[Token]) -> Command[list[JobReport]]:
-        if not self.settings.accounting:
-            return Unasked[list[JobReport]]([])
-        return History(self.layout, tuple(tokens), self.settings.accounts_days)
+    def accounts(self, tokens: tuple[Token, ...]) -> Command[list[JobReport]]:
+        return History(self.layout, tokens, self.settings.accounts_days)
 
     def cancel(self, token: Token, job_id: JobId | None) -> Wish:
         """By name: the id may be another's by now, and there may be copies."""
