@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from events.jobs import JobRequest, JobState
@@ -107,3 +108,8 @@ def _value(option: Option) -> str:
     """`-l walltime=60` is about `-l walltime`."""
     last = option.words[-1]
     return last.partition("=")[2] if len(option.words) == 1 or " " in option.subject else last
+
+
+def as_date(time: float) -> str:
+    """A time in seconds since the epoch, as Grid Engine and PBS write it."""
+    return datetime.fromtimestamp(time, UTC).strftime("%a %b %d %H:%M:%S %Y")

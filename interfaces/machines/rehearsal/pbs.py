@@ -6,7 +6,6 @@ Source: what an OpenPBS 23.06 answered (`tests/interfaces/machines/recorded`).
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 
 from events.jobs import After, Dependency, JobId, JobOptions, JobRequest, JobState, Token
 from interfaces.machines.cluster import Cluster, SimulatedJob
@@ -17,6 +16,7 @@ from interfaces.machines.rehearsal.mouth import (
     Mouth,
     Replies,
     Said,
+    as_date,
     lines,
     nodes_used,
     options,
@@ -149,10 +149,10 @@ def _told(job: SimulatedJob, cluster: Cluster) -> dict[str, object]:
     if why := cluster.why_never(job.request):
         told["comment"] = f"Can Never Run: {why}"
     if job.started is not None:
-        told |= {"stime": _moment(job.started), "exec_host": "node1/0"}
+        told |= {"stime": as_date(job.started), "exec_host": "node1/0"}
     if job.ended is not None:
         deleted = job.state is JobState.CANCELLED
-        told |= {"obittime": _moment(job.ended), "substate": _DELETED if deleted else _FINISHED}
+        told |= {"obittime": as_date(job.ended), "substate": _DELETED if deleted else _FINISHED}
     if job.ended is not None and job.started is not None:
         told["Exit_status"] = _status(job)
     return told
@@ -181,10 +181,6 @@ def _queues(cluster: Cluster) -> dict[str, object]:
         }
         for queue in cluster.queues
     }
-
-
-def _moment(time: float) -> str:
-    return datetime.fromtimestamp(time, UTC).strftime("%a %b %d %H:%M:%S %Y")
 
 
 PBS = Mouth(

@@ -16,6 +16,7 @@ from interfaces.machines.rehearsal.mouth import (
     Mouth,
     Replies,
     Said,
+    as_date,
     lines,
     nodes_used,
     options,
@@ -137,8 +138,8 @@ def _record(job: SimulatedJob) -> str:
         "jobname": job.token,
         "jobnumber": job.job_id,
         "taskid": "undefined",
-        "start_time": _moment(job.started),
-        "end_time": _moment(job.ended),
+        "start_time": as_date(job.started),
+        "end_time": as_date(job.ended),
         "failed": failed,
         "exit_status": code,
         "ru_wallclock": f"{math.ceil(job.ended - job.started)}s",
@@ -156,10 +157,6 @@ def _end(job: SimulatedJob) -> tuple[str, int]:
         case JobState.LOST:
             return "22  : before writing exit_status", 0
     return "0", job.exit_code or 0
-
-
-def _moment(time: float) -> str:
-    return datetime.fromtimestamp(time, UTC).strftime("%a %b %d %H:%M:%S %Y")
 
 
 SGE = Mouth(
