@@ -55,12 +55,11 @@ def list_(
         (short(d.id), d.name, d.type, d.size, d.registered, d.superseded is not None, d.comment)
         for d in found
     ]
-    table(
+    return table(
         ("id", "name", "type", "bytes", "registered", "superseded", "comment"),
         rows,
         "There are none yet: the incident's workflow makes them.",
     )
-    return None
 
 
 @app.command()

@@ -1,26 +1,14 @@
-"""What people type or hand over: parameters as `name=value`, files that arrive."""
+"""What people type: parameters as `name=value`, or a file of them."""
 
 import json
-import mimetypes
-import sys
-import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, NoReturn
-from uuid import uuid4
+from typing import NoReturn
 
 import typer
 from pydantic import JsonValue
 
-from deploy.storage import Storage
-from events.endpoints import ReceivePush
-from events.incidents import Arrival
-from events.values import Content
 from interfaces.cli.errors import Complaint
-from managers.blobs import keep_content
-from projections.endpoints import list_endpoints
-
-_CHUNK = 1 << 20
 
 
 def pairs(given: Sequence[str]) -> dict[str, str]:
@@ -66,44 +54,3 @@ def _json(text: str) -> JsonValue:
 
     found: JsonValue = json.loads(text, parse_constant=refuse)
     return found
-
-
-async def arrival_of(
-    storage: Storage, incident: str, endpoint: str, file: str, media_type: str | None
-) -> ReceivePush:
-    """The command that lets a file (or `-`) arrive. Raises `Complaint`, `OSError`."""
-    is_open = [found.name for found in await list_endpoints(storage.pool, incident)]
-    if endpoint not in is_open:
-        there = f"open are: {', '.join(is_open)}" if is_open else "none is open (is it active?)"
-        raise Complaint(f"The incident has no endpoint {endpoint}; {there}.")
-    guessed = media_type or mimetypes.guess_type(file)[0] or "application/octet-stream"
-    arrival = Arrival(
-        id=uuid4(),
-        endpoint=endpoint,
-        received=time.time(),
-        content=await _content(storage, file, guessed),
-        source="command line",
-    )
-    return ReceivePush(arrival=arrival)
-
-
-async def _content(storage: Storage, file: str, media_type: str) -> Content:
-    with _opened(file) as stream:
-        chunks = _chunks(stream, storage.settings.push_limit)
-        content = await keep_content(storage.blobs, chunks, media_type)
-    if not content.size:
-        raise Complaint(f"{file} is empty: there is nothing to push.")
-    return content
-
-
-def _opened(file: str) -> BinaryIO:
-    return sys.stdin.buffer if file == "-" else Path(file).open("rb")
-
-
-async def _chunks(stream: BinaryIO, limit: int) -> AsyncIterator[bytes]:
-    size = 0
-    while chunk := stream.read(_CHUNK):
-        size += len(chunk)
-        if size > limit:
-            raise Complaint(f"At most {limit} bytes are taken; see VESTEC_PUSH_LIMIT.")
-        yield chunk

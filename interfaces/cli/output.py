@@ -56,6 +56,14 @@ def say(sentence: str) -> None:
     print(_clean(sentence), flush=True)
 
 
+def answer(json: bool, value: object, sentence: str) -> None:
+    """What came of a command: for programs if they asked, else for people."""
+    if json:
+        as_json(value)
+    else:
+        say(sentence)
+
+
 def notice(sentence: str) -> None:
     """A line for people beside the answer, on stderr."""
     print(_clean(sentence), file=sys.stderr)

@@ -47,8 +47,7 @@ def status(ctx: typer.Context, json: AsJson = False) -> None:
         )
         for name, of_one in by_name
     ]
-    table(("projection", "records behind", "seconds behind", "as of"), rows, "")
-    return None
+    return table(("projection", "records behind", "seconds behind", "as of"), rows, "")
 
 
 def _as_of(rows: list[PartitionStatus]) -> datetime | None:

@@ -12,7 +12,7 @@ from events.jobs import token_of
 from events.values import Command, Context
 from interfaces.cli.errors import Complaint
 from interfaces.cli.options import AsJson
-from interfaces.cli.output import as_json, fields, say, short, table
+from interfaces.cli.output import answer, as_json, fields, short, table
 from interfaces.cli.session import desk, kept, run, the_one
 from interfaces.machines.layout import layout_of
 from projections.incidents import TABLE as INCIDENTS
@@ -64,12 +64,11 @@ def list_(
         (short(s.id), short(s.incident), s.kind, s.state, s.witness, s.machine, s.job_id, s.changed)
         for s in found
     ]
-    table(
+    return table(
         ("id", "incident", "kind", "state", "says", "machine", "job", "changed"),
         rows,
         "There are none yet: an incident's workflow creates them.",
     )
-    return None
 
 
 @app.command()
@@ -138,10 +137,7 @@ def _steer(ctx: typer.Context, id: str, command: Callable[[UUID], Command], json
                 Context.SIMULATIONS, found.incident, command(found.id), "simulations"
             )
             after = await _simulation(at.storage, str(found.id)) if known else None
-        if json:
-            as_json(after or {"id": found.id, "known": False})
-        else:
-            say(f"{found.id} {_words(after)}")
+        answer(json, after or {"id": found.id, "known": False}, f"{found.id} {_words(after)}")
 
     run(work())
 

@@ -12,7 +12,7 @@ from events.users import EVERYONE, login_digest
 from events.values import Command, Context
 from interfaces.cli.errors import Complaint
 from interfaces.cli.options import AsJson
-from interfaces.cli.output import as_json, say, table
+from interfaces.cli.output import answer, as_json, say, table
 from interfaces.cli.session import desk, kept, run
 from interfaces.gateway import hash_password
 from projections.people import (
@@ -56,8 +56,7 @@ def list_(ctx: typer.Context, json: AsJson = False) -> None:
     if json:
         return as_json([_described(*one) for one in found])
     rows = [list(_described(*one).values()) for one in found]
-    table(_COLUMNS, rows, "There are none yet. Next: vestec users add NAME --administrator")
-    return None
+    return table(_COLUMNS, rows, "There are none yet. Next: vestec users add NAME --administrator")
 
 
 _COLUMNS = ("id", "username", "name", "email", "administrator", "enabled")
@@ -110,10 +109,8 @@ def add(
                     await erase_person(connection, person.id)
                 raise
             user = await find_user(pool, person.id)
-        if json:
-            as_json({**_described(person, user), "known": known})
-        else:
-            say(f"{person.id} {name} {'added' if known else 'not known yet'}")
+        told = f"{person.id} {name} {'added' if known else 'not known yet'}"
+        answer(json, {**_described(person, user), "known": known}, told)
 
     run(work())
 

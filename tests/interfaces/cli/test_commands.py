@@ -138,7 +138,7 @@ def test_machines(here: Path, tmp_path: Path) -> None:
     assert "no machine one" in complaint("machines", "show", "one")
     bad = complaint("machines", "add", "no good", "--base-directory", "x")
     assert "name" in bad
-    far = ("--base-directory", "/work/ada", "--connection", "ssh", "--access")
+    far = ("--base-directory", "/scratch/ada", "--connection", "ssh", "--access")
     bad = complaint("machines", "add", "far", *far, "user=ada")
     assert "machine far: access: host: Field required" in bad
     hosts = ('host=["login1", "login2:2222"]', "--access", "sessions=4")

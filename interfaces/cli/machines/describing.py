@@ -1,0 +1,157 @@
+"""How a machine is described: when it is added, and when something of that changes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from events import machines as e
+from events.machines import MachineLimits, MachineSettings
+from events.values import Command
+from interfaces.cli.inputs import pairs, parameters_of
+from interfaces.cli.machines.naming import Named, machine_named
+from interfaces.cli.machines.options import (
+    Access,
+    Batch,
+    Environment,
+    Limit,
+    Policy,
+    limits_of,
+    merged,
+    policy_of,
+)
+from interfaces.cli.machines.steering import changed, steer
+from interfaces.cli.options import AsJson
+from interfaces.cli.output import answer
+from interfaces.cli.session import desk, run
+from interfaces.machines.registry import connect
+
+
+def add(
+    ctx: typer.Context,
+    name: Named,
+    base_directory: Annotated[
+        str,
+        typer.Option(metavar="DIR", help="Everything of ours on it lies below; made if missing."),
+    ],
+    connection: Annotated[
+        str,
+        typer.Option(
+            help="How it is reached: local (this computer), ssh, openssh (a person logs in), or"
+            " what another package brings."
+        ),
+    ] = "local",
+    access: Access = None,
+    dialect: Annotated[
+        str,
+        typer.Option(
+            help="Its batch system: slurm, sge, pbs, lsf, processes (none, jobs are processes),"
+            " simulated (no real jobs), or what another package brings (docs/batch-systems.md)."
+        ),
+    ] = "processes",
+    batch: Batch = None,
+    slots: Annotated[int, typer.Option(help="Jobs at once, if it has no queue of its own.")] = 1,
+    nodes: Annotated[int, typer.Option(help="How many nodes it has.")] = 1,
+    cores_per_node: Annotated[int, typer.Option(help="Cores of each.")] = 1,
+    environment: Environment = None,
+    limit: Limit = None,
+    policy: Policy = None,
+    test_mode: Annotated[
+        bool, typer.Option("--test-mode", help="No real jobs: a simulated batch system.")
+    ] = False,
+    enable: Annotated[bool, typer.Option("--enable", help="Let jobs go there at once.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Add a machine; jobs go there once it is enabled.
+
+    A running system asks it at once whether it answers and what it lacks: vestec machines show. A
+    job goes to a machine that has the nodes and cores it asks for.
+
+    Over ssh, log in there once by hand before (ssh ada@login.example.org), so that the host's key
+    is known: an unknown or changed one is refused. Several login hosts: --access
+    'host=["login1.example.org", "login2.example.org:2222"]'.
+
+    Example: vestec machines add local --base-directory /var/tmp/jobs --slots 2 --enable
+
+    Example: vestec machines add archer --connection ssh --access host=login.example.org --access
+    user=ada --access key=~/.ssh/id_ed25519 --base-directory /scratch/ada/vestec
+
+    Next: vestec machines show NAME
+    """
+    settings = MachineSettings(
+        name=name,
+        connection=connection,
+        dialect=dialect,
+        base_directory=str(Path(base_directory).absolute())
+        if connection == "local"
+        else base_directory,
+        nodes=nodes,
+        cores_per_node=cores_per_node,
+        slots=slots,
+        access=parameters_of(None, access or ()),
+        batch=parameters_of(None, batch or ()),
+        environment=pairs(environment or ()),
+        limits=MachineLimits.model_validate(limits_of(limit)),
+        policy=policy_of(policy) or {},
+        test_mode=test_mode,
+    )
+    connect(settings)  # says what is wrong before anybody is told of it
+    commands: list[Command] = [e.AddMachine(settings=settings)]
+    if enable:
+        commands.append(e.EnableMachine(name=name))
+    steer(ctx, name, commands, json, make=True)
+
+
+def edit(
+    ctx: typer.Context,
+    name: Named,
+    base_directory: Annotated[str | None, typer.Option(metavar="DIR")] = None,
+    connection: Annotated[str | None, typer.Option()] = None,
+    access: Access = None,
+    dialect: Annotated[str | None, typer.Option()] = None,
+    batch: Batch = None,
+    slots: Annotated[int | None, typer.Option()] = None,
+    nodes: Annotated[int | None, typer.Option()] = None,
+    cores_per_node: Annotated[int | None, typer.Option()] = None,
+    environment: Environment = None,
+    limit: Limit = None,
+    policy: Policy = None,
+    test_mode: Annotated[bool | None, typer.Option("--test-mode/--no-test-mode")] = None,
+    json: AsJson = False,
+) -> None:
+    """Change what is known of a machine: what is given; all else stays as it is.
+
+    Of --access, --batch, --limit and --environment what is given changes; KEY=null takes one away.
+    Where jobs of ours are found (connection, dialect, base directory, access, test mode) is changed
+    only while there are none: vestec machines drain NAME.
+
+    Example: vestec machines edit archer --nodes 128 --batch queue=urgent
+
+    Next: vestec machines show NAME
+    """
+
+    async def work() -> None:
+        async with desk(ctx) as at:
+            was = (await machine_named(at.storage, name)).settings.model_dump()
+            given = {
+                "base_directory": base_directory,
+                "connection": connection,
+                "dialect": dialect,
+                "slots": slots,
+                "nodes": nodes,
+                "cores_per_node": cores_per_node,
+                "test_mode": test_mode,
+                "policy": policy_of(policy),
+                "access": merged(was["access"], parameters_of(None, access or ())),
+                "batch": merged(was["batch"], parameters_of(None, batch or ())),
+                "environment": merged(was["environment"], pairs(environment or ())),
+                "limits": merged(was["limits"], limits_of(limit)),
+            }
+            now = {key: value for key, value in given.items() if value is not None}
+            settings = MachineSettings.model_validate({**was, **now})
+            connect(settings)
+            after = await changed(at, name, [e.ChangeMachine(settings=settings)])
+        told = f"{name} {'is changed' if after else 'not known yet'}"
+        answer(json, after or {"name": name, "known": False}, told)
+
+    run(work())

@@ -1,0 +1,74 @@
+"""What is known of machines: all of them, and one of them whole."""
+
+import typer
+
+from events.machines import LOGIN_NEEDED
+from interfaces.cli.machines.looking import print_checkup
+from interfaces.cli.machines.naming import Named, machine_named
+from interfaces.cli.options import AsJson
+from interfaces.cli.output import as_json, fields, say, table
+from interfaces.cli.session import kept, run
+from projections.machines import Machine, list_machines
+
+
+def list_(ctx: typer.Context, json: AsJson = False) -> None:
+    """List machines: whether new jobs may go there, whether they answer, how loaded they are.
+
+    Example: vestec machines list
+
+    Next: vestec machines show NAME
+    """
+
+    async def work() -> list[Machine]:
+        async with kept(ctx) as storage:
+            return await list_machines(storage.pool)
+
+    found = run(work())
+    if json:
+        return as_json(found)
+    rows = [
+        (
+            machine.name,
+            f"{machine.settings.connection}/{machine.settings.dialect}",
+            machine.enabled,
+            _reachable(machine),
+            len(machine.simulations),
+            machine.reason or machine.trouble or machine.notice,
+        )
+        for machine in found
+    ]
+    return table(
+        ("name", "spoken to by", "enabled", "reachable", "our jobs", "reason"),
+        rows,
+        "There are none yet. Next: vestec machines add --help",
+    )
+
+
+def _reachable(machine: Machine) -> str | bool:
+    if machine.login_needed:
+        return LOGIN_NEEDED
+    return "unknown" if machine.reachable is None else machine.reachable
+
+
+def show(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
+    """Show one machine: its settings, its load, and why the newest job was sent there.
+
+    Example: vestec machines show local
+
+    Next: vestec machines check NAME, vestec machines enable NAME
+    """
+
+    async def work() -> Machine:
+        async with kept(ctx) as storage:
+            return await machine_named(storage, name)
+
+    found = run(work())
+    if json:
+        return as_json(found)
+    settings = found.settings.model_dump(exclude={"name"})
+    if found.login_needed:
+        say(f"{LOGIN_NEEDED}: {found.reason}. Then: vestec machines login {name}")
+    fields({**found.model_dump(exclude={"settings", "checkup"}), **settings})
+    if found.checkup:
+        print_checkup(found.checkup)
+    return None

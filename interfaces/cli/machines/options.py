@@ -1,0 +1,72 @@
+"""The options that describe a machine, of those commands that may: what they are, what they say."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from events.machines import MachineLimits
+from interfaces.cli.errors import Complaint
+from interfaces.cli.inputs import parameters_of
+
+V = TypeVar("V")
+Pairs = list[str] | None
+"""Of an option that may be repeated; None: it was not given."""
+
+
+def _pairs(help: str, form: str = "KEY=VALUE") -> Any:
+    return typer.Option(metavar=form, help=help)
+
+
+Access = Annotated[
+    Pairs,
+    _pairs(
+        "What the connection has to know; JSON where it is; may be repeated. Of ssh: host,"
+        " user, key, certificate, agent, known_hosts, host_key, host_ca, jump, config,"
+        " transfer_host, …; of openssh: host, user, config, … (docs/machines.md). Files are"
+        " named, never what is in them."
+    ),
+]
+Batch = Annotated[
+    Pairs,
+    _pairs(
+        "What the dialect has to know, likewise: queue, account, native, prologue, …"
+        " (docs/batch-systems.md)."
+    ),
+]
+Limit = Annotated[
+    Pairs,
+    _pairs(
+        "What the centre lets us do: commands, submissions (in any minute), ask, ask_least"
+        " (seconds between two questions to the scheduler); may be repeated."
+    ),
+]
+Environment = Annotated[Pairs, _pairs("Given to every job; may be repeated.", "NAME=VALUE")]
+Policy = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.json",
+        help="What jobs of urgent incidents ask for (docs/machines.md): by urgency, a list of"
+        " privileges, each with a name and a queue, account, qos, reservation or native options.",
+    ),
+]
+
+
+def policy_of(file: Path | None) -> dict[str, Any] | None:
+    """What `--policy` says; None: nothing."""
+    return None if file is None else parameters_of(file, ())
+
+
+def limits_of(given: Pairs) -> dict[str, Any]:
+    """What `--limit` says. Raises `Complaint` for a limit that there is not."""
+    limits, there_are = parameters_of(None, given or ()), MachineLimits.model_fields
+    if unknown := limits.keys() - there_are.keys():
+        raise Complaint(f"There is no limit {min(unknown)}; there are: {', '.join(there_are)}.")
+    return limits
+
+
+def merged(was: Mapping[str, V], given: Mapping[str, V]) -> dict[str, V]:
+    """What was, with what is given over it; null takes one away."""
+    after = {**was, **given}
+    return {key: value for key, value in after.items() if value not in (None, "null")}
