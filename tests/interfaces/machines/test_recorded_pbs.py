@@ -1,37 +1,26 @@
 """What an OpenPBS 23.06 answered, and what the dialect makes of it: every file."""
 
 import json
+from collections.abc import Mapping, Set
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from events.jobs import JobId, JobReport, JobRequest, JobState, Token, Waiting
+from events.jobs import JobReport, JobState, Token, Waiting
 from interfaces.machines.asking import SEPARATOR
-from interfaces.machines.connection import CommandFailed, Completed
-from interfaces.machines.dialect import Command, Estimate, InDoubt, Refused, Submitted
+from interfaces.machines.connection import Completed
+from interfaces.machines.dialect import Command, Estimate
 from interfaces.machines.layout import Layout
 from interfaces.machines.pbs import Pbs
-from tests.interfaces.machines.recordings import names, recorded
+from tests.interfaces.machines.recorded_contract import REQUEST, RecordedContract
+from tests.interfaces.machines.recordings import recorded
 
 SYSTEM = "openpbs-23.06"
-REQUEST = JobRequest(token=Token("v1"), executable="true", walltime=60)
 DIALECT = Pbs(Layout(PurePosixPath("/base")))
 TOKEN = Token("vestec-6f1d2c1e-9a36-4f2a")
 TOKENS = [TOKEN, *(Token(name) for name in ("ok", "fail", "over", "long", "big", "vestec-test"))]
 
-ACCEPTED = {
-    "qsub_array": "5[].vm", "qsub_depend": "8.vm", "qsub_fail": "9.vm", "qsub_hold": "4.vm",
-    "qsub_long": "2.vm", "qsub_ok": "1.vm", "qsub_over": "10.vm", "qsub_queued": "3.vm",
-    "qsub_too_big": "7.vm",
-}  # fmt: skip
-REFUSED = {
-    "qsub_bad_select": "Illegal attribute",
-    "qsub_bad_walltime": "Illegal attribute",
-    "qsub_missing_script": "No such file",
-    "qsub_unknown_queue": "Unknown queue",
-}
-DOUBTFUL = {"qsub_server_down": "cannot connect to server"}
 QUEUED = {
     "qstat_json_mixed": {
         "1.vm": "RUNNING", "2.vm": "RUNNING", "3.vm": "QUEUED normal", "4.vm": "HELD needs a human",
@@ -54,44 +43,42 @@ ACCOUNTED = {
     "4.vm": "COMPLETED 0", "5[].vm": "COMPLETED 0", "8.vm": "CANCELLED None", "9.vm": "FAILED 3",
     "10.vm": "TIMEOUT -29",
 }  # fmt: skip
-FAILS: dict[str, tuple[Command[object], str]] = {
-    "qstat_server_down": (DIALECT.jobs(TOKENS), "cannot connect to server"),
-}
-WISHES = {"qdel_finished", "qdel_queued", "qdel_running", "qdel_unknown", "qrls"}
 TESTED_BELOW = {
     "pbs_version", "pbsnodes_json", "pbsnodes_s", "qselect_by_name", "qselect_by_name_none",
     "qstat_B_json", "qstat_Q_json", "qstat_T", "qstat_full_text", "qstat_mixed", "qstat_x_H",
 }  # fmt: skip
 
 
-def test_every_file_is_tested() -> None:
-    known = {*ACCEPTED, *REFUSED, *DOUBTFUL, *QUEUED, *FAILS, *WISHES}
-    assert known | TESTED_BELOW == names(SYSTEM)
+class TestPbs(RecordedContract):
+    system = SYSTEM
+    dialect = DIALECT
+    accepted: ClassVar[Mapping[str, str]] = {
+        "qsub_array": "5[].vm", "qsub_depend": "8.vm", "qsub_fail": "9.vm", "qsub_hold": "4.vm",
+        "qsub_long": "2.vm", "qsub_ok": "1.vm", "qsub_over": "10.vm", "qsub_queued": "3.vm",
+        "qsub_too_big": "7.vm",
+    }  # fmt: skip
+    refused: ClassVar[Mapping[str, str]] = {
+        "qsub_bad_select": "Illegal attribute",
+        "qsub_bad_walltime": "Illegal attribute",
+        "qsub_missing_script": "No such file",
+        "qsub_unknown_queue": "Unknown queue",
+    }
+    doubtful: ClassVar[Mapping[str, str]] = {"qsub_server_down": "cannot connect to server"}
+    fails: ClassVar[Mapping[str, tuple[Command[object], str]]] = {
+        "qstat_server_down": (DIALECT.jobs(TOKENS), "cannot connect to server"),
+    }
+    taken: ClassVar[Set[str]] = {
+        "qdel_finished",
+        "qdel_queued",
+        "qdel_running",
+        "qdel_unknown",
+        "qrls",
+    }
+    others = {*QUEUED} | TESTED_BELOW
 
 
 def answer(name: str) -> Completed:
     return recorded(SYSTEM, name).completed
-
-
-@pytest.mark.parametrize("name", ACCEPTED)
-def test_accepted(name: str) -> None:
-    said = DIALECT.submit(REQUEST, 1).parse(answer(name))
-    assert said == Submitted(JobId(ACCEPTED[name]))
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused_for_ever(name: str) -> None:
-    said = DIALECT.submit(REQUEST, 1).parse(answer(name))
-    assert isinstance(said, Refused)
-    assert said.permanent
-    assert REFUSED[name] in said.reason
-
-
-@pytest.mark.parametrize("name", DOUBTFUL)
-def test_in_doubt(name: str) -> None:
-    with pytest.raises(InDoubt, match=DOUBTFUL[name]) as doubt:
-        DIALECT.submit(REQUEST, 1).parse(answer(name))
-    assert doubt.value.wait > DIALECT.lag
 
 
 @pytest.mark.parametrize("name", QUEUED)
@@ -117,18 +104,6 @@ def test_history() -> None:
 
 def test_history_of_jobs_that_are_not_over_is_the_queues_business() -> None:
     assert DIALECT.history(TOKENS).parse(answer("qstat_json_mixed")) == []
-
-
-@pytest.mark.parametrize("name", FAILS)
-def test_good_json_without_jobs_is_no_answer_where_the_server_is_down(name: str) -> None:
-    command, said = FAILS[name]
-    with pytest.raises(CommandFailed, match=said):
-        command.parse(answer(name))
-
-
-@pytest.mark.parametrize("name", sorted(WISHES))
-def test_wishes_are_taken_and_what_is_gone_needs_none(name: str) -> None:
-    DIALECT.cancel(Token("v1"), None).parse(answer(name))
 
 
 def changed(**values: Any) -> JobReport:

@@ -1,32 +1,23 @@
 """What a Son of Grid Engine 8.1.9 answered, and what the dialect makes of it: every file."""
 
+from collections.abc import Mapping, Set
 from pathlib import PurePosixPath
+from typing import ClassVar
 
 import pytest
 
-from events.jobs import JobId, JobReport, JobRequest, JobState, Token, Waiting
-from interfaces.machines.connection import CommandFailed, Completed, MachineError, NotUnderstood
-from interfaces.machines.dialect import Command, Estimate, InDoubt, Refused, Submitted
+from events.jobs import JobReport, JobState, Token, Waiting
+from interfaces.machines.connection import Completed, MachineError, NotUnderstood
+from interfaces.machines.dialect import Command, Estimate
 from interfaces.machines.layout import Layout
 from interfaces.machines.sge import GridEngine
-from tests.interfaces.machines.recordings import names, recorded
+from tests.interfaces.machines.recorded_contract import REQUEST, RecordedContract
+from tests.interfaces.machines.recordings import recorded
 
 SYSTEM = "sge-8.1.9"
-REQUEST = JobRequest(token=Token("v1"), executable="true", walltime=60)
 DIALECT = GridEngine(Layout(PurePosixPath("/base")))
 TOKENS = [Token(name) for name in ("ok", "fail", "over", "long", "vestec-6f1d2c1e")]
 
-ACCEPTED = {
-    "qsub_array": "5", "qsub_fail": "11", "qsub_hold": "4", "qsub_hold_jid": "6", "qsub_ok": "1",
-    "qsub_over": "12", "qsub_queued": "3", "qsub_token": "2", "qsub_too_many_slots": "10",
-}  # fmt: skip
-REFUSED = {
-    "qsub_bad_queue": "unknown queue",
-    "qsub_bad_resource": "unknown resource",
-    "qsub_bad_time": "not a time value",
-    "qsub_missing": "No such file",
-}
-DOUBTFUL = {"qsub_master_down": "unable to send message to qmaster"}
 QUEUED = {
     "qstat_xml_mixed": {
         "2": "RUNNING", "3": "QUEUED", "1": "QUEUED", "5.1-3:1": "QUEUED", "4": "HELD", "6": "HELD",
@@ -42,12 +33,6 @@ ACCOUNTED = {
     "qacct_ok": {"1": "COMPLETED 0"},
     "qacct_over": {"12": "TIMEOUT 137"},
 }
-FAILS: dict[str, tuple[Command[object], str]] = {
-    "qstat_master_down": (DIALECT.jobs(TOKENS), "Connection refused"),
-    "qacct_unknown": (DIALECT.history(TOKENS), "not found"),
-    "qstat_j_unknown": (DIALECT.jobs(TOKENS), "do not exist"),
-}
-TAKEN = {"qdel_queued", "qdel_running", "qdel_unknown", "qrls"}
 NOT_ASKED = {
     # Forms for people, who may cut names, and questions about one job.
     "qstat_empty", "qstat_g_c", "qstat_j", "qstat_j_xml", "qstat_later", "qstat_mixed", "qhost_xml",
@@ -55,34 +40,34 @@ NOT_ASKED = {
 }  # fmt: skip
 
 
-def test_every_file_is_tested() -> None:
-    known = {*ACCEPTED, *REFUSED, *DOUBTFUL, *QUEUED, *ACCOUNTED, *FAILS, *TAKEN}
-    assert known | NOT_ASKED == names(SYSTEM)
+class TestGridEngine(RecordedContract):
+    system = SYSTEM
+    dialect = DIALECT
+    accepted: ClassVar[Mapping[str, str]] = {
+        "qsub_array": "5", "qsub_fail": "11", "qsub_hold": "4", "qsub_hold_jid": "6",
+        "qsub_ok": "1", "qsub_over": "12", "qsub_queued": "3", "qsub_token": "2",
+        "qsub_too_many_slots": "10",
+    }  # fmt: skip
+    refused: ClassVar[Mapping[str, str]] = {
+        "qsub_bad_queue": "unknown queue",
+        "qsub_bad_resource": "unknown resource",
+        "qsub_bad_time": "not a time value",
+        "qsub_missing": "No such file",
+    }
+    doubtful: ClassVar[Mapping[str, str]] = {
+        "qsub_master_down": "unable to send message to qmaster"
+    }
+    fails: ClassVar[Mapping[str, tuple[Command[object], str]]] = {
+        "qstat_master_down": (DIALECT.jobs(TOKENS), "Connection refused"),
+        "qacct_unknown": (DIALECT.history(TOKENS), "not found"),
+        "qstat_j_unknown": (DIALECT.jobs(TOKENS), "do not exist"),
+    }
+    taken: ClassVar[Set[str]] = {"qdel_queued", "qdel_running", "qdel_unknown", "qrls"}
+    others = {*QUEUED, *ACCOUNTED} | NOT_ASKED
 
 
 def answer(name: str) -> Completed:
     return recorded(SYSTEM, name).completed
-
-
-@pytest.mark.parametrize("name", ACCEPTED)
-def test_accepted(name: str) -> None:
-    said = DIALECT.submit(REQUEST, 1).parse(answer(name))
-    assert said == Submitted(JobId(ACCEPTED[name]))
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused_for_ever(name: str) -> None:
-    said = DIALECT.submit(REQUEST, 1).parse(answer(name))
-    assert isinstance(said, Refused)
-    assert said.permanent
-    assert REFUSED[name] in said.reason
-
-
-@pytest.mark.parametrize("name", DOUBTFUL)
-def test_in_doubt(name: str) -> None:
-    with pytest.raises(InDoubt, match=DOUBTFUL[name]) as doubt:
-        DIALECT.submit(REQUEST, 1).parse(answer(name))
-    assert doubt.value.wait > DIALECT.lag
 
 
 def in_short(reports: list[JobReport]) -> dict[str, str]:
@@ -149,18 +134,6 @@ def test_a_run_that_was_rescheduled_is_no_end_and_counts() -> None:
     again = once.replace("failed       0    ", "failed       25  : rescheduling")
     [report] = DIALECT.history(TOKENS).parse(Completed(0, again + once, ""))
     assert (report.state, report.attempt) == (JobState.COMPLETED, 2)
-
-
-@pytest.mark.parametrize("name", FAILS)
-def test_no_answer_says_nothing_about_jobs(name: str) -> None:
-    command, said = FAILS[name]
-    with pytest.raises(CommandFailed, match=said):
-        command.parse(answer(name))
-
-
-@pytest.mark.parametrize("name", sorted(TAKEN))
-def test_wishes_are_taken_and_what_is_gone_needs_none(name: str) -> None:
-    DIALECT.cancel(Token("v1"), None).parse(answer(name))
 
 
 def test_a_wish_that_nobody_took_is_an_error() -> None:

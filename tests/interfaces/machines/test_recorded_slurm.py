@@ -4,22 +4,24 @@ Where another question was recorded than the dialect asks, its fields are laid o
 """
 
 import json
+from collections.abc import Mapping, Set
 from pathlib import PurePosixPath
+from typing import ClassVar
 
 import pytest
 
-from events.jobs import JobId, JobReport, JobRequest, JobState, Token, Waiting
+from events.jobs import JobId, JobReport, JobState, Token, Waiting
 from interfaces.machines.connection import CommandFailed, Completed, NotUnderstood
-from interfaces.machines.dialect import Command, Estimate, InDoubt, Refused, Submitted
+from interfaces.machines.dialect import Command, Estimate
 from interfaces.machines.layout import Layout
 from interfaces.machines.slurm import Slurm
 from interfaces.machines.slurm.jobs import ACCOUNT_FIELDS, QUEUE_FIELDS
 from interfaces.machines.slurm.load import seconds
 from interfaces.machines.slurm.words import ACCOUNTS, QUEUE
-from tests.interfaces.machines.recordings import fields, names, recorded
+from tests.interfaces.machines.recorded_contract import REQUEST, RecordedContract
+from tests.interfaces.machines.recordings import fields, recorded
 
 SYSTEM = "slurm-22.05"
-REQUEST = JobRequest(token=Token("v1"), executable="true", walltime=60)
 DIALECT = Slurm(Layout(PurePosixPath("/base")))
 TOKENS = [Token(name) for name in ("ok", "fail", "over", "long", "vestec-6f1d2c1e", "v")]
 LONG = {"PD": "PENDING", "R": "RUNNING", "CD": "COMPLETED"}
@@ -28,24 +30,6 @@ COLUMNS = {
     "%S": "StartTime", "%e": "EndTime",
 }  # fmt: skip
 
-ACCEPTED = {
-    "sbatch_array": "6", "sbatch_begin": "7", "sbatch_dependency": "8", "sbatch_fail": "16",
-    "sbatch_hold": "5", "sbatch_ok": "1", "sbatch_over": "17", "sbatch_queued": "4",
-    "sbatch_time_over_limit": "13", "sbatch_token": "3",
-}  # fmt: skip
-REFUSED = {
-    "sbatch_bad_partition": "Invalid partition name",
-    "sbatch_bad_time": "Invalid --time",
-    "sbatch_missing": "Unable to open file",
-    "sbatch_no_shebang": "does not look like a batch script",
-}
-DOUBTFUL = {
-    "sbatch_ctld_down": "Unable to contact slurm controller",
-    # Not what `--parsable` answers: nobody reads an id out of prose.
-    "sbatch_plain": "Submitted batch job 2",
-    "sbatch_bad_account": "Submitted batch job 15",
-    "sbatch_too_many_nodes": "Submitted batch job 14",
-}
 QUEUED = {
     "squeue_by_name": {"3": "RUNNING"},
     "squeue_epoch": {
@@ -82,15 +66,6 @@ ACCOUNTED = {
     "sacct_unknown": {},
     "sacct_steps": {},  # asked for with steps, which have no name
 }
-FAILS: dict[str, tuple[Command[object], str]] = {
-    "squeue_ctld_down": (DIALECT.jobs(TOKENS), "Unable to contact slurm controller"),
-    "squeue_unknown_one": (DIALECT.jobs(TOKENS), "Invalid job id"),
-    "sacct_dbd_down": (DIALECT.history(TOKENS), "Problem talking to the database"),
-    "scancel_malformed": (DIALECT.cancel(Token("v1"), None), "Invalid job id"),
-    "scontrol_unknown": (DIALECT.hold(Token("v1")), "Invalid job id"),
-    "scontrol_ping_down": (DIALECT.hold(Token("v1")), "DOWN"),
-}
-TAKEN = {"scancel_queued", "scancel_running", "scancel_unknown", "scontrol_release"}
 TESTED_BELOW = {
     "squeue_default", "sbatch_test_only", "sbatch_test_only_impossible", "sinfo_format",
     "sinfo_summary",
@@ -99,33 +74,46 @@ TESTED_BELOW = {
 }  # fmt: skip
 
 
-def test_every_file_is_tested() -> None:
-    known = {*ACCEPTED, *REFUSED, *DOUBTFUL, *QUEUED, *NO_ROWS, *ACCOUNTED, *FAILS, *TAKEN}
-    assert known | TESTED_BELOW == names(SYSTEM)
+class TestSlurm(RecordedContract):
+    system = SYSTEM
+    dialect = DIALECT
+    accepted: ClassVar[Mapping[str, str]] = {
+        "sbatch_array": "6", "sbatch_begin": "7", "sbatch_dependency": "8", "sbatch_fail": "16",
+        "sbatch_hold": "5", "sbatch_ok": "1", "sbatch_over": "17", "sbatch_queued": "4",
+        "sbatch_time_over_limit": "13", "sbatch_token": "3",
+    }  # fmt: skip
+    refused: ClassVar[Mapping[str, str]] = {
+        "sbatch_bad_partition": "Invalid partition name",
+        "sbatch_bad_time": "Invalid --time",
+        "sbatch_missing": "Unable to open file",
+        "sbatch_no_shebang": "does not look like a batch script",
+    }
+    doubtful: ClassVar[Mapping[str, str]] = {
+        "sbatch_ctld_down": "Unable to contact slurm controller",
+        # Not what `--parsable` answers: nobody reads an id out of prose.
+        "sbatch_plain": "Submitted batch job 2",
+        "sbatch_bad_account": "Submitted batch job 15",
+        "sbatch_too_many_nodes": "Submitted batch job 14",
+    }
+    fails: ClassVar[Mapping[str, tuple[Command[object], str]]] = {
+        "squeue_ctld_down": (DIALECT.jobs(TOKENS), "Unable to contact slurm controller"),
+        "squeue_unknown_one": (DIALECT.jobs(TOKENS), "Invalid job id"),
+        "sacct_dbd_down": (DIALECT.history(TOKENS), "Problem talking to the database"),
+        "scancel_malformed": (DIALECT.cancel(Token("v1"), None), "Invalid job id"),
+        "scontrol_unknown": (DIALECT.hold(Token("v1")), "Invalid job id"),
+        "scontrol_ping_down": (DIALECT.hold(Token("v1")), "DOWN"),
+    }
+    taken: ClassVar[Set[str]] = {
+        "scancel_queued",
+        "scancel_running",
+        "scancel_unknown",
+        "scontrol_release",
+    }
+    others = {*QUEUED, *NO_ROWS, *ACCOUNTED} | TESTED_BELOW
 
 
 def answer(name: str) -> Completed:
     return recorded(SYSTEM, name).completed
-
-
-@pytest.mark.parametrize("name", ACCEPTED)
-def test_accepted(name: str) -> None:
-    assert DIALECT.submit(REQUEST, 1).parse(answer(name)) == Submitted(JobId(ACCEPTED[name]))
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused_for_ever(name: str) -> None:
-    said = DIALECT.submit(REQUEST, 1).parse(answer(name))
-    assert isinstance(said, Refused)
-    assert said.permanent
-    assert REFUSED[name] in said.reason
-
-
-@pytest.mark.parametrize("name", DOUBTFUL)
-def test_in_doubt(name: str) -> None:
-    with pytest.raises(InDoubt, match=DOUBTFUL[name]) as doubt:
-        DIALECT.submit(REQUEST, 1).parse(answer(name))
-    assert doubt.value.wait > DIALECT.lag
 
 
 def as_asked(name: str) -> Completed:
@@ -195,18 +183,6 @@ def test_accounts_tell_exit_codes_and_who_cancelled() -> None:
     reports = {report.job_id: report for report in found}
     assert reports[JobId("16")].exit_code == 3
     assert reports[JobId("3")].reason == "CANCELLED by 1002"
-
-
-@pytest.mark.parametrize("name", FAILS)
-def test_no_answer_says_nothing_about_jobs(name: str) -> None:
-    command, said = FAILS[name]
-    with pytest.raises(CommandFailed, match=said):
-        command.parse(answer(name))
-
-
-@pytest.mark.parametrize("name", sorted(TAKEN))
-def test_wishes_are_taken_and_what_is_unknown_needs_none(name: str) -> None:
-    DIALECT.cancel(Token("v1"), None).parse(answer(name))
 
 
 def test_estimates() -> None:
