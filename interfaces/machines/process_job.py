@@ -7,6 +7,7 @@ session of its own, a variable of its environment gives it away.
 """
 
 from events.jobs import JobId, JobRequest, Token
+from interfaces.machines.awaiting import AWAIT
 from interfaces.machines.layout import Layout, quoted
 from interfaces.machines.status import WRITE_STATUS
 
@@ -24,10 +25,10 @@ def job_script(
     return f"""
 token={token} job_id={job_id_of(token, submission)} host=$(uname -n) attempt=1 started=
 place=$1 base={quoted(layout.base)} submission=submission-{submission}
-{WRITE_STATUS}
+{WRITE_STATUS}{AWAIT}
 cd {quoted(layout.ours(token))} || exit
-told= runner= code= word= state=
-trap 'told=yes; test -z "$runner" || kill -TERM "$runner" 2>/dev/null' TERM
+told= passed= runner= code= word= state=
+trap 'told=yes passed=yes; test -z "$runner" || kill -TERM "$runner" 2>/dev/null' TERM
 printf '%s %s\\n' "$job_id" $$ >&9
 cancelled() {{ test -n "$told" || test -e cancel; }}
 locked() {{ flock "$@" 8>&- 9>&-; }}
@@ -55,8 +56,7 @@ if ! cancelled; then
         sh "$submission/wrapper.sh" 7>&- 9>&- &
     runner=$!
     cancelled && kill -TERM "$runner"
-    wait "$runner"; code=$?
-    while test "$code" -gt 128 && kill -0 "$runner" 2>/dev/null; do wait "$runner"; code=$?; done
+    await "$runner"
     kill -KILL "-$runner" 2>/dev/null
     for left in $(grep -lszxF "VESTEC_JOB=$job_id" /proc/[0-9]*/environ); do
         left=${{left%/environ}}; kill -KILL "${{left#/proc/}}" 2>/dev/null

@@ -14,6 +14,7 @@ early, and others have none that spares the program's children.
 import re
 
 from events.jobs import JobRequest
+from interfaces.machines.awaiting import AWAIT
 from interfaces.machines.layout import Layout, quoted
 from interfaces.machines.status import COPY, WRITE_STATUS
 
@@ -59,7 +60,7 @@ def wrapper(request: JobRequest, layout: Layout, job_id: str, prologue: str = ""
     return f"""#!/bin/sh
 token={request.token} job_id={job_id} host=$(uname -n) attempt=1 started=
 ours={quoted(layout.ours(request.token))} spool={quoted(layout.spool)}
-{WRITE_STATUS}
+{WRITE_STATUS}{AWAIT}
 cd "$ours" || exit {CANNOT_CLAIM}
 test -n "$job_id" || exit {CANNOT_CLAIM}
 ln -sn "$job_id" claim 2>/dev/null
@@ -78,8 +79,8 @@ if test -e cancel; then
     witness CANCELLED "$(now)" ''
     exit {CANCELLED}
 fi
-told= warned= program= timer=
-pass() {{ test -z "$program" || kill -"$1" "$program" 2>/dev/null; }}
+told= warned= program= timer= passed=
+pass() {{ passed=yes; test -z "$program" || kill -"$1" "$program" 2>/dev/null; }}
 trap 'told=yes; pass TERM' TERM
 trap 'pass USR1' USR1
 trap 'pass USR2' USR2
@@ -92,8 +93,7 @@ witness RUNNING '' ''
 ) </dev/null >>stdout 2>>stderr &
 program=$!
 {_warn(request)}test -z "$told" || kill -TERM "$program"
-wait "$program"; code=$?
-while test "$code" -gt 128 && kill -0 "$program" 2>/dev/null; do wait "$program"; code=$?; done
+await "$program"
 test "$code" != {_TOLD} || test -n "$told" || sleep 1  # a batch system tells us, too
 test -z "$timer" || kill "$timer" 2>/dev/null
 state=COMPLETED

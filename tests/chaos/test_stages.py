@@ -46,7 +46,7 @@ def test_a_stage_that_ends_its_process_fails_after_a_few_runs(site: Site) -> Non
     assert serve_until_blamed(site, id) == 5
     line = site.line(id, *BLAME)
     assert line["next"] == "Look at the error, then retry the stage or cancel the incident."
-    assert site.show(id)["status"] == "ERROR"
+    site.until("it failed", partial(_has_failed, site, id))
     site = change_the_code(site)
     assert site.ask("POST", f"/api/v1/incidents/{id}/retry", {})["status"] == "ACTIVE"
     site.until("the mended stage ran", lambda: "good-1" in site.data_sets(id))
@@ -83,7 +83,7 @@ def test_a_stage_that_ends_its_process_beside_a_call_that_waits_fails_alone(site
     wait_until_it_asks(site, other)
     site.push(id, "do", b"leave_while_waiting")
     assert serve_until_blamed(site, id) == 10
-    assert site.show(id)["status"] == "ERROR"
+    site.until("it failed", partial(_has_failed, site, id))
     assert site.show(other)["status"] == "ACTIVE"
 
 
@@ -96,7 +96,7 @@ def test_who_is_busy_beside_a_stage_that_ends_its_process_is_not_blamed(site: Si
     while abs(culprit - place_of(run_of(site, other))) < 0.2:
         other = busy(site)
     assert serve_until_blamed(site, id) == 5
-    assert site.show(id)["status"] == "ERROR"
+    site.until("it failed", partial(_has_failed, site, id))
     site.until("the other one is done", lambda: "good-1" in site.data_sets(other), within=90)
     assert site.show(other)["status"] == "ACTIVE"
 
@@ -173,7 +173,7 @@ def test_a_recorded_reply_that_fits_no_longer_fails_the_stage_loudly(site: Site)
     wait_until_it_sleeps(site, id)
     site = change_the_code(site)
     site.line(id, "CodeChanged", "the recorded result of step measure fits no longer")
-    assert site.show(id)["status"] == "ERROR"
+    site.until("it failed", partial(_has_failed, site, id))
     site.push(id, "do", b"be_good")
     site.until("others go on", lambda: "good-1" in site.data_sets(id))
 
@@ -188,6 +188,10 @@ def test_what_changed_code_calls_besides_is_asked_for_anew(site: Site) -> None:
     (found,) = site.show(id, "data-sets")["items"]
     said = site.text("GET", f"/api/v1/data-sets/{found['id']}/content")
     assert said == f"one by {first} two by {site.process.process.pid}"
+
+
+def _has_failed(site: Site, id: str) -> bool:
+    return bool(site.show(id)["status"] == "ERROR")
 
 
 def _has_data_sets(site: Site, id: str, least: int) -> bool:
