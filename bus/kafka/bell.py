@@ -46,7 +46,7 @@ class Bell:
                 await self._newcomer.wait()
             try:
                 await self._listen(await self._connections.client())
-            except* (LogError, *FAILURES) as errors:
+            except* Exception as errors:
                 _log.warning("bell of the log out of order", reason=repr(errors.exceptions[0]))
             await asyncio.sleep(_TRY_AGAIN)
 

@@ -7,7 +7,7 @@ a seek waits for its last long poll to end, and what it cannot fetch it skips.
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, TypeAlias, TypeVar
 
 import structlog
@@ -191,13 +191,17 @@ class Connections:
 async def end_client(client: AIOKafkaClient) -> None:
     """Close its connections; one that cannot flush is left to the system.
 
-    Twice, because its own task may take the first request to end for a timeout of its own.
+    In a task, because after it was cancelled aiokafka says of a connection for ever that closing it
+    was. Twice, because its own task may take the first request to end for a timeout of its own.
     """
     for _ in range(2):
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_WITHIN):
-                await client.close()
-                return
+        closing = asyncio.create_task(client.close())
+        try:
+            await asyncio.wait([closing], timeout=CLOSE_WITHIN)
+        finally:
+            closing.cancel()
+        if closing.done():
+            return
 
 
 async def reach(address: Address, start: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -97,7 +97,7 @@ class Member:
                 self._broken = LogError(
                     f"group {self._group} cannot be joined: {error}{_hint(error)}"
                 )
-            except FAILURES as error:
+            except Exception as error:
                 _log.warning("group left for a moment", group=self._group, reason=repr(error))
                 await asyncio.sleep(self._seconds / 4)
         self._news.set()
