@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue
 
+from events.accounts import Accounts
 from events.checkups import Checkup
 from events.jobs import JobState, Word
 from events.prose import Prose
@@ -65,6 +66,7 @@ class MachineSettings(Value):
     batch: dict[str, JsonValue] = {}
     """What the dialect has to know, likewise."""
     limits: MachineLimits = MachineLimits()
+    accounts: Accounts = Accounts()
     environment: dict[str, str] = {}
     """Given to every job."""
     policy: dict[Urgency, tuple[Privilege, ...]] = {}
@@ -140,6 +142,10 @@ class ChooseMachine(Command):
     incident: IncidentId
     resources: Resources
     wanted: Identifier | None = None
+    owner: str = ""
+    """Who made the incident."""
+    account: Word = ""
+    """That it asks for itself."""
 
 
 class LeaveMachine(Command):

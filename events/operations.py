@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import Field
 
 from events.checkups import Checkup
-from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
+from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token, Word
 from events.machines import MachineLoad, MachineSettings, Privilege
 from events.prose import Prose
 from events.values import Blob, Command, Event, IncidentId, Name
@@ -55,6 +55,8 @@ class SubmitJob(Command):
     simulation: UUID
     request: JobRequest
     inputs: dict[RelativePath, Blob]
+    owner: str = ""
+    """Who made the incident."""
 
 
 class CancelJob(Command):
@@ -119,6 +121,9 @@ class SubmissionIntended(Event):
     """Of all that follows from it; None where it was not noted yet."""
     privileges: tuple[Privilege, ...] = ()
     """What it asks for, one after the other while it is refused, and then for nothing special."""
+    account: Word = ""
+    """What it is charged to where no privilege says otherwise; empty: the machine's own default, or
+    an older log."""
 
 
 class SubmissionConfirmed(Event):
@@ -152,6 +157,8 @@ class PrivilegeRefused(Event):
     reason: Prose
     next: str = ""
     """The privilege of submission n; empty: none."""
+    account: Word = ""
+    """What submission n is charged to; empty as for `SubmissionIntended`."""
     submission: int
 
 

@@ -98,6 +98,8 @@ class CreateSimulation(Command):
     request: SimulationRequest
     exercise: bool = False
     urgency: Urgency = Urgency.ROUTINE
+    owner: str = ""
+    """Who made the incident."""
     reply_to: ReplyTo | None = None
     """Answered when a machine was chosen."""
 
@@ -207,6 +209,8 @@ class SimulationCreated(Event):
     exercise: bool
     urgency: Urgency = Urgency.ROUTINE
     """Older logs have none."""
+    owner: str = ""
+    """Who made the incident; older logs do not tell."""
     reply_to: ReplyTo | None
 
 

@@ -29,6 +29,8 @@ class Entry(BaseModel):
     """`intended` before it is run."""
     token: str | None = None
     """The job's name there."""
+    account: str | None = None
+    """What it is charged to; None: no job, or nobody has said so."""
     simulation: UUID | None = None
     incident: str | None = None
     user: str | None = None
@@ -41,7 +43,9 @@ def _line(event: object) -> tuple[str, str, Token | None] | None:
     """The command, what came of it, and for which job."""
     match event:
         case e.MachineConfigured(settings=settings):
-            return "configure", f"{settings.connection}/{settings.dialect}", None
+            user = settings.access.get("user")
+            whose = f" as {user}" if user else ""
+            return "configure", f"{settings.connection}/{settings.dialect}{whose}", None
         case e.LoginIntended():
             return "login", "intended once more", None
         case e.CheckIntended(check=check):
@@ -77,6 +81,17 @@ def _line(event: object) -> tuple[str, str, Token | None] | None:
             return None
 
 
+def _account(event: object) -> str | None:
+    """What a job is charged to from then on; None: as before."""
+    match event:
+        case e.SubmissionIntended(privileges=(privilege, *_)) if privilege.account:
+            return privilege.account
+        case e.SubmissionIntended(account=account) | e.PrivilegeRefused(account=account):
+            return account
+        case _:
+            return None
+
+
 def _rows(it: Recorded) -> Iterator[tuple[object, ...]]:
     if told := _line(it.event):
         command, result, token = told
@@ -84,7 +99,8 @@ def _rows(it: Recorded) -> Iterator[tuple[object, ...]]:
         simulation = getattr(it.event, "simulation", None)
         incident = commit.incident and storable(commit.incident)
         what = (storable(commit.key), command, storable(result), token, simulation, incident)
-        yield (it.partition, it.offset, it.index, at(it.time), *what, commit.correlation)
+        place = (it.partition, it.offset, it.index)
+        yield (*place, at(it.time), *what, commit.correlation, _account(it.event))
 
 
 _COLUMNS = (
@@ -99,6 +115,7 @@ _COLUMNS = (
     "simulation",
     "incident",
     "correlation",
+    "account",
 )
 
 
@@ -112,7 +129,7 @@ async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
 
 PROJECTION = Projection(
     name="audit",
-    version=1,
+    version=2,
     contexts=(Context.OPERATIONS,),
     tables=("audit",),
     ddl="""
@@ -128,10 +145,12 @@ PROJECTION = Projection(
             simulation uuid,
             incident text,
             correlation uuid not null,
+            account text,
             primary key (partition, "offset", "index")
         );
         create index on vestec_read.audit (machine, partition, "offset", "index");
         create index on vestec_read.audit (token) where simulation is not null;
+        create index on vestec_read.audit (token, "offset", "index") where account is not null;
         """,
     apply=_apply,
 )
@@ -145,11 +164,18 @@ async def read_audit(database: Queries, machine: str, limit: int = 1000) -> list
             select * from vestec_read.audit where machine = $1
             order by partition, "offset" desc, "index" desc limit $2
         ), named as (
-            select page.*, coalesce(page.simulation, intent.simulation) as of_simulation
+            select page.*, coalesce(page.simulation, intent.simulation) as of_simulation,
+                charged.account as to_account
             from page left join lateral (
                 select simulation from vestec_read.audit
                 where token = page.token and simulation is not null limit 1
             ) as intent on true
+            left join lateral (
+                select nullif(account, '') as account from vestec_read.audit a
+                where a.token = page.token and a.account is not null
+                    and (a."offset", a."index") <= (page."offset", page."index")
+                order by a."offset" desc, a."index" desc limit 1
+            ) as charged on true
         ), made as (
             select distinct on (event->>'simulation') event->>'simulation' as simulation, cause
             from vestec_read.timeline
@@ -164,6 +190,7 @@ async def read_audit(database: Queries, machine: str, limit: int = 1000) -> list
             where made.cause like 'incidents/%'
         )
         select time, machine, command, result, token, of_simulation as simulation, incident,
+            to_account as account,
             coalesce(person.username, whose.actor) as user,
             (select stage from asked where asked.simulation = of_simulation::text limit 1) as stage
         from named

@@ -28,13 +28,14 @@ def request(draft: Draft, input: i.RequestCall) -> None:
         )
     )
     if input.target and input.command:
-        draft.send(Send(input.target.context, input.target.key, _pressing(draft, input.command)))
+        draft.send(Send(input.target.context, input.target.key, _as_incident(draft, input.command)))
 
 
-def _pressing(draft: Draft, command: Command) -> Command:
-    """A simulation presses as its incident does when it is created."""
+def _as_incident(draft: Draft, command: Command) -> Command:
+    """A simulation presses as its incident does when it is created, and is its owner's."""
     if isinstance(command, CreateSimulation):
-        return command.model_copy(update={"urgency": draft.incident.urgency})
+        of = {"urgency": draft.incident.urgency, "owner": draft.incident.created.owner}
+        return command.model_copy(update=of)
     return command
 
 

@@ -1,7 +1,8 @@
-"""Where a job runs: among enabled, reachable, large enough machines, the least loaded first."""
+"""Where a job runs: of the machines that will do, enabled and reachable, the least loaded first."""
 
 from dataclasses import dataclass
 
+from events.accounts import NotAllowed
 from events.machines import LOGIN_NEEDED, ChooseMachine, MachineLoad
 from managers.machines.state import Fleet, Machine
 
@@ -28,23 +29,28 @@ def choose(fleet: Fleet, wanted: ChooseMachine) -> Chosen | NotFound:
     if wanted.wanted is not None and machines and wanted.wanted not in machines:
         return NotFound(f"there is no machine {wanted.wanted}", final=True)
     asked = [m for m in machines.values() if wanted.wanted in (None, m.settings.name)]
-    too_small = {m.settings.name: reason for m in asked if (reason := _too_small(m, wanted))}
-    large = [m for m in asked if m.settings.name not in too_small]
-    away = {m.settings.name: reason for m in large if (reason := _away(m))}
+    unfit = {m.settings.name: reason for m in asked if (reason := _unfit(m, wanted))}
+    fit = [m for m in asked if m.settings.name not in unfit]
+    away = {m.settings.name: reason for m in fit if (reason := _away(m))}
     ready = sorted(
-        (m for m in large if m.settings.name not in away),
+        (m for m in fit if m.settings.name not in away),
         key=lambda m: (m.reachable is None, _rank(fleet, m), m.settings.name),
     )
-    passed_over = [f"{name}: {reason}" for name, reason in {**too_small, **away}.items()]
+    passed_over = [f"{name}: {reason}" for name, reason in {**unfit, **away}.items()]
     if not machines:
         return NotFound("there is no machine yet", final=False)
     if not ready:
-        return NotFound("; ".join(passed_over), final=not large)
+        return NotFound("; ".join(passed_over), final=not fit)
     return Chosen(ready[0].settings.name, _explain(fleet, ready, passed_over))
 
 
-def _too_small(machine: Machine, wanted: ChooseMachine) -> str:
+def _unfit(machine: Machine, wanted: ChooseMachine) -> str:
+    """Why it will not do as long as its settings are what they are."""
     has, needs = machine.settings, wanted.resources
+    try:
+        has.accounts.charged(wanted.incident, wanted.owner, wanted.account)
+    except NotAllowed as error:
+        return str(error)
     if needs.nodes > has.nodes:
         return f"{needs.nodes} nodes are wanted, it has {has.nodes}"
     cores, all_cores = needs.tasks * needs.cpus_per_task, needs.nodes * has.cores_per_node

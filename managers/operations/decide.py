@@ -1,10 +1,12 @@
 """What the Machine Interface makes of commands and of what its hands saw: pure."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from events import operations as e
+from events.accounts import NotAllowed
 from events.jobs import JobId, JobReport, JobState, Token, Witness
-from events.machines import FLEET, SeeCheckup, SeeMachine, SeeTrouble
+from events.machines import FLEET, MachineSettings, SeeCheckup, SeeMachine, SeeTrouble
 from events.simulations import KeepOutputs, ReportJob
 from events.values import Context, Event
 from managers.operations import inputs as i
@@ -123,15 +125,35 @@ def _checked(was: MachineJobs, input: i.CheckedUp) -> Iterator[Effect]:
 
 
 def _submit(was: MachineJobs, wanted: e.SubmitJob, given: Given) -> Iterator[Effect]:
-    if wanted.request.token not in was.jobs:
-        yield e.SubmissionIntended(
-            incident=wanted.incident,
-            simulation=wanted.simulation,
-            request=wanted.request,
-            inputs=wanted.inputs,
-            correlation=given.correlation,
-            privileges=was.settings.policy.get(wanted.request.urgency, ()) if was.settings else (),
-        )
+    if wanted.request.token in was.jobs:
+        return
+    account, refusal = _account(was.settings, wanted)
+    intended = e.SubmissionIntended(
+        incident=wanted.incident,
+        simulation=wanted.simulation,
+        request=wanted.request,
+        inputs=wanted.inputs,
+        correlation=given.correlation,
+        privileges=was.settings.policy.get(wanted.request.urgency, ()) if was.settings else (),
+        account=account,
+    )
+    yield intended
+    after = evolve(was, intended)
+    if refusal and after:
+        yield from _abandoned(after.jobs[wanted.request.token], JobState.FAILED, refusal)
+
+
+def _account(settings: MachineSettings | None, wanted: e.SubmitJob) -> tuple[str, str]:
+    """What a job is charged to, and why it may not be; it may have been otherwise when placed."""
+    asked = wanted.request.options.account
+    if settings is None:
+        return asked, ""
+    try:
+        account = settings.accounts.charged(wanted.incident, wanted.owner, asked)
+    except NotAllowed as error:
+        return asked, f"{settings.name}: {error}"
+    default = settings.batch.get("account")
+    return account or (default if isinstance(default, str) else ""), ""
 
 
 _OfSubmission = (
@@ -151,12 +173,14 @@ def _submitted(job: Job, input: _OfSubmission) -> Iterator[Effect]:
             yield from _report(job, _said(job, JobState.QUEUED, Witness.QUEUE, job_id=job_id))
         case i.SubmissionTurnedDown(reason=reason) if job.privileges and not job.unwanted:
             refused, *others = job.privileges
+            then = replace(job, privileges=tuple(others))
             yield e.PrivilegeRefused(
                 token=job.token,
                 privilege=refused.name,
                 reason=reason,
                 next=others[0].name if others else "",
                 submission=job.submission + 1,
+                account=then.asked.options.account,
             )
         case i.SubmissionTurnedDown() if job.unwanted:
             yield from _abandoned(job, JobState.CANCELLED, _NEVER)

@@ -24,6 +24,8 @@ class Job:
     correlation: UUID | None = None
     privileges: tuple[Privilege, ...] = ()
     """What it asks for, the first of them now."""
+    account: str = ""
+    """What it is charged to, where its privilege does not say otherwise."""
     submission: int = 1
     """How often it went out; each has a number of its own on the machine."""
     job_id: JobId | None = None
@@ -46,13 +48,17 @@ class Job:
 
     @property
     def asked(self) -> JobRequest:
-        """The request as it is submitted now: its privilege goes over what it says itself."""
-        if not self.privileges:
-            return self.request
-        privilege, options = self.privileges[0], self.request.options
-        wanted = privilege.model_dump(include={"queue", "account", "qos", "reservation"})
-        update: dict[str, object] = {name: word for name, word in wanted.items() if word}
-        update["native"] = (*privilege.native, *options.native)
+        """The request as it is submitted now.
+
+        Its account goes over what it says itself, and its privilege over both.
+        """
+        options = self.request.options
+        update: dict[str, object] = {"account": self.account or options.account}
+        if self.privileges:
+            privilege = self.privileges[0]
+            wanted = privilege.model_dump(include={"queue", "account", "qos", "reservation"})
+            update |= {name: word for name, word in wanted.items() if word}
+            update["native"] = (*privilege.native, *options.native)
         return self.request.model_copy(update={"options": options.model_copy(update=update)})
 
     @property
@@ -120,7 +126,7 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
             return replace(was, check=None, learned=event.checkup.learned)
         case e.SubmissionIntended():
             made = (event.incident, event.simulation, event.request, event.inputs)
-            return _with(was, Job(*made, event.correlation, event.privileges))
+            return _with(was, Job(*made, event.correlation, event.privileges, event.account))
         case e.JobReported():
             return _reported(was, was.jobs[event.report.token], event.report)
         case e.SubmissionDoubted():

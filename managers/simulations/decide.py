@@ -96,6 +96,7 @@ def _create(was: Simulations | None, wanted: e.CreateSimulation) -> Iterator[Eff
         request=wanted.request,
         exercise=wanted.exercise,
         urgency=wanted.urgency,
+        owner=wanted.owner,
         reply_to=wanted.reply_to,
     )
     choose = ChooseMachine(
@@ -103,6 +104,8 @@ def _create(was: Simulations | None, wanted: e.CreateSimulation) -> Iterator[Eff
         incident=wanted.incident,
         resources=wanted.request.resources,
         wanted=wanted.request.machine,
+        owner=wanted.owner,
+        account=wanted.request.options.account,
     )
     yield Send(Context.MACHINES, FLEET, choose)
 
@@ -160,6 +163,7 @@ def _submit(
         simulation=simulation.id,
         request=_job(simulation),
         inputs=simulation.request.inputs,
+        owner=simulation.owner,
     )
     yield from to_machine(simulation, job)
     yield from answer(input.reply_to, {"state": JobState.PENDING})

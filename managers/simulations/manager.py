@@ -12,7 +12,7 @@ def simulation_manager() -> Manager[Simulations, object]:
         context=Context.SIMULATIONS,
         sources=(Context.INCIDENTS, Context.MACHINES, Context.OPERATIONS),
         state=Simulations,
-        fold=3,
+        fold=4,
         decide=decide,
         evolve=evolve,
     )

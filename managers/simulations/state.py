@@ -19,6 +19,7 @@ class Simulation:
     exercise: bool
     urgency: Urgency
     created_by: ReplyTo | None
+    owner: str = ""
     state: JobState = JobState.CREATED
     machine: str | None = None
     submitted: bool = False
@@ -101,7 +102,12 @@ def _evolve(was: Simulations | None, event: Event) -> Simulations:
     if isinstance(event, e.SimulationCreated):
         was = was or Simulations(event.incident)
         made = Simulation(
-            event.simulation, event.request, event.exercise, event.urgency, event.reply_to
+            event.simulation,
+            event.request,
+            event.exercise,
+            event.urgency,
+            event.reply_to,
+            event.owner,
         )
         return _with(was, made)
     if was is None:

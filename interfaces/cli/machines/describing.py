@@ -9,9 +9,12 @@ from events import machines as e
 from events.machines import MachineLimits, MachineSettings
 from events.values import Command
 from interfaces.cli.inputs import pairs, parameters_of
+from interfaces.cli.machines.accounts import changed_accounts
 from interfaces.cli.machines.naming import Named, machine_named
 from interfaces.cli.machines.options import (
     Access,
+    Account,
+    AccountsOnly,
     Batch,
     Environment,
     Limit,
@@ -116,23 +119,29 @@ def edit(
     environment: Environment = None,
     limit: Limit = None,
     policy: Policy = None,
+    account: Account = None,
+    accounts_only: AccountsOnly = None,
     test_mode: Annotated[bool | None, typer.Option("--test-mode/--no-test-mode")] = None,
     json: AsJson = False,
 ) -> None:
     """Change what is known of a machine: what is given; all else stays as it is.
 
-    Of --access, --batch, --limit and --environment what is given changes; KEY=null takes one away.
+    Of --access, --batch, --limit, --environment and --account what is given changes; KEY=null takes
+    one away.
     Where jobs of ours are found (connection, dialect, base directory, access, test mode) is changed
     only while there are none: vestec machines drain NAME.
 
     Example: vestec machines edit archer --nodes 128 --batch queue=urgent
+
+    Example: vestec machines edit archer --account ada=fire --account 3f2a=exercise --accounts-only
 
     Next: vestec machines show NAME
     """
 
     async def work() -> None:
         async with desk(ctx) as at:
-            was = (await machine_named(at.storage, name)).settings.model_dump()
+            before = (await machine_named(at.storage, name)).settings
+            was, mapped = before.model_dump(), pairs(account or ())
             given = {
                 "base_directory": base_directory,
                 "connection": connection,
@@ -142,6 +151,9 @@ def edit(
                 "cores_per_node": cores_per_node,
                 "test_mode": test_mode,
                 "policy": policy_of(policy),
+                "accounts": await changed_accounts(
+                    at.storage, before.accounts, mapped, accounts_only
+                ),
                 "access": merged(was["access"], parameters_of(None, access or ())),
                 "batch": merged(was["batch"], parameters_of(None, batch or ())),
                 "environment": merged(was["environment"], pairs(environment or ())),

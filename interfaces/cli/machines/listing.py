@@ -3,6 +3,7 @@
 import typer
 
 from events.machines import LOGIN_NEEDED
+from interfaces.cli.machines.accounts import by_name
 from interfaces.cli.machines.looking import print_checkup
 from interfaces.cli.machines.naming import Named, machine_named
 from interfaces.cli.options import AsJson
@@ -58,14 +59,16 @@ def show(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
     Next: vestec machines check NAME, vestec machines enable NAME
     """
 
-    async def work() -> Machine:
+    async def work() -> tuple[Machine, dict[str, str]]:
         async with kept(ctx) as storage:
-            return await machine_named(storage, name)
+            found = await machine_named(storage, name)
+            return found, await by_name(storage, found.settings.accounts)
 
-    found = run(work())
+    found, accounts = run(work())
     if json:
         return as_json(found)
     settings = found.settings.model_dump(exclude={"name"})
+    settings["accounts"]["of"] = accounts
     if found.login_needed:
         say(f"{LOGIN_NEEDED}: {found.reason}. Then: vestec machines login {name}")
     fields({**found.model_dump(exclude={"settings", "checkup"}), **settings})

@@ -27,8 +27,8 @@ def audit(
 ) -> None:
     """Show what was done on a machine: each command that changes something, with its result.
 
-    It says for whom: the user, the incident and its stage. Questions change nothing and are not in
-    it. It is kept for ever.
+    It says for whom (the user, the incident and its stage) and what a job is charged to. Questions
+    change nothing and are not in it. It is kept for ever.
 
     Example: vestec machines audit local
 
@@ -49,6 +49,7 @@ def audit(
             entry.command,
             entry.result,
             entry.token,
+            entry.account,
             entry.simulation,
             entry.incident,
             entry.stage,
@@ -56,7 +57,17 @@ def audit(
         )
         for entry in found
     ]
-    columns = ("time", "command", "result", "job", "simulation", "incident", "stage", "user")
+    columns = (
+        "time",
+        "command",
+        "result",
+        "job",
+        "account",
+        "simulation",
+        "incident",
+        "stage",
+        "user",
+    )
     return table(columns, rows, "Nothing was done there yet.")
 
 

@@ -42,6 +42,21 @@ Limit = Annotated[
         " (seconds between two questions to the scheduler); may be repeated."
     ),
 ]
+Account = Annotated[
+    Pairs,
+    _pairs(
+        "What the jobs of a user's incidents, or of one incident, are charged to; empty: as they"
+        " and --batch say; may be repeated.",
+        "USER|INCIDENT=ACCOUNT",
+    ),
+]
+AccountsOnly = Annotated[
+    bool | None,
+    typer.Option(
+        "--accounts-only/--accounts-or-default",
+        help="Whether the jobs of all others are refused, or charged as they and --batch say.",
+    ),
+]
 Environment = Annotated[Pairs, _pairs("Given to every job; may be repeated.", "NAME=VALUE")]
 Policy = Annotated[
     Path | None,

@@ -84,16 +84,17 @@ def test_a_workflow_that_is_gone_cannot_be_activated() -> None:
 
 
 def test_simulations_press_as_the_incident_does_when_they_are_created() -> None:
-    made = e.CreateIncident(incident=ID, kind="test", name="x", urgency=Urgency.URGENT)
+    made = e.CreateIncident(incident=ID, kind="test", name="x", urgency=Urgency.URGENT, owner="ada")
     at_work = empty().when(made).when(e.ActivateIncident()).when(sent("plain"))
-    assert _urgency_of_a_new_simulation(at_work) == Urgency.URGENT
+    new = _new_simulation(at_work)
+    assert (new.urgency, new.owner) == (Urgency.URGENT, "ada")
     pressing = e.SetUrgency(urgency=Urgency.CRITICAL, reason="the fire has reached the town")
     at_work.when(pressing).then(e.UrgencySet).when(pressing).then()
-    assert _urgency_of_a_new_simulation(at_work, "another") == Urgency.CRITICAL
+    assert _new_simulation(at_work, "another").urgency == Urgency.CRITICAL
     at_work.when(e.CancelIncident()).when(pressing).rejected("the incident is over")
 
 
-def _urgency_of_a_new_simulation(at_work: Scenario[Incident], call: str = "one") -> Urgency:
+def _new_simulation(at_work: Scenario[Incident], call: str = "one") -> CreateSimulation:
     resources = Resources(walltime=60)
     wanted = SimulationRequest(kind="spread", executable="true", resources=resources)
     create = CreateSimulation(simulation=UUID(int=1), incident=ID, request=wanted)
@@ -101,7 +102,7 @@ def _urgency_of_a_new_simulation(at_work: Scenario[Incident], call: str = "one")
     at_work.when(asks(at_work, "plain", call, name="create", target=target, command=create))
     (sent,) = [effect for effect in at_work.effects if isinstance(effect, Send)]
     assert isinstance(sent.command, CreateSimulation)
-    return sent.command.urgency
+    return sent.command
 
 
 def test_cancelled_before_it_began_it_needs_no_clean_up() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from events import machines as e
+from events.accounts import Accounts
 from events.checkups import Checkup
 from events.jobs import JobState
 from events.machines import MachineLoad, MachineSettings
@@ -96,6 +97,16 @@ def test_where_jobs_are_found_does_not_change_under_them() -> None:
     of.when(e.RemoveMachine(name="m")).then(e.MachineRemoved, ForgetMachine)
     of.when(e.EnableMachine(name="m")).rejected("there is no machine m")
     of.when(add("m")).then(e.MachineAdded, ConfigureMachine)
+
+
+def test_a_machine_that_is_for_others_is_passed_over() -> None:
+    mine, hers = (Accounts(of={who: "z01"}, only=True) for who in ("ada", "bert"))
+    of = fleet("a", accounts=hers)
+    wanted = choose().model_copy(update={"owner": "ada"})
+    of.when(wanted).then(e.NoMachineFound, RefusePlacement)
+    of.when(add("b", accounts=mine)).when(e.EnableMachine(name="b")).when(wanted)
+    assert chosen(of).name == "b"
+    assert "a: nobody has given the incident" in chosen(of).explanation
 
 
 def test_a_machine_is_added_once_and_told_to_its_interface() -> None:

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from events import operations as e
+from events.accounts import Accounts
 from events.checkups import Checkup, Finding, Mark, Question
 from events.jobs import (
     JobId,
@@ -224,6 +225,55 @@ def test_an_urgent_job_asks_for_one_privilege_after_the_other() -> None:
 def test_what_is_not_urgent_asks_for_nothing_special() -> None:
     assert "qos" not in asked(privileged(Urgency.ELEVATED))
     assert job(privileged(Urgency.ELEVATED)).privileges == ()
+
+
+def charged(accounts: Accounts, options: JobOptions | None = None) -> Scenario[MachineJobs]:
+    request = SUBMIT.request.model_copy(update={"options": options or JobOptions()})
+    wanted = SUBMIT.model_copy(update={"request": request, "owner": "ada"})
+    settings = SETTINGS.model_copy(update={"accounts": accounts, "batch": {"account": "rest"}})
+    return scenario(MANAGER).when(e.ConfigureMachine(settings=settings)).when(wanted)
+
+
+def test_a_job_is_charged_to_its_incident_or_to_whoever_made_that() -> None:
+    both = Accounts(of={"i-1": "fire", "ada": "z01"})
+    for accounts, account in (
+        (both, "fire"),
+        (Accounts(of={"ada": "z01", "bert": "z02"}, only=True), "z01"),
+        (Accounts(of={"ada": ""}, only=True), "rest"),
+        (Accounts(), "rest"),
+    ):
+        of = charged(accounts).then(e.SubmissionIntended)
+        assert asked(of) == {"account": account}
+        assert isinstance(of.effects[0], e.SubmissionIntended)
+        assert of.effects[0].account == account
+    assert asked(charged(both, JobOptions(account="mine"))) == {"account": "fire"}
+    assert asked(charged(Accounts(), JobOptions(account="mine"))) == {"account": "mine"}
+
+
+def test_a_job_is_charged_to_nobody_elses_account() -> None:
+    for accounts, options, reason in (
+        (Accounts(of={"bert": "z02"}, only=True), None, "nobody has given"),
+        (Accounts(of={"bert": "z02"}), JobOptions(account="z02"), "z02 is for others"),
+        (Accounts(of={"bert": "z02", "ada": ""}), JobOptions(account="z02"), "z02 is for others"),
+    ):
+        of = charged(accounts, options)
+        of.then(e.SubmissionIntended, e.SubmissionAbandoned, *REPORTED)
+        report = job(of).report
+        assert report is not None
+        assert (report.state, reason in report.reason) == (JobState.FAILED, True)
+        assert work(of) == ["watch"]
+
+
+def test_a_privilege_has_an_account_of_its_own() -> None:
+    policy = {Urgency.ROUTINE: (Privilege(name="paid", account="gold", qos="express"),)}
+    accounts = Accounts(of={"ada": "z01"})
+    settings = SETTINGS.model_copy(update={"accounts": accounts, "policy": policy})
+    of = scenario(MANAGER).when(e.ConfigureMachine(settings=settings))
+    of.when(SUBMIT.model_copy(update={"owner": "ada"}))
+    assert asked(of) == {"account": "gold", "qos": "express"}
+    of.when(SubmissionTurnedDown(TOKEN, 1, "no such QoS")).then(e.PrivilegeRefused)
+    assert isinstance(of.effects[0], e.PrivilegeRefused)
+    assert asked(of) == {"account": of.effects[0].account} == {"account": "z01"}
 
 
 def test_what_nobody_wants_any_more_asks_for_no_other_privilege() -> None:

@@ -1,0 +1,104 @@
+"""What an administrator of machines does, on a system that runs."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from deploy.settings import Settings
+from deploy.storage import open_storage
+from events.simulations import CreateSimulation, Resources, SimulationRequest, SubmitSimulation
+from events.values import Context, IncidentId
+from interfaces.issuing import Write, issue
+from tests.interfaces.cli.vestec import Up, as_json, complaint, eventually, up, vestec
+
+HOUR = Resources(walltime=3600)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Up]:
+    """One system for all tests here."""
+    with TemporaryDirectory(prefix="v", dir="/tmp") as parent, up(Path(parent, "data")) as system:
+        yield system
+
+
+@pytest.fixture
+def here(running: Up, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the running system, for every command of a test."""
+    monkeypatch.setenv("VESTEC_DATA", str(running.folder))
+    return running.folder
+
+
+def incident(*options: str) -> str:
+    made = as_json("incidents", "create", "simple", "a fire", *options)
+    return str(made["id"])
+
+
+def simulate(folder: Path, incident: str, machine: str, owner: str = "", **more: Any) -> UUID:
+    """What otherwise a stage does: create a simulation on a machine, and submit it."""
+    id = uuid4()
+    wanted = SimulationRequest(
+        kind="spread", executable="true", resources=HOUR, machine=machine, **more
+    )
+    create = CreateSimulation(
+        simulation=id, incident=IncidentId(incident), request=wanted, owner=owner
+    )
+    asyncio.run(_issue(folder, incident, create, SubmitSimulation(simulation=id)))
+    eventually(lambda: any(row["id"] == str(id) for row in as_json("simulations", "list")))
+    return id
+
+
+async def _issue(
+    folder: Path, incident: str, create: CreateSimulation, submit: SubmitSimulation
+) -> None:
+    async with open_storage(Settings(data=folder)) as storage:
+        make = Write(uuid4(), Context.SIMULATIONS, incident, create)
+        await issue(storage.log, storage.clock, make, "test")
+        async with asyncio.timeout(20):
+            while await _state(storage.pool, create.simulation) not in _PLACED:
+                await asyncio.sleep(0.02)
+        send = Write(uuid4(), Context.SIMULATIONS, incident, submit)
+        await issue(storage.log, storage.clock, send, "test")
+
+
+_PLACED = [(True, "CREATED"), (False, "FAILED")]
+
+
+async def _state(pool: Any, simulation: UUID) -> tuple[bool, str] | None:
+    """Whether it has its machine, and its state."""
+    found = await pool.fetchrow(
+        "select machine, state from vestec_read.simulations where id = $1", simulation
+    )
+    return found and (found["machine"] is not None, found["state"])
+
+
+def state(simulation: UUID) -> str:
+    return str(as_json("simulations", "show", simulation)["state"])
+
+
+def test_whose_account_pays_is_mapped_and_audited(here: Path) -> None:
+    vestec("users", "add", "ada", "--password-stdin", stdin="pw")
+    hers, another, third = incident("--owner", "ada"), incident(), incident()
+    vestec("machines", "add", "m", "--base-directory", here / "m", "--test-mode", "--enable")
+    assert "no user or incident" in complaint("machines", "edit", "m", "--account", "eve=z01")
+    given = ("--account", "ada=z01", "--account", f"{another[:13]}=z07", "--accounts-only")
+    vestec("machines", "edit", "m", *given)
+    assert '{"ada": "z01"' in vestec("machines", "show", "m")
+    assert '"ada"' not in "".join(vestec("log", "show", "machines", "--json"))
+    ada = as_json("incidents", "show", hers)["incident"]["owner"]
+    charged = {simulate(here, hers, "m", ada): "z01", simulate(here, another, "m"): "z07"}
+    refused = simulate(here, third, "m")
+    eventually(lambda: state(refused) == "FAILED")
+    assert "nobody has given" in as_json("simulations", "show", refused)["reason"]
+    vestec("machines", "edit", "m", "--accounts-or-default", "--account", "ada=null")
+    free = simulate(here, third, "m")
+    for id in (*charged, free):
+        eventually(lambda id=id: as_json("simulations", "show", id)["job_id"])  # type: ignore[misc]
+    lines = [one for one in as_json("machines", "audit", "m") if one["simulation"]]
+    paid = {(one["simulation"], one["account"]) for one in lines}
+    assert paid == {*((str(id), account) for id, account in charged.items()), (str(free), None)}
+    assert {one["user"] for one in lines if one["incident"] == hers} >= {"test"}
