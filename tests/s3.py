@@ -89,7 +89,7 @@ class S3Server:
             return subprocess.Popen(
                 [
                     *("setpriv", "--pdeathsig", "KILL"),
-                    str(Path(sys.executable).with_name("weed")),
+                    *(str(Path(sys.executable).with_name("weed")), f"-logdir={self._folder}"),
                     *("server", f"-dir={self._folder}", f"-ip={_HOST}", f"-ip.bind={_HOST}"),
                     *("-filer", "-s3", f"-s3.ip.bind={_HOST}", "-s3.iam=false"),
                     *("-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"),
