@@ -4,24 +4,22 @@ A process runs some of them; together, in whatever processes, they are the syste
 """
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from aiohttp import web
 
 from bus import LogError
+from deploy.on_machines import hands_on_machines
 from deploy.secrets import token_key
 from deploy.settings import Settings
 from deploy.storage import Storage
 from deploy.workflows import installed_workflows
-from events.machines import MachineSettings
 from events.values import Context
 from interfaces.external_data.pull import PullHands
 from interfaces.external_data.push import PushSettings, add_push
@@ -35,9 +33,8 @@ from interfaces.gateway import (
     WebEdge,
     gateway,
 )
-from interfaces.machines.hands import Fetching, MachineHands
-from interfaces.machines.machine import Manners
-from interfaces.machines.registry import connect
+from interfaces.machines.agents import Agent
+from interfaces.machines.hands import MachineHands
 from interfaces.public.publisher import Publisher, declare_progress, public_stream
 from interfaces.sensors import FeedsError, read_feeds
 from interfaces.sensors.delivery import Delivery
@@ -48,12 +45,6 @@ from workflows.host import StageHost
 
 if TYPE_CHECKING:
     from interfaces.sensors.worker import SensorWorker
-
-
-COMMANDS = 600
-"""In any minute, on a machine that says nothing of it and is not this computer."""
-SUBMISSIONS = 120
-"""Of them."""
 
 
 class Part(StrEnum):
@@ -107,14 +98,15 @@ class Running:
 
     services: Services
     on_machines: MachineHands
+    agent: Agent | None
     runner: Runner | None
     sensors: "SensorWorker | None"
     stream: Share[Publisher] | None
 
     @property
-    def parts(self) -> "list[Share[Any] | Runner | SensorWorker]":
+    def parts(self) -> "list[Share[Any] | Agent | Runner | SensorWorker]":
         """Each runs until it is cancelled."""
-        others = (self.runner, self.sensors, self.stream)
+        others = (self.agent, self.runner, self.sensors, self.stream)
         return [*self.services, *(one for one in others if one is not None)]
 
 
@@ -135,13 +127,7 @@ async def managers(
         pull = PullHands(
             session, storage.blobs, around.wall, settings.pull_deadline, settings.push_limit
         )
-        on_machines = MachineHands(
-            storage.blobs,
-            connect,
-            partial(manners_of, look=settings.look, ask=settings.ask),
-            Fetching(settings.result_limit, settings.result_deadline),
-            around.chance,
-        )
+        on_machines = hands_on_machines(storage, around)
         made = all_managers(
             {kind: workflow.plan for kind, workflow in workflows.items()},
             host.begin,
@@ -150,19 +136,6 @@ async def managers(
         )
         services = [Service(manager, around) for manager in made if manager.context in contexts]
         yield services, on_machines
-
-
-def manners_of(machine: MachineSettings, *, look: float, ask: float) -> Manners:
-    """How often a machine is asked; one that is this very computer may be asked more often."""
-    limits, here = machine.limits, machine.connection == "local"
-    asks = limits.ask or (min(ask, 5.0) if here else ask)
-    return Manners(
-        look=min(look, 0.2) if here else look,
-        ask=max(asks, limits.ask_least),
-        ask_least=limits.ask_least,
-        commands=limits.commands or (math.inf if here else COMMANDS),
-        submissions=limits.submissions or (math.inf if here else SUBMISSIONS),
-    )
 
 
 def projection_runner(parts: Parts, storage: Storage) -> Runner | None:
@@ -254,6 +227,8 @@ def _spent(on_machines: MachineHands) -> dict[str, CommandsSpent]:
 
 async def _health(running: Running) -> Mapping[str, PartHealth]:
     parts = {str(service.context): await _health_of(service) for service in running.services}
+    if running.agent is not None:
+        parts["agent"] = PartHealth(owns=running.agent.owned)
     if running.stream is not None:
         parts[Part.PUBLIC_STREAM] = await _health_of(running.stream)
     if running.runner is not None:

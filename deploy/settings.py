@@ -109,6 +109,12 @@ class Settings(BaseSettings):
         description="Seconds between two questions to a machine's scheduler; at most 5 on this"
         " computer.",
     )
+    agent: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,99})?$",
+        description="The name that machines give to a process with a machine-interface which alone,"
+        " or with others of that name, may work on them (docs/machines.md).",
+    )
     frozen_after: float = Field(
         30.0,
         gt=0,

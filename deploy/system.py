@@ -14,7 +14,9 @@ import structlog
 from deploy.blobs import place_of_blobs
 from deploy.embedded import FolderLock
 from deploy.frozen import ended_when_frozen
+from deploy.on_machines import machine_agent
 from deploy.parts import (
+    Part,
     Parts,
     Running,
     managers,
@@ -85,12 +87,20 @@ async def running_parts(parts: Parts, settings: Settings) -> AsyncIterator[Syste
             managers(parts, storage, around) as (services, on_machines),
             asyncio.TaskGroup() as group,
         ):
-            running = Running(services, on_machines, runner, sensors, stream)
+            agent = (
+                machine_agent(storage, around, on_machines) if _is_agent(parts, settings) else None
+            )
+            running = Running(services, on_machines, agent, runner, sensors, stream)
             tasks = [group.create_task(part.run()) for part in running.parts]
             async with web_edge(parts, storage, around, running) as url:
                 yield System(url, storage)
             for task in tasks:
                 task.cancel()
+
+
+def _is_agent(parts: Parts, settings: Settings) -> bool:
+    """Whether machines may name this process."""
+    return Part.MACHINE_INTERFACE in parts and bool(settings.agent)
 
 
 def _may_open_as_many_files_as_allowed() -> None:
@@ -105,7 +115,12 @@ def _may_open_as_many_files_as_allowed() -> None:
 async def _present(parts: Parts, storage: Storage) -> AsyncIterator[None]:
     """Let the others know; raises `BlobsElsewhere` where they would not find our blobs."""
     names = ", ".join(sorted(parts))
-    me = Process(process=uuid4().hex, parts=names, blobs=place_of_blobs(storage.settings))
+    me = Process(
+        process=uuid4().hex,
+        parts=names,
+        blobs=place_of_blobs(storage.settings),
+        agent=storage.settings.agent if _is_agent(parts, storage.settings) else "",
+    )
     await say_alive(storage.pool, me)
     saying = asyncio.create_task(_keep_saying(storage, me))
     try:

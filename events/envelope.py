@@ -125,6 +125,8 @@ class Issued(Value):
     time: Timestamp
     actor: str
     correlation: UUID
+    incident: IncidentId | None = None
+    """That it belongs to, where its key does not say so."""
     command: AnyCommand
 
 

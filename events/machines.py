@@ -67,6 +67,8 @@ class MachineSettings(Value):
     """What the dialect has to know, likewise."""
     limits: MachineLimits = MachineLimits()
     accounts: Accounts = Accounts()
+    agents: tuple[Identifier, ...] = ()
+    """Names of the processes that alone work on it; none: all do."""
     environment: dict[str, str] = {}
     """Given to every job."""
     policy: dict[Urgency, tuple[Privilege, ...]] = {}

@@ -8,13 +8,13 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from events.checkups import Checkup
 from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token, Word
 from events.machines import MachineLoad, MachineSettings, Privilege
 from events.prose import Prose
-from events.values import Blob, Command, Event, IncidentId, Name
+from events.values import Blob, Command, Event, Identifier, IncidentId, Name
 
 
 class JobTask(StrEnum):
@@ -83,9 +83,35 @@ class ReleaseJob(Command):
     token: Token
 
 
+class TakeTurn(Command):
+    """A process that the machine names will work on it, and nobody else any more."""
+
+    type: Literal["TakeTurn"] = "TakeTurn"
+    agent: Identifier
+    turn: UUID
+
+
+class HandsTold(Command):
+    """What hands in such a process tell; not heard unless it is still their turn."""
+
+    type: Literal["HandsTold"] = "HandsTold"
+    turn: UUID
+    kind: str
+    """Of input to the manager, as its `told` is to be read."""
+    told: JsonValue
+
+
 class MachineConfigured(Event):
     type: Literal["MachineConfigured"] = "MachineConfigured"
     settings: MachineSettings
+
+
+class TurnTaken(Event):
+    """A process that the machine names works on it, until another one does or settings change."""
+
+    type: Literal["TurnTaken"] = "TurnTaken"
+    agent: Identifier
+    turn: UUID
 
 
 class LoginIntended(Event):
@@ -256,12 +282,15 @@ OperationCommand = Annotated[
     | CancelJob
     | CollectOutputs
     | RefreshJob
-    | ReleaseJob,
+    | ReleaseJob
+    | TakeTurn
+    | HandsTold,
     Field(discriminator="type"),
 ]
 OperationEvent = Annotated[
     MachineConfigured
     | MachineForgotten
+    | TurnTaken
     | LoginIntended
     | CheckIntended
     | CheckConcluded

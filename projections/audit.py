@@ -24,7 +24,8 @@ class Entry(BaseModel):
     time: datetime
     machine: str
     command: str
-    """`submit`, `cancel`, `check`, `login`; `configure` for how the machine is spoken to."""
+    """`submit`, `cancel`, `check`, `login`; `configure` for how the machine is spoken to, `agent`
+    for which process it is that does."""
     result: str
     """`intended` before it is run."""
     token: str | None = None
@@ -46,6 +47,8 @@ def _line(event: object) -> tuple[str, str, Token | None] | None:
             user = settings.access.get("user")
             whose = f" as {user}" if user else ""
             return "configure", f"{settings.connection}/{settings.dialect}{whose}", None
+        case e.TurnTaken(agent=agent):
+            return "agent", f"{agent} works there from now on", None
         case e.LoginIntended():
             return "login", "intended once more", None
         case e.CheckIntended(check=check):

@@ -15,7 +15,8 @@ create table if not exists vestec_read.processes (
     parts text not null,
     blobs text not null,
     seen timestamptz not null default now()
-)
+);
+alter table vestec_read.processes add column if not exists agent text not null default ''
 """
 
 SAYS_SO_EVERY = 5.0
@@ -24,11 +25,12 @@ _ALIVE = "seen > now() - interval '20 seconds'"
 
 
 class Process(BaseModel):
-    """A process: the parts that it runs, and where it keeps blobs."""
+    """A process: the parts that it runs, where it keeps blobs, and what machines name it."""
 
     process: str
     parts: str
     blobs: str
+    agent: str = ""
 
 
 class BlobsElsewhere(Exception):
@@ -43,9 +45,17 @@ async def prepare_processes(connection: Connection) -> None:
 async def living(pool: Pool) -> Sequence[Process]:
     """Those that gave a sign of life lately."""
     rows = await pool.fetch(
-        f"select process, parts, blobs from vestec_read.processes where {_ALIVE} order by process"
+        f"""
+        select process, parts, blobs, agent from vestec_read.processes
+        where {_ALIVE} order by process
+        """
     )
     return [Process(**row) for row in rows]
+
+
+async def agents_alive(pool: Pool) -> frozenset[str]:
+    """What machines name those of them that may work on some alone."""
+    return frozenset(process.agent for process in await living(pool) if process.agent)
 
 
 async def require_same_blobs(pool: Pool, me: Process) -> None:
@@ -63,12 +73,13 @@ async def say_alive(pool: Pool, me: Process) -> None:
     """Give a sign of life."""
     await pool.execute(
         """
-        insert into vestec_read.processes (process, parts, blobs) values ($1, $2, $3)
+        insert into vestec_read.processes (process, parts, blobs, agent) values ($1, $2, $3, $4)
         on conflict (process) do update set seen = now()
         """,
         me.process,
         me.parts,
         me.blobs,
+        me.agent,
     )
 
 

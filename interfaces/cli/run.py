@@ -28,6 +28,14 @@ def run(
         int | None,
         typer.Option(help="Port; 0: any free one, the default of all parts but the gateway."),
     ] = None,
+    agent: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What machines name this process, if they name those that work on them"
+            " (environment: VESTEC_AGENT).",
+        ),
+    ] = None,
     log_file: LogFile = None,
     json: AsJson = False,
 ) -> None:
@@ -41,7 +49,7 @@ def run(
 
     Next: vestec run gateway projections, vestec projections status
     """
-    settings = settings_of(ctx, host=host, port=port)
+    settings = settings_of(ctx, host=host, port=port, agent=agent)
     if "port" not in settings.model_fields_set and Part.GATEWAY not in parts:
         settings = settings.model_copy(update={"port": 0})
     logs_of(settings.log_level, log_file)

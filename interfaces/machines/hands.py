@@ -22,6 +22,7 @@ from interfaces.machines.budget import Spent
 from interfaces.machines.checkup import check_up, unreachable
 from interfaces.machines.connection import FileMissing, FileUnfit, MachineError
 from interfaces.machines.dialect import InDoubt, Submitted
+from interfaces.machines.look_out import LOOK, Agents, AgentsLookOut, no_agents
 from interfaces.machines.machine import Connect, Machine, Manners
 from interfaces.machines.watch import MachineWatch
 from managers.blobs import BlobMissing, BlobStore
@@ -33,6 +34,7 @@ from managers.operations import (
     Collect,
     Job,
     JobSeen,
+    LookOut,
     MachineJobs,
     OutputsStored,
     SubmissionAbsent,
@@ -69,14 +71,21 @@ class MachineHands:
         manners: Callable[[MachineSettings], Manners] = lambda _: Manners(),
         fetching: Fetching | None = None,
         chance: random.Random | None = None,
+        agents: Agents = no_agents,
+        look_out: float = LOOK,
     ) -> None:
+        """`agents` tells which are alive, and is asked every `look_out` seconds."""
         self._blobs, self._connect, self._manners = blobs, connect, manners
         self._fetching = fetching or Fetching()
         self._chance = chance or random.Random(0)
+        self._agents, self._look_out = agents, look_out
         self._machines: dict[str, Machine] = {}
 
     def begin(self, assigned: Assignment[MachineJobs, Task]) -> Work[Task]:
         """Start a piece of work on a machine."""
+        if isinstance(assigned.item, LookOut):
+            looking = (assigned.item.machine, self._agents, assigned.tell, self._look_out)
+            return AgentsLookOut(*looking)
         assert assigned.state.settings is not None
         machine, tell = self._machine(assigned.state.settings), assigned.tell
         machine.learn(assigned.state.learned)

@@ -16,10 +16,20 @@ from managers.operations.inputs import (
     SubmissionInDoubt,
     SubmissionTurnedDown,
     TaskFails,
+    written,
 )
 from managers.operations.manager import operations_manager
 from managers.operations.state import Job, MachineJobs
-from managers.operations.tasks import Cancel, CheckUp, Collect, Submit, Task, Watch
+from managers.operations.tasks import (
+    Cancel,
+    CheckUp,
+    Collect,
+    LookOut,
+    Submit,
+    Task,
+    Watch,
+    on_machine,
+)
 
 __all__ = [
     "Cancel",
@@ -29,6 +39,7 @@ __all__ = [
     "Collect",
     "Job",
     "JobSeen",
+    "LookOut",
     "MachineJobs",
     "MachineLooked",
     "OutputsStored",
@@ -43,5 +54,7 @@ __all__ = [
     "Watch",
     "gone_without_a_word",
     "is_news",
+    "on_machine",
     "operations_manager",
+    "written",
 ]

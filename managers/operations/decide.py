@@ -31,6 +31,11 @@ def decide(was: MachineJobs | None, input: Input, given: Given) -> Decided[Machi
 
 def _decide(was: MachineJobs, input: Input, given: Given) -> Iterable[Effect]:
     match input:
+        case e.TakeTurn():
+            return _take_turn(was, input)
+        case e.HandsTold():
+            mine = was.turn == input.turn
+            return _decide(was, i.read(input.kind, input.told), given) if mine else []
         case e.ConfigureMachine():
             same = was.settings == input.settings
             return [] if same else [e.MachineConfigured(settings=input.settings)]
@@ -47,6 +52,12 @@ def _decide(was: MachineJobs, input: Input, given: Given) -> Iterable[Effect]:
         case e.SubmitJob():
             return _submit(was, input, given)
     return _of_one(was, input)
+
+
+def _take_turn(was: MachineJobs, wanted: e.TakeTurn) -> Iterator[Effect]:
+    if was.settings is None or wanted.agent not in was.settings.agents:
+        raise Rejected(f"the machine does not name the agent {wanted.agent}")
+    yield e.TurnTaken(agent=wanted.agent, turn=wanted.turn)
 
 
 def _of_one(was: MachineJobs, input: Input) -> Iterable[Effect]:

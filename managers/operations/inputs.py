@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, get_args
 from uuid import UUID
+
+from pydantic import JsonValue, TypeAdapter
 
 from events.checkups import Checkup
 from events.jobs import JobId, JobReport, Token
@@ -112,3 +115,33 @@ class MachineLooked:
     load: MachineLoad | None = None
     login_needed: bool = False
     notice: str = ""
+
+
+Told = (
+    SubmissionAnswered
+    | SubmissionTurnedDown
+    | SubmissionInDoubt
+    | SubmissionAbsent
+    | SubmissionImpossible
+    | TaskFails
+    | JobSeen
+    | CancelTaken
+    | OutputsStored
+    | CheckedUp
+    | MachineLooked
+)
+_KINDS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(Told)}
+
+
+def written(told: object) -> tuple[str, JsonValue]:
+    """What hands tell, by its kind and as JSON, for a process that is not theirs."""
+    kind = type(told).__name__
+    return kind, _KINDS[kind].dump_python(told, mode="json")
+
+
+def read(kind: str, told: JsonValue) -> Told:
+    """The same, read. Raises `ValueError`, also for a kind that there is not."""
+    if kind not in _KINDS:
+        raise ValueError(f"hands do not tell {kind}")
+    found: Told = _KINDS[kind].validate_python(told)
+    return found

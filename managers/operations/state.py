@@ -90,6 +90,8 @@ class MachineJobs:
     """The check that is under way."""
     learned: Mapping[str, JsonValue] = field(default_factory=dict)
     """What the newest one found out, as settings of the dialect."""
+    turn: UUID | None = None
+    """Whose it is to work there, of the processes that the machine names; None: nobody's yet."""
 
     @property
     def trouble(self) -> str:
@@ -105,10 +107,17 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
         case e.MachineConfigured():
             count = was.configured + 1
             return replace(
-                was, settings=event.settings, configured=count, login_needed=False, learned={}
+                was,
+                settings=event.settings,
+                configured=count,
+                login_needed=False,
+                learned={},
+                turn=None,
             )
         case e.MachineForgotten():
             return replace(was, settings=None) if was.jobs else None
+        case e.TurnTaken():
+            return replace(was, turn=event.turn)
         case e.LoginIntended():
             return replace(was, login_needed=False)
         case e.MachineAnswered():

@@ -42,11 +42,25 @@ class CheckUp:
     check: UUID
 
 
-Task = Watch | Submit | Cancel | Collect | CheckUp
+@dataclass(frozen=True, slots=True)
+class LookOut:
+    """See whether any of the processes is alive that alone work on the machine."""
+
+    machine: MachineJobs
+
+
+Task = LookOut | Watch | Submit | Cancel | Collect | CheckUp
 
 
 def under_way(machine: MachineJobs) -> Mapping[str, Task]:
-    """All of it, each under a name that stays the same as long as it is the same.
+    """What there is to do for whoever decides about the machine."""
+    if machine.settings and machine.settings.agents and not machine.login_needed:
+        return {f"look out by settings {machine.configured}": LookOut(machine)}
+    return on_machine(machine)
+
+
+def on_machine(machine: MachineJobs) -> Mapping[str, Task]:
+    """All work there, each under a name that stays the same as long as it is the same.
 
     Nothing as long as a login is needed: every try would bring the account nearer to being locked.
     """

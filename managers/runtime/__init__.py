@@ -2,7 +2,8 @@
 
 from managers.runtime.about import about
 from managers.runtime.crashpoints import crash_point
-from managers.runtime.folding import PartitionBroken
+from managers.runtime.folding import PartitionBroken, PartitionState, kept_state
+from managers.runtime.inbox import Reply
 from managers.runtime.manager import (
     Assignment,
     Chain,
@@ -21,6 +22,7 @@ from managers.runtime.share import Share
 from managers.runtime.snapshots import NoSnapshots, Snapshot, Snapshots
 from managers.runtime.surroundings import Surroundings
 from managers.runtime.work import TaskWork
+from managers.runtime.workforce import Workforce
 
 __all__ = [
     "Assignment",
@@ -32,7 +34,9 @@ __all__ = [
     "NoSnapshots",
     "Owner",
     "PartitionBroken",
+    "PartitionState",
     "Rejected",
+    "Reply",
     "Send",
     "Service",
     "Share",
@@ -42,6 +46,8 @@ __all__ = [
     "TaskWork",
     "Tell",
     "Work",
+    "Workforce",
     "about",
     "crash_point",
+    "kept_state",
 ]

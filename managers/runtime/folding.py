@@ -75,7 +75,7 @@ async def fold_until(
     Raises `Doubt` if somebody else has taken over since.
     """
     topic = events_topic(manager.context)
-    state = await _from_snapshot(manager, partition, around)
+    state = await kept_state(manager, partition, around)
     if state is None:
         state = PartitionState({}, {})
         await verify(around.log, topic, partition, state.position)
@@ -122,9 +122,10 @@ async def keep_snapshot(
         _log.warning("snapshot not stored", context=manager.context, error=repr(error))
 
 
-async def _from_snapshot(
+async def kept_state(
     manager: Manager[S, W], partition: int, around: Surroundings
 ) -> PartitionState[S] | None:
+    """That of the newest snapshot; None: there is none that fits. Raises `LogReplaced`."""
     try:
         kept = await around.snapshots.load(manager.context, partition)
         if kept is None or kept.fold != manager.fold:

@@ -80,7 +80,8 @@ def _issued(around: Surroundings, context: Context, partition: int, stored: Stor
         nobody = uuid5(_NAMES, cause)
         return Item(key, error, nobody, cause, nobody, "unknown", cursor=cursor)
     input = _believed(around, issued)
-    return Item(key, input, issued.id, cause, issued.correlation, issued.actor, cursor=cursor)
+    whose = (issued.correlation, issued.actor, issued.incident)
+    return Item(key, input, issued.id, cause, *whose, cursor=cursor)
 
 
 def _believed(around: Surroundings, issued: Issued) -> Input:

@@ -15,10 +15,12 @@ from interfaces.cli.machines.options import (
     Access,
     Account,
     AccountsOnly,
+    Agent,
     Batch,
     Environment,
     Limit,
     Policy,
+    agents_of,
     limits_of,
     merged,
     policy_of,
@@ -59,6 +61,7 @@ def add(
     environment: Environment = None,
     limit: Limit = None,
     policy: Policy = None,
+    agent: Agent = None,
     test_mode: Annotated[
         bool, typer.Option("--test-mode", help="No real jobs: a simulated batch system.")
     ] = False,
@@ -96,6 +99,7 @@ def add(
         environment=pairs(environment or ()),
         limits=MachineLimits.model_validate(limits_of(limit)),
         policy=policy_of(policy) or {},
+        agents=tuple(agents_of(agent) or ()),
         test_mode=test_mode,
     )
     connect(settings)  # says what is wrong before anybody is told of it
@@ -121,6 +125,7 @@ def edit(
     policy: Policy = None,
     account: Account = None,
     accounts_only: AccountsOnly = None,
+    agent: Agent = None,
     test_mode: Annotated[bool | None, typer.Option("--test-mode/--no-test-mode")] = None,
     json: AsJson = False,
 ) -> None:
@@ -151,6 +156,7 @@ def edit(
                 "cores_per_node": cores_per_node,
                 "test_mode": test_mode,
                 "policy": policy_of(policy),
+                "agents": agents_of(agent),
                 "accounts": await changed_accounts(
                     at.storage, before.accounts, mapped, accounts_only
                 ),

@@ -57,6 +57,14 @@ AccountsOnly = Annotated[
         help="Whether the jobs of all others are refused, or charged as they and --batch say.",
     ),
 ]
+Agent = Annotated[
+    Pairs,
+    _pairs(
+        "Processes that alone work on it, by what VESTEC_AGENT calls them there; may be repeated;"
+        " '': all do.",
+        "NAME",
+    ),
+]
 Environment = Annotated[Pairs, _pairs("Given to every job; may be repeated.", "NAME=VALUE")]
 Policy = Annotated[
     Path | None,
@@ -66,6 +74,11 @@ Policy = Annotated[
         " privileges, each with a name and a queue, account, qos, reservation or native options.",
     ),
 ]
+
+
+def agents_of(given: Pairs) -> list[str] | None:
+    """What `--agent` says; None: nothing."""
+    return None if given is None else [name for name in given if name]
 
 
 def policy_of(file: Path | None) -> dict[str, Any] | None:

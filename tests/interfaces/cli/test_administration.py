@@ -1,6 +1,7 @@
 """What an administrator of machines does, on a system that runs."""
 
 import asyncio
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,7 @@ from deploy.storage import open_storage
 from events.simulations import CreateSimulation, Resources, SimulationRequest, SubmitSimulation
 from events.values import Context, IncidentId
 from interfaces.issuing import Write, issue
-from tests.interfaces.cli.vestec import Up, as_json, complaint, eventually, up, vestec
+from tests.interfaces.cli.vestec import COMMAND, Up, as_json, complaint, eventually, up, vestec
 
 HOUR = Resources(walltime=3600)
 
@@ -87,7 +88,7 @@ def test_whose_account_pays_is_mapped_and_audited(here: Path) -> None:
     assert "no user or incident" in complaint("machines", "edit", "m", "--account", "eve=z01")
     given = ("--account", "ada=z01", "--account", f"{another[:13]}=z07", "--accounts-only")
     vestec("machines", "edit", "m", *given)
-    assert '{"ada": "z01"' in vestec("machines", "show", "m")
+    assert '"ada": "z01"' in vestec("machines", "show", "m")
     assert '"ada"' not in "".join(vestec("log", "show", "machines", "--json"))
     ada = as_json("incidents", "show", hers)["incident"]["owner"]
     charged = {simulate(here, hers, "m", ada): "z01", simulate(here, another, "m"): "z07"}
@@ -102,3 +103,22 @@ def test_whose_account_pays_is_mapped_and_audited(here: Path) -> None:
     paid = {(one["simulation"], one["account"]) for one in lines}
     assert paid == {*((str(id), account) for id, account in charged.items()), (str(free), None)}
     assert {one["user"] for one in lines if one["incident"] == hers} >= {"test"}
+
+
+def test_a_machine_that_names_an_agent_waits_for_it(here: Path) -> None:
+    where = ("--base-directory", here / "n", "--test-mode", "--enable")
+    vestec("machines", "add", "n", *where, "--agent", "near")
+    assert as_json("machines", "show", "n")["reachable"] is None
+    fire = incident()
+    waiting = simulate(here, fire, "n")
+    run = [COMMAND, "run", "machine-interface", "--agent", "near", "--data", str(here), "--json"]
+    with (here.parent / "near.log").open("w") as logs, subprocess.Popen(run, stderr=logs) as near:
+        try:
+            eventually(lambda: as_json("simulations", "show", waiting)["job_id"])
+            assert as_json("machines", "show", "n")["reachable"]
+        finally:
+            near.terminate()
+    eventually(lambda: as_json("machines", "show", "n")["reachable"] is False)
+    assert "no agent of it is alive (near)" in vestec("machines", "list")
+    lines = [one for one in as_json("machines", "audit", "n") if one["command"] == "agent"]
+    assert [one["result"] for one in lines] == ["near works there from now on"]

@@ -30,6 +30,7 @@ from events.values import Command, Context, Event, IncidentId, Urgency
 from interfaces.machines.dialect import QueueLoad, Refused, Submitted
 from interfaces.machines.fates import Fate, Planned
 from interfaces.machines.hands import Fetching, MachineHands
+from interfaces.machines.look_out import Agents, no_agents
 from interfaces.machines.machine import Connect, Manners
 from interfaces.machines.simulated import SimulatedBatchSystem
 from managers.blobs import BlobStore
@@ -245,11 +246,14 @@ async def open_site(manners: Manners = QUICK, /, **fates: Fate) -> AsyncIterator
 
 
 @asynccontextmanager
-async def working(site: AnySite, connect: Connect, manners: Manners) -> AsyncIterator[None]:
+async def working(
+    site: AnySite, connect: Connect, manners: Manners, agents: Agents = no_agents
+) -> AsyncIterator[None]:
     """Let managers and hands work, while the context lasts."""
     await declare_topics(site.log, partitions=1)
     around = Surroundings(site.log, site.clock, time.time, random.Random(1))
-    hands = MachineHands(site.blobs, connect, lambda _: manners, FETCHING)
+    looking_out = (random.Random(1), agents, 0.01)
+    hands = MachineHands(site.blobs, connect, lambda _: manners, FETCHING, *looking_out)
     for manager in (simulation_manager(), machine_manager(), operations_manager(hands.begin)):
         site.services.append(Service(manager, around))
     tasks = [asyncio.create_task(service.run()) for service in site.services]

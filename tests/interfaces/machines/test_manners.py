@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from obstore.store import MemoryStore
 
-from deploy.parts import COMMANDS, SUBMISSIONS, manners_of
+from deploy.on_machines import COMMANDS, SUBMISSIONS, manners_of
 from events.envelope import Rejection
 from events.jobs import JobId, JobReport, JobRequest, Token, token_of
 from events.machines import MachineLimits, MachineSettings

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+import pytest
+
 from events import operations as e
 from events.accounts import Accounts
 from events.checkups import Checkup, Finding, Mark, Question
@@ -42,7 +44,9 @@ from managers.operations import (
     SubmissionTurnedDown,
     Task,
     TaskFails,
+    on_machine,
     operations_manager,
+    written,
 )
 from managers.runtime import Assignment, Send, Work
 from tests.managers.scenario import Scenario, scenario
@@ -274,6 +278,48 @@ def test_a_privilege_has_an_account_of_its_own() -> None:
     of.when(SubmissionTurnedDown(TOKEN, 1, "no such QoS")).then(e.PrivilegeRefused)
     assert isinstance(of.effects[0], e.PrivilegeRefused)
     assert asked(of) == {"account": of.effects[0].account} == {"account": "z01"}
+
+
+NAMING = e.ConfigureMachine(settings=SETTINGS.model_copy(update={"agents": ("near", "next")}))
+TURN = e.TakeTurn(agent="near", turn=UUID(int=7))
+
+
+def told(turn: int, input: object) -> e.HandsTold:
+    kind, value = written(input)
+    return e.HandsTold(turn=UUID(int=turn), kind=kind, told=value)
+
+
+def test_only_whose_turn_it_is_is_heard() -> None:
+    of = scenario(MANAGER).when(NAMING).when(SUBMIT)
+    answered = SubmissionAnswered(TOKEN, 1, JobId("17"), "a remark")
+    of.when(told(7, answered)).then()
+    of.when(TURN).then(e.TurnTaken(agent="near", turn=UUID(int=7)))
+    of.when(told(6, answered)).then()
+    of.when(told(7, answered)).then(e.SubmissionConfirmed, *REPORTED)
+    of.when(e.TakeTurn(agent="next", turn=UUID(int=8))).then(e.TurnTaken)
+    of.when(told(7, seen(JobState.COMPLETED))).then()
+    of.when(told(8, seen(JobState.COMPLETED))).then(*REPORTED)
+    with pytest.raises(ValueError, match="hands do not tell Lies"):
+        of.when(e.HandsTold(turn=UUID(int=8), kind="Lies", told=None))
+
+
+def test_a_turn_is_theirs_whom_the_machine_names_until_its_settings_change() -> None:
+    of = scenario(MANAGER).when(NAMING)
+    of.when(e.TakeTurn(agent="far", turn=UUID(int=7))).rejected("does not name the agent far")
+    of.when(TURN).when(e.ConfigureMachine(settings=SETTINGS))
+    of.when(told(7, MachineLooked(True))).then()
+    of.when(TURN).rejected("does not name")
+    machine().when(TURN).rejected("does not name")
+
+
+def test_who_decides_only_looks_out_for_those_who_work() -> None:
+    of = scenario(MANAGER).when(NAMING).when(SUBMIT).when(TURN)
+    assert of.state is not None
+    assert work(of) == ["look out"]
+    there = [name.partition(" by settings ")[0] for name in on_machine(of.state)]
+    assert there == ["watch", f"submit {TOKEN} 1"]
+    of.when(told(7, MachineLooked(False, "no key will do", login_needed=True)))
+    assert work(of) == []
 
 
 def test_what_nobody_wants_any_more_asks_for_no_other_privilege() -> None:
