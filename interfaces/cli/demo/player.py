@@ -3,12 +3,12 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import aiohttp
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from deploy.system import System
 from events import incidents as i
@@ -37,25 +37,36 @@ class DemoFailed(Complaint):
 class Player:
     """Plays one incident of the demonstration on a system."""
 
-    def __init__(self, system: System, incident: str, within: float) -> None:
+    def __init__(
+        self,
+        system: System,
+        incident: str,
+        within: float,
+        parameters: Mapping[str, JsonValue] = PARAMETERS,
+    ) -> None:
         """`within`: seconds that one chapter may take."""
         self.system, self.incident, self._within = system, incident, within
+        self._parameters = parameters
         self._pool = system.storage.pool
 
     async def set_up(self) -> None:
-        """The machine and the incident, if they are not there yet."""
+        """This computer as a machine, and the incident, if they are not there yet."""
         settings = local_machine(self.system.storage.settings.data)
         known = {machine.name: machine.enabled for machine in await list_machines(self._pool)}
         if MACHINE not in known:
             await self._issue(Context.MACHINES, FLEET, AddMachine(settings=settings))
         if not known.get(MACHINE):
             await self._issue(Context.MACHINES, FLEET, EnableMachine(name=MACHINE))
+        await self.begin()
+
+    async def begin(self) -> None:
+        """The incident, if it is not there yet."""
         if await find_incident(self._pool, self.incident) is None:
             create = i.CreateIncident(
                 incident=IncidentId(self.incident),
                 kind="wildfire",
                 name=NAME,
-                parameters=dict(PARAMETERS),
+                parameters=dict(self._parameters),
                 exercise=True,
             )
             await self._issue(Context.INCIDENTS, self.incident, create)

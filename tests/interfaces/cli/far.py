@@ -4,7 +4,7 @@ The witness is the user's program itself. A submit command of the test's arrange
 """
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -89,16 +89,20 @@ class Far:
         }
         return up(self.folder, usual | environment)
 
-    def begin(self, *batch: str) -> str:
-        """Add the machine, and an incident whose stage submits a job there; its id."""
+    def add(self, *batch: str, more: Sequence[object] = ()) -> None:
+        """Add the machine."""
         access = self.server.access()
         words = [f"{k}={str(v).lower() if v is False else v}" for k, v in access.items()]
         vestec(
             "machines", "add", "far", "--connection", "ssh", "--dialect", self._dialect,
             *(word for one in words for word in ("--access", one)),
-            *(word for one in batch for word in ("--batch", one)),
+            *(word for one in batch for word in ("--batch", one)), *more,
             "--base-directory", self.login.folder / "base", "--enable", "--data", self.folder,
         )  # fmt: skip
+
+    def begin(self, *batch: str) -> str:
+        """Add the machine, and an incident whose stage submits a job there; its id."""
+        self.add(*batch)
         made = as_json("incidents", "create", "one-job", "one", "--data", self.folder)
         # The system may be killed before it answers.
         activate = (COMMAND, "incidents", "activate", made["id"], "--data", str(self.folder))
