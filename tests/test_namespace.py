@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.namespace import ServerMissing, namespace
+from tests.patience import PATIENCE
 from tests.without import must_have
 
 SERVER = 'touch "$1"; setsid -f tail -f "$1"; echo >>"$1"; exec tail -f "$1"'
@@ -99,8 +100,8 @@ def shown_by(file: Path) -> list[str]:
     return found
 
 
-def until(condition: Callable[[], bool], within: float = 20) -> None:
-    deadline = time.monotonic() + within
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -14,13 +14,13 @@ from managers.everyone import declare_topics
 from tests.chaos.player import Told
 from tests.chaos.rig import (
     LEASE,
-    WITHIN,
     Forked,
     Playing,
     Rig,
     eventually,
     require_as_if_nothing_had_happened,
 )
+from tests.patience import PATIENCE
 
 DEADLINE = 3.0
 """Seconds that a call to the log may take: short, as leases are."""
@@ -52,7 +52,7 @@ class PartProcess:
 
     def is_at_work(self) -> None:
         """Return when it decides about a partition."""
-        eventually(f"{self.part} owns a partition", lambda: bool(self.owns()), within=40)
+        eventually(f"{self.part} owns a partition", lambda: bool(self.owns()))
 
 
 class PartsSite:
@@ -95,7 +95,7 @@ class PartsSite:
         for process in living:
             process.send(signal.SIGKILL)
         for process in living:
-            assert process.ends(WITHIN)
+            assert process.ends(PATIENCE)
 
 
 @contextmanager

@@ -31,13 +31,12 @@ from projections.machines import list_machines
 from projections.simulations import list_simulations
 from projections.stages import RunStatus, list_stage_runs
 from projections.status import status
+from tests.patience import PATIENCE
 
 NAMES = UUID("0b8e9a54-3f0b-4d7e-9a55-0f5f4d1c9a11")
 INCIDENT = str(uuid5(NAMES, "incident"))
 BURSTS = (("1", "2 3"), ("4",))
 NUMBERS = 4
-WITHIN = 90.0
-"""Seconds that each step of the story may take, an outage of its servers included."""
 
 Condition = Callable[[], Awaitable[bool]]
 
@@ -128,10 +127,10 @@ class Player:
         return not any(partition.lag_records for partition in partitions)
 
     async def _until(self, what: str, condition: Condition) -> None:
-        deadline = time.monotonic() + WITHIN
+        deadline = time.monotonic() + PATIENCE
         while not await self._holds(condition):
             if time.monotonic() > deadline:
-                raise SystemExit(f"after {WITHIN:g} s still not so: {what}")
+                raise SystemExit(f"after {PATIENCE:g} s still not so: {what}")
             await asyncio.sleep(0.05)
 
     async def _holds(self, condition: Condition) -> bool:

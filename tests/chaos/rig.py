@@ -20,6 +20,7 @@ from events.jobs import JobState
 from managers.runtime import crashpoints
 from tests.chaos import player
 from tests.chaos.player import Told
+from tests.patience import PATIENCE
 
 LEASE = 1.5
 """Seconds after which a killed process is replaced; as short as a loaded machine allows."""
@@ -27,8 +28,6 @@ ENVIRONMENT = {
     "VESTEC_WORKFLOWS": "tests.chaos.drill:drill",
     "VESTEC_LEASE": str(LEASE),
 }
-WITHIN = 120.0
-"""Seconds that one process may take."""
 
 
 F = TypeVar("F", bound="Forked")
@@ -66,7 +65,7 @@ class Forked:
         return _state(self.pid) == "T"
 
     def ended_by(self, number: int) -> bool:
-        return self.ends(WITHIN) and self.process.exitcode == -number
+        return self.ends(PATIENCE) and self.process.exitcode == -number
 
     def said(self) -> str:
         return self._said.read_text()[-6000:]
@@ -83,7 +82,7 @@ class Playing(Forked):
 
     def told(self) -> Told:
         """What it says when it has played to the end."""
-        assert self.ends(WITHIN), f"it plays on and on: {self.said()}"
+        assert self.ends(PATIENCE), f"it plays on and on: {self.said()}"
         assert self.process.exitcode == 0, self.said()
         return Told.model_validate_json(self._answer.read_bytes())
 
@@ -188,7 +187,7 @@ def play_under_fire(rig: Rig, moments: Iterator[float], kill: Callable[[Playing]
         if playing.ends(seconds):
             return playing.told()
         kill(playing)
-        playing.ends(WITHIN)
+        playing.ends(PATIENCE)
     return rig.start().told()
 
 
@@ -228,9 +227,9 @@ def rigged(environment: Mapping[str, str] | None = None) -> Iterator[Rig]:
             rig.kill_everything()
 
 
-def eventually(what: str, condition: Callable[[], bool], within: float = 20.0) -> None:
+def eventually(what: str, condition: Callable[[], bool]) -> None:
     """Return as soon as it is so."""
-    deadline = time.monotonic() + within
+    deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, f"after {within:g} s still not so: {what}"
+        assert time.monotonic() < deadline, f"after {PATIENCE:g} s still not so: {what}"
         time.sleep(0.02)

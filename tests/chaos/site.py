@@ -22,7 +22,7 @@ class Site:
         self.process: Forked = rig.serve(**environment)
         self._address = rig.home / "data" / "address.json"
         self._token = ""
-        eventually("it serves", self._serves, within=40)
+        eventually("it serves", self._serves)
 
     @property
     def url(self) -> str:
@@ -124,14 +124,14 @@ class Site:
         found = self.show(id, "data-sets")["items"]
         return {one["name"]: one["size"] for one in found if one["superseded_by"] is None}
 
-    def until(self, what: str, condition: Callable[[], bool], within: float = 30.0) -> None:
-        eventually(what, condition, within)
+    def until(self, what: str, condition: Callable[[], bool]) -> None:
+        eventually(what, condition)
 
-    def line(self, id: str, *words: str, within: float = 30.0) -> dict[str, str]:
+    def line(self, id: str, *words: str) -> dict[str, str]:
         """The line in the incident's log that holds these words."""
 
         def found() -> list[dict[str, str]]:
             return [line for line in self.lines(id) if all(word in line["text"] for word in words)]
 
-        eventually(f"the log says {words}", lambda: bool(found()), within)
+        eventually(f"the log says {words}", lambda: bool(found()))
         return found()[0]

@@ -22,7 +22,7 @@ async def test_the_broker_is_restarted(
     environment = await on_kafka(mortal_kafka.url, database_url)
     with rigged(environment) as rig, played(rig, undisturbed) as (_, playing):
         for kill in (False, True):
-            eventually("jobs run", jobs_started(rig, 3 if kill else 1), within=40)
+            eventually("jobs run", jobs_started(rig, 3 if kill else 1))
             if kill:
                 node.kill()
             else:
@@ -44,7 +44,7 @@ async def test_the_leader_of_the_incidents_partition_dies(
     try:
         environment = await on_kafka(running.url, database_url)
         with rigged(environment) as rig, played(rig, undisturbed) as (_, playing):
-            eventually("jobs run", jobs_started(rig, 2), within=60)
+            eventually("jobs run", jobs_started(rig, 2))
             node = await leader(running, "vestec.incidents.events")
             node.kill()
             assert not playing.ends(0), "it ended too soon to show anything"

@@ -38,7 +38,7 @@ class Embedded:
         command = [sys.executable, "-m", "deploy.embedded", str(folder)]
         with log.open("wb") as said, subprocess.Popen(command, stdout=said) as process:
             try:
-                eventually("it has told its URL", lambda: "\n" in server.said(), within=60)
+                eventually("it has told its URL", lambda: "\n" in server.said())
                 server.url = server.said().splitlines()[0]
                 yield server
             finally:
@@ -65,7 +65,7 @@ async def test_the_disk_of_the_embedded_server_is_full(folder: Path, undisturbed
         with rigged(environment) as rig:
             rig.hold.touch()
             with played(rig, undisturbed) as (site, playing):
-                eventually("the first burst is computed", jobs_started(rig, 2), within=40)
+                eventually("the first burst is computed", jobs_started(rig, 2))
                 disk.fill()
                 eventually("a push is told so", lambda: FULL in push(site.url))
                 assert FULL in health(site.url)["writes"]
@@ -91,9 +91,9 @@ async def test_the_disk_of_the_broker_is_full(
             with rigged(environment) as rig:
                 rig.hold.touch()
                 with played(rig, undisturbed) as (_, playing):
-                    eventually("the first burst is computed", jobs_started(rig, 2), within=40)
+                    eventually("the first burst is computed", jobs_started(rig, 2))
                     disk.fill()
-                    eventually("the broker ends", lambda: node.ended, within=40)
+                    eventually("the broker ends", lambda: node.ended)
                     rig.hold.unlink()
                     assert not playing.ends(LONG)
                     disk.make_room()

@@ -81,7 +81,7 @@ async def test_processes_are_silent_for_longer_than_their_session(
     async with far_away(distant_kafka, database_url) as (rig, network):
         rig.hold.touch()
         with played(rig, undisturbed) as (site, playing):
-            eventually("the first burst is computed", jobs_started(rig, 2), within=40)
+            eventually("the first burst is computed", jobs_started(rig, 2))
             victims = [Victim(site[part]) for part in parts]
             for victim in victims:
                 begin(network, victim.process)
@@ -93,7 +93,7 @@ async def test_processes_are_silent_for_longer_than_their_session(
             first, *rest = victims
             end(network, first.process)
             rig.hold.unlink()
-            eventually("the second burst is computed", jobs_started(rig, 5), within=40)
+            eventually("the second burst is computed", jobs_started(rig, 5))
             for victim in rest:
                 end(network, victim.process)
             playing.told()
@@ -108,18 +108,18 @@ async def test_a_takeover_is_held_until_another_took_over(
     async with far_away(distant_kafka, database_url, partitions=1) as (rig, network):
         rig.hold.touch()
         with played(rig, undisturbed) as (site, playing):
-            eventually("the first burst is computed", jobs_started(rig, 2), within=40)
+            eventually("the first burst is computed", jobs_started(rig, 2))
             ghosts = []
             for part in WRITERS:
                 site.kill(part)
                 ghosts.append(site.reinforce(part).process.pid)
                 network.hold_takeover(ghosts[-1])
-            eventually("takeovers are held", lambda: all(map(network.holds, ghosts)), within=40)
+            eventually("takeovers are held", lambda: all(map(network.holds, ghosts)))
             rightful = [site.reinforce(part) for part in WRITERS]
             for owner in rightful:
                 owner.is_at_work()
             rig.hold.unlink()
-            eventually("the second burst is computed", jobs_started(rig, 5), within=40)
+            eventually("the second burst is computed", jobs_started(rig, 5))
             for pid in ghosts:
                 network.heal(pid)
             playing.told()
@@ -139,7 +139,7 @@ class Victim:
 
     def is_replaced(self, other: PartProcess) -> None:
         what = f"another {other.part} took over"
-        eventually(what, lambda: other.owns() == self._owned, within=40)
+        eventually(what, lambda: other.owns() == self._owned)
 
     def is_back_at_work(self) -> None:
         """With a share of what it owned, where that can be shared."""

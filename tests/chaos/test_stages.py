@@ -97,7 +97,7 @@ def test_who_is_busy_beside_a_stage_that_ends_its_process_is_not_blamed(site: Si
         other = busy(site)
     assert serve_until_blamed(site, id) == 5
     site.until("it failed", partial(_has_failed, site, id))
-    site.until("the other one is done", lambda: "good-1" in site.data_sets(other), within=90)
+    site.until("the other one is done", lambda: "good-1" in site.data_sets(other))
     assert site.show(other)["status"] == "ACTIVE"
 
 

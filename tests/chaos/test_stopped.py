@@ -28,7 +28,7 @@ POINTS = (
 def test_stopped_at_a_named_moment(point: str, database_url: str, undisturbed: Told) -> None:
     with shared(database_url) as rig:
         first = rig.start("first", VESTEC_STOP_AT=point)
-        eventually(f"it is stopped at {point}", first.stopped, within=40)
+        eventually(f"it is stopped at {point}", first.stopped)
         told = rig.start("second").told()
         assert first.stopped()
         require_nothing_changes(rig, first, told, undisturbed)

@@ -20,6 +20,7 @@ from deploy.embedded import EmbeddedServer, EmbeddedServerError
 from deploy.embedded.account import account_for
 from deploy.embedded.cluster import Cluster
 from deploy.embedded.settings import OPTIONS
+from tests.patience import PATIENCE
 
 Killer = Callable[[int, Cluster], None]
 
@@ -85,7 +86,7 @@ def test_a_first_start_that_is_killed_is_followed_by_one_that_works(
 ) -> None:
     kill = (kill_alone, kill_group, kill_with_database)[delay_ms // 50 % 3]
     with start_apart(folder) as process:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while not folder.exists():
             assert time.monotonic() < deadline
             time.sleep(0.001)

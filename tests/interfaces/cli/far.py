@@ -111,7 +111,7 @@ class Far:
         )
         return str(made["id"])
 
-    def completes(self, id: str, within: float = 90) -> Any:
+    def completes(self, id: str) -> Any:
         """What is known of the incident once it is completed."""
 
         def completed() -> Any:
@@ -119,7 +119,7 @@ class Far:
             assert found["incident"]["status"] != "ERROR", found["stages"]
             return found if found["incident"]["status"] == "COMPLETE" else None
 
-        found = eventually(completed, within)
+        found = eventually(completed)
         (job,) = found["simulations"]
         assert job["state"] == "COMPLETED"
         self._activating.wait(60)
@@ -146,7 +146,7 @@ class Far:
 
     def marked(self, name: str) -> None:
         """Wait for a mark."""
-        eventually((self.login.folder / name).exists, 60)
+        eventually((self.login.folder / name).exists)
 
 
 @pytest.fixture

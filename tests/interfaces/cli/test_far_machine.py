@@ -90,7 +90,7 @@ def test_a_job_runs_on_a_machine_over_ssh(
     with sshds() as server, up(folder, environment) as system:
         add(folder, server, base)
         one = incident(folder)
-        (job,) = eventually(lambda: completed(folder, one), 60)["simulations"]
+        (job,) = eventually(lambda: completed(folder, one))["simulations"]
         assert (job["state"], job["machine"]) == ("COMPLETED", "far")
         with urllib.request.urlopen(f"{system.announced['url']}/metrics") as metrics:
             assert b'vestec_machine_shell_startup_seconds{machine="far"} ' in metrics.read()
@@ -138,7 +138,7 @@ def test_a_refused_login_is_shown_and_the_job_waits_for_somebody(
             assert server.log().count("Failed publickey") == refused + 1
             (server.folder / "authorized_keys").write_text(allowed)
             vestec("machines", "login", "far", "--data", folder)
-            eventually(lambda: completed(folder, one), 60)
+            eventually(lambda: completed(folder, one))
             assert not machine(folder)["login_needed"]
 
 
@@ -159,7 +159,7 @@ def test_a_person_logs_in_for_openssh(
         (server.folder / "kept").rename(server.folder / "authorized_keys")
         vestec("machines", "login", "far", "--data", folder)
         try:
-            eventually(lambda: completed(folder, one), 60)
+            eventually(lambda: completed(folder, one))
         finally:
             found = as_json("machines", "show", "far", "--data", folder)["settings"]
             ask = command(OpensshAccess.model_validate(found["access"]), "-O", "exit")

@@ -138,7 +138,7 @@ def test_stopped_before_submission_and_continued_when_another_has_taken_over(
     monkeypatch.setenv("VESTEC_BLOBS", f"file://{first.parent}/blobs")
     with far.server, far.up(VESTEC_STOP_AT="before submission") as stopped:
         id = far.begin()
-        eventually(lambda: state(stopped.announced["pid"]) == "T", 60)
+        eventually(lambda: state(stopped.announced["pid"]) == "T")
         far.folder = first.with_name("other")
         with far.up():
             far.completes(id)

@@ -41,7 +41,7 @@ def test_an_incident_is_rehearsed_on_a_simulated_cluster(
             "--environment", "SITE=here", "--enable", "--data", folder,
         )  # fmt: skip
         one = incident(folder)
-        (job,) = eventually(lambda: completed(folder, one), 60)["simulations"]
+        (job,) = eventually(lambda: completed(folder, one))["simulations"]
         assert (job["state"], job["machine"]) == ("COMPLETED", "far")
 
 

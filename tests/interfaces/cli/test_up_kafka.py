@@ -33,7 +33,7 @@ def test_an_incident_goes_on_after_a_kill(
         system.end(signal.SIGKILL)
     with up(folder):
         as_json("incidents", "push", incident, "data", file)
-        eventually(lambda: len(as_json("data", "list", incident)) == 2, within=60)
+        eventually(lambda: len(as_json("data", "list", incident)) == 2)
         over = as_json("incidents", "cancel", incident, "--reason", "rain")
         assert over["status"] == "CANCELLED"
     vestec("log", "verify")

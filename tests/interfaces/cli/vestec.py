@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from typer.testing import CliRunner, Result
 
 from interfaces.cli.main import app
+from tests.patience import PATIENCE
 
 COMMAND = str(Path(sys.executable).with_name("vestec"))
 T = TypeVar("T")
@@ -50,11 +51,11 @@ def lines(*arguments: object) -> list[Any]:
     return [json.loads(line) for line in vestec(*arguments, "--json").splitlines()]
 
 
-def eventually(found: Callable[[], T], within: float = 20.0) -> T:
+def eventually(found: Callable[[], T]) -> T:
     """What is found as soon as it is true."""
-    deadline = time.monotonic() + within
+    deadline = time.monotonic() + PATIENCE
     while not (it := found()):
-        assert time.monotonic() < deadline, f"still {it!r} after {within} s"
+        assert time.monotonic() < deadline, f"still {it!r} after {PATIENCE:g} s"
         time.sleep(0.02)
     return it
 
@@ -71,10 +72,10 @@ class Up:
     def announced(self) -> Any:
         return json.loads(self.said)
 
-    def end(self, number: int = signal.SIGTERM, within: float = 20.0) -> int:
+    def end(self, number: int = signal.SIGTERM) -> int:
         """Ask it to end; its exit code."""
         self.process.send_signal(number)
-        return self.process.wait(within)
+        return self.process.wait(PATIENCE)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from interfaces.machines.processes import Processes
 from interfaces.machines.shell import ShellBatchSystem
 from interfaces.machines.simulated import SimulatedBatchSystem
 from interfaces.machines.ssh import SshAccess, SshConnection
+from tests.patience import PATIENCE
 from tests.sshd import Sshd
 
 T = TypeVar("T")
@@ -62,8 +63,8 @@ class Bench:
 
         return await self.until(found)
 
-    async def until(self, condition: Callable[[], Awaitable[T | None]], within: float = 20) -> T:
-        async with asyncio.timeout(within):
+    async def until(self, condition: Callable[[], Awaitable[T | None]]) -> T:
+        async with asyncio.timeout(PATIENCE):
             while (value := await condition()) is None:
                 await self.pass_time()
         return value

@@ -6,7 +6,7 @@ Not here: what needs slots and seconds of walltime as `processes` has them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -65,10 +65,6 @@ class ServerBench(ShellBench):
         files = {name.replace("__", "."): chunks(data) for name, data in inputs.items()}
         await self.system.prepare(request.token, files)
         return await self.system.submit(request, 1)
-
-    async def until(self, condition: Callable[[], Awaitable[T | None]], within: float = 60) -> T:
-        """Batch systems take their time, on a busy computer in particular."""
-        return await super().until(condition, within)
 
     def prepared(self) -> list[Token]:
         """The jobs that have a folder."""
@@ -136,7 +132,7 @@ async def accounted(bench: ServerBench, token: Token) -> JobReport:
     async def told() -> JobReport | None:
         return await bench.system.hear(Witness.ACCOUNTING, token)
 
-    return await bench.until(told, within=60)
+    return await bench.until(told)
 
 
 async def test_the_accounts_tell_of_an_end_when_asked_since_its_submission(

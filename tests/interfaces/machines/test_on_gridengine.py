@@ -77,7 +77,7 @@ async def test_a_job_of_gridengine_over_its_walltime(bench: ServerBench) -> None
         report = (await bench.system.find([request.token])).get(request.token)
         return report if report and report.state.ended else None
 
-    report = await bench.until(over, within=120)
+    report = await bench.until(over)
     assert report.state is JobState.TIMEOUT
 
 

@@ -56,7 +56,7 @@ async def test_a_job_of_slurm_over_its_walltime(bench: ServerBench) -> None:
         report = (await bench.system.find([request.token])).get(request.token)
         return report if report and report.state is JobState.TIMEOUT else None
 
-    await bench.until(over, within=150)
+    await bench.until(over)
 
 
 async def test_what_can_never_start_says_so(bench: ServerBench) -> None:
@@ -107,7 +107,7 @@ async def test_a_requeued_job_runs_again_as_its_next_attempt(bench: ServerBench)
         found = (await bench.system.find([request.token]))[request.token]
         return found if found.state is JobState.COMPLETED else None
 
-    report = await bench.until(again, within=180)
+    report = await bench.until(again)
     assert (report.attempt, report.copies) == (2, 0)
     assert await bench.starts(request.token) == 2
 

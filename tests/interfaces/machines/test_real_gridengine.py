@@ -10,6 +10,7 @@ import pytest
 from tests.account import open_folder
 from tests.gridengine import GridEngine, running_gridengine
 from tests.namespace import ServerMissing
+from tests.patience import PATIENCE
 from tests.without import must_have
 
 
@@ -133,7 +134,7 @@ async def exists(file: Path) -> bool:
     return await asyncio.to_thread(file.exists)
 
 
-async def until(condition: Callable[[], Awaitable[bool]], within: float = 60) -> None:
-    async with asyncio.timeout(within):
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(PATIENCE):
         while not await condition():
             await asyncio.sleep(0.05)

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.slurm import Slurm, slurm_in_a_folder
 
 
@@ -138,7 +139,7 @@ async def is_saved(slurm: Slurm, name: str) -> bool:
     return state.exists() and name.encode() in state.read_bytes()
 
 
-async def until(condition: Callable[[], Awaitable[bool]], within: float = 60) -> None:
-    async with asyncio.timeout(within):
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(PATIENCE):
         while not await condition():
             await asyncio.sleep(0.05)

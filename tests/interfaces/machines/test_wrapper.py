@@ -13,6 +13,7 @@ from interfaces.machines.folders import Prepare
 from interfaces.machines.layout import Layout
 from interfaces.machines.status import parse_status
 from interfaces.machines.wrapper import CANNOT_LOAD, wrapper
+from tests.patience import PATIENCE
 
 TOKEN = Token("v1")
 WAITS = "while :; do sleep 0.05; done\n"
@@ -48,7 +49,7 @@ class Site:
 
     def ready(self) -> None:
         """Wait until the program has made the file `ready`."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while not (self.folder / "ready").exists():
             assert time.monotonic() < deadline
 
@@ -137,7 +138,7 @@ def test_a_program_that_ends_in_time_is_not_warned_and_leaves_no_alarm(site: Sit
         listed = subprocess.run(["ps", "-s", str(running.pid), "-o", "pid="], capture_output=True)
         return bool(listed.stdout.strip())
 
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while of_the_session():
         assert time.monotonic() < deadline
 
