@@ -19,6 +19,12 @@ Token = NewType("Token", str)
 JobId = NewType("JobId", str)
 
 
+Part = str
+"""What is told apart on a machine: a job by its token, instance n of an array by `<token>.<n>`."""
+
+MOST_INSTANCES = 1000
+"""Of an array: each has its own witnesses, and its own events."""
+
 OURS = ".vestec"
 """The folder inside of each job's folder that is not the program's."""
 
@@ -172,6 +178,9 @@ class JobRequest(BaseModel):
     """A line for `/bin/sh`, run in the job's folder."""
     walltime: int = Field(gt=0, le=366 * 86400)
     """Seconds of running time after which the job is ended."""
+    instances: int = Field(default=1, gt=0, le=MOST_INSTANCES)
+    """More than one: an array, whose every instance runs the executable with resources of its own
+    and finds its number, from 0, in `VESTEC_INSTANCE`."""
     nodes: int = Field(default=1, gt=0)
     tasks: int = Field(default=1, gt=0)
     cpus_per_task: int = Field(default=1, gt=0)
@@ -192,11 +201,15 @@ class JobRequest(BaseModel):
 
 
 class JobReport(BaseModel):
-    """What one witness says of one job."""
+    """What one witness says of one job, of one instance of an array, or of all of an array."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     token: Token
+    instance: int | None = Field(default=None, ge=0)
+    """Which one of an array it is about; None: the whole job."""
+    instances: dict[JobState, int] = {}
+    """Of a whole array: how many are in which state."""
     state: JobState
     witness: Witness
     job_id: JobId | None = None
@@ -222,6 +235,20 @@ class JobReport(BaseModel):
     def stuck(self) -> Waiting | None:
         """Why it will not start by itself."""
         return None if self.waiting is None or self.waiting.passes else self.waiting
+
+    @property
+    def part(self) -> Part:
+        return self.token if self.instance is None else f"{self.token}.{self.instance}"
+
+
+def parts_of(token: Token, instances: int) -> list[Part]:
+    """What there is to be told apart of a job."""
+    return [token] if instances == 1 else [f"{token}.{n}" for n in range(instances)]
+
+
+def whose(part: Part) -> Token:
+    """The job that it is a part of."""
+    return Token(part.partition(".")[0])
 
 
 def token_of(simulation: UUID) -> Token:

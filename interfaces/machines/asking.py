@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from events.jobs import Token
+from events.jobs import MOST_INSTANCES, Token
 from interfaces.machines.connection import CommandFailed, Completed, NotUnderstood
 from interfaces.machines.layout import Layout, quoted
 
@@ -46,6 +46,20 @@ def number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+def instances(text: str, first: int = 0) -> list[int]:
+    """The numbers, from 0, in an array's list such as `0-2,5` or `1-7:2%4` that begins at `first`.
+
+    Raises `ValueError`; of a list that is longer than any array of ours, the rest is left out.
+    """
+    found: list[int] = []
+    for part in text.partition("%")[0].split(","):
+        span, _, step = part.partition(":")
+        begin, _, end = span.partition("-")
+        every = range(int(begin) - first, int(end or begin) - first + 1, int(step or 1))
+        found += every[: MOST_INSTANCES - len(found)]
+    return found
 
 
 def moment(text: str) -> float | None:

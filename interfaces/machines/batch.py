@@ -5,13 +5,15 @@ from typing import Protocol, Self
 
 from pydantic import JsonValue
 
-from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token, Witness
+from events.jobs import JobId, JobReport, JobRequest, Part, RelativePath, Token, Witness
 from interfaces.machines.dialect import Estimate, QueueLoad, Refused, Submitted
 from interfaces.machines.site import Host, Site
 
 
 class BatchSystem(Protocol):
     """Jobs on one machine, each known by its token; a context manager, open while in use.
+
+    An array is one job, and what witnesses say is about its instances, each a *part* of it.
 
     Every method raises `Unreachable` when the machine cannot be asked, which says nothing about its
     jobs, and other `MachineError`s when it does not answer as it should.
@@ -50,16 +52,16 @@ class BatchSystem(Protocol):
         """
         ...
 
-    async def find(self, tokens: Collection[Token]) -> Mapping[Token, JobReport]:
+    async def find(self, parts: Collection[Part]) -> Mapping[Part, JobReport]:
         """Ask every witness: folder, queue, accounts.
 
-        A token that is absent was not found now; it is proof of absence only after `lag` seconds.
+        A part that is absent was not found now; it is proof of absence only after `lag` seconds.
         `ENDING` with the witness `QUEUE` is a job that is gone without a word of its end.
         """
         ...
 
     async def observe(
-        self, tokens: Collection[Token], *, ask_scheduler: bool = False
+        self, parts: Collection[Part], *, ask_scheduler: bool = False
     ) -> list[JobReport]:
         """What the wrappers' marks say, cheaply; with `ask_scheduler` as much as `find`.
 
@@ -92,8 +94,8 @@ class BatchSystem(Protocol):
         """
         ...
 
-    async def stderr_tail(self, token: Token) -> str:
-        """The last 4 KiB of what the program wrote to its standard error."""
+    async def stderr_tail(self, part: Part) -> str:
+        """The last 4 KiB of what its program wrote to its standard error."""
         ...
 
     async def load(self) -> QueueLoad:

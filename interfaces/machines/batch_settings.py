@@ -29,6 +29,8 @@ class BatchSettings(OwnSettings):
     """Options of every job in the batch system's own words, a line each."""
     accounting: bool = True
     """Whether the site keeps accounts of ended jobs that we can read; if not, nobody asks them."""
+    instances: int | None = Field(default=None, gt=0)
+    """The most that an array may have; 1: no arrays; None: it is left to the batch system."""
     lag: float = Field(default=10.0, ge=0)
     """Seconds that queue and accounts may be behind the truth."""
     late: float = Field(default=120.0, ge=0)

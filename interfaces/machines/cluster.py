@@ -6,6 +6,7 @@ it is looked at.
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 
 from pydantic import BaseModel
 
@@ -13,111 +14,15 @@ from events.jobs import (
     After,
     Dependency,
     JobId,
-    JobReport,
     JobRequest,
     JobState,
+    Part,
     Token,
-    Waiting,
-    Witness,
+    whose,
 )
 from interfaces.machines.dialect import Queue, QueueLoad
 from interfaces.machines.fates import Fate
-
-
-class SimulatedJob(BaseModel):
-    """One accepted submission; times in seconds since the epoch."""
-
-    request: JobRequest
-    submission: int
-    job_id: JobId
-    fate: Fate
-    submitted: float
-    state: JobState = JobState.QUEUED
-    attempt: int = 1
-    started: float | None = None
-    ended: float | None = None
-    told: int | None = None
-    """The exit code of a real program."""
-    is_copy: bool = False
-
-    @property
-    def token(self) -> Token:
-        return self.request.token
-
-    @property
-    def eligible(self) -> float:
-        return self.submitted + self.fate.wait
-
-    @property
-    def claimed(self) -> bool:
-        """Whether its program was ever started."""
-        return self.started is not None or self.attempt > 1
-
-    @property
-    def leaves(self) -> float:
-        """When it frees its slots: because it ends by itself, or it is preempted."""
-        assert self.started is not None
-        return self.started + min(self.fate.run, self.request.walltime, self._preempted_after)
-
-    @property
-    def ends_by(self) -> float:
-        """When it ends at the latest, as far as a scheduler knows."""
-        assert self.started is not None
-        return self.started + self.request.walltime
-
-    def start(self, now: float) -> None:
-        self.state, self.started = JobState.RUNNING, now
-
-    def leave(self) -> None:
-        """Let happen what happens to it when it leaves its slots."""
-        now, run = self.leaves, min(self.fate.run, self.request.walltime)
-        if self._preempted_after < run:
-            self.requeue()
-        else:
-            self.end(now)
-
-    def end(self, now: float, state: JobState | None = None) -> None:
-        self.state, self.ended = state or self._natural_end(), now
-
-    def requeue(self) -> None:
-        """Let it wait for another run."""
-        self.state, self.attempt, self.started = JobState.QUEUED, self.attempt + 1, None
-
-    def report(self, copies: int) -> JobReport:
-        return JobReport(
-            token=self.token,
-            state=self.state,
-            witness=Witness.STATUS_FILE if self.state.ended else Witness.QUEUE,
-            job_id=self.job_id,
-            attempt=self.attempt,
-            exit_code=self.exit_code,
-            host=None if self.started is None else "simulated",
-            started=self.started,
-            ended=self.ended,
-            copies=copies,
-            waiting=Waiting.NEEDS_A_HUMAN if self.state is JobState.HELD else None,
-        )
-
-    @property
-    def exit_code(self) -> int | None:
-        """As a shell has it; None: there is none yet, or nobody knows."""
-        match self.state:
-            case JobState.COMPLETED | JobState.FAILED:
-                return self.fate.exit_code if self.told is None else self.told
-            case JobState.TIMEOUT | JobState.CANCELLED if self.started is not None:
-                return 143
-        return None
-
-    @property
-    def _preempted_after(self) -> float:
-        return math.inf if self.fate.preempted is None or self.attempt > 1 else self.fate.preempted
-
-    def _natural_end(self) -> JobState:
-        if self.fate.vanishes:
-            return JobState.LOST
-        if self.fate.run > self.request.walltime:
-            return JobState.TIMEOUT
-        return JobState.FAILED if self.fate.exit_code else JobState.COMPLETED
+from interfaces.machines.simulated_job import SimulatedJob
 
 
 class Cluster(BaseModel):
@@ -143,24 +48,35 @@ class Cluster(BaseModel):
         """All submissions of a token, oldest first."""
         return [job for job in self.jobs if job.token == token]
 
-    def accept(self, request: JobRequest, submission: int, fate: Fate) -> SimulatedJob:
-        """Put a job into the queue."""
-        job = SimulatedJob(
-            request=request,
-            submission=submission,
-            job_id=JobId(str(1000 + len(self.jobs))),
-            fate=fate,
-            submitted=self.now,
-        )
-        self.jobs.append(job)
-        if request.options.hold:
-            job.state = JobState.HELD
-        return job
+    def accept(
+        self, request: JobRequest, submission: int, fates: Sequence[Fate]
+    ) -> list[SimulatedJob]:
+        """Put a job into the queue, or all of an array: a fate for each."""
+        job_id = JobId(str(1000 + len(self.jobs)))
+        jobs = [
+            SimulatedJob(
+                request=request,
+                submission=submission,
+                job_id=job_id,
+                instance=None if request.instances == 1 else n,
+                fate=fate,
+                submitted=self.now,
+                state=JobState.HELD if request.options.hold else JobState.QUEUED,
+            )
+            for n, fate in enumerate(fates)
+        ]
+        self.jobs += jobs
+        return jobs
 
-    def the_job(self, token: Token) -> SimulatedJob | None:
-        """The submission that counts for a token: the one that claimed the run, or may still."""
-        jobs = [job for job in self.submitted(token) if not job.is_copy]
+    def the_job(self, part: Part) -> SimulatedJob | None:
+        """The submission that counts for a part: the one that claimed the run, or may still."""
+        jobs = [job for job in self.submitted(whose(part)) if job.part == part and not job.is_copy]
         return next((job for job in jobs if job.claimed), jobs[-1] if jobs else None)
+
+    def the_jobs(self, token: Token) -> list[SimulatedJob]:
+        """Those that count for all of its parts."""
+        parts = dict.fromkeys(job.part for job in self.submitted(token))
+        return [job for part in parts if (job := self.the_job(part))]
 
     def finish(self, job: SimulatedJob, exit_code: int) -> None:
         """A real program ended by itself."""
@@ -290,18 +206,18 @@ class Cluster(BaseModel):
 
     def _met(self, awaited: Dependency) -> bool:
         """What is not known any more is not waited for."""
-        other = self.the_job(awaited.token)
-        if other is None:
-            return True
+        others = self.the_jobs(awaited.token)
+        completed = all(other.state is JobState.COMPLETED for other in others)
+        ended = all(other.state.ended for other in others)
         match awaited.on:
             case After.STARTED:
-                return other.claimed
+                return all(other.claimed for other in others)
             case After.SUCCEEDED:
-                return other.state is JobState.COMPLETED
+                return completed
             case After.FAILED:
-                return other.state.ended and other.state is not JobState.COMPLETED
+                return ended and not (others and completed)
             case After.ENDED:
-                return other.state.ended
+                return ended
 
     def _start(self, job: SimulatedJob) -> None:
         job.start(self.now)
@@ -311,14 +227,16 @@ class ClusterWithWrappers(Cluster):
     """A cluster whose jobs have no processes: it does what their wrappers would do, too."""
 
     forbidden: set[Token] = set()
-    starts: Counter[Token] = Counter()
-    copies: Counter[Token] = Counter()
+    starts: Counter[Part] = Counter()
+    copies: Counter[Part] = Counter()
 
-    def accept(self, request: JobRequest, submission: int, fate: Fate) -> SimulatedJob:
-        job = super().accept(request, submission, fate)
-        if request.token in self.forbidden:
+    def accept(
+        self, request: JobRequest, submission: int, fates: Sequence[Fate]
+    ) -> list[SimulatedJob]:
+        jobs = super().accept(request, submission, fates)
+        for job in jobs if request.token in self.forbidden else ():
             job.end(self.now, JobState.CANCELLED)
-        return job
+        return jobs
 
     def cancel(self, token: Token) -> None:
         """End all jobs of a token, and let none start any more."""
@@ -326,10 +244,11 @@ class ClusterWithWrappers(Cluster):
         super().cancel(token)
 
     def _start(self, job: SimulatedJob) -> None:
-        if any(other.claimed and other is not job for other in self.submitted(job.token)):
+        others = (other for other in self.submitted(job.token) if other.part == job.part)
+        if any(other.claimed and other is not job for other in others):
             job.is_copy = True
-            self.copies[job.token] += 1
+            self.copies[job.part] += 1
             job.end(self.now, JobState.CANCELLED)
         else:
-            self.starts[job.token] += 1
+            self.starts[job.part] += 1
             super()._start(job)

@@ -112,6 +112,11 @@ class Dialect(Protocol):
         ...
 
     @property
+    def most_instances(self) -> int | None:
+        """Of one array; 1: there are no arrays; None: nobody has said."""
+        ...
+
+    @property
     def not_now(self) -> Sequence[str]:
         """Texts of the submit command that say: not taken, ask again; see `Refused`."""
         ...
@@ -143,11 +148,15 @@ class Dialect(Protocol):
         """Those of our jobs that are in the queue, in one question.
 
         A job of another name is not ours. One that nobody understands has its word in `unknown`.
+        Of an array, each instance is reported, however the batch system lists them.
         """
         ...
 
     def history(self, tokens: Collection[Token]) -> Command[list[JobReport]]:
-        """What the accounts say, since they were submitted, of jobs that are not in the queue."""
+        """What the accounts say, since they were submitted, of jobs that are not in the queue.
+
+        What is said of an array as a whole holds for its instances that never started.
+        """
         ...
 
     def cancel(self, token: Token, job_id: JobId | None) -> Command[None]:

@@ -1,7 +1,7 @@
 """What a simulated batch system has in store for a job: by plan, or by lot from a seed."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 
@@ -32,7 +32,9 @@ class Fate:
 class Oracle(Protocol):
     """Tells fates; the same for the same request, however often it is asked."""
 
-    def fate(self, request: JobRequest) -> Fate: ...
+    def fate(self, request: JobRequest, instance: int | None = None) -> Fate:
+        """That of a job, or of an instance of it: whether it is taken is the job's."""
+        ...
 
     def unreachable(self, now: float) -> bool:
         """Whether the machine cannot be reached at `now` (seconds since the epoch)."""
@@ -46,9 +48,12 @@ class Planned:
     by_executable: Mapping[str, Fate]
     default: Fate = Fate()
     outages: tuple[tuple[float, float], ...] = ()
+    by_instance: Mapping[int, Fate] = field(default_factory=dict)
+    """Of those of arrays that fare otherwise."""
 
-    def fate(self, request: JobRequest) -> Fate:
-        return self.by_executable.get(request.executable, self.default)
+    def fate(self, request: JobRequest, instance: int | None = None) -> Fate:
+        fate = self.by_executable.get(request.executable, self.default)
+        return fate if instance is None else self.by_instance.get(instance, fate)
 
     def unreachable(self, now: float) -> bool:
         return any(start <= now < end for start, end in self.outages)
@@ -72,8 +77,9 @@ class Seeded:
     """Chance of each `outage_length` of time to be one in which nothing answers."""
     outage_length: float = 60.0
 
-    def fate(self, request: JobRequest) -> Fate:
-        lot = Random(f"{self.seed} {request.token}")
+    def fate(self, request: JobRequest, instance: int | None = None) -> Fate:
+        its = "" if instance is None else f".{instance}"
+        lot = Random(f"{self.seed} {request.token}{its}")
         wait, run = lot.expovariate(1 / self.wait), lot.expovariate(1 / self.run)
         happens = [lot.random() < chance for chance in self._chances]
         failure, overrun, lost_answer, slow_answer, vanishes = happens
@@ -93,6 +99,13 @@ class Seeded:
     @property
     def _chances(self) -> tuple[float, ...]:
         return self.failure, self.overrun, self.lost_answer, self.slow_answer, self.vanishing
+
+
+def fates(tell: Callable[[JobRequest, int | None], Fate], request: JobRequest) -> list[Fate]:
+    """Of a job, or of all instances of an array."""
+    if request.instances == 1:
+        return [tell(request, None)]
+    return [tell(request, n) for n in range(request.instances)]
 
 
 Results = Callable[[JobRequest, Mapping[RelativePath, bytes]], Mapping[RelativePath, bytes]]

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from events.jobs import OURS, JobId, JobReport, RelativePath, Token, Witness
+from events.jobs import OURS, JobId, JobReport, Part, RelativePath, Token, Witness, whose
 from interfaces.machines.connection import Completed
 from interfaces.machines.layout import Layout, quoted
 from interfaces.machines.status import parse_status
@@ -63,8 +63,8 @@ for file in {files}; do test ! -f "$file" || head -c {_HEAD} "$file" | awk {quot
 class Found:
     """What the folders of jobs hold: who claimed them, and their wrappers' newest words."""
 
-    claims: Mapping[Token, JobId] = field(default_factory=dict)
-    statuses: Mapping[Token, JobReport] = field(default_factory=dict)
+    claims: Mapping[Part, JobId] = field(default_factory=dict)
+    statuses: Mapping[Part, JobReport] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Read:
         return f"""
 cd {quoted(self.layout.jobs)} || exit
 set -- {folders}
-find "$@" -maxdepth 1 -name claim -printf '{_CLAIM}\\t%h\\t%l\\n' 2>/dev/null
+find "$@" -maxdepth 1 -name 'claim*' -printf '{_CLAIM}\\t%h\\t%f\\t%l\\n' 2>/dev/null
 find "$@" -maxdepth 1 -type f '(' -name 'status-*' -o -name 'copy-*' ')' ! -name '*.part-*' \\
     -exec cat {{}} + 2>/dev/null
 exit 0
@@ -90,7 +90,10 @@ exit 0
         claims = [line.split("\t") for line in lines if line.startswith(f"{_CLAIM}\t")]
         statuses = "\n".join(line for line in lines if not line.startswith(f"{_CLAIM}\t"))
         return Found(
-            {Token(folder.split("/")[0]): JobId(job_id) for _, folder, job_id in claims},
+            {
+                folder.split("/")[0] + name.removeprefix("claim"): JobId(job_id)
+                for _, folder, name, job_id in claims
+            },
             parse_status(statuses, Witness.STATUS_FILE),
         )
 
@@ -100,23 +103,23 @@ class Spool:
     """Read the newest marks: one listing, then only the marks that are ours."""
 
     layout: Layout
-    tokens: Collection[Token]
+    parts: Collection[Part]
 
     def script(self) -> str:
         """Tokens, an empty line, then names: what is before a name's first dot is its token."""
         return f"""
 cd {quoted(self.layout.spool)} || exit
 {{
-    printf '%s\\n' {" ".join(self.tokens)} ''
+    printf '%s\\n' {" ".join(dict.fromkeys(map(whose, self.parts)))} ''
     find . -maxdepth 1 -type f ! -name '*.part-*' -printf '%f\\n'
 }} | awk -F. '!$0 {{ named = 1; next }} !named {{ ours[$1]; next }}
-    $1 in ours && (NF == 1 || $2 ~ /^copy-/)' | xargs -r -d '\\n' cat 2>/dev/null
+    $1 in ours && (NF == 1 || $2 ~ /^(copy-|[0-9]+$)/)' | xargs -r -d '\\n' cat 2>/dev/null
 exit 0
 """
 
     def parse(self, completed: Completed) -> list[JobReport]:
         reports = parse_status(completed.checked(), Witness.STATUS_FILE)
-        return [report for token, report in reports.items() if token in self.tokens]
+        return [reports[part] for part in self.parts if part in reports]
 
 
 @dataclass(frozen=True)
@@ -151,13 +154,15 @@ class Remove:
 
 @dataclass(frozen=True)
 class Tail:
-    """The end of a job's stderr."""
+    """The end of a job's stderr, or of an instance's."""
 
     layout: Layout
-    token: Token
+    part: Part
 
     def script(self) -> str:
-        return f"tail -c 4096 {quoted(self.layout.folder(self.token) / 'stderr')} 2>/dev/null; :"
+        token, dot, instance = self.part.partition(".")
+        file = self.layout.folder(Token(token)) / f"stderr{dot}{instance}"
+        return f"tail -c 4096 {quoted(file)} 2>/dev/null; :"
 
     def parse(self, completed: Completed) -> str:
         return completed.checked()

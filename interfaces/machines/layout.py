@@ -7,6 +7,9 @@ jobs/<token>/.vestec/           ours
     status-<n>, copy-<job id>   what the wrapper saw: run n; a second copy that it turned away
     cancel                      if it is there, the program does not start any more
 spool/<token>[.copy-<job id>]   the newest status of each job, for all to see in one look
+
+Instance n of an array shares its folder, and has `stdout.<n>`, `stderr.<n>`, `claim.<n>`,
+`status-<n>.<n>` and `spool/<token>.<n>` of its own.
 """
 
 import re

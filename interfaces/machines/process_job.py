@@ -6,24 +6,31 @@ it that its program ends as well. What a program leaves behind is ended with it;
 session of its own, a variable of its environment gives it away.
 """
 
-from events.jobs import JobId, JobRequest, Token
+from events.jobs import JobId, JobRequest, Part
 from interfaces.machines.awaiting import AWAIT
 from interfaces.machines.layout import Layout, quoted
 from interfaces.machines.status import WRITE_STATUS
 
 
-def job_id_of(token: Token, submission: int) -> JobId:
+def job_id_of(part: Part, submission: int) -> JobId:
     """The job's id: a process id would be reused, a submission goes out once."""
-    return JobId(f"{token}.{submission}")
+    return JobId(f"{part}.{submission}")
 
 
 def job_script(
     request: JobRequest, submission: int, layout: Layout, slots: int, kill_after: float
 ) -> str:
-    """The job's text for `sh`; its argument is the number of its place in the queue."""
+    """The job's text for `sh`; its argument is the number of its place in the queue.
+
+    Of an array, the number of the instance is its second argument.
+    """
     token, walltime = request.token, request.walltime
+    which, its, known = "", "", ""
+    if request.instances > 1:
+        which, its, known = "instance=$2\n", ".$instance", " VESTEC_INSTANCE=$instance"
+    part = f"{token}{its}"
     return f"""
-token={token} job_id={job_id_of(token, submission)} host=$(uname -n) attempt=1 started=
+{which}token={part} job_id={job_id_of(part, submission)} host=$(uname -n) attempt=1 started=
 place=$1 base={quoted(layout.base)} submission=submission-{submission}
 {WRITE_STATUS}{AWAIT}
 cd {quoted(layout.ours(token))} || exit
@@ -52,7 +59,7 @@ exec 8>&-
 uptime() {{ read -r seconds rest </proc/uptime; echo "${{seconds%.*}}"; }}
 if ! cancelled; then
     started=$(now) began=$(uptime)
-    VESTEC_JOB=$job_id setpriv --pdeathsig TERM timeout -k {kill_after} {walltime} \\
+    VESTEC_JOB=$job_id{known} setpriv --pdeathsig TERM timeout -k {kill_after} {walltime} \\
         sh "$submission/wrapper.sh" 7>&- 9>&- &
     runner=$!
     cancelled && kill -TERM "$runner"
@@ -61,8 +68,8 @@ if ! cancelled; then
     for left in $(grep -lszxF "VESTEC_JOB=$job_id" /proc/[0-9]*/environ); do
         left=${{left%/environ}}; kill -KILL "${{left#/proc/}}" 2>/dev/null
     done
-    case $(readlink claim) in
-        "$job_id") read -r word rest <"status-$attempt" ;;
+    case $(readlink claim{its}) in
+        "$job_id") read -r word rest <"status-$attempt{its}" ;;
         '') read -r word rest <"$base/spool/$token" ;;  # the program removed its folder
         ?*) word=CANCELLED ;;
     esac
@@ -73,8 +80,8 @@ fi
 cancelled && state=CANCELLED
 case $word in COMPLETED | FAILED | CANCELLED) state=$word ;; esac
 ended=$(now)
-status "$submission/account" ${{state:-FAILED}} "$ended" "$code"
-case $(readlink claim) in
+status "$submission/account{its}" ${{state:-FAILED}} "$ended" "$code"
+case $(readlink claim{its}) in
     "$job_id" | '') status "$base/spool/$token" ${{state:-FAILED}} "$ended" "$code" ;;
 esac
 """

@@ -3,7 +3,8 @@
 There is no daemon. The queue is made of file locks (`flock`), which the kernel frees when their
 holder dies, however it dies:
 
-    jobs/<token>/.vestec/lock     held as long as the job lives, queued or running
+    jobs/<token>/.vestec/lock     held as long as the job lives, queued or running; `lock.<n>` is
+                                  that of instance n of an array
     queue/<number>                held while the job waits; each waits for those before it
     slots/<n>                     held while the job runs
 
@@ -56,6 +57,7 @@ class Processes:
     doubt: float = 0.0
     prologue: str = ""
     """Lines for `sh` before every program."""
+    most_instances = None
     directive = ""
     not_now = ()
 
@@ -70,8 +72,9 @@ class Processes:
         return AskSite()
 
     def wrapper(self, request: JobRequest, submission: int) -> str:
-        job_id = quoted(job_id_of(request.token, submission))
-        return wrapper(request, self.layout, job_id, self.prologue)
+        part = f"{request.token}.$instance" if request.instances > 1 else request.token
+        job_id = job_id_of(part, submission)
+        return wrapper(request, self.layout, job_id, self.prologue, '"$VESTEC_INSTANCE"')
 
     def submit(
         self, request: JobRequest, submission: int, directives: Sequence[str] = ()
@@ -122,7 +125,7 @@ class AskSite:
 
 @dataclass(frozen=True)
 class Submit:
-    """Start the job, detached, with its lock and its place in the queue."""
+    """Start the job, detached, with its lock and its place in the queue; or each of an array."""
 
     layout: Layout
     slots: int
@@ -134,31 +137,43 @@ class Submit:
         if why := _impossible(self.request):
             return f"echo {quoted(_REFUSAL + why)} >&2; exit 1"
         queue, slots = self.layout.base / "queue", self.layout.base / "slots"
-        return f"""
-mkdir -p {quoted(queue)} {quoted(slots)} || exit
-exec 9>>{quoted(self.layout.ours(self.request.token) / "lock")}
+        instances = self.request.instances
+        its, number = (".$instance", " $instance") if instances > 1 else ("", "")
+        lock = f"""exec 9>>{quoted(self.layout.ours(self.request.token) / "lock")}{its}
 flock -w 2 9
 case $? in 0) ;; 1) echo 'a job of this token is alive' >&2; exit 1 ;; *) exit 1 ;; esac
-printf %s {quoted(self._job)} >job.sh || exit
-exec 5>>{quoted(queue / ".lock")}
+"""
+        write = f"printf %s {quoted(self._job)} >job.sh || exit\n"
+        start = f"""exec 5>>{quoted(queue / ".lock")}
 flock -w 30 5 || exit
 place=$(($(ls {quoted(queue)} | sort -n | tail -n 1) + 1))
 exec 8>{quoted(queue)}/$place
 flock -n 8 || exit
 exec 5>&-
 unset LC_ALL
-setsid sh job.sh $place </dev/null >job.log 2>&1 &
-echo {job_id_of(self.request.token, self.submission)}
+setsid sh job.sh $place{number} </dev/null >job.log{its} 2>&1 &
+"""
+        each = f"""instance=0
+while test $instance -lt {instances}; do
+{lock}{start}instance=$((instance + 1))
+done
+"""
+        return f"""
+mkdir -p {quoted(queue)} {quoted(slots)} || exit
+{write + each if instances > 1 else lock + write + start}echo {self._job_id}
 """
 
     def parse(self, completed: Completed) -> Submitted | Refused:
-        job_id = job_id_of(self.request.token, self.submission)
-        if completed.exit_status == 0 and completed.stdout.strip() == job_id:
-            return Submitted(job_id)
+        if completed.exit_status == 0 and completed.stdout.strip() == self._job_id:
+            return Submitted(self._job_id)
         if completed.stderr.startswith(_REFUSAL):
             return Refused(completed.stderr.strip(), permanent=True)
         said = f"{completed.stdout} {completed.stderr}".strip()
         raise InDoubt(f"the submission ended with {said!r}", wait=0)
+
+    @property
+    def _job_id(self) -> JobId:
+        return job_id_of(self.request.token, self.submission)
 
     @property
     def _job(self) -> str:
@@ -176,12 +191,13 @@ class Jobs:
         return f"""{_HELD}
 cd {quoted(self.layout.jobs)} || exit
 for token in {" ".join(self.tokens)}; do
-    lock=$token/.vestec/lock
-    test -e $lock && held $lock || continue
-    state=QUEUED
-    test -L $token/.vestec/claim && state=RUNNING
-    job=$(tail -n 1 $lock)
-    printf '%s\\t%s\\t1\\t%s\\n' $state $token "${{job% *}}"
+    for lock in $token/.vestec/lock*; do
+        test -e $lock && held $lock || continue
+        its=${{lock##*/lock}} state=QUEUED
+        test -L $token/.vestec/claim$its && state=RUNNING
+        job=$(tail -n 1 $lock)
+        printf '%s\\t%s\\t1\\t%s\\n' $state $token$its "${{job% *}}"
+    done
 done
 """
 
@@ -201,13 +217,16 @@ class History:
 cd {quoted(self.layout.jobs)} || exit
 for token in {" ".join(self.tokens)}; do
     cd $token/.vestec 2>/dev/null || continue
-    if test -e lock && ! held lock; then
-        job=$(readlink claim || ls -d submission-*/exit 2>/dev/null | sort -t- -k2n | tail -n 1)
+    newest=$(ls -d submission-*/exit 2>/dev/null | sort -t- -k2n | tail -n 1)
+    for lock in lock*; do
+        test -e $lock && ! held $lock || continue
+        its=${{lock#lock}}
+        job=$(readlink claim$its || echo "$newest")
         number=${{job##*[.-]}}; number=${{number%%/*}}
-        cat submission-$number/account 2>/dev/null ||
-            {{ ! test -L claim && test "$(cat submission-$number/exit 2>/dev/null)" != 0; }} ||
-            printf 'LOST\\t%s\\t1\\t%s.%s\\n' $token $token "$number"
-    fi
+        cat submission-$number/account$its 2>/dev/null ||
+            {{ ! test -L claim$its && test "$(cat submission-$number/exit 2>/dev/null)" != 0; }} ||
+            printf 'LOST\\t%s\\t1\\t%s.%s\\n' $token$its $token$its "$number"
+    done
     cd ../..
 done
 """
@@ -222,7 +241,7 @@ done
 
 @dataclass(frozen=True)
 class Cancel:
-    """TERM to the process that holds the job's lock, and to no other."""
+    """TERM to the processes that hold the job's locks, and to no other."""
 
     layout: Layout
     token: Token
@@ -230,9 +249,11 @@ class Cancel:
     def script(self) -> str:
         return f"""
 cd {quoted(self.layout.ours(self.token))} || exit
-job=$(tail -n 1 lock 2>/dev/null)
-process=${{job##* }}
-test -n "$process" && test /proc/$process/fd/9 -ef lock && kill -TERM "-$process"
+for lock in lock*; do
+    job=$(tail -n 1 $lock 2>/dev/null)
+    process=${{job##* }}
+    test -n "$process" && test /proc/$process/fd/9 -ef $lock && kill -TERM "-$process"
+done
 exit 0
 """
 

@@ -23,6 +23,10 @@ class Scheduler(ABC, Generic[S]):
     settings: S
     job_id: ClassVar[str]
     """A word of shell that gives a running job's id."""
+    instance_id: ClassVar[str] = ""
+    """The same of an array's instance, where it is another word."""
+    instance: ClassVar[str]
+    """A word that gives its number, from 0."""
 
     @property
     def lag(self) -> float:
@@ -32,8 +36,13 @@ class Scheduler(ABC, Generic[S]):
     def doubt(self) -> float:
         return self.settings.doubt
 
+    @property
+    def most_instances(self) -> int | None:
+        return self.settings.instances
+
     def wrapper(self, request: JobRequest, submission: int) -> str:
-        return wrapper(request, self.layout, self.job_id, self.settings.prologue)
+        job_id = self.instance_id if request.instances > 1 and self.instance_id else self.job_id
+        return wrapper(request, self.layout, job_id, self.settings.prologue, self.instance)
 
     def history(self, tokens: Collection[Token]) -> Command[list[JobReport]]:
         if not self.settings.accounting:

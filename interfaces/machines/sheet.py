@@ -114,6 +114,8 @@ def about_site(sheet: Sheet, site: Site) -> None:
         "shown" if site.others else "hidden" if site.others is False else "none was seen",
         "the load that is shown is that of our own jobs: ask the centre for a look at all",
     )
+    if site.instances is not None:
+        sheet.learned["instances"] = site.instances
     if site.accounting is False and "accounting" in site.learns:
         sheet.learned["accounting"] = False
 

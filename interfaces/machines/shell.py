@@ -7,7 +7,17 @@ from typing import Self, TypeVar
 
 from pydantic import JsonValue
 
-from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token, Witness, relative_path
+from events.jobs import (
+    JobId,
+    JobReport,
+    JobRequest,
+    Part,
+    RelativePath,
+    Token,
+    Witness,
+    relative_path,
+    whose,
+)
 from interfaces.machines import folders
 from interfaces.machines.budget import Kind, Toll, free
 from interfaces.machines.connection import (
@@ -30,7 +40,7 @@ from interfaces.machines.dialect import (
 from interfaces.machines.layout import Layout
 from interfaces.machines.site import AskHost, Host, Site
 from interfaces.machines.submission import DEADLINE, Submission
-from interfaces.machines.witnesses import judge, one_each, settled
+from interfaces.machines.witnesses import judge, of_each, one_each, settled
 
 Answer = TypeVar("Answer")
 _WORDS = 20
@@ -107,39 +117,41 @@ class ShellBatchSystem:
             wait = DEADLINE + self._dialect.doubt  # it may have its whole time yet
             raise InDoubt(f"the submission is unknown: {unknown}", wait) from unknown
 
-    async def find(self, tokens: Collection[Token]) -> Mapping[Token, JobReport]:
-        return await self._found(tokens, whole=True)
+    async def find(self, parts: Collection[Part]) -> Mapping[Part, JobReport]:
+        return await self._found(parts, whole=True)
 
-    async def _found(self, tokens: Collection[Token], *, whole: bool) -> Mapping[Token, JobReport]:
+    async def _found(self, parts: Collection[Part], *, whole: bool) -> Mapping[Part, JobReport]:
         """What all witnesses say; unless it must be whole, without those whom only accounts know.
 
         Accounts may be away while the queue answers, and their silence proves nothing.
         """
-        if not tokens:
+        if not parts:
             return {}
+        tokens = _whose(parts)
         found = await self._ask(folders.Read(self._layout, tokens), Kind.LOOK)
         queue = one_each(await self._ask(self._dialect.jobs(tokens), Kind.POLL), found.claims)
-        gone = [t for t in tokens if t not in queue and not settled(found.statuses.get(t))]
-        history: Mapping[Token, JobReport] = {}
+        gone = [p for p in parts if p not in queue and not settled(found.statuses.get(p))]
+        history: Mapping[Part, JobReport] = {}
         if gone:
             try:
-                rows = await self._ask(self._dialect.history(gone), Kind.ASK)
-                history = one_each(rows, found.claims)
+                rows = await self._ask(self._dialect.history(_whose(gone)), Kind.ASK)
+                history = one_each(of_each(rows, gone, found.claims), found.claims)
             except (CommandFailed, NotUnderstood):
                 if whole:
                     raise
-                tokens = [token for token in tokens if token not in gone]
-        reports = (judge(found.statuses.get(t), queue.get(t), history.get(t)) for t in tokens)
-        return {report.token: report for report in reports if report}
+                left_out = {*gone}
+                parts = [part for part in parts if part not in left_out]
+        reports = (judge(found.statuses.get(p), queue.get(p), history.get(p)) for p in parts)
+        return {report.part: report for report in reports if report}
 
     async def observe(
-        self, tokens: Collection[Token], *, ask_scheduler: bool = False
+        self, parts: Collection[Part], *, ask_scheduler: bool = False
     ) -> list[JobReport]:
         if ask_scheduler:
-            return list((await self._found(tokens, whole=False)).values())
-        if not tokens:
+            return list((await self._found(parts, whole=False)).values())
+        if not parts:
             return []
-        return await self._ask(folders.Spool(self._layout, tokens), Kind.LOOK)
+        return await self._ask(folders.Spool(self._layout, parts), Kind.LOOK)
 
     async def cancel(self, token: Token, job_id: JobId | None = None) -> None:
         await self._ask(folders.Forbid(self._layout, token), Kind.CANCEL)
@@ -163,8 +175,8 @@ class ShellBatchSystem:
         async for chunk in chunks:
             yield chunk
 
-    async def stderr_tail(self, token: Token) -> str:
-        return await self._ask(folders.Tail(self._layout, token), Kind.FILE)
+    async def stderr_tail(self, part: Part) -> str:
+        return await self._ask(folders.Tail(self._layout, part), Kind.FILE)
 
     async def load(self) -> QueueLoad:
         return await self._ask(self._dialect.load(), Kind.ASK)
@@ -216,6 +228,11 @@ class ShellBatchSystem:
         except Exception as error:  # whatever a reading trips over, the answer is what is wrong
             said = f"{completed.stdout.strip()[:200]!r} ({type(error).__name__}: {error})"
             raise NotUnderstood(f"the machine's answer is not understood: {said}") from error
+
+
+def _whose(parts: Collection[Part]) -> list[Token]:
+    """The jobs that some parts are of, each once."""
+    return list(dict.fromkeys(map(whose, parts)))
 
 
 def scripts_in(executable: str) -> list[RelativePath]:

@@ -12,7 +12,17 @@ from typing import Protocol, Self
 
 from pydantic import Base64Bytes, JsonValue, TypeAdapter, ValidationError
 
-from events.jobs import JobId, JobReport, JobRequest, JobState, RelativePath, Token, Witness
+from events.jobs import (
+    JobId,
+    JobReport,
+    JobRequest,
+    JobState,
+    Part,
+    RelativePath,
+    Token,
+    Witness,
+    whose,
+)
 from events.prose import describe
 from interfaces.machines.cluster import ClusterWithWrappers
 from interfaces.machines.connection import (
@@ -23,7 +33,7 @@ from interfaces.machines.connection import (
     too_large,
 )
 from interfaces.machines.dialect import Estimate, InDoubt, QueueLoad, Refused, Submitted
-from interfaces.machines.fates import Oracle, Results, Seeded, declared
+from interfaces.machines.fates import Oracle, Results, Seeded, declared, fates
 from interfaces.machines.layout import Layout
 from interfaces.machines.site import Host, Site
 
@@ -49,7 +59,7 @@ class WallClock:
 
 
 class SimulatedBatchSystem:
-    """`BatchSystem` on a model; `starts` counts how often each token's program was started."""
+    """`BatchSystem` on a model; `starts` counts how often each part's program was started."""
 
     lag = 0.0
     notice = ""
@@ -73,8 +83,8 @@ class SimulatedBatchSystem:
         self._inputs: dict[Token, dict[RelativePath, bytes]] = {}
 
     @property
-    def starts(self) -> Mapping[Token, int]:
-        """How often the program of each token was started; more than once would be a defect."""
+    def starts(self) -> Mapping[Part, int]:
+        """How often the program of each part was started; more than once would be a defect."""
         return self._now().starts
 
     async def __aenter__(self) -> Self:
@@ -101,22 +111,22 @@ class SimulatedBatchSystem:
             return Submitted(before[submission])
         if before and submission < max(before):
             raise InDoubt("a later submission took this one's place", self.lag)
-        job = cluster.accept(request, submission, fate)
+        job, *_ = cluster.accept(request, submission, fates(self._oracle.fate, request))
         self._save()
         await self._clock.sleep(fate.answer_after)
         if fate.answer_lost:
             raise InDoubt("the answer to the submission was lost", self.lag)
         return Submitted(job.job_id)
 
-    async def find(self, tokens: Collection[Token]) -> Mapping[Token, JobReport]:
+    async def find(self, parts: Collection[Part]) -> Mapping[Part, JobReport]:
         cluster = self._reached()
-        jobs = [job for token in tokens if (job := cluster.the_job(token))]
-        return {job.token: job.report(cluster.copies[job.token]) for job in jobs}
+        jobs = [job for part in parts if (job := cluster.the_job(part))]
+        return {job.part: job.report(cluster.copies[job.part]) for job in jobs}
 
     async def observe(
-        self, tokens: Collection[Token], *, ask_scheduler: bool = False
+        self, parts: Collection[Part], *, ask_scheduler: bool = False
     ) -> list[JobReport]:
-        reports = (await self.find(tokens)).values()
+        reports = (await self.find(parts)).values()
         return [r for r in reports if ask_scheduler or (r.host and r.state is not JobState.LOST)]
 
     async def cancel(self, token: Token, job_id: JobId | None = None) -> None:
@@ -143,8 +153,9 @@ class SimulatedBatchSystem:
             raise FileUnfit(too_large(len(files[name]), limit))
         yield files[name]
 
-    async def stderr_tail(self, token: Token) -> str:
-        return self._files(token).get("stderr", b"").decode()
+    async def stderr_tail(self, part: Part) -> str:
+        _, dot, instance = part.partition(".")
+        return self._files(whose(part)).get(f"stderr{dot}{instance}", b"").decode()
 
     async def load(self) -> QueueLoad:
         return self._reached().load()
@@ -171,13 +182,16 @@ class SimulatedBatchSystem:
     def _files(self, token: Token) -> Mapping[RelativePath, bytes]:
         cluster = self._reached()
         inputs = self._inputs_of(token)
-        job = cluster.the_job(token)
-        if job is None or job.started is None:
-            return inputs
-        left = {"stdout": b"", "stderr": b""}
-        if job.state is JobState.COMPLETED:
-            return {**inputs, **left, **self._results(job.request, inputs)}
-        return {**inputs, **left, "stderr": f"simulated: {job.state.lower()}\n".encode()}
+        files, jobs = {**inputs}, cluster.the_jobs(token)
+        for job in jobs:
+            if job.started is not None:
+                its = "" if job.instance is None else f".{job.instance}"
+                completed = job.state is JobState.COMPLETED
+                stderr = b"" if completed else f"simulated: {job.state.lower()}\n".encode()
+                files |= {f"stdout{its}": b"", f"stderr{its}": stderr}
+        if jobs and all(job.state is JobState.COMPLETED for job in jobs):
+            files |= self._results(jobs[0].request, inputs)
+        return files
 
     def _reached(self) -> ClusterWithWrappers:
         if self._oracle.unreachable(self._clock.now()):

@@ -21,6 +21,8 @@ class Site:
     """Whether they keep the comment of a job."""
     others: bool | None = None
     """Whether we are shown the jobs of other users."""
+    instances: int | None = None
+    """The most that an array may have; 1: no arrays."""
     learns: frozenset[str] = frozenset()
     """The dialect's settings that a check may measure: of `accounting` and `lag`."""
 

@@ -9,12 +9,12 @@ from collections import Counter
 import structlog
 from pydantic import ValidationError
 
-from events.jobs import JobReport, JobState, Token, Witness
+from events.jobs import JobReport, JobState, Part, Witness
 
 _log = structlog.get_logger()
 
 COPY = "COPY"
-_FIELDS = ("state", "token", "attempt", "job_id", "host", "started", "ended", "exit_code")
+_FIELDS = ("state", "part", "attempt", "job_id", "host", "started", "ended", "exit_code")
 
 WRITE_STATUS = r"""
 now() { date +%s.%N; }
@@ -24,29 +24,31 @@ status() {  # FILE STATE ENDED EXIT_CODE: beside its place, then renamed; a full
         mv -f "$1.part-$$" "$1"
 }
 """
-"""Shell functions; they use `token`, `attempt`, `job_id`, `host` and `started`."""
+"""Shell functions; they use `token` (of an array: the part), `attempt`, `job_id`, `host` and
+`started`."""
 
 
-def parse_status(text: str, witness: Witness) -> dict[Token, JobReport]:
-    """The newest report of each token; a line that is no status is logged and left out."""
-    newest: dict[Token, JobReport] = {}
-    copies: Counter[Token] = Counter()
+def parse_status(text: str, witness: Witness) -> dict[Part, JobReport]:
+    """The newest report of each part; a line that is no status is logged and left out."""
+    newest: dict[Part, JobReport] = {}
+    copies: Counter[Part] = Counter()
     for line in text.splitlines():
         values = dict(zip(_FIELDS, line.split("\t"), strict=False))
         if values["state"] == COPY:
-            copies[Token(values.get("token", ""))] += 1
+            copies[values.get("part", "")] += 1
         elif report := _report(values, witness):
-            older = newest.get(report.token)
+            older = newest.get(report.part)
             if older is None or _age(older) <= _age(report):
-                newest[report.token] = report
+                newest[report.part] = report
     return {
-        token: report.model_copy(update={"copies": copies[token]})
-        for token, report in newest.items()
+        part: report.model_copy(update={"copies": copies[part]}) for part, report in newest.items()
     }
 
 
 def _report(values: dict[str, str], witness: Witness) -> JobReport | None:
-    known = {name: value for name, value in values.items() if value}
+    token, _, instance = values.get("part", "").partition(".")
+    named = {**values, "token": token, "instance": instance}
+    known = {name: value for name, value in named.items() if value}
     try:
         return JobReport.model_validate({**known, "witness": witness})
     except ValidationError as error:

@@ -21,7 +21,7 @@ REMOTE_LIMIT = 60
 DEADLINE = 2 * REMOTE_LIMIT + 30.0
 """Seconds that the whole may take: it may wait for another one to end."""
 
-_CUT, _BUSY, _NO_ROOM = 75, 76, 77
+_CUT, _BUSY, _NO_ROOM, _TOO_MANY = 75, 76, 77, 78
 _SIGN = "vestec: "
 
 
@@ -52,7 +52,7 @@ for fence in {fences}; do mkdir -p $fence || answer {_NO_ROOM} "cannot make $fen
 if mkdir $mine 2>/dev/null; then
     cd $mine
     if printf %s {quoted(wrapper)} >wrapper.sh &&
-        printf %s {quoted(self._submit.script())} >submit.sh
+        printf %s {quoted(self._too_many or self._submit.script())} >submit.sh
     then
         timeout -k 5 {REMOTE_LIMIT} sh submit.sh </dev/null >stdout 2>stderr 9>&-
         echo $? >exit.part && mv exit.part exit
@@ -72,6 +72,8 @@ cat stdout; cat stderr >&2; exit "$(cat exit)"
         ours = completed.stderr.startswith(_SIGN)
         if ours and completed.exit_status == _NO_ROOM:
             return Refused(text, permanent=False)
+        if ours and completed.exit_status == _TOO_MANY:
+            return Refused(text, permanent=True)
         if ours and completed.exit_status == _CUT:
             raise InDoubt(text, self.dialect.doubt)
         if ours and completed.exit_status == _BUSY:
@@ -81,6 +83,16 @@ cat stdout; cat stderr >&2; exit "$(cat exit)"
     @property
     def _submit(self) -> Command[Submitted | Refused]:
         return self.dialect.submit(self.request, self.number, self.directives)
+
+    @property
+    def _too_many(self) -> str:
+        """What answers in the batch system's stead: kept like its own, whatever is set later."""
+        wanted = self.request.instances
+        most = self.dialect.most_instances if wanted > 1 else None
+        if most is None or wanted <= most:
+            return ""
+        text = f"it is an array of {wanted} instances, and here one has {most} at most"
+        return f"echo {quoted(_SIGN + text)} >&2; exit {_TOO_MANY}\n"
 
     @property
     def _make_room(self) -> str:

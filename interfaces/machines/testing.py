@@ -4,6 +4,7 @@
         tools = {"mysubmit": "echo 42", "mycancel": ""}
         job_id = "42"
         variables = {"MY_JOB_ID": "42"}
+        array = ({"MY_JOB_ID": "43", "MY_INDEX": "1"}, {"MY_JOB_ID": "44", "MY_INDEX": "2"})
 
         def dialect(self, layout: Layout) -> Dialect:
             return Mine(layout)
@@ -12,11 +13,11 @@ Scripts are run by a real `/bin/sh`, with tools on its `PATH` that write down ho
 """
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from events.jobs import JobOptions, JobRequest, Token
+from events.jobs import MOST_INSTANCES, JobOptions, JobRequest, Token
 from interfaces.machines import folders
 from interfaces.machines.connection import Completed, MachineError
 from interfaces.machines.dialect import Command, Dialect, InDoubt, Refused, Submitted
@@ -90,6 +91,8 @@ class DialectContract:
     job_id: ClassVar[str]
     variables: ClassVar[Mapping[str, str]] = {}
     """What the batch system sets for a job, so that its wrapper knows its id."""
+    array: ClassVar[Sequence[Mapping[str, str]]] = ()
+    """The same for both instances of an array; none: the dialect has no arrays, and says so."""
 
     def dialect(self, layout: Layout) -> Dialect:
         """The dialect under test, with settings for which all can be said that it knows."""
@@ -182,6 +185,37 @@ class DialectContract:
         assert witness.read_text() == "started\n"
         claim = Path(machine.layout.ours(TOKEN)) / "claim"
         assert str(claim.readlink()) == self.job_id
+
+    def test_each_instance_of_an_array_runs_once_by_its_number(self, tmp_path: Path) -> None:
+        machine = FakeMachine(tmp_path, self.tools)
+        dialect = self.dialect(machine.layout)
+        request = self.request(instances=2, executable="echo $VESTEC_INSTANCE >>witness")
+        machine.run(folders.Prepare(machine.layout, TOKEN).script())
+        for variables in self.array:
+            assert machine.run(dialect.wrapper(request, 1), **variables).exit_status == 0
+        numbers = range(len(self.array))
+        folder, ours = (Path(of(TOKEN)) for of in (machine.layout.folder, machine.layout.ours))
+        witness = folder / "witness"
+        told = witness.read_text().split() if witness.exists() else []
+        assert told == [str(n) for n in numbers]
+        assert len({(ours / f"claim.{n}").readlink() for n in numbers}) == len(numbers)
+
+    def test_an_array_is_one_submission_unless_it_is_too_large(self, tmp_path: Path) -> None:
+        machine = FakeMachine(tmp_path, self.tools)
+        dialect = self.dialect(machine.layout)
+        most = dialect.most_instances or MOST_INSTANCES
+        assert most > 1 or not self.array
+        for n, instances in enumerate(size for size in (2, most + 1) if size <= MOST_INSTANCES):
+            request = self.request(instances=instances, token=f"{TOKEN}{n}")
+            submission = Submission(request, 1, machine.layout, dialect)
+            answer = submission.parse(machine.submit(dialect, request))
+            if instances <= most:
+                assert isinstance(answer, Submitted)
+            else:
+                assert isinstance(answer, Refused)
+                assert answer.permanent
+                assert str(most) in answer.reason
+        assert len(machine.calls()) == bool(self.tools and self.array)
 
     def test_wishes_name_the_job_and_no_other(self, tmp_path: Path) -> None:
         """Each command that a wish comes to has the job's token or its id among its words."""

@@ -4,9 +4,9 @@ The wrapper's own word of an end is the best, then the queue's, then the account
 seen and now is in neither is `ENDING`, not `LOST`: both may be late.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from events.jobs import JobId, JobReport, JobState, Token, Witness
+from events.jobs import JobId, JobReport, JobState, Part, Witness
 
 _GONE = "gone from the queue; neither its status file nor the accounts tell of its end yet"
 _WAITING = frozenset({JobState.PENDING, JobState.QUEUED, JobState.HELD})
@@ -42,12 +42,24 @@ def of_claimant(report: JobReport, claimant: JobId | None) -> bool:
 
 
 def one_each(
-    reports: Iterable[JobReport], claims: Mapping[Token, JobId]
-) -> Mapping[Token, JobReport]:
-    """One of a scheduler's rows a job: the claimant's; before there is one, a copy that may run."""
-    mine = [report for report in reports if of_claimant(report, claims.get(report.token))]
+    reports: Iterable[JobReport], claims: Mapping[Part, JobId]
+) -> Mapping[Part, JobReport]:
+    """One of a scheduler's rows a part: the claimant's; without one, a copy that may yet run."""
+    mine = [report for report in reports if of_claimant(report, claims.get(report.part))]
     mine.sort(key=lambda report: (not report.state.ended, report.attempt))
-    return {report.token: report for report in mine}
+    return {report.part: report for report in mine}
+
+
+def of_each(
+    reports: Iterable[JobReport], parts: Collection[Part], claims: Mapping[Part, JobId]
+) -> Iterator[JobReport]:
+    """What is said of an array as a whole is said of its instances that never started."""
+    for report in reports:
+        yield report
+        for part in parts if report.instance is None else ():
+            token, _, instance = part.partition(".")
+            if instance and token == report.token and part not in claims:
+                yield report.model_copy(update={"instance": int(instance)})
 
 
 def _same_run(status: JobReport | None, queue: JobReport) -> bool:

@@ -3,7 +3,7 @@
 It may be killed at any line. Before the claim nothing has happened. The claim is one system call
 that both makes and fills it, so it is never half made: whoever comes with another job id exits, the
 same job id (a requeue) goes on as the next run. Killed later, its last status stands until the
-queue or the accounts say more.
+queue or the accounts say more. Each instance of an array does all that for itself.
 
 The program starts after the site's and the job's own lines, in the job's folder. Signals that the
 batch system sends the wrapper reach it as they are. The warning before the end of the walltime is
@@ -42,37 +42,47 @@ _KNOW_MODULE = """command -v module >/dev/null || for init in \\
     /usr/share/modules/init/sh
 do test -r "$init" && . "$init" && break; done"""
 """A shell that is no login shell does not know it."""
+_WHICH = """instance={instance}
+case $instance in '' | *[!0-9]*) exit {cannot_claim} ;; esac
+"""
 
 
-def wrapper(request: JobRequest, layout: Layout, job_id: str, prologue: str = "") -> str:
+def wrapper(
+    request: JobRequest, layout: Layout, job_id: str, prologue: str = "", instance: str = ""
+) -> str:
     """The text of the wrapper, for `sh`.
 
     `job_id` is a word of shell that gives the scheduler's id there, such as `"$SLURM_JOB_ID"`;
-    `prologue` are the site's lines for every job.
+    `prologue` are the site's lines for every job; `instance` is a word that gives the number of an
+    array's instance, from 0.
     """
     options = request.options
     exports = "".join(
         f"export {name}={quoted(value)}\n" for name, value in request.environment.items()
     )
+    which, its = "", ""
+    if request.instances > 1:
+        which, its = _WHICH.format(instance=instance, cannot_claim=CANNOT_CLAIM), ".$instance"
+        exports += "export VESTEC_INSTANCE=$instance\n"
     modules = " ".join(quoted(module) for module in options.modules)
     load = f"{_KNOW_MODULE}\nmodule load {modules} || exit {CANNOT_LOAD}\n" if modules else ""
     before = "".join(f"eval {quoted(lines)}\n" for lines in (prologue, options.prologue) if lines)
     return f"""#!/bin/sh
-token={request.token} job_id={job_id} host=$(uname -n) attempt=1 started=
+{which}token={request.token}{its} job_id={job_id} host=$(uname -n) attempt=1 started=
 ours={quoted(layout.ours(request.token))} spool={quoted(layout.spool)}
 {WRITE_STATUS}{AWAIT}
 cd "$ours" || exit {CANNOT_CLAIM}
 test -n "$job_id" || exit {CANNOT_CLAIM}
-ln -sn "$job_id" claim 2>/dev/null
-holder=$(readlink claim) || exit {CANNOT_CLAIM}
+ln -sn "$job_id" claim{its} 2>/dev/null
+holder=$(readlink claim{its}) || exit {CANNOT_CLAIM}
 if test "$holder" != "$job_id"; then
     status "copy-$job_id" {COPY} "$(now)" ''
     status "$spool/$token.copy-$job_id" {COPY} "$(now)" ''
     exit {IS_COPY}
 fi
-while test -e "status-$attempt"; do attempt=$((attempt + 1)); done
+while test -e "status-$attempt{its}"; do attempt=$((attempt + 1)); done
 witness() {{
-    status "$ours/status-$attempt" "$@"
+    status "$ours/status-$attempt{its}" "$@"
     status "$spool/$token" "$@"
 }}
 if test -e cancel; then
@@ -90,7 +100,7 @@ started=$(now)
 witness RUNNING '' ''
 (
 {exports}{before}{load}exec {options.launcher} {_program(request.executable)}
-) </dev/null >>stdout 2>>stderr &
+) </dev/null >>stdout{its} 2>>stderr{its} &
 program=$!
 {_warn(request)}test -z "$told" || kill -TERM "$program"
 await "$program"

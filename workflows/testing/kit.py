@@ -277,7 +277,7 @@ class _ByKind:
     def __init__(self, fates: Mapping[str, Fate]) -> None:
         self._fates = fates
 
-    def fate(self, request: JobRequest) -> Fate:
+    def fate(self, request: JobRequest, instance: int | None = None) -> Fate:
         return self._fates.get(request.kind, Fate(wait=5.0, run=60.0))
 
     def unreachable(self, now: float) -> bool:

@@ -38,6 +38,8 @@ class Lsf(Scheduler[BatchSettings]):
     not_now = REFUSALS.not_now
     job_id = '"$LSB_JOBID$(case ${LSB_JOBINDEX:-0} in (0) ;; (*) echo "[$LSB_JOBINDEX]" ;; esac)"'
 
+    instance = "$((LSB_JOBINDEX - 1))"
+
     def check(self) -> Tools:
         return Tools("bhosts bjobs bkill bqueues bresume bstop bsub id")
 

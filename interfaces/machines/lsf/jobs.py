@@ -59,25 +59,32 @@ bjobs {self.which} -noheader -u "$(id -un)" -o "{columns} delimiter='$(printf '\
             said = f"{completed.stdout} {completed.stderr}".strip()
             raise CommandFailed(f"exit status {completed.exit_status}: {said[-1000:]}")
         found = whole_rows(completed.stdout, len(FIELDS))
-        return [self._report(row) for row in found if row[2] in self.tokens]
+        return [self._report(row) for row in found if _name(row) in self.tokens]
 
     def _report(self, row: list[str]) -> JobReport:
         told = ["" if value == "-" else value for value in row]
-        job_id, index, token, word, code, exit_reason, host, pending = told
+        job_id, index, _, word, code, exit_reason, host, pending = told
+        number_of = int(index or 0)
         state = _end(word, exit_reason)
         waits = state is JobState.QUEUED or state is JobState.HELD
         exit_code = number(code) if code else (0 if word == "DONE" else None)
         return JobReport(
-            token=Token(token),
+            token=Token(_name(row)),
+            instance=number_of - 1 if number_of else None,
             state=state or JobState.QUEUED,
             witness=self.witness,
-            job_id=JobId(f"{job_id}[{index}]" if index not in ("", "0") else job_id),
+            job_id=JobId(f"{job_id}[{number_of}]" if number_of else job_id),
             exit_code=None if exit_code is None else int(exit_code),
             host=host or None,
             reason=pending if waits else exit_reason,
             waiting=_waiting(word, pending) if waits else None,
             unknown="" if state else word or "nothing",
         )
+
+
+def _name(row: list[str]) -> str:
+    """That of an instance of an array has its index after it: `name[3]`."""
+    return row[2].partition("[")[0]
 
 
 def _end(word: str, reason: str) -> JobState | None:

@@ -15,11 +15,16 @@ class AskSite:
     def script(self) -> str:
         return f"""{CLEAN}lsid | head -n 1
 printf '\\037'
+bparams -a 2>/dev/null | awk '$1 == "MAX_JOB_ARRAY_SIZE" {{ print $3 }}'
+printf '\\037'
 bjobs -u all -noheader -o user 2>/dev/null | grep -vxF "$(id -un)" | head -n 1
 """
 
     def parse(self, completed: Completed) -> Site:
-        version, others = completed.checked().split(SEPARATOR)
+        version, most, others = completed.checked().split(SEPARATOR)
         return Site(
-            version=version.strip(), others=bool(others.strip()) or None, learns=frozenset({"lag"})
+            version=version.strip(),
+            others=bool(others.strip()) or None,
+            instances=int(most) if most.strip().isdecimal() else None,
+            learns=frozenset({"lag"}),
         )

@@ -99,8 +99,9 @@ def _requested(settings: BatchSettings, request: JobRequest) -> Iterator[Option]
     """A service class is what comes nearest to a QoS."""
     options = request.options
     slots = _slots(request)
+    array = f"[1-{request.instances}]" if request.instances > 1 else ""
     values = {
-        "-J": request.token,
+        "-J": f"{request.token}{array}",
         "-Jd": request.comment or request.token,
         "-W": str(math.ceil(request.walltime / 60)),
         "-n": str(slots) if slots > 1 else "",

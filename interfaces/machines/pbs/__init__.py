@@ -34,6 +34,7 @@ class Pbs(Scheduler[BatchSettings]):
     directive = "#PBS"
     not_now = REFUSALS.not_now
     job_id = '"$PBS_JOBID"'
+    instance = '"$PBS_ARRAY_INDEX"'
 
     def check(self) -> Tools:
         return Tools("id pbsnodes qdel qhold qrls qselect qstat qsub")

@@ -1,6 +1,10 @@
-"""What PBS says of jobs: those of its server, and those in its history."""
+"""What PBS says of jobs: those of its server, and those in its history.
+
+Of an array every instance has a row, `5[0].server`; that of `5[].server` says nothing more.
+"""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -42,7 +46,7 @@ class Jobs:
     def script(self) -> str:
         return """export TZ=UTC
 ids=$(qselect -u "$(id -un)") || exit
-test -z "$ids" || qstat -f -F json $ids"""
+test -z "$ids" || qstat -t -f -F json $ids"""
 
     def parse(self, completed: Completed) -> list[JobReport]:
         found = _jobs(completed)
@@ -59,7 +63,7 @@ class History:
     def script(self) -> str:
         return f"""export TZ=UTC
 ids=$(for token in {" ".join(self.tokens)}; do qselect -x -N $token || exit; done) || exit
-test -z "$ids" || qstat -x -f -F json $ids"""
+test -z "$ids" || qstat -x -t -f -F json $ids"""
 
     def parse(self, completed: Completed) -> list[JobReport]:
         found = _jobs(completed)
@@ -74,7 +78,14 @@ def _jobs(completed: Completed) -> Iterator[tuple[str, dict[str, Any]]]:
     if completed.exit_status and not only_gone:
         raise CommandFailed(f"exit status {completed.exit_status}: {completed.stderr.strip()}")
     answer = json.loads(completed.stdout, strict=False) if completed.stdout.strip() else {}
-    yield from answer.get("Jobs", {}).items()
+    for job_id, job in answer.get("Jobs", {}).items():
+        if "[]" not in job_id:
+            yield job_id, job
+
+
+def _instance(job_id: str) -> int | None:
+    match = re.match(r"\d+\[(\d+)\]", job_id)
+    return int(match[1]) if match else None
 
 
 def _alive(job_id: str, job: dict[str, Any]) -> JobReport:
@@ -84,6 +95,7 @@ def _alive(job_id: str, job: dict[str, Any]) -> JobReport:
     begun = 0 if waits else 1
     return JobReport(
         token=Token(job["Job_Name"]),
+        instance=_instance(job_id),
         state=state,
         witness=Witness.QUEUE,
         job_id=JobId(job_id),
@@ -120,6 +132,7 @@ def _ended(job_id: str, job: dict[str, Any]) -> JobReport:
     code = status if status is None or status < _SIGNALS else 128 + status - _SIGNALS
     return JobReport(
         token=Token(job["Job_Name"]),
+        instance=_instance(job_id),
         state=_end(job, status),
         witness=Witness.ACCOUNTING,
         job_id=JobId(job_id),

@@ -21,5 +21,6 @@ class AskSite:
             version=f"PBS {said.get('pbs_version', '')}".strip(),
             accounting=str(server.get("job_history_enable", "False")) == "True",
             others=str(server.get("query_other_jobs", "False")) == "True",
+            instances=server.get("max_array_size"),
             learns=frozenset({"accounting", "lag"}),
         )

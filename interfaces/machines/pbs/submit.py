@@ -101,6 +101,7 @@ def _requested(settings: BatchSettings, request: JobRequest) -> Iterator[Option]
     options = request.options
     values = {
         "-N": request.token,
+        "-J": f"0-{request.instances - 1}" if request.instances > 1 else "",
         "-v": f"VESTEC_TOKEN={request.token}",
         "-q": options.reservation or options.queue or settings.queue,
         "-A": options.account or settings.account,

@@ -90,7 +90,7 @@ async def simulated_cluster(
             "HOME": str(folder),
             "TZ": "UTC",
         }
-        site = Site(cluster, oracle, now, job_variable=mouth.job_variable, environment=environment)
+        site = Site(cluster, oracle, now, variables=mouth.variables, environment=environment)
         stack.callback(site.close)
         await stack.enter_async_context(_controller(tools, mouth, site))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from events.jobs import After, Dependency, JobOptions, JobRequest, JobState, Token
-from interfaces.machines.cluster import Cluster, SimulatedJob
+from interfaces.machines.cluster import Cluster
 from interfaces.machines.dialect import Queue
 from interfaces.machines.lsf.submit import GRAMMAR
 from interfaces.machines.rehearsal.mouth import (
@@ -18,12 +18,14 @@ from interfaces.machines.rehearsal.mouth import (
     Replies,
     Said,
     in_queue,
+    instances,
     lines,
     nodes_used,
     options,
     submit,
 )
 from interfaces.machines.rehearsal.site import Site, Work
+from interfaces.machines.simulated_job import SimulatedJob
 
 _AFTER = {
     "started": After.STARTED,
@@ -62,8 +64,10 @@ _REPLIES = Replies(
 def _bsub(call: Call, site: Site) -> Said:
     told = options(GRAMMAR, call.words)
     slots, tile = int(told.get("-n", 1)), _TILE.search(told.get("-R", ""))
+    name, _, array = told.get("-J", "bsub").partition("[")
     request = JobRequest(
-        token=Token(told.get("-J", "bsub")),
+        token=Token(name),
+        instances=instances(array.removesuffix("]")),
         executable="wrapper.sh",
         walltime=60 * int(told.get("-W", 60)),
         nodes=math.ceil(slots / (int(tile[1]) if tile else CORES)),
@@ -146,8 +150,8 @@ def _job(job: SimulatedJob, cluster: Cluster) -> dict[str, object]:
     never = cluster.why_never(job.request)
     return {
         "jobid": job.job_id,
-        "jobindex": 0,
-        "job_name": job.token,
+        "jobindex": _index(job),
+        "job_name": job.token if job.instance is None else f"{job.token}[{_index(job)}]",
         "stat": _STATES.get(job.state, "EXIT"),
         "exit_code": job.exit_code or "-",
         "exit_reason": _WHY.get(job.state, "-"),
@@ -156,8 +160,13 @@ def _job(job: SimulatedJob, cluster: Cluster) -> dict[str, object]:
     }
 
 
+def _index(job: SimulatedJob) -> int:
+    """The first one of an array is 1."""
+    return 0 if job.instance is None else job.instance + 1
+
+
 LSF = Mouth(
-    "LSB_JOBID",
+    lambda job: {"LSB_JOBID": job.job_id, "LSB_JOBINDEX": str(_index(job))},
     {
         "bsub": _bsub,
         "bjobs": _bjobs,

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from events.jobs import JobRequest, JobState
-from interfaces.machines.cluster import Cluster, SimulatedJob
+from interfaces.machines.cluster import Cluster
 from interfaces.machines.dialect import Queue
 from interfaces.machines.options import Grammar, Option
 from interfaces.machines.rehearsal.site import Site, Work
+from interfaces.machines.simulated_job import SimulatedJob
 
 CORES = 4
 """Of each node; a job has its nodes to itself."""
@@ -45,8 +46,8 @@ Command = Callable[[Call, Site], Said]
 class Mouth:
     """Speaks for the model."""
 
-    job_variable: str
-    """The name by which a job knows its id."""
+    variables: Callable[[SimulatedJob], Mapping[str, str]]
+    """By which a job knows its id, and an instance of an array which one it is."""
     commands: Mapping[str, Command]
 
 
@@ -108,6 +109,12 @@ def _value(option: Option) -> str:
     """`-l walltime=60` is about `-l walltime`."""
     last = option.words[-1]
     return last.partition("=")[2] if len(option.words) == 1 or " " in option.subject else last
+
+
+def instances(array: str) -> int:
+    """How many an array has, of which our dialects say the first and the last; none: a job."""
+    begin, _, end = array.partition("-")
+    return int(end) - int(begin) + 1 if array else 1
 
 
 def as_date(time: float) -> str:

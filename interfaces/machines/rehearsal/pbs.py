@@ -7,8 +7,8 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
-from events.jobs import After, Dependency, JobId, JobOptions, JobRequest, JobState, Token
-from interfaces.machines.cluster import Cluster, SimulatedJob
+from events.jobs import After, Dependency, JobOptions, JobRequest, JobState, Token
+from interfaces.machines.cluster import Cluster
 from interfaces.machines.pbs.submit import GRAMMAR
 from interfaces.machines.rehearsal.mouth import (
     CORES,
@@ -17,12 +17,14 @@ from interfaces.machines.rehearsal.mouth import (
     Replies,
     Said,
     as_date,
+    instances,
     lines,
     nodes_used,
     options,
     submit,
 )
 from interfaces.machines.rehearsal.site import Site, Work
+from interfaces.machines.simulated_job import SimulatedJob
 
 _AFTER = {
     "after": After.STARTED,
@@ -41,7 +43,7 @@ def _failed(status: int, why: str) -> Said:
 
 
 _REPLIES = Replies(
-    taken=lambda job: f"{job.job_id}\n",
+    taken=lambda job: f"{_whole(job)}\n",
     no_queue=_failed(170, "Unknown queue"),
     too_large=_failed(188, "Job violates queue and/or server resource limits"),
     refused=lambda why: _failed(159, f"Access to queue is denied: {why}"),
@@ -61,16 +63,16 @@ def _qselect(call: Call, site: Site) -> Said:
     if "-N" in call.words:
         name = call.words[call.words.index("-N") + 1]
         jobs = [job for job in jobs if job.token == name]
-    return Said(lines(job.job_id for job in jobs))
+    return Said(lines(dict.fromkeys(map(_whole, jobs))))
 
 
 def _qstat(call: Call, site: Site) -> Said:
     if "-Q" in call.words:
         return _json(Queue=_queues(site.cluster))
-    known = {job.job_id: job for job in _known(site.cluster, history="-x" in call.words)}
+    jobs = _known(site.cluster, history="-x" in call.words)
     ids = call.words[call.words.index("json") + 1 :]
-    unknown = [id for id in ids if id not in known]
-    found = {id: _told(known[JobId(id)], site.cluster) for id in ids if id in known}
+    unknown = {*ids} - {_whole(job) for job in jobs}
+    found = {_id(job): _told(job, site.cluster) for job in jobs if _whole(job) in ids}
     complaint = lines(f"qstat: Unknown Job Id {id}" for id in unknown)
     return _json(complaint, Jobs=found)
 
@@ -101,19 +103,20 @@ def _qrls(call: Call, site: Site) -> Said:
 
 def _request(told: Mapping[str, str], cluster: Cluster) -> JobRequest:
     """What is asked for, as the dialect has said it."""
-    by_id = {job.job_id: job.token for job in cluster.jobs}
+    by_id = {_whole(job): job.token for job in cluster.jobs}
     awaited = [part.partition(":") for part in told.get("-W depend", "").split(",") if part]
     chunks = told.get("-l select", "1").split("+")
     return JobRequest(
         token=Token(told.get("-N", "STDIN")),
         executable="wrapper.sh",
         walltime=int(told.get("-l walltime", 3600)),
+        instances=instances(told.get("-J", "")),
         nodes=sum(int(chunk.partition(":")[0]) for chunk in chunks),
         options=JobOptions(
             queue=told.get("-q", ""),
             hold="-h" in told,
             after=tuple(
-                Dependency(token=by_id[JobId(job_id)], on=_AFTER[on])
+                Dependency(token=by_id[job_id], on=_AFTER[on])
                 for on, _, job_id in awaited
                 if job_id in by_id
             ),
@@ -127,10 +130,23 @@ def _known(cluster: Cluster, *, history: bool) -> list[SimulatedJob]:
 
 
 def _each(ids: Iterable[str], site: Site, wish: Callable[[Token], None]) -> Said:
-    for job in site.cluster.jobs:
-        if job.job_id in ids:
-            wish(job.token)
+    for token in {job.token for job in site.cluster.jobs if _whole(job) in ids}:
+        wish(token)
     return Said()
+
+
+def _whole(job: SimulatedJob) -> str:
+    """By which a job is asked for, or all of an array."""
+    return job.job_id if job.instance is None else f"{job.job_id}[]"
+
+
+def _id(job: SimulatedJob) -> str:
+    return job.job_id if job.instance is None else f"{job.job_id}[{job.instance}]"
+
+
+def _variables(job: SimulatedJob) -> dict[str, str]:
+    index = {} if job.instance is None else {"PBS_ARRAY_INDEX": str(job.instance)}
+    return {"PBS_JOBID": _id(job), **index}
 
 
 def _json(complaint: str = "", **said: object) -> Said:
@@ -184,7 +200,7 @@ def _queues(cluster: Cluster) -> dict[str, object]:
 
 
 PBS = Mouth(
-    "PBS_JOBID",
+    _variables,
     {
         "qsub": _qsub,
         "qselect": _qselect,

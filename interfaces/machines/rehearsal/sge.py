@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from xml.sax.saxutils import escape
 
 from events.jobs import After, Dependency, JobOptions, JobRequest, JobState, Token
-from interfaces.machines.cluster import Cluster, SimulatedJob
+from interfaces.machines.cluster import Cluster
 from interfaces.machines.rehearsal.mouth import (
     CORES,
     Call,
@@ -17,6 +17,7 @@ from interfaces.machines.rehearsal.mouth import (
     Replies,
     Said,
     as_date,
+    instances,
     lines,
     nodes_used,
     options,
@@ -24,6 +25,7 @@ from interfaces.machines.rehearsal.mouth import (
 )
 from interfaces.machines.rehearsal.site import Site, Work
 from interfaces.machines.sge.submit import GRAMMAR
+from interfaces.machines.simulated_job import SimulatedJob
 
 _STATES = {JobState.QUEUED: "qw", JobState.HELD: "hqw", JobState.RUNNING: "r"}
 _RULE = "=" * 62
@@ -34,7 +36,7 @@ def _failed(why: str) -> Said:
 
 
 _REPLIES = Replies(
-    taken=lambda job: f"{job.job_id}\n",
+    taken=lambda job: job.job_id + _tasks(job) + "\n",
     no_queue=_failed("Job was rejected because job requests unknown queue."),
     too_large=_failed("job rejected: no queue instance is large enough."),
     refused=lambda why: _failed(f"denied: {why}."),
@@ -50,6 +52,7 @@ def _qsub(call: Call, site: Site) -> Said:
         executable="wrapper.sh",
         walltime=int(told.get("-l h_rt", 3600)),
         nodes=math.ceil(int(told.get("-pe", 1)) / CORES),
+        instances=instances(told.get("-t", "")),
         options=JobOptions(
             queue=told.get("-q", ""),
             hold="-h" in told,
@@ -105,6 +108,8 @@ def _row(job: SimulatedJob, cluster: Cluster) -> str:
         "queue_name": name,
         "slots": str(CORES * cluster.width(job)),
     }
+    if job.instance is not None:
+        told["tasks"] = _task(job)
     if job.started is not None:
         told["JAT_start_time"] = datetime.fromtimestamp(job.started, UTC).strftime(
             "%Y-%m-%dT%H:%M:%S"
@@ -137,7 +142,7 @@ def _record(job: SimulatedJob) -> str:
         "hostname": "node1",
         "jobname": job.token,
         "jobnumber": job.job_id,
-        "taskid": "undefined",
+        "taskid": _task(job),
         "start_time": as_date(job.started),
         "end_time": as_date(job.ended),
         "failed": failed,
@@ -146,6 +151,15 @@ def _record(job: SimulatedJob) -> str:
         "category": f"-l h_rt={job.request.walltime}",
     }
     return lines([_RULE, *(f"{name:<12} {value}" for name, value in told.items())])
+
+
+def _task(job: SimulatedJob) -> str:
+    """Its number in an array, of which the first one is 1."""
+    return "undefined" if job.instance is None else str(job.instance + 1)
+
+
+def _tasks(job: SimulatedJob) -> str:
+    return "" if job.instance is None else f".1-{job.request.instances}:1"
 
 
 def _end(job: SimulatedJob) -> tuple[str, int]:
@@ -160,7 +174,7 @@ def _end(job: SimulatedJob) -> tuple[str, int]:
 
 
 SGE = Mouth(
-    "JOB_ID",
+    lambda job: {"JOB_ID": job.job_id, "SGE_TASK_ID": _task(job)},
     {
         "qsub": _qsub,
         "qstat": _qstat,

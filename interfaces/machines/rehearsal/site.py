@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from events.jobs import JobId, JobRequest, JobState
-from interfaces.machines.cluster import Cluster, SimulatedJob
-from interfaces.machines.fates import Fate, Oracle
+from interfaces.machines.cluster import Cluster
+from interfaces.machines.fates import Fate, Oracle, fates
+from interfaces.machines.simulated_job import SimulatedJob
 
 _TICK = 0.05
 """Seconds between two looks at the clock and at the processes."""
@@ -41,12 +42,12 @@ class Site:
         oracle: Oracle,
         now: Callable[[], float] = time.time,
         *,
-        job_variable: str,
+        variables: Callable[[SimulatedJob], Mapping[str, str]],
         environment: Mapping[str, str],
     ) -> None:
-        """`job_variable` is the name by which a job knows its id."""
+        """`variables` tell a job its id."""
         self.cluster, self.oracle, self._now = cluster, oracle, now
-        self._variable, self._environment = job_variable, environment
+        self._variables, self._environment = variables, environment
         self._work: dict[JobId, Work] = {}
         self._running: dict[JobId, _Run] = {}
 
@@ -54,29 +55,29 @@ class Site:
     def reachable(self) -> bool:
         return not self.oracle.unreachable(self._now())
 
-    def fate(self, request: JobRequest) -> Fate:
+    def fate(self, request: JobRequest, instance: int | None = None) -> Fate:
         """What is in store; a program that nothing befalls decides itself when and how it ends."""
-        fate = self.oracle.fate(request)
+        fate = self.oracle.fate(request, instance)
         return fate if fate.vanishes or fate.exit_code else replace(fate, run=math.inf)
 
     def accept(self, request: JobRequest, work: Work) -> SimulatedJob:
-        """Put a job into the queue."""
-        number = 1 + len(self.cluster.submitted(request.token))
-        job = self.cluster.accept(request, number, self.fate(request))
-        self._work[job.job_id] = work
+        """Put a job into the queue, or all of an array, of which the first one is given."""
+        earlier = {job.submission for job in self.cluster.submitted(request.token)}
+        jobs = self.cluster.accept(request, 1 + len(earlier), fates(self.fate, request))
+        self._work |= {job.its_id: work for job in jobs}
         self.settle()
-        return job
+        return jobs[0]
 
     def settle(self) -> None:
         """Let everything happen that happens until now, in the model and on the machine."""
         self.cluster.advance(self._now())
         for job in self.cluster.in_state(JobState.RUNNING):
-            run = self._running.get(job.job_id)
+            run = self._running.get(job.its_id)
             code = run.ended() if run and run.attempt == job.attempt else None
             if code is not None:
                 self.cluster.finish(job, code)
         self.cluster.advance(self._now())
-        jobs = {job.job_id: job for job in self.cluster.jobs if job.state is JobState.RUNNING}
+        jobs = {job.its_id: job for job in self.cluster.jobs if job.state is JobState.RUNNING}
         for job_id, run in [*self._running.items()]:
             if run.ended() is not None:
                 del self._running[job_id]
@@ -98,8 +99,8 @@ class Site:
             run.kill()
 
     def _start(self, job: SimulatedJob) -> "_Run":
-        work = self._work[job.job_id]
-        environment = {**self._environment, self._variable: job.job_id}
+        work = self._work[job.its_id]
+        environment = {**self._environment, **self._variables(job)}
         with (work.folder / work.output).open("ab") as output:
             process = subprocess.Popen(
                 ["/bin/sh", work.script],

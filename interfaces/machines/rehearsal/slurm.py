@@ -6,7 +6,7 @@ Source: what a Slurm 22.05 answered (`tests/interfaces/machines/recorded`).
 from collections.abc import Callable, Mapping
 
 from events.jobs import After, Dependency, JobId, JobOptions, JobRequest, JobState, Token
-from interfaces.machines.cluster import Cluster, SimulatedJob
+from interfaces.machines.cluster import Cluster
 from interfaces.machines.rehearsal.mouth import (
     CORES,
     Call,
@@ -14,11 +14,13 @@ from interfaces.machines.rehearsal.mouth import (
     Replies,
     Said,
     filled,
+    instances,
     lines,
     options,
     submit,
 )
 from interfaces.machines.rehearsal.site import Site, Work
+from interfaces.machines.simulated_job import SimulatedJob
 from interfaces.machines.slurm.load import seconds
 from interfaces.machines.slurm.submit import GRAMMAR
 
@@ -124,6 +126,7 @@ def _request(told: Mapping[str, str], cluster: Cluster) -> JobRequest:
         executable="wrapper.sh",
         walltime=seconds(told.get("--time", "1:00:00")) or 1,
         nodes=int(told.get("--nodes", 1)),
+        instances=instances(told.get("--array", "")),
         comment=told.get("--comment", ""),
         options=JobOptions(
             queue=told.get("--partition", ""),
@@ -162,8 +165,8 @@ def _columns(job: SimulatedJob, cluster: Cluster) -> dict[str, str]:
     start, end = _moment(job.started, "N/A"), _moment(job.ended, "N/A")
     host = "node1" if ran else ""
     return {
-        "JobArrayID": job.job_id,
-        "JobID": job.job_id,
+        "JobArrayID": job.its_id,
+        "JobID": job.its_id,
         "Name": job.token,
         "JobName": job.token,
         "State": word,
@@ -196,8 +199,15 @@ def _moment(time: float | None, otherwise: str) -> str:
     return otherwise if time is None else f"{time:.0f}"
 
 
+def _variables(job: SimulatedJob) -> dict[str, str]:
+    if job.instance is None:
+        return {"SLURM_JOB_ID": job.job_id}
+    array = {"SLURM_ARRAY_JOB_ID": job.job_id, "SLURM_ARRAY_TASK_ID": str(job.instance)}
+    return {"SLURM_JOB_ID": str(int(job.job_id) + job.instance), **array}
+
+
 SLURM = Mouth(
-    "SLURM_JOB_ID",
+    _variables,
     {
         "sbatch": _sbatch,
         "squeue": _squeue,

@@ -41,6 +41,7 @@ class GridEngine(Scheduler[SgeSettings]):
     directive = "#$"
     not_now = REFUSALS.not_now
     job_id = _JOB_ID
+    instance = "$((SGE_TASK_ID - 1))"
 
     def check(self) -> Tools:
         accounts = " qacct" if self.settings.accounting else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from events.jobs import JobId, JobReport, JobState, Token, Waiting, Witness
-from interfaces.machines.asking import moment, rows, since
+from interfaces.machines.asking import instances, moment, rows, since
 from interfaces.machines.connection import Completed, NotUnderstood
 from interfaces.machines.layout import Layout, quoted
 
@@ -38,19 +38,30 @@ class Jobs:
 
     def parse(self, completed: Completed) -> list[JobReport]:
         jobs = ElementTree.fromstring(completed.checked()).iter("job_list")
-        return [self._report(job) for job in jobs if job.findtext("JB_name") in self.tokens]
+        mine = (job for job in jobs if job.findtext("JB_name") in self.tokens)
+        return [report for job in mine for report in self._reports(job)]
+
+    def _reports(self, job: ElementTree.Element) -> Iterator[JobReport]:
+        """Instances of an array that wait share a row, in which their numbers begin at 1."""
+        report, tasks = self._report(job), (job.findtext("tasks") or "").strip()
+        if not tasks:
+            yield report
+            return
+        for n in instances(tasks, first=1):
+            job_id = JobId(f"{report.job_id}.{n + 1}")
+            yield report.model_copy(update={"instance": n, "job_id": job_id})
 
     def _report(self, job: ElementTree.Element) -> JobReport:
         def told(name: str) -> str:
             return (job.findtext(name) or "").strip()
 
-        word, task = told("state"), told("tasks")
+        word = told("state")
         state = _state(word)
         return JobReport(
             token=Token(told("JB_name")),
             state=state or JobState.QUEUED,
             witness=Witness.QUEUE,
-            job_id=JobId(told("JB_job_number") + (f".{task}" if task else "")),
+            job_id=JobId(told("JB_job_number")),
             attempt=2 if "R" in word else 1,
             host=told("queue_name").partition("@")[2] or None,
             started=moment(told("JAT_start_time")),
@@ -108,14 +119,15 @@ exit $answered"""
         reports = [_deleted(token) for token in self.tokens if token in deleted]
         if never:
             return reports
-        runs: Counter[str] = Counter()
+        runs: Counter[tuple[str, str | None]] = Counter()
         if not any(sign in text for sign in ("jobname", "WALLCLOCK")):
             raise NotUnderstood(f"neither jobs nor a table of owners: {text.strip()[:200]!r}")
         for record in _records(text):
             if record.get("jobname") in self.tokens:
-                runs[record["jobnumber"]] += 1
+                run = record["jobnumber"], record.get("taskid")
+                runs[run] += 1
                 if record["failed"].split()[0] not in _REQUEUES:
-                    reports.append(_ended(record, runs[record["jobnumber"]]))
+                    reports.append(_ended(record, runs[run]))
         return reports
 
 
@@ -140,6 +152,7 @@ def _ended(record: dict[str, str], attempt: int) -> JobReport:
     task = record.get("taskid", "undefined")
     return JobReport(
         token=Token(record["jobname"]),
+        instance=None if task == "undefined" else int(task) - 1,
         state=_end(record, failed.strip(), code),
         witness=Witness.ACCOUNTING,
         job_id=JobId(record["jobnumber"] + ("" if task == "undefined" else f".{task}")),

@@ -17,16 +17,19 @@ class AskSite:
 printf '\\037'
 qacct -o "$(id -un)" -d 1 >/dev/null 2>&1 && echo yes || echo no
 printf '\\037'
+qconf -sconf 2>/dev/null | awk '$1 == "max_aj_tasks" {{ print $2 }}'
+printf '\\037'
 qstat -u '*' | awk -v me="$(id -un)" 'NR > 2 && $4 != me' | head -n 1
 """
 
     def parse(self, completed: Completed) -> Site:
-        version, accounts, others = completed.checked().split(SEPARATOR)
+        version, accounts, most, others = completed.checked().split(SEPARATOR)
         kept = accounts.strip() == "yes"
         return Site(
             version=version.strip(),
             accounting=kept or None,  # there is no file before the first job has ended
             comments=kept or None,
             others=bool(others.strip()) or None,
+            instances=int(most) or None if most.strip().isdecimal() else None,  # 0: no limit
             learns=frozenset({"lag"}),
         )

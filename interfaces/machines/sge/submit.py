@@ -103,6 +103,8 @@ def _requested(settings: SgeSettings, request: JobRequest) -> Iterator[Option]:
     options = request.options
     yield Option("-N", ("-N", request.token))
     yield Option("-A", ("-A", request.token))
+    if request.instances > 1:
+        yield Option("-t", ("-t", f"1-{request.instances}"))
     yield from _resources(settings, request)
     values = {
         "-q": options.queue or settings.queue,

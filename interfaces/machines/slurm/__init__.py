@@ -34,6 +34,8 @@ class Slurm(Scheduler[DatedSettings]):
     directive = "#SBATCH"
     not_now = REFUSALS.not_now
     job_id = '"$SLURM_JOB_ID"'
+    instance_id = '"${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"'
+    instance = '"$SLURM_ARRAY_TASK_ID"'
 
     def check(self) -> Tools:
         accounts = " sacct" if self.settings.accounting else ""

@@ -1,9 +1,14 @@
-"""What Slurm says of jobs: those in its controller's memory, and those in its accounts."""
+"""What Slurm says of jobs: those in its controller's memory, and those in its accounts.
 
+Instances of an array that nothing has happened to share a row: `6_[0-2]` and `6_3` are four.
+"""
+
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from events.jobs import JobId, JobReport, JobState, Token, Witness
-from interfaces.machines.asking import number, since, whole_rows
+from interfaces.machines.asking import instances, number, since, whole_rows
 from interfaces.machines.connection import Completed
 from interfaces.machines.layout import Layout
 from interfaces.machines.slurm.environment import QUESTION
@@ -38,7 +43,8 @@ squeue --noheader --states=all --user="$(id -u)" --Format="{columns}" """
     def parse(self, completed: Completed) -> list[JobReport]:
         # After the last column, too, comes its separator.
         found = whole_rows(completed.checked(), len(QUEUE_FIELDS) + 1)
-        return [self._report(row) for row in found if row[1] in self.tokens]
+        mine = [self._report(row) for row in found if row[1] in self.tokens]
+        return [each for report in mine for each in _instances(report)]
 
     def _report(self, row: list[str]) -> JobReport:
         job_id, token, word, reason, start, end, host, restarts, status = row[:-1]
@@ -81,7 +87,7 @@ sacct --allocations --noheader --parsable2 --delimiter="$separator" --user="$(id
     def parse(self, completed: Completed) -> list[JobReport]:
         found = whole_rows(completed.checked(), len(ACCOUNT_FIELDS))
         reports = [self._report(row) for row in found if row[1] in self.tokens]
-        return [report for report in reports if report]
+        return [each for report in reports if report for each in _instances(report)]
 
     def _report(self, row: list[str]) -> JobReport | None:
         job_id, token, word, reason, start, end, hosts, exit_code = row
@@ -100,6 +106,19 @@ sacct --allocations --noheader --parsable2 --delimiter="$separator" --user="$(id
             ended=number(end),
             reason=_in_words(f"{said} {by}".strip(), reason),
         )
+
+
+_ARRAY = re.compile(r"(\d+)_\[?([^]]+)\]?")
+
+
+def _instances(report: JobReport) -> Iterator[JobReport]:
+    """A row's report for each of the instances that it is about."""
+    match = _ARRAY.fullmatch(report.job_id or "")
+    if match is None:
+        yield report
+        return
+    for n in instances(match[2]):
+        yield report.model_copy(update={"job_id": JobId(f"{match[1]}_{n}"), "instance": n})
 
 
 def _in_words(state: str, reason: str) -> str:

@@ -23,9 +23,15 @@ class AskSite:
             version=version,
             accounting=None if not storage else storage not in ("(null)", _NO_ACCOUNTS),
             comments=_comments(known),
+            instances=_count(known.get("MaxArraySize", "")),
             others=None if "PrivateData" not in known else "jobs" not in known["PrivateData"],
             learns=frozenset({"accounting", "lag"}),
         )
+
+
+def _count(text: str) -> int | None:
+    """Indices are below it, and ours begin at 0; where it is 0 there are no arrays."""
+    return max(1, int(text)) if text.strip().isdecimal() else None
 
 
 _NO_ACCOUNTS = "accounting_storage/none"

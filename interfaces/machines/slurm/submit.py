@@ -168,6 +168,7 @@ def _requested(settings: DatedSettings, request: JobRequest) -> Iterator[Option]
     options = request.options
     values: dict[str, object] = {
         "--job-name": request.token,
+        "--array": f"0-{request.instances - 1}" if request.instances > 1 else "",
         "--time": _clock(request.walltime),
         "--comment": request.comment or request.token,
         "--mem": f"{request.memory_mib}M" if request.memory_mib else "",

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import pytest
 
-from events.jobs import JobReport, JobRequest, JobState, Token, token_of
+from events.jobs import JobReport, JobRequest, JobState, Part, Token, token_of, whose
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.connection import Connection
 from interfaces.machines.fates import Fate, Planned
@@ -43,6 +43,8 @@ class Bench:
     fail = WITNESS + "echo trouble >&2; exit 3"
     long = WITNESS + "exec sleep 60"
     refused = "not for this machine"
+    by_number = WITNESS + "echo $VESTEC_INSTANCE; test $VESTEC_INSTANCE != 2 || exit 3"
+    """Of an array: the instance of that number fails."""
 
     def request(self, executable: str, walltime: int = 100, nodes: int = 1) -> JobRequest:
         return JobRequest(token=new_token(), executable=executable, walltime=walltime, nodes=nodes)
@@ -54,11 +56,11 @@ class Bench:
         await self.system.submit(request, 1)
         return request.token
 
-    async def report(self, token: Token, *states: JobState) -> JobReport:
+    async def report(self, part: Part, *states: JobState) -> JobReport:
         """Wait until every witness together says that the job is in one of `states`."""
 
         async def found() -> JobReport | None:
-            report = (await self.system.find([token])).get(token)
+            report = (await self.system.find([part])).get(part)
             return report if report and report.state in states else None
 
         return await self.until(found)
@@ -135,7 +137,8 @@ class SimulatedBench(Bench):
                     self.fail: Fate(exit_code=3),
                     self.long: Fate(run=60),
                     self.refused: Fate(refused="no such account"),
-                }
+                },
+                by_instance={2: Fate(exit_code=3)},
             ),
             clock=self.clock,
             slots=self.slots,
@@ -149,7 +152,7 @@ class SimulatedBench(Bench):
         await asyncio.sleep(0)
 
     async def starts(self, token: Token) -> int:
-        return self.simulated.starts[token]
+        return sum(n for part, n in self.simulated.starts.items() if whose(part) == token)
 
 
 @pytest.fixture

@@ -23,7 +23,16 @@ from bus import START, HybridClock, MemoryLog
 from bus.epochs import counted
 from events import simulations as s
 from events.envelope import Commit, Issued, commands_topic, decode, encode_issued, events_topic
-from events.jobs import JobId, JobReport, JobRequest, JobState, RelativePath, Token, token_of
+from events.jobs import (
+    JobId,
+    JobReport,
+    JobRequest,
+    JobState,
+    Part,
+    RelativePath,
+    Token,
+    token_of,
+)
 from events.machines import FLEET, AddMachine, EnableMachine, MachineSettings
 from events.simulations import Resources, SimulationRequest
 from events.values import Command, Context, Event, IncidentId, Urgency
@@ -94,21 +103,21 @@ class TroubledSystem(SimulatedBatchSystem):
         return await super().submit(request, submission)
 
     async def observe(
-        self, tokens: Collection[Token], *, ask_scheduler: bool = False
+        self, parts: Collection[Part], *, ask_scheduler: bool = False
     ) -> list[JobReport]:
         if ask_scheduler:
             self._meet("ask")
         self.asks_accounts = False
         try:
-            return await super().observe(tokens, ask_scheduler=ask_scheduler)
+            return await super().observe(parts, ask_scheduler=ask_scheduler)
         finally:
             self.asks_accounts = True
 
-    async def find(self, tokens: Collection[Token]) -> Mapping[Token, JobReport]:
-        found = {**await super().find(tokens)}
-        if self.silent.keys() & {*tokens} and self.asks_accounts:
+    async def find(self, parts: Collection[Part]) -> Mapping[Part, JobReport]:
+        found = {**await super().find(parts)}
+        if self.silent.keys() & {*parts} and self.asks_accounts:
             self._meet("accounts")
-        for token in self.silent.keys() & {*tokens}:
+        for token in self.silent.keys() & {*parts}:
             found.pop(token, None)
             if said := self.silent[token]:
                 found[token] = said

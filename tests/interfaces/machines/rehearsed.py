@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
-from events.jobs import JobReport, JobState, Token
+from events.jobs import JobReport, JobState, Part
 from interfaces.machines.batch_settings import BatchSettings, DatedSettings
 from interfaces.machines.cluster import Cluster
 from interfaces.machines.dialect import Dialect, Queue
@@ -56,11 +56,11 @@ class RehearsedPbs(Rehearsed):
 class RehearsedLsf(Rehearsed):
     accounts_tell_times = False
 
-    async def report(self, token: Token, *states: JobState) -> JobReport:
+    async def report(self, part: Part, *states: JobState) -> JobReport:
         """Its wrapper alone tells times, which may not have been there a moment ago."""
-        report = await super().report(token, *states)
+        report = await super().report(part, *states)
         told = not report.state.ended or report.ended is not None
-        return report if told else await super().report(token, *states)
+        return report if told else await super().report(part, *states)
 
     def _dialect(self, layout: Layout) -> Dialect:
         return Lsf(layout, BatchSettings(lag=2, late=0))

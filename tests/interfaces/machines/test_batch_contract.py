@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from events.jobs import JobOptions, JobState, Token, Waiting
+from events.jobs import (
+    JobOptions,
+    JobReport,
+    JobRequest,
+    JobState,
+    Part,
+    Token,
+    Waiting,
+    parts_of,
+)
 from interfaces.machines.connection import FileMissing, MachineError
 from interfaces.machines.dialect import InDoubt, Refused, Submitted
 
@@ -80,6 +89,46 @@ async def test_a_job_cancelled_before_it_appears_never_starts(bench: Bench) -> N
     await bench.system.submit(request, 1)
     await bench.report(request.token, JobState.CANCELLED)
     assert await bench.starts(request.token) == 0
+
+
+async def test_each_instance_of_an_array_runs_once_and_has_an_end_of_its_own(bench: Bench) -> None:
+    request, parts = await array(bench, bench.by_number)
+    answer = await bench.system.submit(request, 1)
+    assert isinstance(answer, Submitted)
+    assert await bench.system.submit(request, 1) == answer
+    ends = [(JobState.COMPLETED, 0)] * 2 + [(JobState.FAILED, 3)] + [(JobState.COMPLETED, 0)]
+
+    async def ended() -> list[JobReport] | None:
+        reports = list((await bench.system.find(parts)).values())
+        over = len(reports) == len(parts) and all(report.state.ended for report in reports)
+        return reports if over else None
+
+    reports = await bench.until(ended)
+    assert [report.part for report in reports] == parts
+    assert [(report.state, report.exit_code) for report in reports] == ends
+    assert len({report.job_id for report in reports}) == len(parts)
+    marks = await bench.system.observe(parts)
+    assert [(report.part, report.state, report.exit_code) for report in marks] == [
+        (part, *end) for part, end in zip(parts, ends, strict=True)
+    ]
+    assert await bench.starts(request.token) == len(parts)
+    for part in range(len(parts)):
+        await content(bench, request.token, f"stdout.{part}")
+
+
+async def test_a_cancelled_array_ends_as_a_whole(bench: Bench) -> None:
+    request, parts = await array(bench, bench.long)
+    assert isinstance(await bench.system.submit(request, 1), Submitted)
+
+    async def running() -> bool | None:
+        reports = (await bench.system.find(parts)).values()
+        return any(report.state is JobState.RUNNING for report in reports) or None
+
+    await bench.until(running)
+    await bench.system.cancel(request.token)
+    for part in parts:
+        await bench.report(part, JobState.CANCELLED)
+    assert await bench.starts(request.token) < len(parts)
 
 
 async def test_what_ended_cannot_be_cancelled(bench: Bench) -> None:
@@ -224,6 +273,13 @@ async def test_jobs_start_in_order_of_submission(bench: Bench) -> None:
     assert starts == sorted(starts)
     ends = [report.ended or 0 for report in reports]
     assert all(end <= start for end, start in zip(ends, starts[1:], strict=False))
+
+
+async def array(bench: Bench, executable: str, instances: int = 4) -> tuple[JobRequest, list[Part]]:
+    """An array that is prepared, and its instances."""
+    request = bench.request(executable).model_copy(update={"instances": instances})
+    await bench.system.prepare(request.token, {})
+    return request, parts_of(request.token, instances)
 
 
 async def content(bench: Bench, token: Token, name: str) -> bytes:

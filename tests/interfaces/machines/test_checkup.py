@@ -160,7 +160,7 @@ async def test_grid_engine(gridengine: GridEngine, sshds: Callable[..., Sshd]) -
         found, lines = await checked(settings)
     assert ticked(lines) >= ALWAYS | {"host key", "shell start-up"}
     assert "SGE" in lines["scheduler"].found
-    assert set(found.learned) == {"lag"}
+    assert found.learned.keys() == {"lag", "instances"}
     assert left_behind(Path(settings.base_directory)) == []
 
 

@@ -1,9 +1,10 @@
 """The model of a cluster: who starts when, and what its queue and its accounts tell afterwards."""
 
 from events.jobs import After, Dependency, JobOptions, JobRequest, JobState, Token
-from interfaces.machines.cluster import Cluster, SimulatedJob
+from interfaces.machines.cluster import Cluster
 from interfaces.machines.dialect import Queue
 from interfaces.machines.fates import Fate, Seeded
+from interfaces.machines.simulated_job import SimulatedJob
 
 
 def submit(
@@ -20,7 +21,7 @@ def submit(
     request = JobRequest(
         token=Token(name), executable="x", walltime=walltime, nodes=nodes, options=said
     )
-    return cluster.accept(request, 1, fate or Fate(run=walltime))
+    return cluster.accept(request, 1, [fate or Fate(run=walltime)])[0]
 
 
 def starts(cluster: Cluster) -> dict[Token, float | None]:

@@ -32,6 +32,7 @@ WORDS = st.text(
 
 class TestProcesses(DialectContract):
     job_id = f"{TOKEN}.1"
+    array = ({"VESTEC_INSTANCE": "0"}, {"VESTEC_INSTANCE": "1"})
 
     def dialect(self, layout: Layout) -> Dialect:
         return Processes(layout)
@@ -41,15 +42,20 @@ class TestSlurm(DialectContract):
     tools: ClassVar[Mapping[str, str]] = {"sbatch": "echo 42", "scancel": "", "scontrol": ""}
     job_id = "42"
     variables: ClassVar[Mapping[str, str]] = {"SLURM_JOB_ID": "42"}
+    array = tuple(
+        {"SLURM_JOB_ID": job, "SLURM_ARRAY_JOB_ID": "42", "SLURM_ARRAY_TASK_ID": task}
+        for job, task in (("43", "0"), ("42", "1"))
+    )
 
     def dialect(self, layout: Layout) -> Dialect:
-        return Slurm(layout)
+        return Slurm(layout, DatedSettings(instances=10))
 
 
 class TestGridEngine(DialectContract):
     tools: ClassVar[Mapping[str, str]] = {"qsub": "echo 42", "qdel": "", "qhold": "", "qrls": ""}
     job_id = "42"
     variables: ClassVar[Mapping[str, str]] = {"JOB_ID": "42"}
+    array = tuple({"JOB_ID": "42", "SGE_TASK_ID": task} for task in "12")
 
     def dialect(self, layout: Layout) -> Dialect:
         return GridEngine(layout, SITE)
@@ -61,6 +67,7 @@ class TestPbs(DialectContract):
     }  # fmt: skip
     job_id = "42.server"
     variables: ClassVar[Mapping[str, str]] = {"PBS_JOBID": "42.server"}
+    array = tuple({"PBS_JOBID": f"42[{n}].server", "PBS_ARRAY_INDEX": n} for n in "01")
 
     def dialect(self, layout: Layout) -> Dialect:
         return Pbs(layout)
@@ -73,6 +80,7 @@ class TestLsf(DialectContract):
     }  # fmt: skip
     job_id = "42"
     variables: ClassVar[Mapping[str, str]] = {"LSB_JOBID": "42"}
+    array = tuple({"LSB_JOBID": "42", "LSB_JOBINDEX": index} for index in "12")
 
     def dialect(self, layout: Layout) -> Dialect:
         return Lsf(layout)

@@ -12,7 +12,7 @@ from obstore.store import MemoryStore
 
 from deploy.on_machines import COMMANDS, SUBMISSIONS, manners_of
 from events.envelope import Rejection
-from events.jobs import JobId, JobReport, JobRequest, Token, token_of
+from events.jobs import JobId, JobReport, JobRequest, Part, token_of
 from events.machines import MachineLimits, MachineSettings
 from events.values import IncidentId
 from interfaces.machines.connection import CommandFailed
@@ -40,7 +40,7 @@ class Asked(SimulatedBatchSystem):
         self.asks: list[float] = []
 
     async def observe(
-        self, tokens: Collection[Token], *, ask_scheduler: bool = False
+        self, parts: Collection[Part], *, ask_scheduler: bool = False
     ) -> list[JobReport]:
         (self.asks if ask_scheduler else self.looks).append(asyncio.get_running_loop().time())
         if self.trouble:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from events.jobs import JobOptions, JobReport, JobState, Waiting
+from events.jobs import JobOptions, JobReport, JobState, Waiting, parts_of
 from interfaces.machines.batch_settings import DatedSettings
 from interfaces.machines.dialect import Dialect, Refused, Submitted
 from interfaces.machines.layout import Layout
@@ -110,6 +110,32 @@ async def test_a_requeued_job_runs_again_as_its_next_attempt(bench: ServerBench)
     report = await bench.until(again)
     assert (report.attempt, report.copies) == (2, 0)
     assert await bench.starts(request.token) == 2
+
+
+async def test_a_requeued_instance_runs_again_and_no_other(bench: ServerBench) -> None:
+    runs = "echo $VESTEC_INSTANCE >>runs; test $VESTEC_INSTANCE != 2 || exit 3; "
+    waits = "test $VESTEC_INSTANCE != 1 || test $(grep -c 1 runs) -gt 1 || sleep 60"
+    request = bench.request(runs + waits).model_copy(update={"instances": 4, "cpus_per_task": 1})
+    answer = await bench.go(request)
+    assert isinstance(answer, Submitted)
+    parts = parts_of(request.token, 4)
+    requeued, id = parts[1], f"{answer.job_id}_1"
+    await bench.report(requeued, JobState.RUNNING)
+    await bench.login.run("scontrol", "requeue", id)
+    report = await bench.report(requeued, JobState.QUEUED)
+    assert (report.job_id, report.attempt) == (id, 2)
+    await bench.login.run("scontrol", "update", f"jobid={id}", "StartTime=now")
+
+    async def ended() -> list[JobReport] | None:
+        reports = list((await bench.system.find(parts)).values())
+        return reports if all(one.state.ended for one in reports) else None
+
+    reports = await bench.until(ended, within=180)
+    assert [(one.job_id, one.attempt) for one in reports] == [
+        (f"{answer.job_id}_{n}", 2 if n == 1 else 1) for n in range(4)
+    ]
+    assert [one.instance for one in reports if one.state is JobState.FAILED] == [2]
+    assert sorted((bench.folder(request.token) / "runs").read_text().split()) == [*"01123"]
 
 
 async def test_directives_of_a_script_are_applied(bench: ServerBench) -> None:

@@ -24,11 +24,10 @@ TOKENS = [TOKEN, *(Token(name) for name in ("ok", "fail", "over", "long", "big",
 QUEUED = {
     "qstat_json_mixed": {
         "1.vm": "RUNNING", "2.vm": "RUNNING", "3.vm": "QUEUED normal", "4.vm": "HELD needs a human",
-        "5[].vm": "QUEUED normal",
     },
     "qstat_t_json": {
         "1.vm": "RUNNING", "2.vm": "RUNNING", "3.vm": "QUEUED normal", "4.vm": "HELD needs a human",
-        "5[].vm": "QUEUED normal", "5[0].vm": "QUEUED normal", "5[1].vm": "QUEUED normal",
+        "5[0].vm": "QUEUED normal", "5[1].vm": "QUEUED normal",
         "5[2].vm": "QUEUED normal",
     },
     "qstat_json_empty": {},
@@ -40,7 +39,7 @@ QUEUED = {
 }  # fmt: skip
 ACCOUNTED = {
     "0.vm": "COMPLETED 0", "1.vm": "COMPLETED 0", "2.vm": "CANCELLED 143", "3.vm": "CANCELLED 143",
-    "4.vm": "COMPLETED 0", "5[].vm": "COMPLETED 0", "8.vm": "CANCELLED None", "9.vm": "FAILED 3",
+    "4.vm": "COMPLETED 0", "8.vm": "CANCELLED None", "9.vm": "FAILED 3",
     "10.vm": "TIMEOUT -29",
 }  # fmt: skip
 TESTED_BELOW = {
@@ -92,6 +91,21 @@ def test_a_token_is_found_by_its_whole_name_alone() -> None:
     [report] = DIALECT.jobs([TOKEN]).parse(answer("qstat_json_mixed"))
     assert (report.job_id, report.host, report.started) == ("2.vm", "vm", 1795460533)
     assert DIALECT.jobs([Token("vestec-6f1d2c1")]).parse(answer("qstat_json_mixed")) == []
+
+
+def test_instances_of_an_array_are_told_apart() -> None:
+    reports = DIALECT.jobs(TOKENS).parse(answer("qstat_t_json"))
+    array = {report.part: report.job_id for report in reports if report.instance is not None}
+    assert array == {"ok.0": "5[0].vm", "ok.1": "5[1].vm", "ok.2": "5[2].vm"}
+
+
+def test_history_of_an_array() -> None:
+    """One instance is over while others are not."""
+    said = json.loads(answer("qstat_t_json").stdout)
+    over = {"job_state": "X", "Exit_status": 3, "substate": 153}
+    said["Jobs"]["5[1].vm"] |= over
+    [report] = DIALECT.history(TOKENS).parse(Completed(0, json.dumps(said), ""))
+    assert (report.part, report.state, report.exit_code) == ("ok.1", JobState.FAILED, 3)
 
 
 def test_history() -> None:

@@ -20,7 +20,8 @@ TOKENS = [Token(name) for name in ("ok", "fail", "over", "long", "vestec-6f1d2c1
 
 QUEUED = {
     "qstat_xml_mixed": {
-        "2": "RUNNING", "3": "QUEUED", "1": "QUEUED", "5.1-3:1": "QUEUED", "4": "HELD", "6": "HELD",
+        "2": "RUNNING", "3": "QUEUED", "1": "QUEUED", "4": "HELD", "6": "HELD",
+        "5.1": "QUEUED", "5.2": "QUEUED", "5.3": "QUEUED",
     },
     "qstat_f_xml": {"12": "RUNNING", "10": "QUEUED"},
     "qstat_xml_empty": {},
@@ -121,6 +122,22 @@ def test_a_site_where_nothing_ever_ended_has_no_accounts() -> None:
 def test_accounts_of_nobody_knows_what_are_no_answer() -> None:
     with pytest.raises(NotUnderstood, match="neither jobs nor"):
         DIALECT.history(TOKENS).parse(Completed(0, "", ""))
+
+
+def test_instances_of_an_array_begin_at_0() -> None:
+    waiting = DIALECT.jobs(TOKENS).parse(answer("qstat_xml_mixed"))
+    ended = DIALECT.history(TOKENS).parse(answer("qacct_array"))
+    for reports in (waiting, ended):
+        array = {report.job_id: report.part for report in reports if report.instance is not None}
+        assert array == {"5.1": "ok.0", "5.2": "ok.1", "5.3": "ok.2"}
+
+
+def test_a_run_of_an_instance_that_was_rescheduled_counts_for_it_alone() -> None:
+    once = answer("qacct_array").stdout
+    first = once[: once.index("jobname", once.index("jobname") + 1)].rpartition("=\nqname")[0]
+    again = first.replace("failed       0    ", "failed       25  : rescheduling")
+    reports = DIALECT.history(TOKENS).parse(Completed(0, f"{again}\n{once}", ""))
+    assert [report.attempt for report in reports] == [2, 1, 1]
 
 
 def test_a_job_that_was_deleted_before_it_started_is_cancelled() -> None:

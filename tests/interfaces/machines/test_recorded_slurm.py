@@ -30,24 +30,25 @@ COLUMNS = {
     "%S": "StartTime", "%e": "EndTime",
 }  # fmt: skip
 
+ARRAY = dict.fromkeys(["6_0", "6_1", "6_2"], "QUEUED")
+"""Of which the queue says `6_[0-2]`."""
 QUEUED = {
     "squeue_by_name": {"3": "RUNNING"},
     "squeue_epoch": {
-        "4": "QUEUED", "6_[0-2]": "QUEUED", "7": "QUEUED", "8": "QUEUED", "5": "QUEUED",
-        "3": "RUNNING",
+        "4": "QUEUED", **ARRAY, "7": "QUEUED", "8": "QUEUED", "5": "QUEUED", "3": "RUNNING",
     },
     "squeue_format": {
-        "4": "QUEUED", "6_[0-2]": "QUEUED", "7": "QUEUED",
+        "4": "QUEUED", **ARRAY, "7": "QUEUED",
         "8": "QUEUED", "5": "HELD", "3": "RUNNING",
     },
     "squeue_states_all": {
-        "1": "COMPLETED", "2": "COMPLETED", "4": "QUEUED", "6_[0-2]": "QUEUED",
+        "1": "COMPLETED", "2": "COMPLETED", "4": "QUEUED", **ARRAY,
         "7": "QUEUED", "8": "QUEUED", "5": "HELD", "3": "RUNNING",
     },
     "squeue_dbd_down": dict.fromkeys(["7", "8", "14", "13"], "QUEUED"),
     "squeue_known_unknown": {"3": "RUNNING"},
     "squeue_start": {
-        "4": "QUEUED", "6_[0-2]": "QUEUED", "7": "QUEUED",
+        "4": "QUEUED", **ARRAY, "7": "QUEUED",
         "5": "HELD", "8": "QUEUED",
     },
 }  # fmt: skip
@@ -183,6 +184,24 @@ def test_accounts_tell_exit_codes_and_who_cancelled() -> None:
     reports = {report.job_id: report for report in found}
     assert reports[JobId("16")].exit_code == 3
     assert reports[JobId("3")].reason == "CANCELLED by 1002"
+
+
+def test_instances_of_an_array_are_told_apart() -> None:
+    waiting = DIALECT.jobs(TOKENS).parse(as_asked("squeue_format"))
+    assert [report.instance for report in waiting if report.job_id in ARRAY] == [0, 1, 2]
+    assert {report.instance for report in waiting if report.job_id not in ARRAY} == {None}
+    [row] = [row for row in as_asked("squeue_format").stdout.splitlines() if row.startswith("6_")]
+    some = Completed(0, row.replace("6_[0-2]", "6_[1,3-7:2%4]"), "")
+    assert [report.instance for report in DIALECT.jobs(TOKENS).parse(some)] == [1, 3, 5, 7]
+
+
+def test_instances_that_were_cancelled_before_they_started_share_a_row() -> None:
+    row = ["6_[1-2]", "ok", "CANCELLED by 1002", "None", "Unknown", "7", "None assigned", "0:0"]
+    reports = DIALECT.history(TOKENS).parse(Completed(0, "\x1f".join(row), ""))
+    assert [(report.part, report.state) for report in reports] == [
+        ("ok.1", JobState.CANCELLED),
+        ("ok.2", JobState.CANCELLED),
+    ]
 
 
 def test_estimates() -> None:

@@ -26,9 +26,11 @@ def test_slurm_with_accounts_and_comments() -> None:
     site = slurm(
         "AccountingStoreFlags    = job_comment,job_env\n"
         "AccountingStorageType   = accounting_storage/slurmdbd\n"
+        "MaxArraySize            = 1001\n"
         "PrivateData             = none"
     )
     assert site.version == "slurm-wlm 22.05.8"
+    assert site.instances == 1001
     assert (site.accounting, site.comments, site.others) == (True, True, True)
 
 
@@ -47,8 +49,13 @@ def test_an_older_slurm_has_a_word_for_comments() -> None:
     assert slurm("AccountingStoreJobComment = No").comments is False
 
 
+def test_a_slurm_without_arrays() -> None:
+    assert slurm("MaxArraySize            = 0").instances == 1
+
+
 def test_what_slurm_does_not_tell_is_unknown() -> None:
     site = slurm("")
+    assert site.instances is None
     assert (site.accounting, site.comments, site.others) == (None, None, None)
 
 
@@ -60,6 +67,7 @@ def test_a_controller_that_is_away() -> None:
 def test_pbs_as_it_was_recorded() -> None:
     site = Pbs(LAYOUT).site().parse(recorded("openpbs-23.06", "qstat_B_json").completed)
     assert site.version == "PBS 23.06.06"
+    assert site.instances == 10_000
     assert (site.accounting, site.comments, site.others) == (True, None, True)
 
 
@@ -75,6 +83,7 @@ def sge(folder: Path, qacct: str, others: str) -> Site:
         "qstat": "case $1 in -help) echo SGE 8.1.9; echo usage ;;"
         f" *) cat <<'END'\n{jobs}\nEND\nesac",
         "qacct": qacct,
+        "qconf": "printf 'max_aj_instances 2000\\nmax_aj_tasks 75000\\n'",
     }
     machine = FakeMachine(folder, tools)
     command = GridEngine(machine.layout).site()
@@ -85,6 +94,7 @@ def lsf(folder: Path, users: str) -> Site:
     tools = {
         "lsid": "echo 'IBM Spectrum LSF Standard 10.1.0.13'; echo Copyright",
         "bjobs": f"printf '{users}'",
+        "bparams": "echo 'MAX_JOB_ARRAY_SIZE = 1000'",
     }
     machine = FakeMachine(folder, tools)
     command = Lsf(machine.layout).site()
@@ -97,6 +107,7 @@ def me() -> str:
 
 def test_grid_engine(tmp_path: Path) -> None:
     site = sge(tmp_path, "echo OWNER", " 2 0.5 theirs somebody r")
+    assert site.instances == 75_000
     assert (site.version, site.accounting, site.comments, site.others) == (
         "SGE 8.1.9",
         True,
@@ -114,6 +125,7 @@ def test_lsf(tmp_path: Path) -> None:
     site = lsf(tmp_path / "one", f"{me()}\\nsomebody\\n")
     assert (site.version, site.others) == ("IBM Spectrum LSF Standard 10.1.0.13", True)
     assert site.accounting is None
+    assert site.instances == 1000
     assert lsf(tmp_path / "two", f"{me()}\\n").others is None
 
 
