@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
-from events.jobs import JobReport, RelativePath, Token
+from events.jobs import JobReport, RelativePath, Token, parts_of
 from events.machines import MachineSettings
 from events.operations import JobTask
 from events.prose import cut
@@ -141,8 +141,8 @@ class MachineHands:
                 raise MachineError(f"not taken now: {answer.reason}")
             return SubmissionTurnedDown(token, submission, answer.reason)
 
-        async def look(batch: BatchSystem) -> JobReport | None:
-            return (await batch.find([token])).get(token)
+        async def look(batch: BatchSystem) -> list[JobReport]:
+            return list((await batch.find(parts_of(token, job.request.instances))).values())
 
         await asyncio.sleep(machine.before_repeating(submission))
         clock, pause = asyncio.get_running_loop().time, machine.manners.look
@@ -156,8 +156,8 @@ class MachineHands:
                     await tell(SubmissionInDoubt(token, submission, str(doubt)))
                 until = min(until or math.inf, clock() + doubt.wait)
             over = clock() >= until
-            if report := await machine.persist(look, complain):
-                tell(JobSeen(report))
+            if seen := await machine.persist(look, complain):
+                tell(JobSeen(seen[0], seen[1:]))
                 return
             if over:  # an empty answer is proof of absence only now
                 tell(SubmissionAbsent(token, submission))

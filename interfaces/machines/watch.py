@@ -1,11 +1,12 @@
 """Looking at a machine and its jobs, and telling what is new: one question for all of them."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 
 import structlog
 
-from events.jobs import JobReport, JobState, Token, Witness
+from events.jobs import JobReport, JobState, Part, Token, Witness, parts_of
 from events.machines import MachineLoad
 from events.prose import cut
 from events.values import Context
@@ -129,21 +130,37 @@ class MachineWatch:
         jobs = {token: job for token, job in _followed(self._jobs).items() if _open(job)}
         if ask:
             self._asked, self._refreshed = _now(), _refreshes(self._jobs)
-        seen = await batch.observe(list(jobs), ask_scheduler=ask)
-        await self._report(batch, [one for one in seen if is_news(jobs[one.token], one)])
+        parts = {part: job for job in jobs.values() for part in _open_parts(job)}
+        seen = await batch.observe(list(parts), ask_scheduler=ask)
+        news = [one for one in seen if is_news(jobs[one.token], one)]
+        await self._report(batch, jobs, news)
         if not ask:
             return ""
-        known = {report.token for report in seen if not unexplained(report)}
-        gone = [job for token, job in jobs.items() if token not in known and not _lost(job)]
+        known = {report.part for report in seen if not unexplained(report)}
+        gone = {
+            part: job
+            for part, job in parts.items()
+            if part not in known and not _is_lost(_word(job, part))
+        }
         try:
-            await self._report(batch, await self._vanished(batch, gone))
+            await self._report(batch, jobs, await self._vanished(batch, gone))
         except (CommandFailed, NotUnderstood) as error:
             return f"nobody tells what became of {len(gone)} jobs that have vanished: {error}"
         return ""
 
-    async def _report(self, batch: BatchSystem, news: list[JobReport]) -> None:
-        reports = [await self._with_stderr(batch, report) for report in news]
-        await asyncio.gather(*(self._tell(JobSeen(report)) for report in reports))
+    async def _report(
+        self, batch: BatchSystem, jobs: Mapping[Token, Job], news: list[JobReport]
+    ) -> None:
+        """The words about one job at once; of an array, one instance that failed says why."""
+        reports: dict[Token, list[JobReport]] = {}
+        for report in news:
+            earlier = jobs[report.token].instances.values()
+            words = reports.setdefault(report.token, [])
+            if not any(one.state in _WITH_STDERR for one in (*earlier, *words)):
+                report = await self._with_stderr(batch, report)
+            words.append(report)
+        seen = (JobSeen(first, others) for first, *others in reports.values())
+        await asyncio.gather(*map(self._tell, seen))
 
     def _ask_now(self) -> bool:
         """Once a period, at a wish, and as long as nobody knows whether the machine answers."""
@@ -162,19 +179,20 @@ class MachineWatch:
             0.0 if self._asked is None else self._asked + self._machine.manners.ask_least - _now()
         )
 
-    async def _vanished(self, batch: BatchSystem, gone: list[Job]) -> list[JobReport]:
+    async def _vanished(self, batch: BatchSystem, gone: Mapping[Part, Job]) -> list[JobReport]:
         """What nobody explains even after the lag of queue and accounts."""
         if not gone:
             return []
         await asyncio.sleep(batch.lag)
-        found = await batch.find([job.token for job in gone])
-        return [report for job in gone if (report := verdict(job, found.get(job.token)))]
+        found = await batch.find(list(gone))
+        verdicts = (verdict(job, found.get(part), _number(part)) for part, job in gone.items())
+        return [report for report in verdicts if report]
 
     async def _with_stderr(self, batch: BatchSystem, report: JobReport) -> JobReport:
         if report.state not in _WITH_STDERR:
             return report
         try:
-            tail = (await batch.stderr_tail(report.token)).strip()
+            tail = (await batch.stderr_tail(report.part)).strip()
         except Unreachable:
             raise
         except MachineError as error:
@@ -188,15 +206,15 @@ def unexplained(report: JobReport) -> bool:
     return report.state == JobState.ENDING and report.witness == Witness.QUEUE
 
 
-def verdict(job: Job, found: JobReport | None) -> JobReport | None:
-    """What to believe of a job that has vanished, after all lags; None: it has turned up.
+def verdict(job: Job, found: JobReport | None, instance: int | None = None) -> JobReport | None:
+    """What to believe of what has vanished, after all lags; None: it has turned up.
 
     Its end was wished, and there was nobody to object; or its wrapper told with what exit code it
     ended when it was told to stop; or it is `LOST`.
     """
     if found and not unexplained(found):
         return None
-    was = found or job.report
+    was = found or job.word(instance)
     reason = "neither its folder nor the queue nor the accounts know its end"
     state = JobState.LOST
     if job.unwanted and not job.cancelling:
@@ -205,6 +223,7 @@ def verdict(job: Job, found: JobReport | None) -> JobReport | None:
         state, reason = JobState.FAILED, "it was told to stop, and nobody tells by whom"
     return JobReport(
         token=job.token,
+        instance=instance,
         state=state,
         witness=Witness.QUEUE,
         attempt=was.attempt if was else 1,
@@ -220,11 +239,31 @@ def _followed(machine: MachineJobs) -> dict[Token, Job]:
 
 def _open(job: Job) -> bool:
     """Whether anything is still to be learned of the job."""
-    return job.report is None or not job.report.state.ended or _lost(job)
+    return _is_open(job.report)
 
 
-def _lost(job: Job) -> bool:
-    return job.report is not None and job.report.state == JobState.LOST
+def _is_open(word: JobReport | None) -> bool:
+    return word is None or not word.state.ended or _is_lost(word)
+
+
+def _is_lost(word: JobReport | None) -> bool:
+    return word is not None and word.state == JobState.LOST
+
+
+def _open_parts(job: Job) -> list[Part]:
+    """The same of its instances, if it has any."""
+    parts = parts_of(job.token, job.request.instances)
+    return [part for part in parts if _is_open(_word(job, part))]
+
+
+def _word(job: Job, part: Part) -> JobReport | None:
+    return job.word(_number(part))
+
+
+def _number(part: Part) -> int | None:
+    """Which instance it is; None: all of the job."""
+    _, _, instance = part.partition(".")
+    return int(instance) if instance else None
 
 
 def _now() -> float:

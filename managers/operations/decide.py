@@ -10,7 +10,7 @@ from events.machines import FLEET, MachineSettings, SeeCheckup, SeeMachine, SeeT
 from events.simulations import KeepOutputs, ReportJob
 from events.values import Context, Event
 from managers.operations import inputs as i
-from managers.operations.state import Job, MachineJobs, evolve
+from managers.operations.state import Job, MachineJobs, evolve, reported
 from managers.runtime import Decided, Effect, Given, Rejected, Send
 from managers.runtime.manager import Input
 
@@ -78,8 +78,8 @@ def _of_one(was: MachineJobs, input: Input) -> Iterable[Effect]:
         ):
             current = job.submitting and job.submission == input.submission
             return _submitted(job, input) if current else []
-        case i.JobSeen(report=report):
-            return _seen(job, report) if is_news(job, report) else []
+        case i.JobSeen(report=report, others=others):
+            return _seen(job, [report, *others])
         case i.TaskFails():
             return _hindered(job, input)
         case e.CancelJob():
@@ -217,15 +217,28 @@ def _abandoned(job: Job, state: JobState, reason: str) -> Iterator[Effect]:
     yield from _report(job, _said(job, state, Witness.OURSELVES, reason))
 
 
-def _seen(job: Job, report: JobReport) -> Iterator[Effect]:
-    if job.submitting and report.job_id:
-        yield e.SubmissionConfirmed(token=job.token, job_id=report.job_id)
-    if report.unknown and job.report:
-        report = report.model_copy(update={"state": job.report.state})
-    yield from _report(job, report)
-    lost = job.report is not None and job.report.state == JobState.LOST
-    if lost and job.unwanted and not job.cancelling and not report.state.ended:
+def _seen(job: Job, reports: Iterable[JobReport]) -> Iterator[Effect]:
+    now, is_back = job, False
+    for report in reports:
+        if not is_news(now, report):
+            continue
+        if now.submitting and report.job_id:
+            yield e.SubmissionConfirmed(token=job.token, job_id=report.job_id)
+        if last := now.word(report.instance):
+            is_back |= last.state == JobState.LOST and not report.state.ended
+            if report.unknown:
+                report = report.model_copy(update={"state": last.state})
+        yield e.JobReported(report=report)
+        now = reported(now, report)
+    if now.report is None or now.report == job.report:
+        return
+    yield _told(job, now.report)
+    if job.unwanted and is_back and not job.cancelling:
         reason = "it was lost and has come back, and nobody wants it any more"
+        yield e.CancelIntended(token=job.token, reason=reason)
+    over = now.report.state.ended and now.report.state != JobState.LOST
+    if over and JobState.LOST in now.report.instances and not job.unwanted:
+        reason = "it is over, whatever became of its instances that are lost"
         yield e.CancelIntended(token=job.token, reason=reason)
 
 
@@ -248,10 +261,11 @@ def _over(job: Job) -> bool:
 
 
 def is_news(job: Job, report: JobReport) -> bool:
-    """Whether a report says more than the last one did."""
-    last = job.report
+    """Whether a report says more than the last one did; an instance that is new waits."""
+    last = job.word(report.instance)
     if last is None:
-        return True
+        waits = report.state == JobState.QUEUED and not (report.stuck or report.unknown)
+        return report.instance is None or job.submitting or not waits or report.attempt > 1
     if report.attempt < last.attempt:
         return False
     if last.state == JobState.LOST:
@@ -272,8 +286,13 @@ def gone_without_a_word(report: JobReport) -> bool:
 
 def _report(job: Job, report: JobReport) -> Iterator[Effect]:
     yield e.JobReported(report=report)
-    told = ReportJob(simulation=job.simulation, report=report)
-    yield Send(Context.SIMULATIONS, job.incident, told)
+    yield _told(job, reported(job, report).report or report)
+
+
+def _told(job: Job, report: JobReport) -> Send:
+    return Send(
+        Context.SIMULATIONS, job.incident, ReportJob(simulation=job.simulation, report=report)
+    )
 
 
 def _stored(job: Job, input: i.OutputsStored) -> Iterator[Effect]:

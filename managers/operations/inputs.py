@@ -74,6 +74,8 @@ class JobSeen:
     """What a witness says of a job; repetitions change nothing."""
 
     report: JobReport
+    others: Sequence[JobReport] = ()
+    """Of other instances of the same array, at the same time."""
 
     @property
     def token(self) -> Token:

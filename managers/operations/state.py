@@ -11,6 +11,7 @@ from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
 from events.machines import MachineLoad, MachineSettings, Privilege
 from events.operations import JobTask
 from events.values import Blob, Event, IncidentId
+from managers.operations.arrays import whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,9 @@ class Job:
     job_id: JobId | None = None
     submitting: bool = True
     report: JobReport | None = None
+    """The last word about it; about an array, what all the words come to."""
+    instances: Mapping[int, JobReport] = field(default_factory=dict)
+    """The last word about each instance of an array that anything was said of."""
     cancelling: bool = False
     collecting: tuple[RelativePath, ...] = ()
     unwanted: bool = False
@@ -45,6 +49,10 @@ class Job:
     @property
     def token(self) -> Token:
         return self.request.token
+
+    def word(self, instance: int | None) -> JobReport | None:
+        """The last one about an instance, or about all of it."""
+        return self.report if instance is None else self.instances.get(instance)
 
     @property
     def asked(self) -> JobRequest:
@@ -137,7 +145,7 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
             made = (event.incident, event.simulation, event.request, event.inputs)
             return _with(was, Job(*made, event.correlation, event.privileges, event.account))
         case e.JobReported():
-            return _reported(was, was.jobs[event.report.token], event.report)
+            return _with(was, reported(was.jobs[event.report.token], event.report))
         case e.SubmissionDoubted():
             return was
     if isinstance(event, _OfOne):
@@ -187,10 +195,18 @@ def _changed(was: Job, event: _OfOne) -> Job:
             return replace(was, released=True)
 
 
-def _reported(was: MachineJobs, job: Job, report: JobReport) -> MachineJobs:
+def reported(job: Job, report: JobReport) -> Job:
     """A witness who has seen the job also settles whether its submission got through."""
-    job_id = report.job_id or job.job_id
-    return _with(was, replace(job, report=report, submitting=False, job_id=job_id))
+    size = job.request.instances
+    if report.instance is None:
+        job_id, words = report.job_id or job.job_id, job.instances
+        if size > 1:
+            report = report.model_copy(update={"instances": {report.state: size}})
+    else:
+        job_id = job.job_id or report.job_id
+        words = {**job.instances, report.instance: report}
+        report = whole(job.token, size, job_id, words)
+    return replace(job, report=report, instances=words, submitting=False, job_id=job_id)
 
 
 def _with(was: MachineJobs, job: Job) -> MachineJobs:
