@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from events.jobs import (
+    MOST_INSTANCES,
     JobId,
     JobOptions,
     JobReport,
@@ -36,8 +37,10 @@ from events.values import (
 
 
 class Resources(Value):
-    """What a job needs of a machine."""
+    """What a job needs of a machine; each instance of an array needs as much."""
 
+    instances: int = Field(default=1, gt=0, le=MOST_INSTANCES)
+    """More than one: an array, each with its number, from 0, in `VESTEC_INSTANCE`."""
     nodes: int = Field(default=1, gt=0)
     tasks: int = Field(default=1, gt=0)
     cpus_per_task: int = Field(default=1, gt=0)
@@ -83,6 +86,8 @@ class SimulationResult(Value):
     reason: Prose = ""
     stuck: Waiting | None = None
     """Why its job will not start by itself."""
+    instances: dict[JobState, int] = {}
+    """Of an array: how many are in which state."""
     outputs: dict[str, Blob] = {}
     missing: tuple[str, ...] = ()
     """Declared outputs that it did not leave as files; `reason` says why where it is known."""
@@ -250,6 +255,8 @@ class SimulationStateChanged(Event):
     reason: Prose = ""
     stuck: Waiting | None = None
     """Why its job will not start by itself."""
+    instances: dict[JobState, int] = {}
+    """Of an array: how many are in which state."""
 
 
 class CancellationRequested(Event):

@@ -41,6 +41,8 @@ class Simulation(BaseModel):
     host: str | None = None
     exit_code: int | None = None
     reason: str = ""
+    instances: dict[JobState, int] = {}
+    """Of an array: how many are in which state."""
     cancelling: bool = False
     """Somebody asked for its end; no witness has confirmed it yet."""
     outputs: dict[str, Blob] = {}
@@ -100,6 +102,7 @@ def _state(was: Simulation, event: e.SimulationStateChanged, it: Recorded) -> di
         "started": when(event.started) or was.started,
         "ended": when(event.ended),
         "reason": event.reason,
+        "instances": event.instances,
         "cancelling": was.cancelling and not event.state.ended,
     }
 
@@ -117,7 +120,7 @@ async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
 
 PROJECTION = Projection(
     name="simulations",
-    version=2,
+    version=3,
     contexts=(Context.SIMULATIONS,),
     tables=("simulations",),
     ddl="""
@@ -142,6 +145,7 @@ PROJECTION = Projection(
             host text,
             exit_code numeric,
             reason text not null,
+            instances jsonb not null,
             cancelling boolean not null,
             outputs jsonb not null,
             missing text[] not null

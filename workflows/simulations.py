@@ -40,7 +40,8 @@ class Simulation(BaseModel):
 class SimulationCallback(BaseModel):
     """The message that a stage gets when a simulation reaches a state it was to be called for.
 
-    It gets another one for the same state when the job is `stuck` in it, or is so no more.
+    It gets another one for the same state when the job is `stuck` in it, or is so no more, and of
+    an array whenever one of its `instances` has got on.
     """
 
     simulation: SimulationResult
@@ -50,6 +51,9 @@ class SimulationCallback(BaseModel):
 class Needs(TypedDict, total=False):
     """What a simulation may need besides its walltime; for more, see `JobOptions`."""
 
+    instances: int
+    """How often its line is run, as one array of jobs, each with what follows; each finds its
+    number, from 0, in `VESTEC_INSTANCE`."""
     nodes: int
     tasks: int
     cpus_per_task: int

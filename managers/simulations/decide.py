@@ -178,6 +178,7 @@ def _job(simulation: Simulation) -> JobRequest:
         kind=request.kind,
         executable=request.executable,
         walltime=resources.walltime,
+        instances=resources.instances,
         nodes=resources.nodes,
         tasks=resources.tasks,
         cpus_per_task=resources.cpus_per_task,

@@ -19,8 +19,8 @@ from managers.simulations.state import Simulation, Simulations, changed
 def report(was: Simulations, simulation: Simulation, said: JobReport) -> Iterator[Effect]:
     """A witness's word; older attempts, repetitions and what comes after the end are not news."""
     over = simulation.state.ended and simulation.state != JobState.LOST
-    known = (simulation.state, simulation.attempt, simulation.stuck)
-    same = (said.state, said.attempt, said.stuck) == known
+    known = (simulation.state, simulation.attempt, simulation.stuck, simulation.instances)
+    same = (said.state, said.attempt, said.stuck, said.instances) == known
     if over or same or said.attempt < simulation.attempt:
         return
     event = e.SimulationStateChanged(
@@ -35,6 +35,7 @@ def report(was: Simulations, simulation: Simulation, said: JobReport) -> Iterato
         ended=said.ended,
         reason=said.reason,
         stuck=said.stuck,
+        instances=said.instances,
     )
     yield event
     now = changed(was, event)

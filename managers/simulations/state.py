@@ -33,6 +33,7 @@ class Simulation:
     ended: float | None = None
     reason: str = ""
     stuck: Waiting | None = None
+    instances: Mapping[JobState, int] = field(default_factory=dict)
     outputs: Mapping[str, Blob] | None = None
     """Known once they were fetched."""
     missing: tuple[str, ...] = ()
@@ -69,6 +70,7 @@ class Simulation:
             exit_code=self.exit_code,
             reason=self.reason,
             stuck=self.stuck,
+            instances=dict(self.instances),
             outputs=dict(self.outputs or {}),
             missing=self.missing,
         )
@@ -170,6 +172,7 @@ def _changed(was: Simulation, event: OfOne) -> Simulation:
                 ended=event.ended,
                 reason=event.reason,
                 stuck=event.stuck,
+                instances=event.instances,
             )
         case e.CancellationRequested():
             return replace(was, cancelling=True)

@@ -245,3 +245,13 @@ def test_a_job_that_will_not_start_by_itself_is_told_its_stage() -> None:
     of.when(stuck).then()
     of.when(report(JobState.QUEUED))
     assert one(of).stuck is None
+
+
+def test_how_an_array_gets_on_is_told_each_time() -> None:
+    of = submitted(ONE, on=(JobState.RUNNING,))
+    of.when(report(JobState.RUNNING, instances={"RUNNING": 1, "QUEUED": 1}))
+    of.then(e.SimulationStateChanged, Deliver)
+    of.when(report(JobState.RUNNING, instances={"RUNNING": 1, "QUEUED": 1})).then()
+    of.when(report(JobState.RUNNING, instances={"RUNNING": 1, "FAILED": 1}))
+    of.then(e.SimulationStateChanged, Deliver)
+    assert one(of).result.instances == {"RUNNING": 1, "FAILED": 1}
