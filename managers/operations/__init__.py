@@ -3,7 +3,6 @@
 Announce, act, conclude: the acting is done by hands in `interfaces.machines`.
 """
 
-from managers.operations.decide import gone_without_a_word, is_news
 from managers.operations.inputs import (
     CancelTaken,
     CheckedUp,
@@ -19,6 +18,7 @@ from managers.operations.inputs import (
     written,
 )
 from managers.operations.manager import operations_manager
+from managers.operations.reports import gone_without_a_word, is_news
 from managers.operations.state import Job, MachineJobs
 from managers.operations.tasks import (
     Cancel,

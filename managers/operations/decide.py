@@ -5,12 +5,13 @@ from dataclasses import replace
 
 from events import operations as e
 from events.accounts import NotAllowed
-from events.jobs import JobId, JobReport, JobState, Token, Witness
+from events.jobs import JobState, Token, Witness
 from events.machines import FLEET, MachineSettings, SeeCheckup, SeeMachine, SeeTrouble
-from events.simulations import KeepOutputs, ReportJob
+from events.simulations import KeepOutputs
 from events.values import Context, Event
 from managers.operations import inputs as i
-from managers.operations.state import Job, MachineJobs, evolve, reported
+from managers.operations.reports import said, seen, tell
+from managers.operations.state import Job, MachineJobs, evolve
 from managers.runtime import Decided, Effect, Given, Rejected, Send
 from managers.runtime.manager import Input
 
@@ -79,7 +80,7 @@ def _of_one(was: MachineJobs, input: Input) -> Iterable[Effect]:
             current = job.submitting and job.submission == input.submission
             return _submitted(job, input) if current else []
         case i.JobSeen(report=report, others=others):
-            return _seen(job, [report, *others])
+            return seen(job, [report, *others])
         case i.TaskFails():
             return _hindered(job, input)
         case e.CancelJob():
@@ -181,7 +182,7 @@ def _submitted(job: Job, input: _OfSubmission) -> Iterator[Effect]:
     match input:
         case i.SubmissionAnswered(job_id=job_id, remarks=remarks):
             yield e.SubmissionConfirmed(token=job.token, job_id=job_id, remarks=remarks)
-            yield from _report(job, _said(job, JobState.QUEUED, Witness.QUEUE, job_id=job_id))
+            yield from tell(job, said(job, JobState.QUEUED, Witness.QUEUE, job_id=job_id))
         case i.SubmissionTurnedDown(reason=reason) if job.privileges and not job.unwanted:
             refused, *others = job.privileges
             then = replace(job, privileges=tuple(others))
@@ -198,7 +199,7 @@ def _submitted(job: Job, input: _OfSubmission) -> Iterator[Effect]:
         case i.SubmissionTurnedDown(reason=reason):
             yield e.SubmissionRefused(token=job.token, reason=reason)
             why = f"the machine refused the job: {reason}"
-            yield from _report(job, _said(job, JobState.FAILED, Witness.QUEUE, why))
+            yield from tell(job, said(job, JobState.FAILED, Witness.QUEUE, why))
         case i.SubmissionImpossible(reason=reason):
             yield from _abandoned(job, JobState.FAILED, reason)
         case i.SubmissionInDoubt(reason=reason):
@@ -214,32 +215,7 @@ _NEVER = "it was cancelled before the machine had it"
 
 def _abandoned(job: Job, state: JobState, reason: str) -> Iterator[Effect]:
     yield e.SubmissionAbandoned(token=job.token, reason=reason)
-    yield from _report(job, _said(job, state, Witness.OURSELVES, reason))
-
-
-def _seen(job: Job, reports: Iterable[JobReport]) -> Iterator[Effect]:
-    now, is_back = job, False
-    for report in reports:
-        if not is_news(now, report):
-            continue
-        if now.submitting and report.job_id:
-            yield e.SubmissionConfirmed(token=job.token, job_id=report.job_id)
-        if last := now.word(report.instance):
-            is_back |= last.state == JobState.LOST and not report.state.ended
-            if report.unknown:
-                report = report.model_copy(update={"state": last.state})
-        yield e.JobReported(report=report)
-        now = reported(now, report)
-    if now.report is None or now.report == job.report:
-        return
-    yield _told(job, now.report)
-    if job.unwanted and is_back and not job.cancelling:
-        reason = "it was lost and has come back, and nobody wants it any more"
-        yield e.CancelIntended(token=job.token, reason=reason)
-    over = now.report.state.ended and now.report.state != JobState.LOST
-    if over and JobState.LOST in now.report.instances and not job.unwanted:
-        reason = "it is over, whatever became of its instances that are lost"
-        yield e.CancelIntended(token=job.token, reason=reason)
+    yield from tell(job, said(job, state, Witness.OURSELVES, reason))
 
 
 def _hindered(job: Job, input: i.TaskFails) -> Iterator[Effect]:
@@ -248,51 +224,10 @@ def _hindered(job: Job, input: i.TaskFails) -> Iterator[Effect]:
         yield hindered
 
 
-def _said(
-    job: Job, state: JobState, witness: Witness, reason: str = "", job_id: JobId | None = None
-) -> JobReport:
-    return JobReport(token=job.token, state=state, witness=witness, reason=reason, job_id=job_id)
-
-
 def _over(job: Job) -> bool:
     """Whether a wish for its end was taken, or comes too late."""
     last = job.report
     return job.unwanted or (last is not None and last.state.ended and last.state != JobState.LOST)
-
-
-def is_news(job: Job, report: JobReport) -> bool:
-    """Whether a report says more than the last one did; an instance that is new waits."""
-    last = job.word(report.instance)
-    if last is None:
-        waits = report.state == JobState.QUEUED and not (report.stuck or report.unknown)
-        return report.instance is None or job.submitting or not waits or report.attempt > 1
-    if report.attempt < last.attempt:
-        return False
-    if last.state == JobState.LOST:
-        return report.state != JobState.LOST and not gone_without_a_word(report)
-    if last.state.ended:
-        return False
-    if report.unknown:
-        return report.unknown != last.unknown
-    said = (report.state, report.attempt, report.stuck)
-    return said != (last.state, last.attempt, last.stuck)
-
-
-def gone_without_a_word(report: JobReport) -> bool:
-    """Whether a job is in no queue any more, and nobody has told of its end yet."""
-    ending = report.state == JobState.ENDING and report.witness == Witness.QUEUE
-    return ending and report.exit_code is None
-
-
-def _report(job: Job, report: JobReport) -> Iterator[Effect]:
-    yield e.JobReported(report=report)
-    yield _told(job, reported(job, report).report or report)
-
-
-def _told(job: Job, report: JobReport) -> Send:
-    return Send(
-        Context.SIMULATIONS, job.incident, ReportJob(simulation=job.simulation, report=report)
-    )
 
 
 def _stored(job: Job, input: i.OutputsStored) -> Iterator[Effect]:

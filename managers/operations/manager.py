@@ -19,7 +19,7 @@ def operations_manager(hands: Hands) -> Manager[MachineJobs, Task]:
         context=Context.OPERATIONS,
         sources=(Context.MACHINES, Context.SIMULATIONS),
         state=MachineJobs,
-        fold=7,
+        fold=8,
         decide=decide,
         evolve=evolve,
         under_way=under_way,

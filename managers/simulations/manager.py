@@ -12,7 +12,7 @@ def simulation_manager() -> Manager[Simulations, object]:
         context=Context.SIMULATIONS,
         sources=(Context.INCIDENTS, Context.MACHINES, Context.OPERATIONS),
         state=Simulations,
-        fold=4,
+        fold=5,
         decide=decide,
         evolve=evolve,
     )

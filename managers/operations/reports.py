@@ -1,0 +1,79 @@
+"""What witnesses say of jobs: what of it is news, and what follows from it."""
+
+from collections.abc import Iterable, Iterator
+
+from events import operations as e
+from events.jobs import JobId, JobReport, JobState, Witness
+from events.simulations import ReportJob
+from events.values import Context
+from managers.operations.state import Job, reported
+from managers.runtime import Effect, Send
+
+
+def is_news(job: Job, report: JobReport) -> bool:
+    """Whether a report says more than the last one did; an instance that is new waits."""
+    last = job.word(report.instance)
+    if last is None:
+        waits = report.state == JobState.QUEUED and not (report.stuck or report.unknown)
+        return report.instance is None or job.submitting or not waits or report.attempt > 1
+    if report.attempt < last.attempt:
+        return False
+    if last.state == JobState.LOST:
+        return report.state != JobState.LOST and not gone_without_a_word(report)
+    if last.state.ended:
+        return False
+    if report.unknown:
+        return report.unknown != last.unknown
+    now = (report.state, report.attempt, report.stuck)
+    return now != (last.state, last.attempt, last.stuck)
+
+
+def gone_without_a_word(report: JobReport) -> bool:
+    """Whether a job is in no queue any more, and nobody has told of its end yet."""
+    ending = report.state == JobState.ENDING and report.witness == Witness.QUEUE
+    return ending and report.exit_code is None
+
+
+def seen(job: Job, reports: Iterable[JobReport]) -> Iterator[Effect]:
+    """What follows from what was seen of a job at once: of an array, of some of its instances."""
+    now, is_back = job, False
+    for report in reports:
+        if not is_news(now, report):
+            continue
+        if now.submitting and report.job_id:
+            yield e.SubmissionConfirmed(token=job.token, job_id=report.job_id)
+        if last := now.word(report.instance):
+            is_back |= last.state == JobState.LOST and not report.state.ended
+            if report.unknown:
+                report = report.model_copy(update={"state": last.state})
+        yield e.JobReported(report=report)
+        now = reported(now, report)
+    if now.report is None or now.report == job.report:
+        return
+    yield _passed_on(job, now.report)
+    if job.unwanted and is_back and not job.cancelling:
+        reason = "it was lost and has come back, and nobody wants it any more"
+        yield e.CancelIntended(token=job.token, reason=reason)
+    over = now.report.state.ended and now.report.state != JobState.LOST
+    if over and JobState.LOST in now.report.instances and not job.unwanted:
+        reason = "it is over, whatever became of its instances that are lost"
+        yield e.CancelIntended(token=job.token, reason=reason)
+
+
+def said(
+    job: Job, state: JobState, witness: Witness, reason: str = "", job_id: JobId | None = None
+) -> JobReport:
+    """What we say of a job ourselves."""
+    return JobReport(token=job.token, state=state, witness=witness, reason=reason, job_id=job_id)
+
+
+def tell(job: Job, report: JobReport) -> Iterator[Effect]:
+    """Record a word about all of a job, and pass it on."""
+    yield e.JobReported(report=report)
+    yield _passed_on(job, reported(job, report).report or report)
+
+
+def _passed_on(job: Job, report: JobReport) -> Send:
+    return Send(
+        Context.SIMULATIONS, job.incident, ReportJob(simulation=job.simulation, report=report)
+    )
