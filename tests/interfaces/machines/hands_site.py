@@ -151,6 +151,8 @@ class AnySite:
     blobs: BlobStore = field(default_factory=lambda: BlobStore(MemoryStore()))
     clock: HybridClock = field(default_factory=lambda: HybridClock(time.time))
     services: list[Service[Any, Any]] = field(default_factory=list)
+    patience: float = 10.0
+    """Seconds for which tests wait."""
     connected: int = 0
     """How often somebody connected to the machine."""
 
@@ -162,13 +164,15 @@ class AnySite:
         return id
 
     async def create(
-        self, executable: str = "true", urgency: Urgency = Urgency.ROUTINE, **more: Any
+        self,
+        executable: str = "true",
+        urgency: Urgency = Urgency.ROUTINE,
+        instances: int = 1,
+        **more: Any,
     ) -> UUID:
         """Create a simulation and wait until it has its machine."""
-        simulation = uuid4()
-        request = SimulationRequest(
-            kind="test", executable=executable, resources=Resources(walltime=60), **more
-        )
+        simulation, resources = uuid4(), Resources(walltime=60, instances=instances)
+        request = SimulationRequest(kind="test", executable=executable, resources=resources, **more)
         create = s.CreateSimulation(
             simulation=simulation, incident=FIRE, request=request, urgency=urgency
         )
@@ -198,7 +202,7 @@ class AnySite:
 
     async def until(self, condition: Callable[[], Awaitable[list[E]]]) -> list[E]:
         """Wait for events that tests wait for; no manager may have stopped meanwhile."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(self.patience):
             while not (found := await condition()):
                 assert not [broken for one in self.services for broken in one.broken.values()]
                 await asyncio.sleep(0.005)

@@ -105,10 +105,10 @@ def test_how_many_ended_badly_and_why_one_of_them_did() -> None:
         0: says(0, "COMPLETED", exit_code=0, started=3.0, ended=9.0),
         1: says(1, "FAILED", exit_code=2, started=2.0, ended=5.0),
         2: says(2, "TIMEOUT", reason="too long"),
-        3: says(3, "FAILED", exit_code=3, started=4.0, ended=6.0, reason="stderr ends: no wind"),
+        3: says(3, "FAILED", exit_code=3, started=4.0, ended=6.0, reason="no wind"),
     }
     report = whole(TOKEN, SIZE, JobId("17"), words)
-    assert report.reason == "of 4 instances 2 FAILED, 1 TIMEOUT; instance 3: stderr ends: no wind"
+    assert report.reason == "of 4 instances 2 FAILED, 1 TIMEOUT; instance 3: no wind"
     assert (report.state, report.exit_code, report.job_id) == ("FAILED", 3, "17")
     assert (report.started, report.ended, report.instance) == (2.0, 9.0, None)
 
