@@ -191,7 +191,7 @@ def test_simulations(here: Path) -> None:
     where = ("--base-directory", here / "rehearsal")
     vestec("machines", "add", "rehearsal", *where, "--test-mode", "--enable")
     request = SimulationRequest(
-        kind="fire-spread", executable="true", resources=Resources(walltime=3600)
+        kind="fire-spread", executable="true", resources=Resources(walltime=3600, instances=2)
     )
     create = CreateSimulation(simulation=id, incident=IncidentId(incident), request=request)
     asyncio.run(_issue(here, incident, create))
@@ -202,6 +202,8 @@ def test_simulations(here: Path) -> None:
     assert as_json("simulations", "refresh", str(id)[:8])["id"] == str(id)
     assert as_json("simulations", "cancel", id, "--reason", "wrong wind")["reason"] == "wrong wind"
     eventually(lambda: as_json("simulations", "show", id)["state"] == "CANCELLED")
+    assert sum(as_json("simulations", "show", id)["instances"].values()) == 2
+    assert "CANCELLED=" in vestec("simulations", "show", id)
     done = as_json("machines", "audit", "rehearsal")
     assert [line["command"] for line in done] == [
         "configure",

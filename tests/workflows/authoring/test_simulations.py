@@ -23,6 +23,7 @@ from workflows import (
     Retry,
     SimulationCallback,
     SimulationFailed,
+    SimulationResult,
     Workflow,
     hours,
     minutes,
@@ -282,6 +283,36 @@ def test_callbacks_bring_their_context_and_a_group_has_one_winner() -> None:
             "{'name': 'quick'} COMPLETED",
             "{'name': 'slow'} CANCELLED",
         ]
+
+    rehearsal()
+
+
+def test_a_stage_runs_an_array_and_hears_how_it_gets_on() -> None:
+    test = workflow()
+
+    @test.on_activate
+    async def start(incident: Plain) -> None:
+        one = await incident.simulations.create("quick", instances=3, walltime=minutes(5))
+        await incident.simulations.submit(one, on={JobState.RUNNING: running})
+        done = await incident.simulations.wait(one)
+        incident.note(f"{done.state} {counted(done)}")
+
+    @test.stage(lane="running")
+    async def running(incident: Plain, told: SimulationCallback) -> None:
+        incident.note(counted(told.simulation))
+
+    def counted(told: SimulationResult) -> str:
+        return ", ".join(f"{n} {state}" for state, n in told.instances.items())
+
+    @rehearse(test, fates=FATES)
+    async def rehearsal(kit: Kit) -> None:
+        incident = await kit.start()
+        await asyncio.sleep(600)
+        *before, last = sorted(await kit.notes(incident), key=len)
+        assert before
+        assert all("RUNNING" in note for note in before)
+        assert last == "COMPLETED 3 COMPLETED"
+        assert sorted(kit.machine.starts.values()) == [1, 1, 1]
 
     rehearsal()
 
