@@ -98,6 +98,8 @@ class SimulationCreated(PublicEvent):
     simulation: UUID
     kind: str
     """What it computes."""
+    instances: int
+    """How many jobs it is, each with what follows."""
     nodes: int
     tasks: int
     cpus_per_task: int
@@ -115,7 +117,7 @@ class SimulationPlaced(PublicEvent):
 
 
 class SimulationChanged(PublicEvent):
-    """A simulation's job is in another state, or another witness says so.
+    """A simulation's job is in another state, or an instance of it is, if it is an array of jobs.
 
     `LOST` is no end for certain: a late witness may still know better. A requeue counts as another
     attempt.
@@ -133,6 +135,8 @@ class SimulationChanged(PublicEvent):
     """Seconds since 1970, by the machine's clock."""
     ended: float | None
     """Likewise."""
+    instances: dict[JobState, int]
+    """Of an array: how many are in which state."""
 
 
 class File(Value):

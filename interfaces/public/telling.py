@@ -66,6 +66,7 @@ def _told_of_simulation(it: Recorded) -> PublicEvent | None:
                 incident=incident,
                 simulation=id,
                 kind=request.kind,
+                instances=needs.instances,
                 nodes=needs.nodes,
                 tasks=needs.tasks,
                 cpus_per_task=needs.cpus_per_task,
@@ -83,6 +84,7 @@ def _told_of_simulation(it: Recorded) -> PublicEvent | None:
                 exit_code=event.exit_code,
                 started=event.started,
                 ended=event.ended,
+                instances=event.instances,
             )
         case simulations.OutputsKept(simulation=id, outputs=outputs, missing=missing):
             return public.ResultsKept(

@@ -32,6 +32,7 @@ REFUSALS = Refusals(
     ),
     permanent=(
         "Access to queue is denied",
+        "Array job exceeds server or queue size limit",
         "Bad UID for job execution",
         "Illegal attribute or resource value",
         "Invalid credential",

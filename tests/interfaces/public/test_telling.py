@@ -89,6 +89,7 @@ TOLD: list[tuple[Event, dict[str, object]]] = [
         {
             "simulation": str(ID),
             "kind": "fire-spread",
+            "instances": 1,
             "nodes": 2,
             "tasks": 4,
             "cpus_per_task": 1,
@@ -109,6 +110,7 @@ TOLD: list[tuple[Event, dict[str, object]]] = [
             exit_code=1,
             host=SECRET,
             started=1.0,
+            instances={JobState.FAILED: 1, JobState.COMPLETED: 1},
             reason=SECRET,
         ),
         {
@@ -119,6 +121,7 @@ TOLD: list[tuple[Event, dict[str, object]]] = [
             "exit_code": 1,
             "started": 1.0,
             "ended": None,
+            "instances": {"FAILED": 1, "COMPLETED": 1},
         },
     ),
     (
