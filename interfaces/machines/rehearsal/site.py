@@ -79,9 +79,11 @@ class Site:
         self.cluster.advance(self._now())
         jobs = {job.its_id: job for job in self.cluster.jobs if job.state is JobState.RUNNING}
         for job_id, run in [*self._running.items()]:
+            if job_id in jobs and jobs[job_id].attempt == run.attempt:
+                continue  # if it has just ended, the model is told next time
             if run.ended() is not None:
                 del self._running[job_id]
-            elif job_id not in jobs or jobs[job_id].attempt != run.attempt:
+            else:
                 run.stop()
         for job_id, job in jobs.items():
             if job_id not in self._running:

@@ -1,6 +1,7 @@
 """What a simulated cluster does to jobs, and what we make of it: over SSH, to the event log."""
 
 import asyncio
+import itertools
 import os
 import time
 from collections.abc import AsyncIterator
@@ -11,13 +12,14 @@ import asyncssh
 import pytest
 
 from events import operations as o
-from events.jobs import JobState, Token, Witness, token_of
+from events.jobs import JobRequest, JobState, Token, Witness, token_of
 from events.machines import MachineSeen, MachineSettings
 from interfaces.machines.connection import MachineError, Unreachable
 from interfaces.machines.fates import Fate, Planned
 from interfaces.machines.machine import Manners
 from interfaces.machines.registry import connect
 from interfaces.machines.rehearsal import SimulatedCluster, simulated_cluster
+from interfaces.machines.rehearsal.site import Site, Work
 from tests.interfaces.machines.hands_site import AnySite, working
 from tests.interfaces.machines.rehearsed import BENCHES, cluster_of, rehearsed
 
@@ -170,6 +172,29 @@ async def test_a_refused_connection_has_begun_nothing(tmp_path: Path) -> None:
             return True
 
         await bench.until(there)
+
+
+def test_a_job_that_ends_while_the_site_settles_is_not_run_again(tmp_path: Path) -> None:
+    """After the look at its process, and before the one at what has to run."""
+    process, asked = tmp_path / "process", itertools.count(1)
+
+    def now() -> float:
+        if next(asked) == 4:  # within the second time it settles
+            (tmp_path / "end").touch()
+            os.waitid(os.P_PID, int(process.read_text()), os.WEXITED | os.WNOWAIT)
+        return 0.0
+
+    script = f"echo $$ >part; mv part {process}; until test -e end; do sleep 0.01; done"
+    (tmp_path / "job").write_text(script)
+    site = Site(cluster_of(), Planned({}), now, job_variable="ID", environment={**os.environ})
+    request = JobRequest(token=Token("v"), executable="job", walltime=60)
+    job = site.accept(request, Work(tmp_path, "job", "out"))
+    while not process.exists():
+        time.sleep(0.01)
+    for _ in range(2):
+        site.settle()
+    site.close()
+    assert job.state is JobState.COMPLETED
 
 
 async def test_files_outside_of_its_home_are_nobodys(tmp_path: Path) -> None:
