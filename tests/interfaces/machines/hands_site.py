@@ -163,21 +163,26 @@ class AnySite:
         await self.log.append(commands_topic(context), 0, [encode_issued(key, issued)])
         return id
 
-    async def create(
+    async def create(self, executable: str = "true", **more: Any) -> UUID:
+        """Create a simulation and wait until it has its machine."""
+        simulation = await self.wish(executable, **more)
+        await self.until(lambda: self.of(s.SimulationPlaced, simulation))
+        return simulation
+
+    async def wish(
         self,
         executable: str = "true",
         urgency: Urgency = Urgency.ROUTINE,
         instances: int = 1,
         **more: Any,
     ) -> UUID:
-        """Create a simulation and wait until it has its machine."""
+        """Create a simulation."""
         simulation, resources = uuid4(), Resources(walltime=60, instances=instances)
         request = SimulationRequest(kind="test", executable=executable, resources=resources, **more)
         create = s.CreateSimulation(
             simulation=simulation, incident=FIRE, request=request, urgency=urgency
         )
         await self.issue(Context.SIMULATIONS, FIRE, create)
-        await self.until(lambda: self.of(s.SimulationPlaced, simulation))
         return simulation
 
     async def submit(self, executable: str = "true", **more: Any) -> UUID:
