@@ -186,7 +186,7 @@ def test_a_job_that_ends_while_the_site_settles_is_not_run_again(tmp_path: Path)
 
     script = f"echo $$ >part; mv part {process}; until test -e end; do sleep 0.01; done"
     (tmp_path / "job").write_text(script)
-    site = Site(cluster_of(), Planned({}), now, job_variable="ID", environment={**os.environ})
+    site = Site(cluster_of(), Planned({}), now, variables=lambda _: {}, environment={**os.environ})
     request = JobRequest(token=Token("v"), executable="job", walltime=60)
     job = site.accept(request, Work(tmp_path, "job", "out"))
     while not process.exists():
