@@ -35,6 +35,8 @@ REFUSALS = Refusals(
     permanent=(
         "Bad resource requirement syntax",
         "Cannot exceed queue's hard limit",
+        "Job array index too large",
+        "Job array index too large",
         "No such queue",
         "No such project",
         "No such user group",

@@ -106,9 +106,11 @@ class ShellBench(Bench):
     def folder(self, token: Token) -> Path:
         return Path(self.layout.folder(token))
 
-    def process(self, token: Token) -> int:
+    def process(self, part: Part) -> int:
         """The process that holds the job's lock."""
-        return int(Path(self.layout.ours(token), "lock").read_text().split()[-1])
+        _, dot, instance = part.partition(".")
+        lock = Path(self.layout.ours(whose(part)), f"lock{dot}{instance}")
+        return int(lock.read_text().split()[-1])
 
 
 class VirtualClock:

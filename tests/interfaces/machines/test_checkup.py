@@ -125,6 +125,7 @@ async def test_slurm_with_accounts(slurm: Slurm, sshds: Callable[..., Sshd]) -> 
     assert isinstance(lag, float)
     assert 5 <= lag < 100
     assert "accounting" not in found.learned
+    assert found.learned["instances"] == 1001
     assert left_behind(Path(settings.base_directory)) == []
 
 

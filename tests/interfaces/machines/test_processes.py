@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from events.jobs import JobRequest, JobState, Token, Witness
+from events.jobs import JobRequest, JobState, Token, Witness, parts_of
 from interfaces.machines.asking import TOOLS
 from interfaces.machines.connection import (
     CommandFailed,
@@ -97,6 +97,19 @@ async def test_children_that_a_program_leaves_end_with_it(shell: ShellBench, alo
         return (await shell.system.load()).slots_used == 0 or None
 
     await shell.until(slot_is_free)
+
+
+async def test_an_instance_that_is_killed_is_lost_and_no_other(shell: ShellBench) -> None:
+    request = shell.request("test $VESTEC_INSTANCE = 0 || exec sleep 60")
+    request = request.model_copy(update={"instances": 2})
+    await shell.system.prepare(request.token, {})
+    await shell.system.submit(request, 1)
+    first, second = parts_of(request.token, 2)
+    await shell.report(second, JobState.RUNNING)
+    os.killpg(shell.process(second), signal.SIGKILL)
+    report = await shell.report(second, JobState.LOST)
+    assert report.job_id == f"{second}.1"
+    await shell.report(first, JobState.COMPLETED)
 
 
 async def test_a_job_whose_processes_are_killed_is_lost_and_its_program_ends(
