@@ -36,7 +36,6 @@ REFUSALS = Refusals(
         "Bad resource requirement syntax",
         "Cannot exceed queue's hard limit",
         "Job array index too large",
-        "Job array index too large",
         "No such queue",
         "No such project",
         "No such user group",

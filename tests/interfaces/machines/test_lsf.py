@@ -63,7 +63,8 @@ def test_a_word_that_nobody_knows_is_told_raw() -> None:
 
 
 def test_an_element_of_an_array_has_its_own_id() -> None:
-    assert row(jobindex="2").job_id == "7[2]"
+    report = row(jobindex="2", job_name="v1[2]")
+    assert (report.job_id, report.part) == ("7[2]", "v1.1")
 
 
 def test_no_job_is_an_answer_and_no_server_is_none() -> None:
