@@ -37,7 +37,6 @@ class Lsf(Scheduler[BatchSettings]):
     directive = "#BSUB"
     not_now = REFUSALS.not_now
     job_id = '"$LSB_JOBID$(case ${LSB_JOBINDEX:-0} in (0) ;; (*) echo "[$LSB_JOBINDEX]" ;; esac)"'
-
     instance = "$((LSB_JOBINDEX - 1))"
 
     def check(self) -> Tools:

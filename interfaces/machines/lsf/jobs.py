@@ -64,16 +64,16 @@ bjobs {self.which} -noheader -u "$(id -un)" -o "{columns} delimiter='$(printf '\
     def _report(self, row: list[str]) -> JobReport:
         told = ["" if value == "-" else value for value in row]
         job_id, index, _, word, code, exit_reason, host, pending = told
-        number_of = int(index or 0)
+        element = int(index or 0)
         state = _end(word, exit_reason)
         waits = state is JobState.QUEUED or state is JobState.HELD
         exit_code = number(code) if code else (0 if word == "DONE" else None)
         return JobReport(
             token=Token(_name(row)),
-            instance=number_of - 1 if number_of else None,
+            instance=element - 1 if element else None,
             state=state or JobState.QUEUED,
             witness=self.witness,
-            job_id=JobId(f"{job_id}[{number_of}]" if number_of else job_id),
+            job_id=JobId(f"{job_id}[{element}]" if element else job_id),
             exit_code=None if exit_code is None else int(exit_code),
             host=host or None,
             reason=pending if waits else exit_reason,

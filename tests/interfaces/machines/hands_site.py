@@ -48,6 +48,7 @@ from managers.machines import machine_manager
 from managers.operations import operations_manager
 from managers.runtime import Service, Surroundings
 from managers.simulations import simulation_manager
+from tests.patience import PATIENCE
 
 E = TypeVar("E", bound=Event)
 
@@ -151,8 +152,6 @@ class AnySite:
     blobs: BlobStore = field(default_factory=lambda: BlobStore(MemoryStore()))
     clock: HybridClock = field(default_factory=lambda: HybridClock(time.time))
     services: list[Service[Any, Any]] = field(default_factory=list)
-    patience: float = 10.0
-    """Seconds for which tests wait."""
     connected: int = 0
     """How often somebody connected to the machine."""
 
@@ -207,7 +206,7 @@ class AnySite:
 
     async def until(self, condition: Callable[[], Awaitable[list[E]]]) -> list[E]:
         """Wait for events that tests wait for; no manager may have stopped meanwhile."""
-        async with asyncio.timeout(self.patience):
+        async with asyncio.timeout(PATIENCE):
             while not (found := await condition()):
                 assert not [broken for one in self.services for broken in one.broken.values()]
                 await asyncio.sleep(0.005)

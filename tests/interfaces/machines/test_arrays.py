@@ -35,7 +35,7 @@ dialects = pytest.mark.parametrize("dialect", [*BENCHES])
 
 @asynccontextmanager
 async def site_with(settings: MachineSettings) -> AsyncIterator[AnySite]:
-    site = AnySite(settings=settings, patience=180)
+    site = AnySite(settings=settings)
     async with working(site, connect, Manners(look=0.2, ask=2, retry=(0.1, 1))):
         yield site
 
