@@ -70,6 +70,8 @@ async def test_what_can_never_start_says_so(bench: ServerBench) -> None:
 async def test_slurm_tells_when_a_job_would_start(bench: ServerBench) -> None:
     request = bench.request("true")
     assert (await bench.system.estimate(request)).start
+    array = request.model_copy(update={"instances": 4})
+    assert (await bench.system.estimate(array)).start
     nine = request.model_copy(update={"nodes": 9, "options": JobOptions()})
     assert (await bench.system.estimate(nine)).impossible
 
