@@ -56,6 +56,9 @@ def _unfit(machine: Machine, wanted: ChooseMachine) -> str:
     cores, all_cores = needs.tasks * needs.cpus_per_task, needs.nodes * has.cores_per_node
     if cores > all_cores:
         return f"{cores} cores are wanted, {needs.nodes} of its nodes have {all_cores}"
+    most = {**machine.learned, **has.batch}.get("instances")
+    if isinstance(most, int) and needs.instances > most:
+        return f"an array of {needs.instances} is wanted, it takes {most} at most"
     return ""
 
 

@@ -136,7 +136,7 @@ def _check(fleet: Fleet, wanted: e.CheckMachine) -> Iterator[Effect]:
 
 
 def _checked(fleet: Fleet, seen: e.SeeCheckup) -> Iterator[Effect]:
-    """For those who look at the machine; nothing is decided by it."""
+    """For those who look at the machine; and how large an array it takes decides who gets one."""
     _known(fleet, seen.name)
     yield e.MachineChecked(name=seen.name, checkup=seen.checkup)
 

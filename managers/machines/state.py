@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from pydantic import JsonValue
+
 from events import machines as e
 from events.machines import ChooseMachine, MachineLoad, MachineSettings
 from events.values import Event
@@ -22,6 +24,8 @@ class Machine:
     notice: str = ""
     trouble: str = ""
     """What keeps work of ours there from going on."""
+    learned: Mapping[str, JsonValue] = field(default_factory=dict)
+    """What the newest check found out, as settings of its dialect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,8 @@ def evolve(was: Fleet | None, event: Event) -> Fleet | None:
         case e.MachineAdded():
             return _with(was, Machine(event.settings))
         case e.MachineChanged():
-            return _with(was, replace(was.machines[event.settings.name], settings=event.settings))
+            machine = was.machines[event.settings.name]
+            return _with(was, replace(machine, settings=event.settings, learned={}))
         case e.MachineRemoved():
             left = {name: one for name, one in was.machines.items() if name != event.name}
             return replace(was, machines=left)
@@ -62,6 +67,9 @@ def evolve(was: Fleet | None, event: Event) -> Fleet | None:
                     notice=event.notice,
                 ),
             )
+        case e.MachineChecked():
+            learned = event.checkup.learned
+            return _with(was, replace(was.machines[event.name], learned=learned))
         case e.TroubleSeen():
             return _with(was, replace(was.machines[event.name], trouble=event.reason))
         case e.MachineChosen():

@@ -206,6 +206,20 @@ def test_what_no_machine_will_ever_do_is_refused() -> None:
     assert "there is no machine typo" in str(of.effects)
 
 
+def test_an_array_goes_where_one_of_its_size_is_taken() -> None:
+    of = fleet("a", "b", dialect="slurm")
+    found = Checkup(findings=(), learned={"instances": 10})
+    of.when(e.SeeCheckup(name="a", checkup=found))
+    assert chosen(of.when(choose(ONE, instances=10))).name == "a"
+    assert chosen(of.when(choose(TWO, instances=11))).name == "b"
+    said = settings("b", dialect="slurm", batch={"instances": 1})
+    of.when(e.ChangeMachine(settings=said))
+    of.when(choose(THREE, instances=11)).then(e.NoMachineFound, RefusePlacement)
+    assert "a: an array of 11 is wanted, it takes 10 at most" in str(of.effects)
+    of.when(e.ChangeMachine(settings=settings("a", dialect="slurm", nodes=2)))
+    assert chosen(of.when(choose(UUID(int=4), instances=11))).name == "a"
+
+
 def test_what_cannot_be_placed_now_is_placed_later_in_order() -> None:
     of = fleet("m", "n").when(lose("m")).when(e.DisableMachine(name="n"))
     of.when(choose(ONE)).then(e.ChoicePostponed).when(choose(ONE)).then()
