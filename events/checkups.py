@@ -53,3 +53,5 @@ class Checkup(Value):
     findings: tuple[Finding, ...]
     learned: dict[str, JsonValue] = {}
     """Settings of the dialect, in its own words: they count where the machine's say nothing."""
+    full: Prose = ""
+    """Why nothing can be written below the base directory, for want of room; empty: it can."""

@@ -49,6 +49,15 @@ class MachineLimits(Value):
     """Seconds that are never undercut, whoever wishes to know sooner."""
 
 
+class MachineFolders(Value):
+    """How long what jobs leave there lasts, in days; None: nobody says, and it is left."""
+
+    keep: float | None = Field(default=None, gt=0, le=36500)
+    """A job's folder, from when it is over and its results are fetched; then we remove it."""
+    purge: float | None = Field(default=None, gt=0, le=36500)
+    """A file, until the centre removes it."""
+
+
 class MachineSettings(Value):
     """How a machine is reached and what it has."""
 
@@ -69,6 +78,7 @@ class MachineSettings(Value):
     accounts: Accounts = Accounts()
     agents: tuple[Identifier, ...] = ()
     """Names of the processes that alone work on it; none: all do."""
+    folders: MachineFolders = MachineFolders()
     environment: dict[str, str] = {}
     """Given to every job."""
     policy: dict[Urgency, tuple[Privilege, ...]] = {}
@@ -77,6 +87,10 @@ class MachineSettings(Value):
     test_mode: bool = False
     """No real job: a seeded model of a batch system."""
     seed: int = 0
+
+
+PLACE = ("connection", "dialect", "base_directory", "access", "test_mode")
+"""The settings that say where jobs are found."""
 
 
 class MachineLoad(Value):
@@ -186,6 +200,8 @@ class SeeTrouble(Command):
     type: Literal["SeeTrouble"] = "SeeTrouble"
     name: Identifier
     reason: Prose
+    full: bool = False
+    """Whether it is that there is no room for files of ours: nothing is submitted there."""
 
 
 # Events.
@@ -247,6 +263,8 @@ class TroubleSeen(Event):
     type: Literal["TroubleSeen"] = "TroubleSeen"
     name: Identifier
     reason: Prose
+    full: bool = False
+    """Whether it is that there is no room for files of ours: nothing is submitted there."""
 
 
 class MachineChosen(Event):

@@ -23,6 +23,8 @@ class JobTask(StrEnum):
     SUBMIT = "submit"
     CANCEL = "cancel"
     COLLECT = "collect"
+    REMOVE = "remove"
+    """What is left of it."""
 
 
 class ConfigureMachine(Command):
@@ -63,6 +65,13 @@ class CancelJob(Command):
     type: Literal["CancelJob"] = "CancelJob"
     token: Token
     reason: Prose = ""
+
+
+class RetrySubmission(Command):
+    """Somebody wishes that a job whose submission was stopped be submitted once more."""
+
+    type: Literal["RetrySubmission"] = "RetrySubmission"
+    token: Token
 
 
 class CollectOutputs(Command):
@@ -150,6 +159,8 @@ class SubmissionIntended(Event):
     account: Word = ""
     """What it is charged to where no privilege says otherwise; empty: the machine's own default, or
     an older log."""
+    at: float | None = None
+    """Seconds since the epoch; older logs do not say."""
 
 
 class SubmissionConfirmed(Event):
@@ -205,6 +216,15 @@ class SubmissionRepeated(Event):
     submission: int
 
 
+class SubmissionStopped(Event):
+    """Looked up and not found again and again: a person has to say whether it is tried any more."""
+
+    type: Literal["SubmissionStopped"] = "SubmissionStopped"
+    token: Token
+    reason: Prose
+    """What the last one ended with."""
+
+
 class TaskHindered(Event):
     """What is to be done for a job fails and is tried again, until its conclusion is an event.
 
@@ -220,6 +240,14 @@ class TaskHindered(Event):
 class JobReported(Event):
     type: Literal["JobReported"] = "JobReported"
     report: JobReport
+
+
+class CopiesSeen(Event):
+    """Second copies of a job started, and ended before its program: so many until now."""
+
+    type: Literal["CopiesSeen"] = "CopiesSeen"
+    token: Token
+    copies: int
 
 
 class CancelIntended(Event):
@@ -241,6 +269,14 @@ class CollectionIntended(Event):
     names: tuple[RelativePath, ...]
 
 
+class RoomSeen(Event):
+    """Whether files of ours have room there: while they have none, nothing is submitted."""
+
+    type: Literal["RoomSeen"] = "RoomSeen"
+    full: Prose = ""
+    """Why nothing can be written there; empty: it can."""
+
+
 class OutputsCollected(Event):
     type: Literal["OutputsCollected"] = "OutputsCollected"
     token: Token
@@ -253,6 +289,33 @@ class OutputsCollected(Event):
 class JobReleased(Event):
     type: Literal["JobReleased"] = "JobReleased"
     token: Token
+    at: float | None = None
+    """Seconds since the epoch; older logs do not say."""
+
+
+class RemovalIntended(Event):
+    """The folder of a job that is over was kept as long as its machine's settings say."""
+
+    type: Literal["RemovalIntended"] = "RemovalIntended"
+    token: Token
+    incident: IncidentId
+
+
+class FolderRemoved(Event):
+    type: Literal["FolderRemoved"] = "FolderRemoved"
+    token: Token
+
+
+class PurgeNears(Event):
+    """The centre removes files that are as old as a job's before long, and they are needed."""
+
+    type: Literal["PurgeNears"] = "PurgeNears"
+    token: Token
+    incident: IncidentId
+    at: float
+    """Seconds since the epoch."""
+    ended: bool
+    """Whether it has, and its results are not fetched yet."""
 
 
 class RefreshRequested(Event):
@@ -280,6 +343,7 @@ OperationCommand = Annotated[
     | CheckUp
     | SubmitJob
     | CancelJob
+    | RetrySubmission
     | CollectOutputs
     | RefreshJob
     | ReleaseJob
@@ -301,14 +365,20 @@ OperationEvent = Annotated[
     | PrivilegeRefused
     | SubmissionDoubted
     | SubmissionRepeated
+    | SubmissionStopped
     | TaskHindered
     | JobReported
+    | CopiesSeen
     | CancelIntended
     | CancelSent
     | CollectionIntended
     | OutputsCollected
     | JobReleased
+    | RemovalIntended
+    | FolderRemoved
+    | PurgeNears
     | RefreshRequested
-    | MachineAnswered,
+    | MachineAnswered
+    | RoomSeen,
     Field(discriminator="type"),
 ]

@@ -4,6 +4,7 @@ A reason, an error, a remark may be of any length and out of any source; a recor
 not. Where something was cut, a sign says how much.
 """
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, ValidationError
@@ -22,6 +23,11 @@ def cut(text: str) -> str:
         return text
     kept = PROSE_CHARACTERS - _SIGN_CHARACTERS
     return f"{text[:kept]} … {_sign(len(text) - kept)}"
+
+
+def day(moment: float) -> str:
+    """The day, in UTC, of a moment in seconds since the epoch."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
 
 
 def cut_before(text: str) -> str:

@@ -156,6 +156,13 @@ class CancelSimulationsOf(Command):
     reason: Prose = ""
 
 
+class RetrySimulation(Command):
+    """Submit once more what nobody could submit; refused while it waits for nobody."""
+
+    type: Literal["RetrySimulation"] = "RetrySimulation"
+    simulation: UUID
+
+
 class RefreshSimulation(Command):
     """Ask the machine now instead of at its next turn."""
 
@@ -297,6 +304,7 @@ SimulationCommand = Annotated[
     | CloseSimulations
     | CancelSimulationsOf
     | RefreshSimulation
+    | RetrySimulation
     | GroupSimulations
     | PlaceSimulation
     | RefusePlacement

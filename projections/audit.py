@@ -24,8 +24,8 @@ class Entry(BaseModel):
     time: datetime
     machine: str
     command: str
-    """`submit`, `cancel`, `check`, `login`; `configure` for how the machine is spoken to, `agent`
-    for which process it is that does."""
+    """`submit`, `cancel`, `remove` (a folder), `check`, `login`; `configure` for how the machine is
+    spoken to, `agent` for which process it is that does."""
     result: str
     """`intended` before it is run."""
     token: str | None = None
@@ -74,8 +74,19 @@ def _line(event: object) -> tuple[str, str, Token | None] | None:
             return "submit", f"in doubt: {reason}", token
         case e.SubmissionRepeated(token=token, submission=submission):
             return "submit", f"intended once more, as submission {submission}", token
-        case e.TaskHindered(token=token, task=e.JobTask.SUBMIT | e.JobTask.CANCEL as task):
+        case e.TaskHindered(token=token, task=task) if task != e.JobTask.COLLECT:
             return task, f"hindered: {event.reason}", token
+        case e.RemovalIntended(token=token):
+            return e.JobTask.REMOVE, "intended: the folder was kept long enough", token
+        case e.FolderRemoved(token=token):
+            return e.JobTask.REMOVE, "done", token
+        case e.RoomSeen(full=full):
+            told = f"paused, there is no room: {full}" if full else "goes on, there is room"
+            return "submit", told, None
+        case e.SubmissionStopped(token=token, reason=reason):
+            return "submit", f"stopped until somebody decides: {reason}", token
+        case e.CopiesSeen(token=token, copies=copies):
+            return "submit", f"{copies} copies turned away before the program started", token
         case e.CancelIntended(token=token, reason=reason):
             return "cancel", f"intended: {reason}".rstrip(": "), token
         case e.CancelSent(token=token):
@@ -100,7 +111,8 @@ def _rows(it: Recorded) -> Iterator[tuple[object, ...]]:
         command, result, token = told
         commit = it.commit
         simulation = getattr(it.event, "simulation", None)
-        incident = commit.incident and storable(commit.incident)
+        incident = commit.incident or getattr(it.event, "incident", None)
+        incident = incident and storable(incident)
         what = (storable(commit.key), command, storable(result), token, simulation, incident)
         place = (it.partition, it.offset, it.index)
         yield (*place, at(it.time), *what, commit.correlation, _account(it.event))

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from events import endpoints, incidents, machines, operations, simulations
 from events.envelope import Commit
 from events.jobs import JobState, Token, Waiting
+from events.prose import day
 from events.values import Event
 from managers.incidents import question_id
 
@@ -171,6 +172,16 @@ def _line_of_job(event: Event, known: Subjects) -> Line | None:
             text = f"{_TASKS[task]} {_of_job(token, known)} fails and is tried again: {reason}"
             next = "It goes on by itself as soon as this is repaired."
             return Line("warning", text, next, token)
+        case operations.CopiesSeen(token=token, copies=copies):
+            text = f"copies of {_of_job(token, known)} started, and ended before its program"
+            next = "Its program started once: nothing need be done."
+            return Line("info", f"{text}: {copies} until now", next, token)
+        case operations.PurgeNears(token=token):
+            whose = _of_job(token, known)
+            what = f"the results of {whose} are not fetched" if event.ended else f"{whose} goes on"
+            text = f"{what}, and its machine's centre removes its files from {day(event.at)} on"
+            next = "See what keeps them: vestec machines list; its centre may keep them for longer."
+            return Line("warning", text, next, token)
         case operations.SubmissionConfirmed(token=token, remarks=remarks) if remarks:
             text = f"{_of_job(token, known)} was submitted without some of what was said: {remarks}"
             return Line("info", text, subject=token)
@@ -195,6 +206,7 @@ _TASKS = {
     operations.JobTask.SUBMIT: "submitting",
     operations.JobTask.CANCEL: "cancelling",
     operations.JobTask.COLLECT: "fetching the results of",
+    operations.JobTask.REMOVE: "removing the folder of",
 }
 _STATES = {
     JobState.FAILED: "",
@@ -211,6 +223,11 @@ _STUCK = {
 
 
 def _line_of_state(event: simulations.SimulationStateChanged, known: Subjects) -> Line | None:
+    if event.stuck and event.state is JobState.PENDING:
+        text = f"{_simulation(event.simulation, known)} is not submitted: {event.reason}"
+        commands = f"vestec simulations retry {_short(event.simulation)}, or cancel"
+        next = f"Mend that; if it does not go on then: {commands}"
+        return Line("error", text, next, event.simulation)
     if event.stuck:
         text = f"{_simulation(event.simulation, known)} waits and will not start by itself"
         return Line("warning", f"{text}: {event.reason}", _STUCK[event.stuck], event.simulation)
@@ -252,6 +269,7 @@ _WISHES = {
     "SubmitSimulation": "submitting a simulation",
     "CancelSimulation": "cancelling a simulation",
     "RefreshSimulation": "asking about a simulation",
+    "RetrySimulation": "submitting a simulation again",
     "GroupSimulations": "grouping simulations",
     "RegisterDataSet": "registering a data set",
 }

@@ -11,10 +11,12 @@ from events import simulations as e
 from events.jobs import token_of
 from events.values import Command, Context
 from interfaces.cli.errors import Complaint
+from interfaces.cli.folders import folder_dates
 from interfaces.cli.options import AsJson
 from interfaces.cli.output import answer, as_json, fields, short, table
 from interfaces.cli.session import desk, kept, run, the_one
 from interfaces.machines.layout import layout_of
+from projections.folders import find_folder
 from projections.incidents import TABLE as INCIDENTS
 from projections.machines import list_machines
 from projections.simulations import TABLE as SIMULATIONS
@@ -75,7 +77,8 @@ def list_(
 def show(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
     """Show one simulation: its state and who says so, where it runs and why there.
 
-    Its folder, on its machine, holds what the program read and wrote, with its stdout and stderr.
+    Its folder, on its machine, holds what the program read and wrote, with its stdout and stderr;
+    where the machine's settings say how long, it says until when we keep it and its centre does.
 
     Example: vestec simulations show 9c1e
 
@@ -85,7 +88,7 @@ def show(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
     async def work() -> dict[str, object]:
         async with kept(ctx) as storage:
             found = await _simulation(storage, id)
-            return {**found.model_dump(), "folder": await _folder(storage, found)}
+            return {**found.model_dump(), **await _folder(storage, found)}
 
     found = run(work())
     if json:
@@ -94,12 +97,21 @@ def show(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
         fields(found)
 
 
-async def _folder(storage: Storage, found: Simulation) -> str | None:
-    """Where its files are, on its machine; None: it has none yet."""
+async def _folder(storage: Storage, found: Simulation) -> dict[str, object]:
+    """Where its files are, on its machine, and until when; nothing: it has none yet."""
+    token = token_of(found.id)
     for machine in await list_machines(storage.pool):
         if machine.name == found.machine:
-            return str(layout_of(machine.settings).folder(token_of(found.id)))
-    return None
+            place = layout_of(machine.settings).folder(token)
+            found_folder = await find_folder(storage.pool, token)
+            there = [found_folder] if found_folder else []
+            return {
+                "folder": str(place),
+                "copies": found_folder and found_folder.copies,
+                "folder_removed": found_folder and found_folder.removed,
+                **folder_dates(there, machine.settings.folders),
+            }
+    return {"folder": None}
 
 
 @app.command()
@@ -116,6 +128,19 @@ def cancel(
     Next: vestec simulations show ID
     """
     _steer(ctx, id, lambda found: e.CancelSimulation(simulation=found, reason=reason), json)
+
+
+@app.command()
+def retry(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
+    """Submit once more what was submitted again and again, and never found on its machine.
+
+    Mend first what keeps it from being taken: the incident's log says what the machine answered.
+
+    Example: vestec simulations retry 9c1e
+
+    Next: vestec simulations show ID
+    """
+    _steer(ctx, id, lambda found: e.RetrySimulation(simulation=found), json)
 
 
 @app.command()

@@ -118,6 +118,13 @@ class BatchSystem(Protocol):
         """Take away what is left of a job that has ended, or never started."""
         ...
 
+    async def retire(self, token: Token) -> None:
+        """Remove what a job that is over has left; may be repeated.
+
+        Nothing of that token is put, submitted or started there any more.
+        """
+        ...
+
     def learn(self, learned: Mapping[str, JsonValue]) -> None:
         """Settings of the dialect that a check measured: they count where nothing else is said."""
         ...

@@ -24,6 +24,7 @@ _UNFIT = frozenset(
     map(os.strerror, (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO))
 )
 """Reasons that stay: rights, links in a circle, a name that no file can have, a socket."""
+_FULL = frozenset(map(os.strerror, (errno.ENOSPC, errno.EDQUOT)))
 
 
 class MachineError(Exception):
@@ -61,6 +62,10 @@ class NotUnderstood(MachineError):
     """A command ran to its end, and nobody understands its answer."""
 
 
+class NoRoom(MachineError):
+    """What lies on the machine cannot become more: a quota is used up, or the disk is full."""
+
+
 class FileMissing(MachineError):
     """The machine has no such file."""
 
@@ -90,6 +95,16 @@ def unreadable(path: PurePosixPath, reason: str) -> MachineError:
     if reason in _UNFIT:
         return FileUnfit(f"it cannot be opened: {reason}")
     return (FileMissing if reason in _ABSENT else MachineError)(f"cannot read {path}: {reason}")
+
+
+def unwritable(path: PurePosixPath, reason: str) -> MachineError:
+    """What it means that a file cannot be written, for a reason in the words of the C library."""
+    return (NoRoom if is_full(reason) else MachineError)(f"cannot write {path}: {reason}")
+
+
+def is_full(reason: str) -> bool:
+    """Whether words end in those of the C library for a disk or a quota without room."""
+    return reason.strip().rpartition(": ")[2] in _FULL
 
 
 def away(path: PurePosixPath, within: PurePosixPath) -> MachineError:

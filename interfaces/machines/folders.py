@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from events.jobs import OURS, JobId, JobReport, Part, RelativePath, Token, Witness, whose
-from interfaces.machines.connection import Completed
+from interfaces.machines.connection import Completed, NoRoom, is_full
 from interfaces.machines.layout import Layout, quoted
 from interfaces.machines.status import parse_status
 
 _CLAIM = "CLAIM"
-_SPOOL_DAYS = 30
+_SPOOL_DAYS, _MARK_DAYS = 30, 365
 _HEAD = 1 << 16
 """Bytes of a script in which directives are looked for: it may be a program."""
 
@@ -30,6 +30,8 @@ exit 0
 """
 
     def parse(self, completed: Completed) -> bool:
+        if completed.exit_status and is_full(completed.stderr):
+            raise NoRoom(completed.stderr.strip()[-1000:])
         return completed.checked() == ""
 
 
@@ -153,6 +155,34 @@ class Remove:
 
 
 @dataclass(frozen=True)
+class Retire:
+    """Put a mark in the place of a job's folder: who slept, and submits it now, can make none.
+
+    First of all the folder is renamed, so that half of one is never taken for it. On a full disk
+    there may be room for the mark only afterwards.
+    """
+
+    layout: Layout
+    token: Token
+
+    def script(self) -> str:
+        folder = quoted(self.layout.folder(self.token))
+        spool = quoted(self.layout.spool / self.token)
+        aside = quoted(self.layout.jobs / f".{self.token}")
+        return f"""
+cd {quoted(self.layout.jobs)} || exit
+clear() {{ rm -rf {aside} 2>/dev/null || {{ chmod -R u+rwX {aside}; rm -rf {aside}; }}; }}
+clear || exit
+test -f {folder} || test ! -e {folder} || mv -T {folder} {aside} || exit
+{{ true >>{folder}; }} 2>/dev/null
+clear && true >>{folder} && rm -f {spool} {spool}.*
+"""
+
+    def parse(self, completed: Completed) -> None:
+        completed.checked()
+
+
+@dataclass(frozen=True)
 class Tail:
     """The end of a job's stderr, or of an instance's."""
 
@@ -182,6 +212,7 @@ class Base:
         return f"""
 mkdir -p {quoted(self.layout.jobs)} {spool} && : >{spool}/.writable && rm {spool}/.writable || exit
 find {spool} -type f -mtime +{_SPOOL_DAYS} -exec rm -f {{}} +
+find {quoted(self.layout.jobs)} -maxdepth 1 -type f -mtime +{_MARK_DAYS} -exec rm -f {{}} +
 """
 
     def parse(self, completed: Completed) -> None:

@@ -20,7 +20,7 @@ from events.values import Blob, Context
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.budget import Spent
 from interfaces.machines.checkup import check_up, unreachable
-from interfaces.machines.connection import FileMissing, FileUnfit, MachineError
+from interfaces.machines.connection import FileMissing, FileUnfit, MachineError, NoRoom
 from interfaces.machines.dialect import InDoubt, Submitted
 from interfaces.machines.look_out import LOOK, Agents, AgentsLookOut, no_agents
 from interfaces.machines.machine import Connect, Machine, Manners
@@ -32,11 +32,15 @@ from managers.operations import (
     CheckedUp,
     CheckUp,
     Collect,
+    Folder,
+    FolderGone,
     Job,
     JobSeen,
     LookOut,
     MachineJobs,
     OutputsStored,
+    Remove,
+    RoomLooked,
     SubmissionAbsent,
     SubmissionAnswered,
     SubmissionImpossible,
@@ -89,6 +93,8 @@ class MachineHands:
         assert assigned.state.settings is not None
         machine, tell = self._machine(assigned.state.settings), assigned.tell
         machine.learn(assigned.state.learned)
+        if assigned.state.full:
+            machine.room.clear()
         cause = f"{Context.OPERATIONS}.work/{assigned.key}/{assigned.name}"
         match assigned.item:
             case Watch(jobs):
@@ -99,6 +105,9 @@ class MachineHands:
                 work = partial(self._cancel, machine, job, tell)
             case Collect(job):
                 work = partial(self._collect, machine, job, tell)
+            case Remove(token, folder):
+                removal = partial(self._remove, machine, token, folder, tell)
+                return TaskWork(removal, cause, Chain(folder.incident, folder.correlation))
             case CheckUp(check):
                 return TaskWork(partial(self._check, machine, check, tell), cause)
         return TaskWork(work, cause, Chain(job.incident, job.correlation))
@@ -122,17 +131,23 @@ class MachineHands:
     async def _submit(self, machine: Machine, job: Job, tell: Tell) -> None:
         """Submit; in doubt repeat the same submission, which never goes out twice, and look."""
         token, submission = job.token, job.submission
-        complain = _complaint(job, JobTask.SUBMIT, tell)
+        complain = _of_job(job, JobTask.SUBMIT, tell)
 
         async def submit(batch: BatchSystem) -> Input:
+            if not doubted:
+                await machine.room.wait()
             inputs = {name: self._input(name, blob) for name, blob in job.inputs.items()}
             try:
                 await batch.prepare(token, inputs)
+                crash_point("before submission")
+                answer = await batch.submit(job.asked, submission)
             except BlobMissing as missing:
                 await batch.cancel(token)  # nor does it start if a process that slept submits it
                 return SubmissionImpossible(token, submission, str(missing))
-            crash_point("before submission")
-            answer = await batch.submit(job.asked, submission)
+            except NoRoom as full:
+                machine.room.clear()
+                tell(RoomLooked(str(full)))
+                raise
             crash_point("after submission")
             if isinstance(answer, Submitted):
                 return SubmissionAnswered(token, submission, answer.job_id, cut(answer.remarks))
@@ -147,11 +162,13 @@ class MachineHands:
         await asyncio.sleep(machine.before_repeating(submission))
         clock, pause = asyncio.get_running_loop().time, machine.manners.look
         until: float | None = None
+        doubted = bool(job.doubted) or job.unwanted
         while True:
             try:
                 tell(await machine.persist(submit, complain))
                 return
             except InDoubt as doubt:
+                doubted = True
                 if until is None:
                     await tell(SubmissionInDoubt(token, submission, str(doubt)))
                 until = min(until or math.inf, clock() + doubt.wait)
@@ -187,15 +204,23 @@ class MachineHands:
             await batch.cancel(job.token, job.job_id)
             crash_point("after cancel")
 
-        await machine.persist(cancel, _complaint(job, JobTask.CANCEL, tell))
+        await machine.persist(cancel, _of_job(job, JobTask.CANCEL, tell))
         tell(CancelTaken(job.token))
+
+    async def _remove(self, machine: Machine, token: Token, folder: Folder, tell: Tell) -> None:
+        async def retire(batch: BatchSystem) -> None:
+            await batch.retire(token)
+
+        known = folder.hindered
+        await machine.persist(retire, _complaint(token, known, JobTask.REMOVE, tell))
+        tell(FolderGone(token))
 
     async def _collect(self, machine: Machine, job: Job, tell: Tell) -> None:
         token, found = job.token, dict[str, Blob | str]()
         crash_point("before fetch")
         for name in job.collecting:
             fetch = partial(self._fetch, token=token, name=name)
-            found[name] = await machine.persist(fetch, _complaint(job, JobTask.COLLECT, tell))
+            found[name] = await machine.persist(fetch, _of_job(job, JobTask.COLLECT, tell))
         crash_point("after fetch")
         outputs = {name: blob for name, blob in found.items() if isinstance(blob, Blob)}
         missing = {name: why for name, why in found.items() if isinstance(why, str)}
@@ -217,14 +242,19 @@ class MachineHands:
             raise MachineError(late) from None
 
 
-def _complaint(job: Job, task: JobTask, tell: Tell) -> Callable[[str], object]:
+def _of_job(job: Job, task: JobTask, tell: Tell) -> Callable[[str], object]:
+    return _complaint(job.token, job.hindered.get(task), task, tell)
+
+
+def _complaint(
+    token: Token, known: str | None, task: JobTask, tell: Tell
+) -> Callable[[str], object]:
     """Tells why a task fails, unless that is known."""
-    known = job.hindered.get(task)
 
     def complain(reason: str) -> None:
         nonlocal known
         if cut(reason) != known:
             known = cut(reason)
-            tell(TaskFails(job.token, task, known))
+            tell(TaskFails(token, task, known))
 
     return complain

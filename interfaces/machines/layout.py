@@ -1,6 +1,7 @@
 """Where things lie on a machine, below the base directory of its account.
 
-jobs/<token>/                   the program's folder: inputs, outputs, `stdout`, `stderr`
+jobs/<token>/                   the program's folder: inputs, outputs, `stdout`, `stderr`; a file
+                                once it was removed, so that it is not made again
 jobs/<token>/.vestec/           ours
     submission-<n>/             script, wrapper, stdout, stderr and (last) `exit` of submission n
     claim -> <job id>           whose run it is

@@ -22,6 +22,7 @@ from interfaces.machines.connection import (
     not_a_file,
     too_large,
     unreadable,
+    unwritable,
 )
 from interfaces.machines.framing import Frame
 from interfaces.machines.shell_process import login_environment, started
@@ -83,7 +84,7 @@ class LocalConnection:
                     await self._aside(file.write, chunk)
                 await self._aside(settle, file, place)
         except OSError as error:
-            raise MachineError(f"cannot write {place}: {error.strerror}") from error
+            raise unwritable(path, error.strerror or str(error)) from error
         finally:
             with contextlib.suppress(OSError):
                 part.unlink()

@@ -59,6 +59,9 @@ class Machine:
         self.settings, self.manners = settings, manners
         self.wake = asyncio.Event()
         """Set when there is a reason to look at the machine now."""
+        self.room = asyncio.Event()
+        """Set while files of ours have room there, as far as is known."""
+        self.room.set()
         self.budget = Budget(manners.commands, manners.submissions, manners.ask_least)
         self._connect, self._chance = connect, chance
         self._stack = AsyncExitStack()

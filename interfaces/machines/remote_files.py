@@ -28,6 +28,7 @@ from interfaces.machines.connection import (
     not_a_file,
     too_large,
     unreadable,
+    unwritable,
 )
 from interfaces.machines.dialect import Command
 from interfaces.machines.layout import quoted
@@ -87,7 +88,7 @@ class RemoteFiles:
             except (Unreachable, CommandCut):
                 raise
             except MachineError as error:  # what carries bytes seldom says why it cannot
-                raise MachineError(await self._ask(_Why(part, path, str(error)))) from error
+                raise await self._ask(_Why(part, path, str(error))) from error
             await _insisting(lambda: self._ask(_Settle(part, path, digest), _CHECKING))
         except BaseException:
             with suppress(MachineError):
@@ -234,7 +235,7 @@ class _Begin:
 
     def parse(self, completed: Completed) -> None:
         if completed.exit_status:
-            raise MachineError(f"cannot write {self.path}: {_reason(completed.stderr)}")
+            raise unwritable(self.path, _reason(completed.stderr))
 
 
 @dataclass(frozen=True)
@@ -250,9 +251,9 @@ class _Why:
             " oflag=append conv=notrunc,fsync"
         )
 
-    def parse(self, completed: Completed) -> str:
+    def parse(self, completed: Completed) -> MachineError:
         why = _reason(completed.stderr) if completed.exit_status else self.error
-        return f"cannot write {self.path}: {why}"
+        return unwritable(self.path, why)
 
 
 @dataclass(frozen=True)
@@ -279,7 +280,7 @@ mv -fT -- {part} {place}
                 raise CommandCut(f"cannot write {self.path}: what was written is not seen there")
             case n if n == _DAMAGED:
                 raise MachineError(f"cannot write {self.path}: it arrived damaged")
-        raise MachineError(f"cannot write {self.path}: {_reason(completed.stderr)}")
+        raise unwritable(self.path, _reason(completed.stderr))
 
 
 @dataclass(frozen=True)

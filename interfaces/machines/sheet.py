@@ -21,6 +21,7 @@ class Sheet:
 
     _lines: dict[Question, Finding] = field(default_factory=dict)
     learned: dict[str, float | bool] = field(default_factory=dict)
+    full: str = ""
 
     def yes(self, question: Question, found: str) -> None:
         self._write(question, Mark.YES, found)
@@ -43,7 +44,7 @@ class Sheet:
 
     def filled_in(self) -> Checkup:
         lines = [self._lines.get(one) or _unasked(one) for one in Question]
-        return Checkup(findings=tuple(lines), learned={**self.learned})
+        return Checkup(findings=tuple(lines), learned={**self.learned}, full=self.full)
 
     def _write(self, question: Question, mark: Mark, found: str, advice: str = "") -> None:
         self._lines[question] = Finding(about=question, mark=mark, found=found, advice=advice)
@@ -79,11 +80,12 @@ def about_host(sheet: Sheet, host: Host, skew: float | None) -> None:
         "" if skew is None else f"{abs(skew):.1f} s {'ahead' if skew > 0 else 'behind'}",
         "see to the time service of the machine or of this computer: jobs' times are the machine's",
     )
-    over = bool(host.over_quota)
+    over = host.full or ("over the quota of the account" if host.over_quota else "")
+    sheet.full = host.full
     sheet.judge(
         Question.QUOTA,
         False if over else _enough(host.disk),
-        "over the quota of the account" if over else _left(host.disk, 2**30, " GiB"),
+        over or _left(host.disk, 2**30, " GiB"),
         "clear the base directory, or ask for more: what cannot be written is not submitted",
     )
     sheet.judge(

@@ -43,6 +43,8 @@ from interfaces.machines.submission import DEADLINE, Submission
 from interfaces.machines.witnesses import judge, of_each, one_each, settled
 
 Answer = TypeVar("Answer")
+_REMOVAL = 600.0
+"""Seconds for a folder of many files; what is left then is removed by the next try."""
 _WORDS = 20
 """Of a job's line that may name scripts."""
 
@@ -195,6 +197,9 @@ class ShellBatchSystem:
 
     async def remove(self, token: Token) -> None:
         await self._ask(folders.Remove(self._layout, token), Kind.FILE)
+
+    async def retire(self, token: Token) -> None:
+        await self._ask(folders.Retire(self._layout, token), Kind.FILE, _REMOVAL)
 
     def learn(self, learned: Mapping[str, JsonValue]) -> None:
         if self._learning is not None:

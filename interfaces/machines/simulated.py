@@ -173,6 +173,9 @@ class SimulatedBatchSystem:
     async def remove(self, token: Token) -> None:
         """It keeps no folders."""
 
+    async def retire(self, token: Token) -> None:
+        """Likewise."""
+
     def learn(self, learned: Mapping[str, JsonValue]) -> None:
         """It is as it is."""
 

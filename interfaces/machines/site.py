@@ -6,8 +6,11 @@ What it does not tell is unknown (None), never taken for good or bad.
 from dataclasses import dataclass
 
 from interfaces.machines.asking import SEPARATOR, number
-from interfaces.machines.connection import Completed
+from interfaces.machines.connection import Completed, is_full
 from interfaces.machines.layout import Layout, quoted
+
+_TRIED = 1 << 20
+"""Bytes that are written to see whether there is room."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,16 @@ class Host:
     """Bytes."""
     inodes: Room | None = None
     over_quota: bool | None = None
+    full: str = ""
+    """Why a file that was tried could not be written there, for want of room; empty: it was."""
 
 
 @dataclass(frozen=True)
 class AskHost:
-    """The login node about itself; the base directory is made if it is not there."""
+    """The login node about itself; the base directory is made if it is not there.
+
+    Quotas and free blocks are told in many ways, and not always: a file is written to find out.
+    """
 
     layout: Layout
 
@@ -66,6 +74,9 @@ df -Pk {base} | awk 'END {{ printf "disk\\037%.0f\\037%.0f\\n", $4 * 1024, $2 * 
 df -Pi {base} | awk 'END {{ printf "inodes\\037%s\\037%s\\n", $4, $2 }}'
 command -v quota >/dev/null && said=$(quota -w 2>/dev/null | sed -n '3,$p' | tr '\\n' ' ')
 say quota "$said" ''
+said=$(dd if=/dev/zero of={base}/.room bs={_TRIED} count=1 conv=fsync status=none 2>&1)
+rm -f {base}/.room
+say room "$said" ''
 """
 
     def parse(self, completed: Completed) -> Host:
@@ -78,6 +89,7 @@ say quota "$said" ''
             disk=_room(said.get("disk")),
             inodes=_room(said.get("inodes")),
             over_quota="*" in quota if quota else None,  # after what is over its limit
+            full=said["room"][0].strip() if is_full(said["room"][0]) else "",
         )
 
 

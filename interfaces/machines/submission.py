@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from events.jobs import JobRequest
-from interfaces.machines.connection import Completed
+from interfaces.machines.connection import Completed, NoRoom, is_full
 from interfaces.machines.dialect import Command, Dialect, InDoubt, Refused, Submitted
 from interfaces.machines.layout import Layout, quoted
 
@@ -21,7 +21,7 @@ REMOTE_LIMIT = 60
 DEADLINE = 2 * REMOTE_LIMIT + 30.0
 """Seconds that the whole may take: it may wait for another one to end."""
 
-_CUT, _BUSY, _NO_ROOM, _TOO_MANY = 75, 76, 77, 78
+_CUT, _BUSY, _UNPREPARED, _TOO_MANY, _NO_ROOM = 75, 76, 77, 78, 79
 _SIGN = "vestec: "
 
 
@@ -40,15 +40,16 @@ class Submission:
         fences = " ".join(f"submission-{n}" for n in range(1, self.number))
         return f"""
 answer() {{ echo "{_SIGN}$2" >&2; exit $1; }}
-cd {quoted(self.layout.ours(self.request.token))} || answer {_NO_ROOM} 'the job was not prepared'
-{{ true >>submitting; }} 2>/dev/null || answer {_NO_ROOM} 'cannot write into the folder of the job'
+cd {quoted(self.layout.ours(self.request.token))} || answer {_UNPREPARED} 'the job was not prepared'
+said=$({{ true >>submitting; }} 2>&1) ||
+    answer {_UNPREPARED} "cannot write into the folder of the job: ${{said##*: }}"
 exec 9>>submitting
 flock -w {REMOTE_LIMIT + 10} 9 2>/dev/null
 locked=$?
 test $locked = 1 && answer {_BUSY} 'another submission of this job is under way'
 mine=submission-{self.number}
 {self._make_room}
-for fence in {fences}; do mkdir -p $fence || answer {_NO_ROOM} "cannot make $fence"; done
+for fence in {fences}; do mkdir -p $fence || answer {_UNPREPARED} "cannot make $fence"; done
 if mkdir $mine 2>/dev/null; then
     cd $mine
     if printf %s {quoted(wrapper)} >wrapper.sh &&
@@ -61,7 +62,7 @@ if mkdir $mine 2>/dev/null; then
         answer {_NO_ROOM} 'cannot write into the folder of the job: is a quota or the disk full?'
     fi
 else
-    cd $mine || answer {_NO_ROOM} "cannot make $mine"
+    cd $mine || answer {_UNPREPARED} "cannot make $mine"
 fi
 test -e exit || answer {_CUT} 'the submission was cut'
 cat stdout; cat stderr >&2; exit "$(cat exit)"
@@ -70,7 +71,9 @@ cat stdout; cat stderr >&2; exit "$(cat exit)"
     def parse(self, completed: Completed) -> Submitted | Refused:
         text = completed.stderr.removeprefix(_SIGN).strip()
         ours = completed.stderr.startswith(_SIGN)
-        if ours and completed.exit_status == _NO_ROOM:
+        if ours and (completed.exit_status == _NO_ROOM or is_full(text)):
+            raise NoRoom(text)
+        if ours and completed.exit_status == _UNPREPARED:
             return Refused(text, permanent=False)
         if ours and completed.exit_status == _TOO_MANY:
             return Refused(text, permanent=True)

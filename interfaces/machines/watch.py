@@ -19,11 +19,13 @@ from interfaces.machines.connection import (
     Unreachable,
 )
 from interfaces.machines.machine import Machine
+from interfaces.machines.room import RoomTries
 from managers.operations import (
     Job,
     JobSeen,
     MachineJobs,
     MachineLooked,
+    RoomLooked,
     Task,
     Watch,
     gone_without_a_word,
@@ -47,6 +49,7 @@ class MachineWatch:
         self._asked: float | None = None
         self._checked: float | None = None
         self._refreshed = _refreshes(jobs)
+        self._room = RoomTries(machine.manners.ask)
         self._failures = 0
         cause = f"{Context.OPERATIONS}.work/{machine.settings.name}/watch"
         self._task = TaskWork[Task](self._run, cause)
@@ -58,6 +61,12 @@ class MachineWatch:
         new = _followed(self._jobs).keys() - _followed(was).keys()
         if new or _refreshes(self._jobs) != self._refreshed:
             self._machine.wake.set()
+        if self._jobs.full:
+            self._machine.room.clear()
+        else:
+            self._machine.room.set()
+        if self._jobs.full and not was.full:
+            self._room.filled(_now())
 
     def stop(self) -> None:
         self._task.stop()
@@ -93,6 +102,7 @@ class MachineWatch:
             silence = await self._follow(batch, ask)
             if ask:
                 load, unknown = await self._load(batch)
+                await self._try_room(batch)
                 notice = cut(batch.notice or silence or unknown)
         except Exception as error:
             if not isinstance(error, MachineError):
@@ -124,6 +134,16 @@ class MachineWatch:
             queued=seen.queued,
         )
         return load, ""
+
+    async def _try_room(self, batch: BatchSystem) -> None:
+        full = bool(self._jobs.full)
+        if not self._room.due(_now(), full):
+            return
+        with suppress(CommandFailed, NotUnderstood):  # it does not tell
+            host = await batch.host()
+            self._room.tried(_now(), full or bool(host.full))
+            if bool(host.full) != full:
+                await self._tell(RoomLooked(host.full))
 
     async def _follow(self, batch: BatchSystem, ask: bool) -> str:
         """Tell what is new of jobs; why it cannot be known of some, if their accounts are away."""

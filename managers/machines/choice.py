@@ -67,6 +67,8 @@ def _away(machine: Machine) -> str:
         return "disabled"
     if machine.login_needed:
         return f"{LOGIN_NEEDED} ({machine.reason})"
+    if machine.full:
+        return machine.trouble
     return f"unreachable ({machine.reason})" if machine.reachable is False else ""
 
 

@@ -43,7 +43,8 @@ def decide(was: Fleet | None, input: Input, given: Given) -> Iterable[Effect]:
             )
             return _see(fleet, seen)
         case e.SeeTrouble():
-            return _see(fleet, e.TroubleSeen(name=input.name, reason=input.reason))
+            trouble = e.TroubleSeen(name=input.name, reason=input.reason, full=input.full)
+            return _see(fleet, trouble)
         case e.ChooseMachine():
             return _choose(fleet, input)
         case e.LeaveMachine():
@@ -61,16 +62,12 @@ def _add(fleet: Fleet, wanted: e.AddMachine) -> Iterator[Effect]:
     yield Send(Context.OPERATIONS, name, ConfigureMachine(settings=wanted.settings))
 
 
-_PLACE = ("connection", "dialect", "base_directory", "access", "test_mode")
-"""What says where jobs are found."""
-
-
 def _change(fleet: Fleet, wanted: e.ChangeMachine) -> Iterator[Effect]:
     settings = wanted.settings
     was = _known(fleet, settings.name).settings
     if was == settings:
         return
-    moved = [name for name in _PLACE if getattr(was, name) != getattr(settings, name)]
+    moved = [name for name in e.PLACE if getattr(was, name) != getattr(settings, name)]
     if moved and (count := _jobs_on(fleet, settings.name)):
         raise Rejected(
             f"{count} of our jobs are on {settings.name}, and would not be found by another"

@@ -26,6 +26,8 @@ class Machine:
     """What keeps work of ours there from going on."""
     learned: Mapping[str, JsonValue] = field(default_factory=dict)
     """What the newest check found out, as settings of its dialect."""
+    full: bool = False
+    """Whether it is that there is no room for files of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ def evolve(was: Fleet | None, event: Event) -> Fleet | None:
             learned = event.checkup.learned
             return _with(was, replace(was.machines[event.name], learned=learned))
         case e.TroubleSeen():
-            return _with(was, replace(was.machines[event.name], trouble=event.reason))
+            machine = was.machines[event.name]
+            return _with(was, replace(machine, trouble=event.reason, full=event.full))
         case e.MachineChosen():
             return replace(
                 was,

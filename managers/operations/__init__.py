@@ -6,9 +6,11 @@ Announce, act, conclude: the acting is done by hands in `interfaces.machines`.
 from managers.operations.inputs import (
     CancelTaken,
     CheckedUp,
+    FolderGone,
     JobSeen,
     MachineLooked,
     OutputsStored,
+    RoomLooked,
     SubmissionAbsent,
     SubmissionAnswered,
     SubmissionImpossible,
@@ -17,14 +19,16 @@ from managers.operations.inputs import (
     TaskFails,
     written,
 )
+from managers.operations.job import Folder, Job
 from managers.operations.manager import operations_manager
 from managers.operations.reports import gone_without_a_word, is_news
-from managers.operations.state import Job, MachineJobs
+from managers.operations.state import MachineJobs
 from managers.operations.tasks import (
     Cancel,
     CheckUp,
     Collect,
     LookOut,
+    Remove,
     Submit,
     Task,
     Watch,
@@ -37,12 +41,16 @@ __all__ = [
     "CheckUp",
     "CheckedUp",
     "Collect",
+    "Folder",
+    "FolderGone",
     "Job",
     "JobSeen",
     "LookOut",
     "MachineJobs",
     "MachineLooked",
     "OutputsStored",
+    "Remove",
+    "RoomLooked",
     "SubmissionAbsent",
     "SubmissionAnswered",
     "SubmissionImpossible",

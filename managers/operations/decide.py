@@ -1,17 +1,18 @@
 """What the Machine Interface makes of commands and of what its hands saw: pure."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from events import operations as e
-from events.accounts import NotAllowed
-from events.jobs import JobState, Token, Witness
-from events.machines import FLEET, MachineSettings, SeeCheckup, SeeMachine, SeeTrouble
+from events.jobs import JobState, Token
+from events.machines import FLEET, SeeCheckup, SeeMachine, SeeTrouble
 from events.simulations import KeepOutputs
 from events.values import Context, Event
 from managers.operations import inputs as i
-from managers.operations.reports import said, seen, tell
-from managers.operations.state import Job, MachineJobs, evolve
+from managers.operations.job import Job
+from managers.operations.keeping import look
+from managers.operations.reports import seen
+from managers.operations.state import MachineJobs, evolve
+from managers.operations.submitting import cancel, retry, room, submit, submitted
 from managers.runtime import Decided, Effect, Given, Rejected, Send
 from managers.runtime.manager import Input
 
@@ -25,7 +26,7 @@ def decide(was: MachineJobs | None, input: Input, given: Given) -> Decided[Machi
             after = evolve(after, effect)
     trouble = "" if was is None else was.trouble
     if after and after.settings and after.trouble != trouble:
-        see = SeeTrouble(name=after.settings.name, reason=after.trouble)
+        see = SeeTrouble(name=after.settings.name, reason=after.trouble, full=bool(after.full))
         effects.append(Send(Context.MACHINES, FLEET, see))
     return Decided(effects, after)
 
@@ -50,9 +51,17 @@ def _decide(was: MachineJobs, input: Input, given: Given) -> Iterable[Effect]:
             return [] if was.settings is None else [e.MachineForgotten()]
         case i.MachineLooked():
             return _looked(was, input)
+        case i.LookAtClock():
+            return look(was, given.now)
+        case i.FolderGone(token=token):
+            return [e.FolderRemoved(token=token)] if token in was.folders else []
+        case i.TaskFails(task=e.JobTask.REMOVE):
+            return _stays(was, input)
+        case i.RoomLooked():
+            return room(was, input.full)
         case e.SubmitJob():
-            return _submit(was, input, given)
-    return _of_one(was, input)
+            return submit(was, input, given)
+    return _of_one(was, input, given)
 
 
 def _take_turn(was: MachineJobs, wanted: e.TakeTurn) -> Iterator[Effect]:
@@ -61,7 +70,7 @@ def _take_turn(was: MachineJobs, wanted: e.TakeTurn) -> Iterator[Effect]:
     yield e.TurnTaken(agent=wanted.agent, turn=wanted.turn)
 
 
-def _of_one(was: MachineJobs, input: Input) -> Iterable[Effect]:
+def _of_one(was: MachineJobs, input: Input, given: Given) -> Iterable[Effect]:
     """What is about one job; nobody asks any more about a job that is not there."""
     token: Token | None = getattr(input, "token", None)
     if token is None:
@@ -78,13 +87,15 @@ def _of_one(was: MachineJobs, input: Input) -> Iterable[Effect]:
             | i.SubmissionImpossible()
         ):
             current = job.submitting and job.submission == input.submission
-            return _submitted(job, input) if current else []
+            return submitted(job, input) if current else []
         case i.JobSeen(report=report, others=others):
             return seen(job, [report, *others])
         case i.TaskFails():
             return _hindered(job, input)
         case e.CancelJob():
-            return [] if _over(job) else [e.CancelIntended(token=token, reason=input.reason)]
+            return [] if _over(job) else cancel(job, input.reason)
+        case e.RetrySubmission():
+            return retry(was, job)
         case i.CancelTaken():
             return [e.CancelSent(token=token)] if job.cancelling else []
         case e.CollectOutputs():
@@ -94,7 +105,7 @@ def _of_one(was: MachineJobs, input: Input) -> Iterable[Effect]:
         case e.RefreshJob():
             return [e.RefreshRequested(token=token)]
         case e.ReleaseJob():
-            return [] if job.released else [e.JobReleased(token=token)]
+            return [] if job.released else [e.JobReleased(token=token, at=given.now)]
     raise Rejected(f"operations do not take {type(input).__name__}")
 
 
@@ -134,93 +145,20 @@ def _checked(was: MachineJobs, input: i.CheckedUp) -> Iterator[Effect]:
     yield e.CheckConcluded(check=input.check, checkup=input.checkup)
     see = SeeCheckup(name=was.settings.name, checkup=input.checkup)
     yield Send(Context.MACHINES, FLEET, see)
-
-
-def _submit(was: MachineJobs, wanted: e.SubmitJob, given: Given) -> Iterator[Effect]:
-    if wanted.request.token in was.jobs:
-        return
-    account, refusal = _account(was.settings, wanted)
-    intended = e.SubmissionIntended(
-        incident=wanted.incident,
-        simulation=wanted.simulation,
-        request=wanted.request,
-        inputs=wanted.inputs,
-        correlation=given.correlation,
-        privileges=was.settings.policy.get(wanted.request.urgency, ()) if was.settings else (),
-        account=account,
-    )
-    yield intended
-    after = evolve(was, intended)
-    if refusal and after:
-        yield from _abandoned(after.jobs[wanted.request.token], JobState.FAILED, refusal)
-
-
-def _account(settings: MachineSettings | None, wanted: e.SubmitJob) -> tuple[str, str]:
-    """What a job is charged to, and why it may not be; it may have been otherwise when placed."""
-    asked = wanted.request.options.account
-    if settings is None:
-        return asked, ""
-    try:
-        account = settings.accounts.charged(wanted.incident, wanted.owner, asked)
-    except NotAllowed as error:
-        return asked, f"{settings.name}: {error}"
-    default = settings.batch.get("account")
-    return account or (default if isinstance(default, str) else ""), ""
-
-
-_OfSubmission = (
-    i.SubmissionAnswered
-    | i.SubmissionTurnedDown
-    | i.SubmissionInDoubt
-    | i.SubmissionAbsent
-    | i.SubmissionImpossible
-)
-
-
-def _submitted(job: Job, input: _OfSubmission) -> Iterator[Effect]:
-    """What came of the submission that is under way."""
-    match input:
-        case i.SubmissionAnswered(job_id=job_id, remarks=remarks):
-            yield e.SubmissionConfirmed(token=job.token, job_id=job_id, remarks=remarks)
-            yield from tell(job, said(job, JobState.QUEUED, Witness.QUEUE, job_id=job_id))
-        case i.SubmissionTurnedDown(reason=reason) if job.privileges and not job.unwanted:
-            refused, *others = job.privileges
-            then = replace(job, privileges=tuple(others))
-            yield e.PrivilegeRefused(
-                token=job.token,
-                privilege=refused.name,
-                reason=reason,
-                next=others[0].name if others else "",
-                submission=job.submission + 1,
-                account=then.asked.options.account,
-            )
-        case i.SubmissionTurnedDown() if job.unwanted:
-            yield from _abandoned(job, JobState.CANCELLED, _NEVER)
-        case i.SubmissionTurnedDown(reason=reason):
-            yield e.SubmissionRefused(token=job.token, reason=reason)
-            why = f"the machine refused the job: {reason}"
-            yield from tell(job, said(job, JobState.FAILED, Witness.QUEUE, why))
-        case i.SubmissionImpossible(reason=reason):
-            yield from _abandoned(job, JobState.FAILED, reason)
-        case i.SubmissionInDoubt(reason=reason):
-            yield e.SubmissionDoubted(token=job.token, reason=reason)
-        case i.SubmissionAbsent() if job.unwanted:
-            yield from _abandoned(job, JobState.CANCELLED, _NEVER)
-        case i.SubmissionAbsent():
-            yield e.SubmissionRepeated(token=job.token, submission=job.submission + 1)
-
-
-_NEVER = "it was cancelled before the machine had it"
-
-
-def _abandoned(job: Job, state: JobState, reason: str) -> Iterator[Effect]:
-    yield e.SubmissionAbandoned(token=job.token, reason=reason)
-    yield from tell(job, said(job, state, Witness.OURSELVES, reason))
+    yield from room(was, input.checkup.full)
 
 
 def _hindered(job: Job, input: i.TaskFails) -> Iterator[Effect]:
     hindered = e.TaskHindered(token=job.token, task=input.task, reason=input.reason)
     if input.task in job.tasks and job.hindered.get(input.task) != hindered.reason:
+        yield hindered
+
+
+def _stays(was: MachineJobs, input: i.TaskFails) -> Iterator[Effect]:
+    """A folder that cannot be removed."""
+    hindered = e.TaskHindered(token=input.token, task=input.task, reason=input.reason)
+    folder = was.folders.get(input.token)
+    if folder is not None and folder.hindered != hindered.reason:
         yield hindered
 
 

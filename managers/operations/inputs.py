@@ -101,11 +101,30 @@ class OutputsStored:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderGone:
+    """What was left of a job is removed."""
+
+    token: Token
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtClock:
+    """Something of the machine is due."""
+
+
+@dataclass(frozen=True, slots=True)
 class CheckedUp:
     """What a check of the machine found."""
 
     check: UUID
     checkup: Checkup
+
+
+@dataclass(frozen=True, slots=True)
+class RoomLooked:
+    """Whether something could be written on the machine; `full`: why not, for want of room."""
+
+    full: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +148,9 @@ Told = (
     | JobSeen
     | CancelTaken
     | OutputsStored
+    | FolderGone
     | CheckedUp
+    | RoomLooked
     | MachineLooked
 )
 _KINDS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(Told)}

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from events.jobs import Token
 from events.values import Context
 from managers.operations.decide import decide
+from managers.operations.inputs import LookAtClock
+from managers.operations.keeping import due
 from managers.operations.state import MachineJobs, evolve
 from managers.operations.tasks import Task, under_way
 from managers.runtime import Assignment, Chain, Manager, Work
@@ -19,16 +21,19 @@ def operations_manager(hands: Hands) -> Manager[MachineJobs, Task]:
         context=Context.OPERATIONS,
         sources=(Context.MACHINES, Context.SIMULATIONS),
         state=MachineJobs,
-        fold=8,
+        fold=9,
         decide=decide,
         evolve=evolve,
         under_way=under_way,
         begin=hands,
+        due=due,
+        clock=LookAtClock(),
         chain=_chain,
     )
 
 
 def _chain(machine: MachineJobs | None, input: Input) -> Chain | None:
     """What is told of a job belongs to who wanted it."""
-    job = machine and machine.jobs.get(getattr(input, "token", Token("")))
+    token = getattr(input, "token", Token(""))
+    job = machine and (machine.jobs.get(token) or machine.folders.get(token))
     return Chain(job.incident, job.correlation) if job else None

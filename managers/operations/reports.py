@@ -6,7 +6,7 @@ from events import operations as e
 from events.jobs import JobId, JobReport, JobState, Witness
 from events.simulations import ReportJob
 from events.values import Context
-from managers.operations.state import Job, reported
+from managers.operations.job import Job, reported
 from managers.runtime import Effect, Send
 
 
@@ -25,7 +25,7 @@ def is_news(job: Job, report: JobReport) -> bool:
     if report.unknown:
         return report.unknown != last.unknown
     now = (report.state, report.attempt, report.stuck)
-    return now != (last.state, last.attempt, last.stuck)
+    return now != (last.state, last.attempt, last.stuck) or report.copies > last.copies
 
 
 def gone_without_a_word(report: JobReport) -> bool:
@@ -51,13 +51,23 @@ def seen(job: Job, reports: Iterable[JobReport]) -> Iterator[Effect]:
     if now.report is None or now.report == job.report:
         return
     yield _passed_on(job, now.report)
+    if now.report.copies > (job.report.copies if job.report else 0):
+        yield e.CopiesSeen(token=job.token, copies=now.report.copies)
     if job.unwanted and is_back and not job.cancelling:
         reason = "it was lost and has come back, and nobody wants it any more"
         yield e.CancelIntended(token=job.token, reason=reason)
     over = now.report.state.ended and now.report.state != JobState.LOST
-    if over and JobState.LOST in now.report.instances and not job.unwanted:
-        reason = "it is over, whatever became of its instances that are lost"
+    if over and not job.unwanted and (reason := _left(now, now.report)):
         yield e.CancelIntended(token=job.token, reason=reason)
+
+
+def _left(job: Job, whole: JobReport) -> str:
+    """What may still start of a job that is over; empty: nothing."""
+    if JobState.LOST in whole.instances:
+        return "it is over, whatever became of its instances that are lost"
+    if job.repeated:
+        return "it is over, and was submitted more than once: no copy of it need wait any more"
+    return ""
 
 
 def said(

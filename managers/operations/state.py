@@ -2,82 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 from uuid import UUID
 
 from pydantic import JsonValue
 
 from events import operations as e
-from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token
-from events.machines import MachineLoad, MachineSettings, Privilege
+from events.jobs import JobState, Token
+from events.machines import PLACE, MachineLoad, MachineSettings
 from events.operations import JobTask
-from events.values import Blob, Event, IncidentId
-from managers.operations.arrays import whole
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One job, from the intent to submit it until nobody asks about it any more."""
-
-    incident: IncidentId
-    simulation: UUID
-    request: JobRequest
-    inputs: Mapping[RelativePath, Blob]
-    correlation: UUID | None = None
-    privileges: tuple[Privilege, ...] = ()
-    """What it asks for, the first of them now."""
-    account: str = ""
-    """What it is charged to, where its privilege does not say otherwise."""
-    submission: int = 1
-    """How often it went out; each has a number of its own on the machine."""
-    job_id: JobId | None = None
-    submitting: bool = True
-    report: JobReport | None = None
-    """The last word about it; about an array, what all the words come to."""
-    instances: Mapping[int, JobReport] = field(default_factory=dict)
-    """The last word about each instance of an array that anything was said of."""
-    cancelling: bool = False
-    collecting: tuple[RelativePath, ...] = ()
-    unwanted: bool = False
-    """Somebody wished its end."""
-    released: bool = False
-    """Forgotten as soon as the machine took the wish for its end."""
-    refresh: int = 0
-    """How often somebody asked to look now."""
-    hindered: Mapping[JobTask, str] = field(default_factory=dict)
-    """Why what there is to do for it fails."""
-
-    @property
-    def token(self) -> Token:
-        return self.request.token
-
-    def word(self, instance: int | None) -> JobReport | None:
-        """The last one about an instance, or about all of it."""
-        return self.report if instance is None else self.instances.get(instance)
-
-    @property
-    def asked(self) -> JobRequest:
-        """The request as it is submitted now.
-
-        Its account goes over what it says itself, and its privilege over both.
-        """
-        options = self.request.options
-        update: dict[str, object] = {"account": self.account or options.account}
-        if self.privileges:
-            privilege = self.privileges[0]
-            wanted = privilege.model_dump(include={"queue", "account", "qos", "reservation"})
-            update |= {name: word for name, word in wanted.items() if word}
-            update["native"] = (*privilege.native, *options.native)
-        return self.request.model_copy(update={"options": options.model_copy(update=update)})
-
-    @property
-    def tasks(self) -> frozenset[JobTask]:
-        """What there is to do for it."""
-        under_way = {
-            JobTask.SUBMIT: self.submitting,
-            JobTask.CANCEL: self.cancelling,
-            JobTask.COLLECT: bool(self.collecting),
-        }
-        return frozenset(task for task, wanted in under_way.items() if wanted)
+from events.prose import day
+from events.values import Event
+from managers.operations.job import Folder, Job, job_of, paused, purge_of, reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +24,15 @@ class MachineJobs:
     configured: int = 0
     """How often: what is under way by other settings begins anew."""
     jobs: Mapping[Token, Job] = field(default_factory=dict)
+    folders: Mapping[Token, Folder] = field(default_factory=dict)
+    """What is to be removed some day."""
     reachable: bool | None = None
     reason: str = ""
     load: MachineLoad | None = None
     login_needed: bool = False
     """Nothing is done there until somebody says that it may be tried again."""
+    full: str = ""
+    """Why nothing is submitted there: there is no room for files of ours."""
     notice: str = ""
     check: UUID | None = None
     """The check that is under way."""
@@ -104,8 +44,21 @@ class MachineJobs:
     @property
     def trouble(self) -> str:
         """A reason why something there does not go on; empty when there is none."""
-        reasons = (reason for job in self.jobs.values() for reason in job.hindered.values())
-        return next(reasons, "")
+        reasons = [paused(self.full)] if self.full else []
+        reasons += [reason for job in self.jobs.values() for reason in job.hindered.values()]
+        reasons += [job.stopped for job in self.jobs.values() if job.stopped is not None]
+        reasons += [folder.hindered for folder in self.folders.values() if folder.hindered]
+        return reasons[0] if reasons else self._purged
+
+    @property
+    def _purged(self) -> str:
+        """What the centre removes before long, though it is needed."""
+        warned = [job for job in self.jobs.values() if job.warned is not None]
+        moments = (job.warned for job in warned if job.warned == purge_of(job, self.settings))
+        first = min((moment for moment in moments if moment), default=None)
+        if first is None:
+            return ""
+        return f"files of jobs that are still needed are removed there from {day(first)} on"
 
 
 def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
@@ -121,9 +74,10 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
                 login_needed=False,
                 learned={},
                 turn=None,
+                folders=was.folders if _kept(was, event.settings) else {},
             )
         case e.MachineForgotten():
-            return replace(was, settings=None) if was.jobs else None
+            return replace(was, settings=None, folders={}) if was.jobs else None
         case e.TurnTaken():
             return replace(was, turn=event.turn)
         case e.LoginIntended():
@@ -137,17 +91,23 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
                 login_needed=event.login_needed,
                 notice=event.notice,
             )
+        case e.RoomSeen():
+            return replace(was, full=event.full)
+        case e.RemovalIntended():
+            return _with_folder(was, event.token, removing=True)
+        case e.FolderRemoved():
+            left = {token: f for token, f in was.folders.items() if token != event.token}
+            return replace(was, folders=left)
+        case e.TaskHindered(task=JobTask.REMOVE):
+            return _with_folder(was, event.token, hindered=event.reason)
         case e.CheckIntended():
             return replace(was, check=event.check)
         case e.CheckConcluded():
             return replace(was, check=None, learned=event.checkup.learned)
         case e.SubmissionIntended():
-            made = (event.incident, event.simulation, event.request, event.inputs)
-            return _with(was, Job(*made, event.correlation, event.privileges, event.account))
+            return _with(was, job_of(event))
         case e.JobReported():
             return _with(was, reported(was.jobs[event.report.token], event.report))
-        case e.SubmissionDoubted():
-            return was
     if isinstance(event, _OfOne):
         return _with(was, _changed(was.jobs[event.token], event))
     return was
@@ -157,8 +117,10 @@ _OfOne = (
     e.SubmissionConfirmed
     | e.SubmissionRefused
     | e.SubmissionAbandoned
+    | e.SubmissionDoubted
     | e.PrivilegeRefused
     | e.SubmissionRepeated
+    | e.SubmissionStopped
     | e.TaskHindered
     | e.CancelIntended
     | e.CancelSent
@@ -166,6 +128,7 @@ _OfOne = (
     | e.OutputsCollected
     | e.RefreshRequested
     | e.JobReleased
+    | e.PurgeNears
 )
 
 
@@ -174,11 +137,18 @@ def _changed(was: Job, event: _OfOne) -> Job:
         case e.SubmissionConfirmed():
             return replace(was, submitting=False, job_id=event.job_id)
         case e.SubmissionRefused() | e.SubmissionAbandoned():
-            return replace(was, submitting=False)
+            return replace(was, submitting=False, stopped=None)
         case e.PrivilegeRefused():
-            return replace(was, submission=event.submission, privileges=was.privileges[1:])
+            left = was.privileges[1:]
+            return replace(was, submission=event.submission, privileges=left, doubted="")
+        case e.SubmissionDoubted():
+            return replace(was, doubted=event.reason)
         case e.SubmissionRepeated():
-            return replace(was, submission=event.submission)
+            absences = was.absences + 1 if was.stopped is None else 0
+            again = replace(was, submission=event.submission, absences=absences, repeated=True)
+            return replace(again, doubted="", stopped=None)
+        case e.SubmissionStopped():
+            return replace(was, stopped=event.reason, doubted="", repeated=True)
         case e.TaskHindered():
             return replace(was, hindered={**was.hindered, event.task: event.reason})
         case e.CancelIntended():
@@ -192,21 +162,9 @@ def _changed(was: Job, event: _OfOne) -> Job:
         case e.RefreshRequested():
             return replace(was, refresh=was.refresh + 1)
         case e.JobReleased():
-            return replace(was, released=True)
-
-
-def reported(job: Job, report: JobReport) -> Job:
-    """A witness who has seen the job also settles whether its submission got through."""
-    size = job.request.instances
-    if report.instance is None:
-        job_id, words = report.job_id or job.job_id, job.instances
-        if size > 1:
-            report = report.model_copy(update={"instances": {report.state: size}})
-    else:
-        job_id = job.job_id or report.job_id
-        words = {**job.instances, report.instance: report}
-        report = whole(job.token, size, job_id, words)
-    return replace(job, report=report, instances=words, submitting=False, job_id=job_id)
+            return replace(was, released=True, over=event.at)
+        case e.PurgeNears():
+            return replace(was, warned=event.at)
 
 
 def _with(was: MachineJobs, job: Job) -> MachineJobs:
@@ -217,4 +175,26 @@ def _with(was: MachineJobs, job: Job) -> MachineJobs:
     jobs = {**was.jobs, job.token: job}
     if job.released and not job.cancelling:
         del jobs[job.token]
+        was = _leaving(was, job)
     return replace(was, jobs=jobs)
+
+
+def _leaving(was: MachineJobs, job: Job) -> MachineJobs:
+    """Its folder, if it is to be removed; one of a lost job keeps it from starting."""
+    wanted = was.settings is not None and was.settings.folders.keep is not None
+    over = job.report is not None and job.report.state.ended and job.report.state != JobState.LOST
+    if not wanted or not over or job.over is None:
+        return was
+    folder = Folder(job.incident, job.correlation, job.over)
+    return replace(was, folders={**was.folders, job.token: folder})
+
+
+def _kept(was: MachineJobs, settings: MachineSettings) -> bool:
+    """Whether folders are removed by other settings, too."""
+    if was.settings is None or settings.folders.keep is None:
+        return False
+    return all(getattr(was.settings, name) == getattr(settings, name) for name in PLACE)
+
+
+def _with_folder(was: MachineJobs, token: Token, **changes: Any) -> MachineJobs:
+    return replace(was, folders={**was.folders, token: replace(was.folders[token], **changes)})

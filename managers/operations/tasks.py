@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from managers.operations.state import Job, MachineJobs
+from events.jobs import Token
+from events.operations import JobTask
+from managers.operations.job import Folder, Job
+from managers.operations.state import MachineJobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,14 @@ class Collect:
 
 
 @dataclass(frozen=True, slots=True)
+class Remove:
+    """Take away what is left of a job."""
+
+    token: Token
+    folder: Folder
+
+
+@dataclass(frozen=True, slots=True)
 class CheckUp:
     """Find out all that can be known of the machine."""
 
@@ -49,7 +60,7 @@ class LookOut:
     machine: MachineJobs
 
 
-Task = LookOut | Watch | Submit | Cancel | Collect | CheckUp
+Task = LookOut | Watch | Submit | Cancel | Collect | Remove | CheckUp
 
 
 def under_way(machine: MachineJobs) -> Mapping[str, Task]:
@@ -70,11 +81,14 @@ def on_machine(machine: MachineJobs) -> Mapping[str, Task]:
     if machine.check is not None:
         tasks[f"check {machine.check}"] = CheckUp(machine.check)
     for token, job in machine.jobs.items():
-        if job.submitting:
+        if JobTask.SUBMIT in job.tasks:
             unwanted = " unwanted" if job.unwanted else ""
             tasks[f"submit {token} {job.submission}{unwanted}"] = Submit(job)
         if job.cancelling:
             tasks[f"cancel {token}"] = Cancel(job)
         if job.collecting:
             tasks[f"collect {token}"] = Collect(job)
+    for token, folder in machine.folders.items():
+        if folder.removing:
+            tasks[f"remove {token}"] = Remove(token, folder)
     return {f"{name} by settings {machine.configured}": task for name, task in tasks.items()}

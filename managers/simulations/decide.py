@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from events import simulations as e
 from events.jobs import JobRequest, JobState
 from events.machines import FLEET, ChooseMachine
-from events.operations import RefreshJob, SubmitJob
+from events.operations import RefreshJob, RetrySubmission, SubmitJob
 from events.values import Context
 from managers.answers import answer
 from managers.runtime import Effect, Given, Rejected, Send
@@ -56,6 +56,8 @@ def _of_one(was: Simulations, input: Input) -> Iterable[Effect]:
             return ending.keep(was, simulation, input)
         case e.CancelSimulation():
             return _cancel(was, simulation, input)
+        case e.RetrySimulation():
+            return _retry(simulation)
         case e.RefreshSimulation():
             return to_machine(simulation, RefreshJob(token=simulation.token))
     raise Rejected(f"simulations do not take {type(input).__name__}")
@@ -205,6 +207,12 @@ def _cancel(
 ) -> Iterator[Effect]:
     yield from ending.cancel(was, simulation, input.reason)
     yield from answer(input.reply_to, {"state": simulation.state})
+
+
+def _retry(simulation: Simulation) -> Iterable[Effect]:
+    if simulation.state != JobState.PENDING or simulation.stuck is None:
+        raise Rejected(f"simulation {simulation.id} does not wait for somebody to submit it again")
+    return to_machine(simulation, RetrySubmission(token=simulation.token))
 
 
 def _run_of(simulation: Simulation) -> UUID | None:

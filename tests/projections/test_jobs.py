@@ -2,10 +2,13 @@
 
 from events import operations as o
 from events.jobs import JobState, token_of
+from events.machines import FLEET, ChangeMachine, MachineFolders
 from events.values import Context
 from interfaces.machines.connection import MachineError
 from interfaces.machines.fates import Fate
 from projections import Pool
+from projections.audit import read_audit
+from projections.folders import find_folder
 from projections.journal import read_journal
 from projections.machines import Machine, list_machines
 from projections.timeline import incident_timeline
@@ -56,3 +59,46 @@ async def test_trouble_doubt_and_refusal_are_in_the_incidents_log_and_its_timeli
         assert type in told
     correlations = {one.correlation for one in timeline if one.type == "JobReported"}
     assert correlations == {one.correlation for one in timeline if one.type == "SubmissionIntended"}
+
+
+async def test_a_pause_for_want_of_room_is_told(pool: Pool) -> None:
+    async with open_site() as site:
+        simulation = await site.create()
+        site.machine.full = "Disk quota exceeded"
+        await site.submit_created(simulation)
+        await site.reach(simulation, JobState.PENDING)
+        shown = await _machine(site, pool)
+        assert shown.trouble.startswith("there is no room for files")
+        site.machine.full = ""
+        await site.reach(simulation, JobState.COMPLETED)
+        assert (await _machine(site, pool)).trouble == ""
+        told = [line.result for line in await read_audit(pool, "m") if line.command == "submit"]
+    (line,) = [one for one in await read_journal(pool, FIRE) if "not submitted" in one.text]
+    assert (line.level, line.subject) == ("error", simulation)
+    assert "Disk quota exceeded" in line.text
+    paused = {"paused, there is no room", "goes on, there is room"}
+    assert paused < {result.partition(":")[0] for result in told}
+
+
+async def test_a_purge_that_nears_and_folders_that_go_are_told(pool: Pool) -> None:
+    async with open_site(long=Fate(run=60)) as site:
+        lasts = MachineFolders(keep=0.1 / 86400, purge=1 / 86400)
+        settings = site.settings.model_copy(update={"folders": lasts})
+        await site.issue(Context.MACHINES, FLEET, ChangeMachine(settings=settings))
+        long, short = await site.submit("long"), await site.submit()
+        await site.until(lambda: site.of(o.PurgeNears, long))
+        await site.until(lambda: site.of(o.FolderRemoved, short))
+        assert "removed there from" in (await _machine(site, pool)).trouble
+        there, gone = [await find_folder(pool, token_of(one)) for one in (long, short)]
+        done = [line for line in await read_audit(pool, "m") if line.command == "remove"]
+    assert there is not None
+    assert gone is not None
+    assert there.purged_from(lasts) is not None
+    assert there.kept_until(lasts) is None
+    assert gone.removed is not None
+    assert gone.purged_from(lasts) is gone.kept_until(lasts) is None
+    told = [(line.result.partition(":")[0], line.simulation, line.incident) for line in done]
+    assert told == [("intended", short, FIRE), ("done", short, FIRE)]
+    lines = [one for one in await read_journal(pool, FIRE) if one.subject == long]
+    (line,) = [one for one in lines if "removes its files" in one.text]
+    assert line.level == "warning"

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from events import machines as e
-from events.machines import MachineLimits, MachineSettings
+from events.machines import MachineFolders, MachineLimits, MachineSettings
 from events.values import Command
 from interfaces.cli.inputs import pairs, parameters_of
 from interfaces.cli.machines.accounts import changed_accounts
@@ -18,10 +18,11 @@ from interfaces.cli.machines.options import (
     Agent,
     Batch,
     Environment,
+    Folders,
     Limit,
     Policy,
     agents_of,
-    limits_of,
+    fields_of,
     merged,
     policy_of,
 )
@@ -60,6 +61,7 @@ def add(
     cores_per_node: Annotated[int, typer.Option(help="Cores of each.")] = 1,
     environment: Environment = None,
     limit: Limit = None,
+    folder: Folders = None,
     policy: Policy = None,
     agent: Agent = None,
     test_mode: Annotated[
@@ -97,7 +99,8 @@ def add(
         access=parameters_of(None, access or ()),
         batch=parameters_of(None, batch or ()),
         environment=pairs(environment or ()),
-        limits=MachineLimits.model_validate(limits_of(limit)),
+        limits=MachineLimits.model_validate(fields_of("limit", MachineLimits, limit)),
+        folders=MachineFolders.model_validate(fields_of("time of folders", MachineFolders, folder)),
         policy=policy_of(policy) or {},
         agents=tuple(agents_of(agent) or ()),
         test_mode=test_mode,
@@ -122,6 +125,7 @@ def edit(
     cores_per_node: Annotated[int | None, typer.Option()] = None,
     environment: Environment = None,
     limit: Limit = None,
+    folder: Folders = None,
     policy: Policy = None,
     account: Account = None,
     accounts_only: AccountsOnly = None,
@@ -131,8 +135,8 @@ def edit(
 ) -> None:
     """Change what is known of a machine: what is given; all else stays as it is.
 
-    Of --access, --batch, --limit, --environment and --account what is given changes; KEY=null takes
-    one away.
+    Of --access, --batch, --limit, --folder, --environment and --account what is given changes;
+    KEY=null takes one away.
     Where jobs of ours are found (connection, dialect, base directory, access, test mode) is changed
     only while there are none: vestec machines drain NAME.
 
@@ -163,7 +167,10 @@ def edit(
                 "access": merged(was["access"], parameters_of(None, access or ())),
                 "batch": merged(was["batch"], parameters_of(None, batch or ())),
                 "environment": merged(was["environment"], pairs(environment or ())),
-                "limits": merged(was["limits"], limits_of(limit)),
+                "limits": merged(was["limits"], fields_of("limit", MachineLimits, limit)),
+                "folders": merged(
+                    was["folders"], fields_of("time of folders", MachineFolders, folder)
+                ),
             }
             now = {key: value for key, value in given.items() if value is not None}
             settings = MachineSettings.model_validate({**was, **now})

@@ -3,12 +3,14 @@
 import typer
 
 from events.machines import LOGIN_NEEDED
+from interfaces.cli.folders import folder_dates
 from interfaces.cli.machines.accounts import by_name
 from interfaces.cli.machines.looking import print_checkup
 from interfaces.cli.machines.naming import Named, machine_named
 from interfaces.cli.options import AsJson
 from interfaces.cli.output import as_json, fields, say, table
 from interfaces.cli.session import kept, run
+from projections.folders import Folder, next_folders
 from projections.machines import Machine, list_machines
 
 
@@ -54,24 +56,29 @@ def _reachable(machine: Machine) -> str | bool:
 def show(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
     """Show one machine: its settings, its load, and why the newest job was sent there.
 
+    Where its settings say how long folders of jobs last: when the next is removed, by us and by
+    its centre.
+
     Example: vestec machines show local
 
     Next: vestec machines check NAME, vestec machines enable NAME
     """
 
-    async def work() -> tuple[Machine, dict[str, str]]:
+    async def work() -> tuple[Machine, dict[str, str], list[Folder]]:
         async with kept(ctx) as storage:
             found = await machine_named(storage, name)
-            return found, await by_name(storage, found.settings.accounts)
+            accounts = await by_name(storage, found.settings.accounts)
+            return found, accounts, await next_folders(storage.pool, name)
 
-    found, accounts = run(work())
+    found, accounts, folders = run(work())
+    dates = folder_dates(folders, found.settings.folders)
     if json:
-        return as_json(found)
+        return as_json({**found.model_dump(), **dates})
     settings = found.settings.model_dump(exclude={"name"})
     settings["accounts"]["of"] = accounts
     if found.login_needed:
         say(f"{LOGIN_NEEDED}: {found.reason}. Then: vestec machines login {name}")
-    fields({**found.model_dump(exclude={"settings", "checkup"}), **settings})
+    fields({**found.model_dump(exclude={"settings", "checkup"}), **dates, **settings})
     if found.checkup:
         print_checkup(found.checkup)
     return None

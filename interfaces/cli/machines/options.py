@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
+from pydantic import BaseModel
 
-from events.machines import MachineLimits
 from interfaces.cli.errors import Complaint
 from interfaces.cli.inputs import parameters_of
 
@@ -65,6 +65,14 @@ Agent = Annotated[
         "NAME",
     ),
 ]
+Folders = Annotated[
+    Pairs,
+    _pairs(
+        "How long what jobs leave there lasts, in days; may be repeated: keep (their folders, once"
+        " they are over and results are fetched; then we remove them), purge (how old files become"
+        " before the centre removes them)."
+    ),
+]
 Environment = Annotated[Pairs, _pairs("Given to every job; may be repeated.", "NAME=VALUE")]
 Policy = Annotated[
     Path | None,
@@ -86,12 +94,12 @@ def policy_of(file: Path | None) -> dict[str, Any] | None:
     return None if file is None else parameters_of(file, ())
 
 
-def limits_of(given: Pairs) -> dict[str, Any]:
-    """What `--limit` says. Raises `Complaint` for a limit that there is not."""
-    limits, there_are = parameters_of(None, given or ()), MachineLimits.model_fields
-    if unknown := limits.keys() - there_are.keys():
-        raise Complaint(f"There is no limit {min(unknown)}; there are: {', '.join(there_are)}.")
-    return limits
+def fields_of(kind: str, model: type[BaseModel], given: Pairs) -> dict[str, Any]:
+    """What an option about a part of the settings says. Raises `Complaint` for what it has not."""
+    said, there_are = parameters_of(None, given or ()), model.model_fields
+    if unknown := said.keys() - there_are.keys():
+        raise Complaint(f"There is no {kind} {min(unknown)}; there are: {', '.join(there_are)}.")
+    return said
 
 
 def merged(was: Mapping[str, V], given: Mapping[str, V]) -> dict[str, V]:

@@ -132,6 +132,10 @@ def test_machines(here: Path, tmp_path: Path) -> None:
     assert "no limit command; there are: commands" in complaint(
         "machines", "edit", "one", "--limit", "command=1"
     )
+    lasting = as_json("machines", "edit", "one", "--folder", "keep=30", "--folder", "purge=60")
+    assert lasting["settings"]["folders"] == {"keep": 30, "purge": 60}
+    assert "folders.keep" in complaint("machines", "edit", "one", "--folder", "keep=0")
+    assert "there are: keep, purge" in complaint("machines", "edit", "one", "--folder", "kept=1")
     assert "no dialect 'none'" in complaint("machines", "edit", "one", "--dialect", "none")
     assert not as_json("machines", "drain", "one")["enabled"]
     assert "one is removed" in vestec("machines", "remove", "one")
@@ -189,7 +193,8 @@ async def _issue(folder: Path, incident: str, command: Command) -> None:
 def test_simulations(here: Path) -> None:
     incident, id = _active("simulated"), uuid4()
     where = ("--base-directory", here / "rehearsal")
-    vestec("machines", "add", "rehearsal", *where, "--test-mode", "--enable")
+    lasting = ("--folder", "keep=30", "--folder", "purge=60")
+    vestec("machines", "add", "rehearsal", *where, *lasting, "--test-mode", "--enable")
     request = SimulationRequest(
         kind="fire-spread", executable="true", resources=Resources(walltime=3600, instances=2)
     )
@@ -200,10 +205,17 @@ def test_simulations(here: Path) -> None:
     eventually(lambda: as_json("simulations", "show", id)["job_id"])
     assert [row["id"] for row in as_json("simulations", "list")] == [str(id)]
     assert as_json("simulations", "refresh", str(id)[:8])["id"] == str(id)
+    assert "does not wait for somebody" in complaint("simulations", "retry", id)
     assert as_json("simulations", "cancel", id, "--reason", "wrong wind")["reason"] == "wrong wind"
     eventually(lambda: as_json("simulations", "show", id)["state"] == "CANCELLED")
     assert sum(as_json("simulations", "show", id)["instances"].values()) == 2
     assert "CANCELLED=" in vestec("simulations", "show", id)
+    eventually(lambda: as_json("simulations", "show", id)["folder_kept_until"])
+    shown, machine = as_json("simulations", "show", id), as_json("machines", "show", "rehearsal")
+    assert shown["folder_kept_until"] < shown["folder_purged_from"]
+    assert [machine[date] for date in ("folder_kept_until", "folder_purged_from")] == [
+        shown[date] for date in ("folder_kept_until", "folder_purged_from")
+    ]
     done = as_json("machines", "audit", "rehearsal")
     assert [line["command"] for line in done] == [
         "configure",

@@ -36,12 +36,14 @@ from events.jobs import (
 from events.machines import FLEET, AddMachine, EnableMachine, MachineSettings
 from events.simulations import Resources, SimulationRequest
 from events.values import Command, Context, Event, IncidentId, Urgency
+from interfaces.machines.connection import NoRoom
 from interfaces.machines.dialect import QueueLoad, Refused, Submitted
 from interfaces.machines.fates import Fate, Planned
 from interfaces.machines.hands import Fetching, MachineHands
 from interfaces.machines.look_out import Agents, no_agents
 from interfaces.machines.machine import Connect, Manners
 from interfaces.machines.simulated import SimulatedBatchSystem
+from interfaces.machines.site import Host
 from managers.blobs import BlobStore
 from managers.everyone import declare_topics
 from managers.machines import machine_manager
@@ -75,6 +77,8 @@ class TroubledSystem(SimulatedBatchSystem):
         """Whether whoever looks wants to know of vanished jobs, too."""
         self.deaf = False
         """Whether it takes cancellations without doing anything."""
+        self.full = ""
+        """Why nothing can be written on it."""
         self.stuck = False
         """Whether reading a file never ends."""
         self.asked: Counter[str] = Counter()
@@ -94,6 +98,8 @@ class TroubledSystem(SimulatedBatchSystem):
         self, token: Token, inputs: Mapping[RelativePath, AsyncIterable[bytes]]
     ) -> None:
         self._meet("prepare")
+        if self.full:
+            raise NoRoom(f"cannot write {token}: {self.full}")
         await super().prepare(token, inputs)
 
     async def submit(self, request: JobRequest, submission: int) -> Submitted | Refused:
@@ -135,6 +141,10 @@ class TroubledSystem(SimulatedBatchSystem):
             await asyncio.Event().wait()
         async for chunk in super().fetch(token, name, limit):
             yield chunk
+
+    async def host(self) -> Host:
+        self._meet("host")
+        return Host(full=self.full)
 
     async def load(self) -> QueueLoad:
         self._meet("load")

@@ -20,6 +20,7 @@ from interfaces.machines.connection import (
     FileMissing,
     FileUnfit,
     MachineError,
+    NoRoom,
     OutputTooLarge,
 )
 from interfaces.machines.layout import quoted
@@ -187,7 +188,7 @@ async def test_a_file_is_missing_only_where_others_are(
 
 
 async def test_a_full_disk_is_said(connection: Connection, small_disk: Path) -> None:
-    with pytest.raises(MachineError, match=r"cannot write .*/film: No space left on device"):
+    with pytest.raises(NoRoom, match=r"cannot write .*/film: No space left on device"):
         await connection.put(PurePosixPath(small_disk / "film"), pieces(bytes(2 << 20)))
     assert os.listdir(small_disk) == []
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from events.checkups import Question
-from events.machines import MachineLimits
+from events.machines import MachineFolders, MachineLimits
 from interfaces.machines.batch_settings import BatchSettings, DatedSettings, OwnSettings
 from interfaces.machines.sge.settings import SgeSettings
 from workflows.simulations import Needs
@@ -22,7 +22,7 @@ def test_settings_of_a_site(model: type[BaseModel]) -> None:
 
 
 def test_limits_of_a_machine_and_lines_of_a_check() -> None:
-    names = [*MachineLimits.model_fields, *Question]
+    names = [*MachineLimits.model_fields, *MachineFolders.model_fields, *Question]
     assert not [name for name in names if f"`{name}`" not in MACHINES]
 
 

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from events import machines as m
 from events import operations as o
 from events import simulations as s
-from events.jobs import JobReport, JobState, Witness, token_of
+from events.jobs import JobReport, JobState, Waiting, Witness, token_of
 from events.machines import FLEET
 from events.prose import PROSE_CHARACTERS, cut
 from events.values import Blob, Context, Event, Urgency
@@ -21,7 +21,7 @@ from interfaces.machines.connection import (
     NotUnderstood,
     Unreachable,
 )
-from interfaces.machines.dialect import Refused
+from interfaces.machines.dialect import InDoubt, Refused
 from interfaces.machines.fates import Fate
 from interfaces.machines.machine import Manners
 from interfaces.machines.site import Site as BatchSite
@@ -279,6 +279,61 @@ async def test_a_cancellation_that_is_hindered_is_told_and_goes_on() -> None:
         await trouble(site, True)
         site.machine.troubles.clear()
         await site.reach(simulation, JobState.CANCELLED)
+        await trouble(site, False)
+
+
+async def test_a_machine_without_room_gets_no_job_until_it_has_some_again() -> None:
+    async with open_site() as site:
+        machine, first = site.machine, await site.create()
+        if not machine.asked["host"]:
+            await tries(site, "host", 1)
+        machine.full = "Disk quota exceeded"
+        await site.submit_created(first)
+        waits = await site.reach(first, JobState.PENDING)
+        assert waits.stuck is Waiting.NEEDS_A_HUMAN
+        assert "no room" in waits.reason
+        assert machine.full in waits.reason
+        assert (await trouble(site, True)).full
+        before = machine.asked["prepare"]
+        await tries(site, "host")
+        assert machine.asked["prepare"] == before
+        second = await create_on(site, "m")
+        machine.full = ""
+        await site.reach(first, JobState.COMPLETED)
+        await site.until(lambda: site.of(s.SimulationPlaced, second))
+        told = [one.full for one in await site.events(o.RoomSeen)]
+        assert [bool(full) for full in told] == [True, False]
+
+
+async def create_on(site: Site, machine: str) -> UUID:
+    """Wish a simulation on a machine, and wait for what becomes of the wish."""
+    simulation = uuid4()
+    needs = s.Resources(walltime=60)
+    request = s.SimulationRequest(kind="test", executable="true", resources=needs, machine=machine)
+    create = s.CreateSimulation(simulation=simulation, incident=FIRE, request=request)
+    await site.issue(Context.SIMULATIONS, FIRE, create)
+
+    async def postponed() -> list[m.ChoicePostponed]:
+        events = await site.events(m.ChoicePostponed)
+        return [one for one in events if one.wanted.simulation == simulation]
+
+    await site.until(postponed)
+    return simulation
+
+
+async def test_what_is_never_taken_waits_for_a_person_who_has_it_tried_again() -> None:
+    async with open_site() as site:
+        site.machine.troubles["submit"] = InDoubt("exit status 9: what?", 0.0)
+        simulation = await site.submit()
+        waits = await site.reach(simulation, JobState.PENDING)
+        assert waits.stuck is Waiting.NEEDS_A_HUMAN
+        assert "submitted 5 times, and never found there: exit status 9: what?" in waits.reason
+        assert "exit status 9" in (await trouble(site, True)).reason
+        assert site.machine.asked["submit"] == 5
+        site.machine.troubles.clear()
+        await site.issue(Context.SIMULATIONS, FIRE, s.RetrySimulation(simulation=simulation))
+        await site.reach(simulation, JobState.COMPLETED)
+        assert site.machine.starts[token_of(simulation)] == 1
         await trouble(site, False)
 
 

@@ -1,5 +1,6 @@
 """What batch systems say of how they are set up, and login nodes of themselves."""
 
+import subprocess
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -9,9 +10,10 @@ from interfaces.machines.layout import Layout
 from interfaces.machines.lsf import Lsf
 from interfaces.machines.pbs import Pbs
 from interfaces.machines.sge import GridEngine
-from interfaces.machines.site import AskHost, Room, Site
+from interfaces.machines.site import AskHost, Host, Room, Site
 from interfaces.machines.slurm import Slurm
 from interfaces.machines.testing import FakeMachine
+from tests.disks import small_disk
 from tests.interfaces.machines.recordings import recorded
 
 LAYOUT = Layout(PurePosixPath("/base"))
@@ -168,3 +170,23 @@ def test_a_quota(tmp_path: Path, blocks: str, over: bool) -> None:
     head = "Disk quotas for user ada (uid 1000):\\n Filesystem blocks quota limit grace files\\n"
     quota = f"printf '{head} /dev/vda {blocks} 100 120 7days 5 0 0\\n'"
     assert host_of(tmp_path, df=df("90"), quota=quota)[2] is over
+
+
+def test_whether_there_is_room_is_tried(tmp_path: Path) -> None:
+    base = tmp_path / "small"
+    with small_disk(base, 2) as disk:
+        assert host_at(base).full == ""
+        disk.fill()
+        assert host_at(base).full.endswith(": No space left on device")
+        disk.make_room()
+        assert host_at(base).full == ""
+        assert list(base.iterdir()) == []
+
+
+def host_at(base: Path) -> Host:
+    """What this computer says of itself, by its own shell."""
+    command = AskHost(Layout(PurePosixPath(base)))
+    done = subprocess.run(
+        ["sh"], input=command.script(), capture_output=True, text=True, check=True
+    )
+    return command.parse(Completed(done.returncode, done.stdout, done.stderr))

@@ -96,4 +96,6 @@ def test_a_folder_that_cannot_be_written_to_turns_a_submission_down(
     machine.run(folders.Prepare(machine.layout, TOKEN).script())
     (Path(machine.layout.ours(TOKEN)) / "submitting").mkdir()
     answer = submission(machine).parse(machine.run(submission(machine).script()))
-    assert answer == Refused("cannot write into the folder of the job", permanent=False)
+    assert isinstance(answer, Refused)
+    assert answer.reason.startswith("cannot write into the folder of the job: ")
+    assert not answer.permanent

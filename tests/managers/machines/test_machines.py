@@ -132,6 +132,13 @@ def test_trouble_with_our_work_is_seen_until_it_is_over() -> None:
     of.when(full).then().when(over).then(e.TroubleSeen(name="m", reason="")).when(over).then()
 
 
+def test_nothing_new_goes_to_a_machine_without_room() -> None:
+    full = e.SeeTrouble(name="m", reason="there is no room for files", full=True)
+    of = fleet("m").when(full).then(e.TroubleSeen).when(choose()).then(e.ChoicePostponed)
+    over = e.SeeTrouble(name="m", reason="")
+    of.when(over).then(e.TroubleSeen, e.MachineChosen, PlaceSimulation)
+
+
 def test_a_machine_that_is_not_there() -> None:
     for command in (e.EnableMachine(name="x"), e.DisableMachine(name="x"), see("x")):
         fleet("m").when(command).rejected("there is no machine x")

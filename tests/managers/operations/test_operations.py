@@ -20,6 +20,7 @@ from events.jobs import (
 from events.machines import (
     FLEET,
     EnableMachine,
+    MachineFolders,
     MachineLoad,
     MachineSettings,
     Privilege,
@@ -32,11 +33,13 @@ from events.values import Blob, Context, IncidentId, Urgency
 from managers.operations import (
     CancelTaken,
     CheckedUp,
+    FolderGone,
     Job,
     JobSeen,
     MachineJobs,
     MachineLooked,
     OutputsStored,
+    RoomLooked,
     SubmissionAbsent,
     SubmissionAnswered,
     SubmissionImpossible,
@@ -48,8 +51,9 @@ from managers.operations import (
     operations_manager,
     written,
 )
+from managers.operations.inputs import LookAtClock
 from managers.runtime import Assignment, Send, Work
-from tests.managers.scenario import Scenario, scenario
+from tests.managers.scenario import NOW, Scenario, scenario
 
 ONE = UUID(int=1)
 TOKEN = token_of(ONE)
@@ -570,3 +574,188 @@ def test_what_was_left_out_of_a_submission_is_recorded() -> None:
     of.when(SubmissionAnswered(TOKEN, 1, JobId("17"), "-J other is left out."))
     confirmed = [effect for effect in of.effects if isinstance(effect, e.SubmissionConfirmed)]
     assert [event.remarks for event in confirmed] == ["-J other is left out."]
+
+
+FILLED = RoomLooked("Disk quota exceeded")
+
+
+def test_who_waits_to_be_submitted_is_told_that_there_is_no_room() -> None:
+    trouble = (*REPORTED, SeeTrouble)
+    of = submitting().when(FILLED).then(e.RoomSeen(full=FILLED.full), *trouble)
+    report = job(of).report
+    assert report is not None
+    assert (report.state, report.stuck) == (JobState.PENDING, Waiting.NEEDS_A_HUMAN)
+    assert FILLED.full in report.reason
+    assert f"submit {TOKEN} 1" in work(of)
+    of.when(RoomLooked("No space left on device")).then()
+    of.when(RoomLooked()).then(e.RoomSeen(), *trouble)
+    assert of.effects[-1] == Send(Context.MACHINES, FLEET, SeeTrouble(name="m", reason=""))
+    of.when(SubmissionAnswered(TOKEN, 1, JobId("17"))).then(e.SubmissionConfirmed, *REPORTED)
+
+
+def test_a_job_for_a_machine_without_room_is_told_at_once() -> None:
+    of = machine().when(FILLED).then(e.RoomSeen, SeeTrouble)
+    assert of.effects[-1].command.full  # type: ignore[union-attr]
+    of.when(SUBMIT).then(e.SubmissionIntended, *REPORTED)
+
+
+def test_a_check_sees_that_there_is_no_room() -> None:
+    of = machine().when(CHECK)
+    full = FOUND.model_copy(update={"full": "Disk quota exceeded"})
+    of.when(CheckedUp(ONE, full)).then(e.CheckConcluded, SeeCheckup, e.RoomSeen, SeeTrouble)
+
+
+def test_a_submission_that_may_have_got_through_is_known() -> None:
+    of = submitting().when(SubmissionInDoubt(TOKEN, 1, "cut"))
+    assert job(of).doubted
+    assert not job(of.when(SubmissionAbsent(TOKEN, 1))).doubted
+
+
+# What is left of jobs.
+
+DAY = 86400.0
+KEPT = SETTINGS.model_copy(update={"folders": MachineFolders(keep=2, purge=20)})
+
+
+def kept() -> Scenario[MachineJobs]:
+    """A machine with a job, whose settings say how long what it leaves lasts."""
+    of = scenario(MANAGER).when(e.ConfigureMachine(settings=KEPT)).when(SUBMIT)
+    return of.when(SubmissionAnswered(TOKEN, 1, JobId("17")))
+
+
+def over(state: JobState = JobState.COMPLETED) -> Scenario[MachineJobs]:
+    return kept().when(seen(state)).when(RELEASE).then(e.JobReleased(token=TOKEN, at=NOW))
+
+
+def due(of: Scenario[MachineJobs]) -> float | None:
+    assert of.state is not None
+    return MANAGER.due(of.state)
+
+
+def test_a_folder_is_removed_some_time_after_its_job_was_over() -> None:
+    of = over()
+    assert due(of) == NOW + 2 * DAY
+    of.later(2 * DAY - 1).when(LookAtClock()).then()
+    of.later(1).when(LookAtClock()).then(e.RemovalIntended(token=TOKEN, incident=IncidentId("i-1")))
+    assert work(of) == ["watch", f"remove {TOKEN}"]
+    of.when(LookAtClock()).then()
+    hindered = TaskFails(TOKEN, e.JobTask.REMOVE, "not ours")
+    of.when(hindered).then(e.TaskHindered, SeeTrouble).when(hindered).then()
+    of.when(FolderGone(TOKEN)).then(e.FolderRemoved(token=TOKEN), SeeTrouble)
+    of.when(FolderGone(TOKEN)).then().when(hindered).then()
+    assert (work(of), due(of)) == (["watch"], None)
+
+
+@pytest.mark.parametrize("state", [JobState.LOST, JobState.RUNNING])
+def test_a_folder_of_a_job_that_may_not_be_over_is_left(state: JobState) -> None:
+    of = over(state).later(100 * DAY).when(LookAtClock()).then()
+    assert due(of) is None
+
+
+def test_a_folder_is_left_where_nobody_says_how_long_it_lasts() -> None:
+    of = queued().when(seen(JobState.COMPLETED)).when(RELEASE)
+    assert due(of) is None
+    of.when(e.ConfigureMachine(settings=KEPT))
+    assert due(of) is None
+    for moved in ({"base_directory": "/elsewhere"}, {"folders": MachineFolders()}):
+        of = over().when(e.ConfigureMachine(settings=KEPT.model_copy(update=moved)))
+        assert due(of) is None
+    assert over().when(e.ForgetMachine()).state is None
+
+
+def test_other_settings_count_for_what_is_there() -> None:
+    longer = KEPT.model_copy(update={"folders": MachineFolders(keep=3)})
+    assert due(over().when(e.ConfigureMachine(settings=longer))) == NOW + 3 * DAY
+
+
+def test_many_folders_are_removed_some_at_a_time() -> None:
+    of = scenario(MANAGER).when(e.ConfigureMachine(settings=KEPT))
+    tokens = [token_of(UUID(int=number)) for number in range(25)]
+    for token in tokens:
+        request = SUBMIT.request.model_copy(update={"token": token})
+        of.when(SUBMIT.model_copy(update={"request": request}))
+        ended = JobReport(token=token, state=JobState.FAILED, witness=Witness.QUEUE)
+        of.when(JobSeen(ended)).when(e.ReleaseJob(token=token))
+    of.later(3 * DAY).when(LookAtClock()).then(*[e.RemovalIntended] * 20)
+    assert due(of) is None
+    of.when(FolderGone(tokens[0])).then(e.FolderRemoved)
+    assert due(of) == NOW + 2 * DAY
+    of.when(LookAtClock()).then(e.RemovalIntended)
+
+
+def test_somebody_is_warned_before_what_is_needed_is_purged() -> None:
+    of = kept()
+    assert due(of) == NOW + 15 * DAY
+    goes_on = e.PurgeNears(token=TOKEN, incident=IncidentId("i-1"), at=NOW + 20 * DAY, ended=False)
+    of.later(15 * DAY).when(LookAtClock()).then(goes_on, SeeTrouble).when(LookAtClock()).then()
+    ended = JobReport(
+        token=TOKEN, state=JobState.COMPLETED, witness=Witness.STATUS_FILE, ended=NOW + DAY
+    )
+    of.when(JobSeen(ended)).then(*REPORTED, SeeTrouble)
+    assert due(of) is None
+    of.when(e.CollectOutputs(token=TOKEN, names=("map",)))
+    assert due(of) == NOW + 16 * DAY
+    unfetched = e.PurgeNears(token=TOKEN, incident=IncidentId("i-1"), at=NOW + 21 * DAY, ended=True)
+    of.later(DAY).when(LookAtClock()).then(unfetched, SeeTrouble)
+    of.when(OutputsStored(TOKEN, {"map": MAP}, ())).then(
+        e.OutputsCollected, KeepOutputs, SeeTrouble
+    )
+    assert due(of) is None
+
+
+# Copies.
+
+
+def repeated() -> Scenario[MachineJobs]:
+    """A job of which a submission that was given up may come late."""
+    of = submitting().when(SubmissionInDoubt(TOKEN, 1, "cut")).when(SubmissionAbsent(TOKEN, 1))
+    return of.when(SubmissionAnswered(TOKEN, 2, JobId("18")))
+
+
+def test_copies_that_were_turned_away_are_counted() -> None:
+    running = JobReport(token=TOKEN, state=JobState.RUNNING, witness=Witness.QUEUE)
+    of = repeated().when(JobSeen(running)).then(*REPORTED)
+    copied = JobSeen(running.model_copy(update={"copies": 2}))
+    of.when(copied).then(*REPORTED, e.CopiesSeen(token=TOKEN, copies=2)).when(copied).then()
+
+
+def test_copies_that_still_wait_when_a_job_is_over_are_cancelled() -> None:
+    of = repeated().when(seen(JobState.COMPLETED)).then(*REPORTED, e.CancelIntended)
+    of.when(RELEASE).then(e.JobReleased)
+    assert work(of) == ["watch", f"cancel {TOKEN}"]
+    assert of.when(CancelTaken(TOKEN)).then(e.CancelSent).state == machine().state
+    queued().when(seen(JobState.COMPLETED)).then(*REPORTED)
+    repeated().when(seen(JobState.LOST)).then(*REPORTED)
+
+
+# Who is never found.
+
+
+def absent(of: Scenario[MachineJobs], times: int) -> Scenario[MachineJobs]:
+    for _ in range(times):
+        of.when(SubmissionInDoubt(TOKEN, job(of).submission, "what?"))
+        of.when(SubmissionAbsent(TOKEN, job(of).submission))
+    return of
+
+
+def test_what_is_never_found_waits_for_somebody_to_decide() -> None:
+    of = absent(submitting(), 4).then(e.SubmissionRepeated(token=TOKEN, submission=5))
+    of = absent(of, 1).then(e.SubmissionStopped(token=TOKEN, reason="what?"), *REPORTED, SeeTrouble)
+    report = job(of).report
+    assert report is not None
+    assert (report.state, report.stuck) == (JobState.PENDING, Waiting.NEEDS_A_HUMAN)
+    assert report.reason == "submitted 5 times, and never found there: what?"
+    assert work(of) == ["watch"]
+    retried = e.SubmissionRepeated(token=TOKEN, submission=6)
+    of.when(e.RetrySubmission(token=TOKEN)).then(retried, *REPORTED, SeeTrouble)
+    assert work(of) == ["watch", f"submit {TOKEN} 6"]
+    of.when(e.RetrySubmission(token=TOKEN)).then()
+    absent(of, 4).then(e.SubmissionRepeated(token=TOKEN, submission=10))
+    absent(of, 1).then(e.SubmissionStopped, *REPORTED, SeeTrouble)
+
+
+def test_what_was_never_found_is_cancelled_at_once() -> None:
+    of = absent(submitting(), 5).when(CANCEL)
+    of.then(e.CancelIntended, e.SubmissionAbandoned, *REPORTED, SeeTrouble)
+    assert job(of).report.state == JobState.CANCELLED  # type: ignore[union-attr]
+    assert work(of) == ["watch", f"cancel {TOKEN}"]

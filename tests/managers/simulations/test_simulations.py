@@ -8,7 +8,14 @@ from events import simulations as e
 from events.incidents import AnswerCall, Deliver
 from events.jobs import JobState, Waiting
 from events.machines import FLEET, ChooseMachine, LeaveMachine
-from events.operations import CancelJob, CollectOutputs, RefreshJob, ReleaseJob, SubmitJob
+from events.operations import (
+    CancelJob,
+    CollectOutputs,
+    RefreshJob,
+    ReleaseJob,
+    RetrySubmission,
+    SubmitJob,
+)
 from events.values import Context, Document, Urgency
 from managers.runtime import Send
 from tests.managers.scenario import scenario
@@ -177,6 +184,14 @@ def test_the_machine_can_be_asked_now() -> None:
     refresh = e.RefreshSimulation(simulation=ONE)
     submitted(ONE).when(refresh).then(RefreshJob)
     scenario(MANAGER).when(create()).when(refresh).then()
+
+
+def test_what_waits_for_a_person_is_called_back_and_submitted_again_at_a_wish() -> None:
+    retry = e.RetrySimulation(simulation=ONE)
+    of = submitted(ONE, on=(JobState.PENDING,)).when(retry).rejected("does not wait")
+    waits = report(JobState.PENDING, waiting=Waiting.NEEDS_A_HUMAN)
+    of.when(waits).then(e.SimulationStateChanged, Deliver).when(waits).then()
+    of.when(retry).then(RetrySubmission)
 
 
 # Cancellation.

@@ -1,0 +1,140 @@
+"""How jobs come to a machine: announced, answered, refused, in doubt, given up. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from events import operations as e
+from events.accounts import NotAllowed
+from events.jobs import JobReport, JobState, Waiting, Witness
+from events.machines import MachineSettings
+from events.operations import JobTask
+from managers.operations import inputs as i
+from managers.operations.job import Job, job_of, paused
+from managers.operations.reports import said, tell
+from managers.operations.state import MachineJobs
+from managers.runtime import Effect, Given
+
+_MOST = 5
+"""Submissions of a job that were never found, one after the other, until somebody has to decide."""
+
+
+def room(was: MachineJobs, full: str) -> Iterator[Effect]:
+    """Whoever waits to be submitted is told, once, that it waits for room, and that there is."""
+    if was.settings is None or bool(full) == bool(was.full):
+        return
+    seen = e.RoomSeen(full=full)
+    yield seen
+    for job in was.jobs.values():
+        if JobTask.SUBMIT in job.tasks:
+            yield from tell(job, _waits(job, paused(seen.full)))
+
+
+def _waits(job: Job, why: str) -> JobReport:
+    """It is not submitted yet; empty: no more than others."""
+    waits = said(job, JobState.PENDING, Witness.OURSELVES, why)
+    return waits.model_copy(update={"waiting": Waiting.NEEDS_A_HUMAN if why else None})
+
+
+def submit(was: MachineJobs, wanted: e.SubmitJob, given: Given) -> Iterator[Effect]:
+    """A job is announced, and told where it has to wait."""
+    if wanted.request.token in was.jobs:
+        return
+    account, refusal = _account(was.settings, wanted)
+    intended = e.SubmissionIntended(
+        incident=wanted.incident,
+        simulation=wanted.simulation,
+        request=wanted.request,
+        inputs=wanted.inputs,
+        correlation=given.correlation,
+        privileges=was.settings.policy.get(wanted.request.urgency, ()) if was.settings else (),
+        account=account,
+        at=given.now,
+    )
+    yield intended
+    job = job_of(intended)
+    if refusal:
+        yield from _abandoned(job, JobState.FAILED, refusal)
+    elif was.full:
+        yield from tell(job, _waits(job, paused(was.full)))
+
+
+def _account(settings: MachineSettings | None, wanted: e.SubmitJob) -> tuple[str, str]:
+    """What a job is charged to, and why it may not be; it may have been otherwise when placed."""
+    asked = wanted.request.options.account
+    if settings is None:
+        return asked, ""
+    try:
+        account = settings.accounts.charged(wanted.incident, wanted.owner, asked)
+    except NotAllowed as error:
+        return asked, f"{settings.name}: {error}"
+    default = settings.batch.get("account")
+    return account or (default if isinstance(default, str) else ""), ""
+
+
+_OfSubmission = (
+    i.SubmissionAnswered
+    | i.SubmissionTurnedDown
+    | i.SubmissionInDoubt
+    | i.SubmissionAbsent
+    | i.SubmissionImpossible
+)
+
+
+def submitted(job: Job, input: _OfSubmission) -> Iterator[Effect]:
+    """What came of the submission that is under way."""
+    match input:
+        case i.SubmissionAnswered(job_id=job_id, remarks=remarks):
+            yield e.SubmissionConfirmed(token=job.token, job_id=job_id, remarks=remarks)
+            yield from tell(job, said(job, JobState.QUEUED, Witness.QUEUE, job_id=job_id))
+        case i.SubmissionTurnedDown(reason=reason) if job.privileges and not job.unwanted:
+            refused, *others = job.privileges
+            then = replace(job, privileges=tuple(others))
+            yield e.PrivilegeRefused(
+                token=job.token,
+                privilege=refused.name,
+                reason=reason,
+                next=others[0].name if others else "",
+                submission=job.submission + 1,
+                account=then.asked.options.account,
+            )
+        case i.SubmissionTurnedDown() if job.unwanted:
+            yield from _abandoned(job, JobState.CANCELLED, _NEVER)
+        case i.SubmissionTurnedDown(reason=reason):
+            yield e.SubmissionRefused(token=job.token, reason=reason)
+            why = f"the machine refused the job: {reason}"
+            yield from tell(job, said(job, JobState.FAILED, Witness.QUEUE, why))
+        case i.SubmissionImpossible(reason=reason):
+            yield from _abandoned(job, JobState.FAILED, reason)
+        case i.SubmissionInDoubt(reason=reason):
+            yield e.SubmissionDoubted(token=job.token, reason=reason)
+        case i.SubmissionAbsent() if job.unwanted:
+            yield from _abandoned(job, JobState.CANCELLED, _NEVER)
+        case i.SubmissionAbsent() if job.absences + 1 < _MOST:
+            yield e.SubmissionRepeated(token=job.token, submission=job.submission + 1)
+        case i.SubmissionAbsent():
+            stopped = e.SubmissionStopped(token=job.token, reason=job.doubted)
+            yield stopped
+            why = f"submitted {_MOST} times, and never found there: {stopped.reason}"
+            yield from tell(job, _waits(job, why))
+
+
+_NEVER = "it was cancelled before the machine had it"
+
+
+def cancel(job: Job, reason: str) -> Iterator[Effect]:
+    """The machine is told, though it has not got the job as far as is known."""
+    yield e.CancelIntended(token=job.token, reason=reason)
+    if job.stopped is not None:
+        yield from _abandoned(job, JobState.CANCELLED, _NEVER)
+
+
+def retry(was: MachineJobs, job: Job) -> Iterator[Effect]:
+    """A person wishes that a job be submitted once more."""
+    if job.stopped is not None:
+        yield e.SubmissionRepeated(token=job.token, submission=job.submission + 1)
+        yield from tell(job, _waits(job, paused(was.full)))
+
+
+def _abandoned(job: Job, state: JobState, reason: str) -> Iterator[Effect]:
+    yield e.SubmissionAbandoned(token=job.token, reason=reason)
+    yield from tell(job, said(job, state, Witness.OURSELVES, reason))
