@@ -16,7 +16,7 @@ SEPARATOR = "\x1f"
 
 TOOLS = (
     "awk base64 cat date dd find flock grep head ln ls mkdir mv ps readlink realpath rm sed sh "
-    "sha256sum sleep sort stat tail timeout touch tr uname xargs"
+    "sha256sum sleep sort stat tail timeout touch tr truncate uname xargs"
 )
 """What our scripts and the wrapper need of a machine besides its batch system."""
 
