@@ -264,6 +264,10 @@ class SimulationStateChanged(Event):
     """Why its job will not start by itself."""
     instances: dict[JobState, int] = {}
     """Of an array: how many are in which state."""
+    unwished: bool = False
+    """Whether it was cancelled by nobody here."""
+    again: bool = False
+    """Whether it is another attempt than before: requeued, or preempted."""
 
 
 class CancellationRequested(Event):

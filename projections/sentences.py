@@ -211,6 +211,7 @@ _TASKS = {
 _STATES = {
     JobState.FAILED: "",
     JobState.TIMEOUT: "Ask for a longer walltime or for less work. ",
+    JobState.CANCELLED: "Ask who cancelled it there, or which limit killed it. ",
     JobState.LOST: "Look at the machine: nobody there knows the job any more. ",
 }
 
@@ -231,13 +232,18 @@ def _line_of_state(event: simulations.SimulationStateChanged, known: Subjects) -
     if event.stuck:
         text = f"{_simulation(event.simulation, known)} waits and will not start by itself"
         return Line("warning", f"{text}: {event.reason}", _STUCK[event.stuck], event.simulation)
-    if event.state not in _STATES:
-        return None
     id = event.simulation
     subject = known.of(id)
     where = subject and subject.machine
+    if event.again and not event.state.ended:
+        text = f"{_simulation(id, known)} begins anew on {where}, as its attempt {event.attempt}"
+        return Line("warning", f"{text}: {event.reason}".rstrip(": "), subject=id)
+    wished = event.state is JobState.CANCELLED and not event.unwished
+    if event.state not in _STATES or wished:
+        return None
     clauses = [
         f"{_simulation(id, known)} is {event.state}{f' on {where}' if where else ''}",
+        event.unwished and "by nobody here",
         event.exit_code is not None and f"exit code {event.exit_code}",
         f"says {event.witness}",
     ]

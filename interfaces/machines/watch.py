@@ -38,7 +38,7 @@ _DAY = 86400.0
 _MOST_FAILURES = 20
 """In a row, counted for the pause after them."""
 _log = structlog.get_logger()
-_WITH_STDERR = (JobState.FAILED, JobState.TIMEOUT)
+_FAILED = (JobState.FAILED, JobState.TIMEOUT)
 
 
 class MachineWatch:
@@ -174,9 +174,9 @@ class MachineWatch:
         """The words about one job at once; of an array, one instance that failed says why."""
         reports: dict[Token, list[JobReport]] = {}
         for report in news:
-            earlier = jobs[report.token].instances.values()
-            words = reports.setdefault(report.token, [])
-            if not any(one.state in _WITH_STDERR for one in (*earlier, *words)):
+            job, words = jobs[report.token], reports.setdefault(report.token, [])
+            earlier = (*job.instances.values(), *words)
+            if _surprises(job, report) and not any(_surprises(job, one) for one in earlier):
                 report = await self._with_stderr(batch, report)
             words.append(report)
         seen = (JobSeen(first, others) for first, *others in reports.values())
@@ -209,8 +209,6 @@ class MachineWatch:
         return [report for report in verdicts if report]
 
     async def _with_stderr(self, batch: BatchSystem, report: JobReport) -> JobReport:
-        if report.state not in _WITH_STDERR:
-            return report
         try:
             tail = (await batch.stderr_tail(report.part)).strip()
         except Unreachable:
@@ -219,6 +217,12 @@ class MachineWatch:
             tail = f"(cannot be read: {error})"
         reason = "; stderr ends: ".join(part for part in (report.reason, tail[-1000:]) if part)
         return report.model_copy(update={"reason": cut(reason)})
+
+
+def _surprises(job: Job, report: JobReport) -> bool:
+    """Whether somebody asks why it ended."""
+    by_others = report.state is JobState.CANCELLED and not job.unwanted
+    return report.state in _FAILED or by_others
 
 
 def unexplained(report: JobReport) -> bool:

@@ -36,6 +36,8 @@ def report(was: Simulations, simulation: Simulation, said: JobReport) -> Iterato
         reason=said.reason,
         stuck=said.stuck,
         instances=said.instances,
+        unwished=said.state == JobState.CANCELLED and not simulation.cancelling,
+        again=said.attempt > simulation.attempt,
     )
     yield event
     now = changed(was, event)

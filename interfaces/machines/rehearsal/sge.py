@@ -97,6 +97,14 @@ def _wish(does: Callable[[Cluster], Callable[[Token], None]]) -> Callable[[Call,
     return command
 
 
+def _qalter(call: Call, site: Site) -> Said:
+    """Whether a job could ever start."""
+    jobs = [job for job in site.cluster.jobs if job.job_id in call.words]
+    never = [why for job in jobs if (why := site.cluster.why_never(job.request))]
+    found = "verification: found suitable queue(s)"
+    return Said(lines([*never, "verification: no suitable queues" if never else found]))
+
+
 def _row(job: SimulatedJob, cluster: Cluster) -> str:
     again = "R" if job.attempt > 1 else ""
     queue = cluster.queue_of(job.request)
@@ -179,6 +187,7 @@ SGE = Mouth(
         "qsub": _qsub,
         "qstat": _qstat,
         "qacct": _qacct,
+        "qalter": _qalter,
         "qdel": _wish(lambda cluster: cluster.cancel),
         "qhold": _wish(lambda cluster: cluster.hold),
         "qrls": _wish(lambda cluster: cluster.release),

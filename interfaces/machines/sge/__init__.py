@@ -56,7 +56,7 @@ class GridEngine(Scheduler[SgeSettings]):
         return Submit(self.settings, request, tuple(directives))
 
     def jobs(self, tokens: Collection[Token]) -> Jobs:
-        return Jobs(tuple(tokens))
+        return Jobs(self.layout, tuple(tokens))
 
     def accounts(self, tokens: tuple[Token, ...]) -> Command[list[JobReport]]:
         return History(self.layout, tokens, self.settings.accounts_days)

@@ -2,14 +2,15 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from events.jobs import JobId, JobReport, JobState, Token, Waiting, Witness
-from interfaces.machines.asking import instances, moment, rows, since
+from events.jobs import OURS, JobId, JobReport, JobState, Token, Waiting, Witness
+from interfaces.machines.asking import SEPARATOR, instances, moment, rows, since
 from interfaces.machines.connection import Completed, NotUnderstood
 from interfaces.machines.layout import Layout, quoted
+from interfaces.machines.sge.submit import VERIFIED
 
 NO_HIDING = """export TZ=UTC
 home=$(getent passwd "$(id -un)" | cut -d: -f6)
@@ -24,26 +25,41 @@ _LETTERS = set("dEhPqrRsStTNwz")
 _REQUEUES = ("24", "25")
 """Codes of `failed` with which a job goes back into the queue: migrating, rescheduling."""
 _LIMIT, _BY_SIGNAL = "37", "100"
+_NO_QUEUE = "no suitable queues"
 _NEVER = "no jobs running since startup"
 
 
 @dataclass(frozen=True)
 class Jobs:
-    """The account's jobs in the queue; the tokens are looked for here."""
+    """The account's jobs in the queue; the tokens are looked for here.
 
+    The queue does not say that a job waits for ever. What was said when it was submitted follows,
+    behind a separator: a line a piece, with the name of the file that it is from.
+    """
+
+    layout: Layout
     tokens: tuple[Token, ...]
 
     def script(self) -> str:
-        return f'{NO_HIDING}qstat -r -xml -u "$(id -un)"'
+        folders = " ".join(f"{token}/{OURS}" for token in self.tokens)
+        return f"""{NO_HIDING}qstat -r -xml -u "$(id -un)"
+answered=$?
+printf '\037\n'
+cd {quoted(self.layout.jobs)} 2>/dev/null && set -- {folders} &&
+    find "$@" -maxdepth 2 -name {VERIFIED} -exec grep -ls '{_NO_QUEUE}' {{}} + 2>/dev/null |
+    xargs -r -d '\n' grep -H ''
+exit $answered"""
 
     def parse(self, completed: Completed) -> list[JobReport]:
-        jobs = ElementTree.fromstring(completed.checked()).iter("job_list")
+        text, _, verified = completed.checked().partition(SEPARATOR)
+        never = _said_of_each(verified)
+        jobs = ElementTree.fromstring(text).iter("job_list")
         mine = (job for job in jobs if job.findtext("JB_name") in self.tokens)
-        return [report for job in mine for report in self._reports(job)]
+        return [report for job in mine for report in self._reports(job, never)]
 
-    def _reports(self, job: ElementTree.Element) -> Iterator[JobReport]:
+    def _reports(self, job: ElementTree.Element, never: Mapping[str, str]) -> Iterator[JobReport]:
         """Instances of an array that wait share a row, in which their numbers begin at 1."""
-        report, tasks = self._report(job), (job.findtext("tasks") or "").strip()
+        report, tasks = self._report(job, never), (job.findtext("tasks") or "").strip()
         if not tasks:
             yield report
             return
@@ -51,24 +67,36 @@ class Jobs:
             job_id = JobId(f"{report.job_id}.{n + 1}")
             yield report.model_copy(update={"instance": n, "job_id": job_id})
 
-    def _report(self, job: ElementTree.Element) -> JobReport:
+    def _report(self, job: ElementTree.Element, never: Mapping[str, str]) -> JobReport:
         def told(name: str) -> str:
             return (job.findtext(name) or "").strip()
 
         word = told("state")
-        state = _state(word)
+        state, token = _state(word), Token(told("JB_name"))
+        why = never.get(token, "") if state is JobState.QUEUED else ""
+        waiting = _waiting(word, told("predecessor_jobs")) if state else None
         return JobReport(
-            token=Token(told("JB_name")),
+            token=token,
             state=state or JobState.QUEUED,
             witness=Witness.QUEUE,
             job_id=JobId(told("JB_job_number")),
             attempt=2 if "R" in word else 1,
             host=told("queue_name").partition("@")[2] or None,
             started=moment(told("JAT_start_time")),
-            reason="" if word in ("r", "qw", "t") else f"its state is {word}",
-            waiting=_waiting(word, told("predecessor_jobs")) if state else None,
+            reason=why or ("" if word in ("r", "qw", "t") else f"its state is {word}"),
+            waiting=Waiting.IMPOSSIBLE if why else waiting,
             unknown="" if state else word or "nothing",
         )
+
+
+def _said_of_each(lines: str) -> dict[str, str]:
+    """What was said of each token, from lines that begin with a file in its folder."""
+    said: dict[str, list[str]] = {}
+    for line in lines.splitlines():
+        file, _, text = line.partition(":")
+        if text.strip():
+            said.setdefault(file.partition("/")[0], []).append(text.strip())
+    return {token: "; ".join(texts) for token, texts in said.items()}
 
 
 def _state(word: str) -> JobState | None:

@@ -43,6 +43,8 @@ REFUSALS = Refusals(
 )
 """Source: what an SGE 8.1.9 answered, and the messages of its daemons for wrong requests."""
 
+VERIFIED = "verified"
+"""The file in a submission's folder that has the answer to whether the job can ever start."""
 _JOB_ID = re.compile(r"^(\d+)(\.\d+-\d+:\d+)?$", re.MULTILINE)
 
 
@@ -51,7 +53,8 @@ class Submit:
     """`qsub` with the wrapper of the working directory.
 
     A user's own `.sge_request` could make it many jobs, or none: where there is one, all defaults
-    are cleared, the site's included. Other ones of the site are overridden here.
+    are cleared, the site's included. Other ones of the site are overridden here. Whether any queue
+    is large enough is asked once, by the job's id, since nobody tells later.
     """
 
     settings: SgeSettings
@@ -64,7 +67,9 @@ class Submit:
 {unless(_impossible(self.settings, self.request))}
 home=$(getent passwd "$(id -un)" | cut -d: -f6)
 test -e "${{home:-$HOME}}/.sge_request" && set -- -clear
-qsub "$@" -terse -S /bin/sh -C '' -b n -now n -sync n -cwd -j y -o job.log {line} wrapper.sh
+qsub "$@" -terse -S /bin/sh -C '' -b n -now n -sync n -cwd -j y -o job.log {line} wrapper.sh || exit
+timeout 5 qalter -w v "$(grep -o '^[0-9]*' stdout)" >{VERIFIED} 2>&1
+exit 0
 """
 
     def parse(self, completed: Completed) -> Submitted | Refused:

@@ -186,8 +186,9 @@ class AnySite:
         **more: Any,
     ) -> UUID:
         """Create a simulation."""
-        simulation, resources = uuid4(), Resources(walltime=60, instances=instances)
-        request = SimulationRequest(kind="test", executable=executable, resources=resources, **more)
+        simulation = uuid4()
+        needs = {"resources": Resources(walltime=60, instances=instances), **more}
+        request = SimulationRequest(kind="test", executable=executable, **needs)
         create = s.CreateSimulation(
             simulation=simulation, incident=FIRE, request=request, urgency=urgency
         )

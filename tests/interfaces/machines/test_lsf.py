@@ -34,6 +34,8 @@ def row(**values: str) -> JobReport:
         ({"stat": "DONE"}, JobState.COMPLETED, 0),
         ({"stat": "EXIT", "exit_reason": "TERM_OWNER: by owner", "exit_code": "130"},
          JobState.CANCELLED, 130),
+        ({"stat": "EXIT", "exit_reason": "TERM_ADMIN: by an administrator", "exit_code": "130"},
+         JobState.CANCELLED, 130),
         ({"stat": "EXIT", "exit_reason": "TERM_MEMLIMIT: memory"}, JobState.FAILED, None),
         ({"stat": "PSUSP"}, JobState.HELD, None),
     ],

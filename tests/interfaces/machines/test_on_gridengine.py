@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from events.jobs import JobOptions, JobReport, JobState
+from events.jobs import JobOptions, JobReport, JobState, Waiting
 from interfaces.machines.connection import CommandFailed
 from interfaces.machines.dialect import Dialect, Submitted
 from interfaces.machines.layout import Layout
@@ -79,6 +79,15 @@ async def test_a_job_of_gridengine_over_its_walltime(bench: ServerBench) -> None
 
     report = await bench.until(over)
     assert report.state is JobState.TIMEOUT
+
+
+async def test_what_can_never_start_says_so(bench: ServerBench) -> None:
+    request = bench.request("true").model_copy(update={"tasks": 100})
+    await bench.go(request)
+    report = await bench.report(request.token, JobState.QUEUED)
+    assert report.waiting is Waiting.IMPOSSIBLE
+    assert "no suitable queues" in report.reason
+    await bench.system.cancel(request.token)
 
 
 async def test_directives_of_a_script_are_applied(bench: ServerBench) -> None:

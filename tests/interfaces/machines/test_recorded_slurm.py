@@ -316,6 +316,26 @@ def test_a_held_job_needs_a_human() -> None:
     assert (report.state, report.waiting) == (JobState.HELD, Waiting.NEEDS_A_HUMAN)
 
 
+@pytest.mark.parametrize(
+    ("word", "state", "reason"),
+    [
+        ("FAILED", JobState.FAILED, ""),
+        ("TIMEOUT", JobState.TIMEOUT, ""),
+        ("OUT_OF_MEMORY", JobState.FAILED, "OUT_OF_MEMORY"),
+        ("NODE_FAIL", JobState.FAILED, "NODE_FAIL"),
+        ("PREEMPTED", JobState.FAILED, "PREEMPTED"),
+        ("DEADLINE", JobState.TIMEOUT, "DEADLINE"),
+        ("CANCELLED by 1000", JobState.CANCELLED, "CANCELLED by 1000"),
+    ],
+)
+def test_an_end_is_told_with_its_word_where_that_says_more(
+    word: str, state: JobState, reason: str
+) -> None:
+    line = "\x1f".join(["7", "v", word, "None", "1", "2", "n1", "0:9"])
+    [report] = DIALECT.history(TOKENS).parse(Completed(0, line, ""))
+    assert (report.state, report.reason, report.exit_code) == (state, reason, 137)
+
+
 def test_the_controller_answers_when_it_is_up() -> None:
     assert answer("scontrol_ping").exit_status == 0
     assert answer("version").stdout.split() == ["slurm-wlm", "22.05.8"]

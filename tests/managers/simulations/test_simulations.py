@@ -24,6 +24,7 @@ from tests.managers.simulations.site import (
     MANAGER,
     ONE,
     RUN,
+    Site,
     answers,
     called_back,
     create,
@@ -192,6 +193,21 @@ def test_what_waits_for_a_person_is_called_back_and_submitted_again_at_a_wish() 
     waits = report(JobState.PENDING, waiting=Waiting.NEEDS_A_HUMAN)
     of.when(waits).then(e.SimulationStateChanged, Deliver).when(waits).then()
     of.when(retry).then(RetrySubmission)
+
+
+def test_a_cancellation_that_nobody_here_wished_is_told_from_one_that_was() -> None:
+    def changed(of: Site) -> e.SimulationStateChanged:
+        (change,) = [one for one in of.effects if isinstance(one, e.SimulationStateChanged)]
+        return change
+
+    assert changed(submitted(ONE).when(report(JobState.CANCELLED))).unwished
+    cancelling = submitted(ONE).when(e.CancelSimulation(simulation=ONE))
+    assert not changed(cancelling.when(report(JobState.CANCELLED))).unwished
+
+
+def test_another_attempt_is_told_from_the_first() -> None:
+    of = submitted(ONE).when(report(JobState.RUNNING)).when(report(JobState.QUEUED, attempt=2))
+    assert [one.again for one in of.effects if isinstance(one, e.SimulationStateChanged)] == [True]
 
 
 # Cancellation.

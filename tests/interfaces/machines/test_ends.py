@@ -1,0 +1,115 @@
+"""What befalls jobs reaches whoever made them, and operators in words: alike in each dialect."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from events import simulations as s
+from events.jobs import JobOptions, JobState, Token, Waiting, token_of
+from events.simulations import Resources
+from events.values import Context
+from interfaces.machines.fates import Fate
+from interfaces.machines.layout import layout_of
+from interfaces.machines.ssh import SshAccess, SshConnection
+from projections.sentences import Line, Subjects, line_of
+from tests.interfaces.machines.hands_site import AnySite
+from tests.interfaces.machines.rehearsed import BENCHES
+from tests.interfaces.machines.test_rehearsal import RehearsedSite, site_on
+
+SAYS_WHY = "echo this is why >&2; "
+LONG = SAYS_WHY + "sleep 60"
+
+
+@pytest.fixture(params=[*BENCHES])
+async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RehearsedSite]:
+    async with site_on(tmp_path, request.param, Fate(run=60)) as site:
+        yield site
+
+
+async def somebody(site: AnySite, wishes: str, token: Token) -> None:
+    """Does something to a job on its machine, without us."""
+    dialect = BENCHES[site.settings.dialect]._dialect(None, layout_of(site.settings))  # type: ignore[arg-type]
+    wish = getattr(dialect, wishes)
+    command = wish(token, None) if wishes == "cancel" else wish(token)
+    async with SshConnection(SshAccess.model_validate(site.settings.access)) as connection:
+        command.parse(await connection.run(command.script(), deadline=30))
+
+
+async def told(site: AnySite, change: s.SimulationStateChanged) -> Line:
+    """What an operator reads of a change."""
+    for commit in await site.commits(Context.SIMULATIONS):
+        if change in commit.events:
+            line = line_of(commit, change, Subjects())
+            assert line is not None
+            return line
+    raise AssertionError("nothing was told")
+
+
+async def test_a_program_that_fails(site: RehearsedSite) -> None:
+    simulation = await site.submit(SAYS_WHY + "exit 3")
+    line = await told(site, await site.reach(simulation, JobState.FAILED))
+    assert line.level == "error"
+    assert "exit code 3" in line.text
+    assert "this is why" in line.text
+
+
+async def test_somebody_else_cancels_a_job(site: RehearsedSite) -> None:
+    simulation = await site.submit(LONG)
+    await site.reach(simulation, JobState.RUNNING)
+    await somebody(site, "cancel", token_of(simulation))
+    change = await site.reach(simulation, JobState.CANCELLED)
+    line = await told(site, change)
+    assert change.unwished
+    assert line.level == "error"
+    assert "by nobody here" in line.text
+    assert "this is why" in line.text
+
+
+async def test_what_we_cancel_is_no_surprise(site: RehearsedSite) -> None:
+    simulation = await site.submit(LONG)
+    await site.reach(simulation, JobState.RUNNING)
+    cancel = s.CancelSimulation(simulation=simulation, reason="enough")
+    await site.issue(Context.SIMULATIONS, "fire", cancel)
+    change = await site.reach(simulation, JobState.CANCELLED)
+    assert not change.unwished
+    assert "this is why" not in change.reason
+
+
+async def test_an_administrator_holds_a_job(site: RehearsedSite) -> None:
+    for _ in range(2):
+        await site.reach(await site.submit(LONG), JobState.RUNNING)
+    simulation = await site.submit("true")
+    await site.reach(simulation, JobState.QUEUED)
+    await somebody(site, "hold", token_of(simulation))
+    change = await site.reach(simulation, JobState.HELD)
+    assert change.stuck is Waiting.NEEDS_A_HUMAN
+    assert "will not start by itself" in (await told(site, change)).text
+
+
+async def test_a_job_that_can_never_start(site: RehearsedSite) -> None:
+    never = {"resources": Resources(walltime=3600), "options": JobOptions(queue="short")}
+    simulation = await site.submit("true", **never)
+
+    async def stuck() -> list[s.SimulationStateChanged]:
+        changes = await site.of(s.SimulationStateChanged, simulation)
+        return [change for change in changes if change.stuck]
+
+    (change, *_) = await site.until(stuck)
+    assert (change.state, change.stuck) == (JobState.QUEUED, Waiting.IMPOSSIBLE)
+    line = await told(site, change)
+    assert "will not start by itself" in line.text
+    assert change.reason in line.text
+    assert change.reason
+
+
+@pytest.mark.parametrize("dialect", [*BENCHES])
+async def test_a_job_that_is_preempted(dialect: str, tmp_path: Path) -> None:
+    async with site_on(tmp_path, dialect, Fate(preempted=1)) as site:
+        simulation = await site.submit(SAYS_WHY + "sleep 2")
+        await site.reach(simulation, JobState.COMPLETED)
+        changes = await site.of(s.SimulationStateChanged, simulation)
+        (again,) = [change for change in changes if change.again]
+        line = await told(site, again)
+    assert line.level == "warning"
+    assert "begins anew" in line.text
