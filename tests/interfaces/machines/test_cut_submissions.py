@@ -1,41 +1,50 @@
 """Submissions over a connection that is cut at any byte: the program runs once, each time."""
 
+from __future__ import annotations
+
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
 from deploy.kafka.cluster import free_ports
-from events.jobs import JobRequest, JobState
-from interfaces.machines.connection import Unreachable
-from interfaces.machines.dialect import InDoubt, Refused, Submitted
+from events.jobs import JobReport, JobRequest, JobState
+from interfaces.machines.connection import MachineError
+from interfaces.machines.dialect import Dialect, InDoubt, Refused, Submitted
 from interfaces.machines.layout import Layout
 from interfaces.machines.processes import Processes
 from interfaces.machines.shell import ShellBatchSystem
+from interfaces.machines.slurm import Slurm
 from interfaces.machines.ssh import SshAccess, SshConnection
 from tests.interfaces.machines.conftest import new_token
 from tests.proxy import Proxy
 from tests.sshd import HOST, Sshd
 
+if TYPE_CHECKING:
+    from tests.slurm import Slurm as RealSlurm
+
 CUTS = 12
 """In each of these parts of the exchange, one."""
+WITNESS = "witness"
 
 
 @asynccontextmanager
-async def far(server: Sshd, base: Path) -> AsyncIterator[tuple[Proxy, ShellBatchSystem]]:
+async def far(
+    server: Sshd, dialect: Dialect, layout: Layout
+) -> AsyncIterator[tuple[Proxy, ShellBatchSystem]]:
     """A machine by way of a proxy, which is reached again at once after a cut."""
     (port,) = free_ports(1)
     access = server.access(
         host=f"{HOST}:{port}", known_hosts=None, host_key=server.public("host").strip()
     )
-    layout = Layout(PurePosixPath(base))
+    connection = SshConnection(SshAccess.model_validate(access))
     async with (
         Proxy.listening(port, server.port) as proxy,
-        ShellBatchSystem(
-            SshConnection(SshAccess.model_validate(access)), Processes(layout, 4), layout
-        ) as system,
+        ShellBatchSystem(connection, dialect, layout) as system,
     ):
         yield proxy, system
 
@@ -51,20 +60,25 @@ async def insist(system: ShellBatchSystem, wanted: JobRequest) -> Submitted | Re
         while True:
             try:
                 return await system.submit(wanted, number)
-            except Unreachable:
-                await asyncio.sleep(0.02)
             except InDoubt as doubt:
                 found = await look(system, wanted)
                 if found is not None:
                     return found
                 number += doubt.wait == 0
+            except MachineError:
+                await asyncio.sleep(0.02)
 
 
 async def look(system: ShellBatchSystem, wanted: JobRequest) -> Submitted | None:
+    report = await found(system, wanted)
+    return Submitted(report.job_id) if report and report.job_id else None
+
+
+async def found(system: ShellBatchSystem, wanted: JobRequest) -> JobReport | None:
+    """What is known of a job, as soon as the machine answers."""
     while True:
-        with suppress(Unreachable):
-            report = (await system.find([wanted.token])).get(wanted.token)
-            return Submitted(report.job_id) if report and report.job_id else None
+        with suppress(MachineError):
+            return (await system.find([wanted.token])).get(wanted.token)
         await asyncio.sleep(0.02)
 
 
@@ -72,33 +86,59 @@ async def look(system: ShellBatchSystem, wanted: JobRequest) -> Submitted | None
 async def test_a_submission_cut_at_any_byte_runs_once(
     sshd: Sshd, tmp_path: Path, part: int
 ) -> None:
-    async with far(sshd, tmp_path) as (proxy, system):
-
-        def said() -> int:
-            return len(proxy.asked) + len(proxy.answered)
-
-        whole = request()
-        await system.prepare(whole.token, {})
-        before = said()
-        await system.submit(whole, 1)
-        exchange = said() - before
-        wanted = request()
-        await system.prepare(wanted.token, {})
-        at = said() + part * exchange // CUTS
-        submitting = asyncio.create_task(insist(system, wanted))
-        while not submitting.done() and said() < at:
-            await asyncio.sleep(0)
-        proxy.cut()
-        assert isinstance(await submitting, Submitted)
-        async with asyncio.timeout(30):
-            while (await look_for_end(system, wanted)) is not JobState.COMPLETED:
-                await asyncio.sleep(0.02)
-        witness = tmp_path / "jobs" / wanted.token / "witness"
-        assert witness.read_text() == "started\n"
+    layout = Layout(PurePosixPath(tmp_path))
+    async with far(sshd, Processes(layout, 4), layout) as (proxy, system):
+        exchange = await measured(proxy, system)
+        wanted = await submitted_over_a_cut(proxy, system, part * exchange // CUTS)
+        await ran_once(system, wanted)
 
 
-async def look_for_end(system: ShellBatchSystem, wanted: JobRequest) -> JobState | None:
-    with suppress(Unreachable):
-        report = (await system.find([wanted.token])).get(wanted.token)
-        return report.state if report else None
-    return None
+async def test_submissions_to_slurm_that_are_cut_run_once(
+    slurm: RealSlurm, sshds: Callable[..., Sshd], tmp_path: Path
+) -> None:
+    layout = Layout(PurePosixPath(slurm.login.folder / uuid4().hex))
+    shell = slurm.login.shell(tmp_path / "shell")
+    with sshds(f"ForceCommand {shell}") as server:
+        async with far(server, Slurm(layout), layout) as (proxy, system):
+            exchange = await measured(proxy, system)
+            jobs = [
+                await submitted_over_a_cut(proxy, system, part * exchange // CUTS)
+                for part in range(CUTS)
+            ]
+            for job in jobs:
+                await ran_once(system, job)
+
+
+def said(proxy: Proxy) -> int:
+    return len(proxy.asked) + len(proxy.answered)
+
+
+async def measured(proxy: Proxy, system: ShellBatchSystem) -> int:
+    """How many bytes one submission takes, both ways."""
+    whole = request()
+    await system.prepare(whole.token, {})
+    before = said(proxy)
+    await system.submit(whole, 1)
+    return said(proxy) - before
+
+
+async def submitted_over_a_cut(proxy: Proxy, system: ShellBatchSystem, after: int) -> JobRequest:
+    """Submit a job, and meanwhile cut the connection after so many bytes."""
+    wanted = request()
+    await system.prepare(wanted.token, {})
+    at = said(proxy) + after
+    submitting = asyncio.create_task(insist(system, wanted))
+    while not submitting.done() and said(proxy) < at:
+        await asyncio.sleep(0)
+    proxy.cut()
+    assert isinstance(await submitting, Submitted)
+    return wanted
+
+
+async def ran_once(system: ShellBatchSystem, wanted: JobRequest) -> None:
+    async with asyncio.timeout(60):
+        while not ((report := await found(system, wanted)) and report.state.ended):
+            await asyncio.sleep(0.02)
+    assert report.state is JobState.COMPLETED
+    chunks = system.fetch(wanted.token, WITNESS, 100)
+    assert b"".join([chunk async for chunk in chunks]) == b"started\n"
