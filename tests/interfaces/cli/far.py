@@ -58,6 +58,7 @@ class Far:
         self.folder = folder / "data"
         """Of the system; a test may let another one go on in another."""
         self._dialect = dialect
+        self._telling: list[subprocess.Popen[bytes]] = []
         bin = folder / "bin"
         bin.mkdir()
         self._submit, self._real = bin / submit, f"/usr/bin/{submit}"
@@ -104,12 +105,19 @@ class Far:
         """Add the machine, and an incident whose stage submits a job there; its id."""
         self.add(*batch)
         made = as_json("incidents", "create", "one-job", "one", "--data", self.folder)
-        # The system may be killed before it answers.
-        activate = (COMMAND, "incidents", "activate", made["id"], "--data", str(self.folder))
-        self._activating = subprocess.Popen(
-            activate, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        self.tell("activate", made["id"])
         return str(made["id"])
+
+    def tell(self, wish: str, id: str) -> None:
+        """Wish something of an incident of a system that may be killed before it answers."""
+        command = [COMMAND, "incidents", wish, id, "--data", str(self.folder)]
+        null = subprocess.DEVNULL
+        self._telling.append(subprocess.Popen(command, stdout=null, stderr=null))
+
+    def heard(self) -> None:
+        """Wait until all wishes were answered."""
+        for telling in self._telling:
+            telling.wait(60)
 
     def completes(self, id: str) -> Any:
         """What is known of the incident once it is completed."""
@@ -122,7 +130,7 @@ class Far:
         found = eventually(completed)
         (job,) = found["simulations"]
         assert job["state"] == "COMPLETED"
-        self._activating.wait(60)
+        self.heard()
         return found
 
     @property

@@ -1,5 +1,6 @@
 """A job on a real Slurm over SSH starts once, whatever happens around its submission."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.interfaces.cli.far import GIVES_UP, REAL, Far, folder
-from tests.interfaces.cli.vestec import eventually
+from tests.interfaces.cli.vestec import as_json, eventually
 from tests.servers import database_url, server_url
 from tests.slurm import Slurm, slurm_in_a_folder
 from tests.sshd import Sshd
@@ -33,15 +34,60 @@ def plain(folder: Path, plain_slurm: Slurm, sshds: Callable[..., Sshd]) -> Far:
     return Far(folder, plain_slurm.login, sshds)
 
 
-@pytest.mark.parametrize("moment", ["before submission", "after submission"])
-def test_killed_at_a_named_moment(moment: str, far: Far) -> None:
+MOMENTS = (
+    "after submission",
+    "before fetch",
+    "before blob is named",
+    "after fetch",
+    "after takeover",
+    "before append",
+    "after append",
+    "after effect",
+)
+"""In this order each is passed by a system that goes on where the one before it was killed."""
+
+
+def test_killed_at_every_named_moment(far: Far) -> None:
     with far.server:
-        with far.up(VESTEC_CRASH_AT=moment) as system:
+        with far.up(VESTEC_CRASH_AT="before submission") as system:
             id = far.begin()
             assert system.process.wait(60) == -signal.SIGKILL
+        for moment in MOMENTS:
+            with far.up(VESTEC_CRASH_AT=moment) as system:
+                assert system.process.wait(60) == -signal.SIGKILL
         with far.up():
             far.completes(id)
         far.require_one_start()
+
+
+def test_killed_at_every_named_moment_of_a_cancellation(far: Far) -> None:
+    far.submit_by('real --hold "$@"')
+    with far.server:
+        with far.up(VESTEC_CRASH_AT="before cancel") as system:
+            id = far.begin()
+            eventually(lambda: queued(far))
+            far.tell("cancel", id)
+            assert system.process.wait(60) == -signal.SIGKILL
+        assert queued(far)
+        with far.up(VESTEC_CRASH_AT="after cancel") as system:
+            assert system.process.wait(60) == -signal.SIGKILL
+        with far.up():
+            eventually(lambda: status(far, id) == "CANCELLED")
+            far.heard()
+        assert not queued(far)
+    assert (far.starts, far.submissions) == (0, 1)
+
+
+def queued(far: Far) -> str:
+    """The states of its jobs, as far as they have not ended."""
+    names = ",".join(job.name for job in far.login.folder.glob("base/jobs/*"))
+    ask = far.login.run("squeue", "--noheader", f"--name={names or 'none'}", "--format=%T")
+    return asyncio.run(ask).checked().strip()
+
+
+def status(far: Far, id: str) -> str:
+    found = as_json("incidents", "show", id, "--data", far.folder)
+    return str(found["incident"]["status"])
 
 
 @pytest.mark.parametrize(
