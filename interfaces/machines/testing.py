@@ -4,7 +4,7 @@
         tools = {"mysubmit": "echo 42", "mycancel": ""}
         job_id = "42"
         variables = {"MY_JOB_ID": "42"}
-        array = ({"MY_JOB_ID": "43", "MY_INDEX": "1"}, {"MY_JOB_ID": "44", "MY_INDEX": "2"})
+        array = ({"MY_JOB_ID": "42", "MY_INDEX": "0"}, {"MY_JOB_ID": "43", "MY_INDEX": "1"})
 
         def dialect(self, layout: Layout) -> Dialect:
             return Mine(layout)

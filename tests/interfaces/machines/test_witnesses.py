@@ -9,7 +9,7 @@ from events.jobs import JobId, JobReport, JobRequest, JobState, Token, Witness
 from events.values import IncidentId
 from interfaces.machines.status import parse_status
 from interfaces.machines.watch import verdict
-from interfaces.machines.witnesses import judge, of_claimant, one_each
+from interfaces.machines.witnesses import judge, of_claimant, of_each, one_each
 from managers.operations import Job
 
 TOKEN = Token("vabcdefghijklm")
@@ -28,8 +28,8 @@ def queue(state: str, attempt: int = 1) -> JobReport:
     return says(Witness.QUEUE, state, attempt)
 
 
-def history(state: str, attempt: int = 1) -> JobReport:
-    return says(Witness.ACCOUNTING, state, attempt)
+def history(state: str, attempt: int = 1, **more: object) -> JobReport:
+    return says(Witness.ACCOUNTING, state, attempt, **more)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,18 @@ def test_a_row_of_another_job_id_is_a_second_copy() -> None:
     assert not of_claimant(report, JobId("7"))
     assert of_claimant(report, JobId("8"))
     assert of_claimant(report, None)
+
+
+def test_what_is_said_of_an_array_holds_for_instances_that_never_started() -> None:
+    deleted, ended = history("CANCELLED"), history("FAILED", instance=2)
+    parts = [f"{TOKEN}.{n}" for n in range(4)]
+    rows = of_each([deleted, ended], parts, {parts[0]: JobId("7.1"), parts[2]: JobId("7.3")})
+    found = one_each(rows, {})
+    assert {part: found[part].state for part in parts if part in found} == {
+        parts[1]: JobState.CANCELLED,
+        parts[2]: JobState.FAILED,
+        parts[3]: JobState.CANCELLED,
+    }
 
 
 @pytest.mark.parametrize("order", [1, -1])
