@@ -200,6 +200,11 @@ class DialectContract:
         assert told == [str(n) for n in numbers]
         assert len({(ours / f"claim.{n}").readlink() for n in numbers}) == len(numbers)
 
+    def test_a_job_that_is_no_array_is_told_nothing_of_arrays(self, tmp_path: Path) -> None:
+        layout = FakeMachine(tmp_path, self.tools).layout
+        script = Submission(self.request(), 1, layout, self.dialect(layout)).script()
+        assert "instance" not in script.lower()
+
     def test_an_array_is_one_submission_unless_it_is_too_large(self, tmp_path: Path) -> None:
         machine = FakeMachine(tmp_path, self.tools)
         dialect = self.dialect(machine.layout)
