@@ -54,7 +54,7 @@ def _decide(was: MachineJobs, input: Input, given: Given) -> Iterable[Effect]:
         case i.LookAtClock():
             return look(was, given.now)
         case i.FolderGone(token=token):
-            return [e.FolderRemoved(token=token)] if token in was.folders else []
+            return [e.FolderRemoved(token=token)] if token in was.removing else []
         case i.TaskFails(task=e.JobTask.REMOVE):
             return _stays(was, input)
         case i.RoomLooked():
@@ -157,7 +157,7 @@ def _hindered(job: Job, input: i.TaskFails) -> Iterator[Effect]:
 def _stays(was: MachineJobs, input: i.TaskFails) -> Iterator[Effect]:
     """A folder that cannot be removed."""
     hindered = e.TaskHindered(token=input.token, task=input.task, reason=input.reason)
-    folder = was.folders.get(input.token)
+    folder = was.removing.get(input.token)
     if folder is not None and folder.hindered != hindered.reason:
         yield hindered
 

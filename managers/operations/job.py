@@ -102,7 +102,6 @@ class Folder:
     correlation: UUID | None
     since: float
     """When that began, in seconds since the epoch."""
-    removing: bool = False
     hindered: str = ""
     """Why it cannot be removed."""
 

@@ -21,7 +21,7 @@ def operations_manager(hands: Hands) -> Manager[MachineJobs, Task]:
         context=Context.OPERATIONS,
         sources=(Context.MACHINES, Context.SIMULATIONS),
         state=MachineJobs,
-        fold=9,
+        fold=10,
         decide=decide,
         evolve=evolve,
         under_way=under_way,
@@ -35,5 +35,5 @@ def operations_manager(hands: Hands) -> Manager[MachineJobs, Task]:
 def _chain(machine: MachineJobs | None, input: Input) -> Chain | None:
     """What is told of a job belongs to who wanted it."""
     token = getattr(input, "token", Token(""))
-    job = machine and (machine.jobs.get(token) or machine.folders.get(token))
+    job = machine and (machine.jobs.get(token) or machine.removing.get(token))
     return Chain(job.incident, job.correlation) if job else None

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 from uuid import UUID
 
 from pydantic import JsonValue
@@ -25,7 +24,9 @@ class MachineJobs:
     """How often: what is under way by other settings begins anew."""
     jobs: Mapping[Token, Job] = field(default_factory=dict)
     folders: Mapping[Token, Folder] = field(default_factory=dict)
-    """What is to be removed some day."""
+    """What is to be removed some day; those that have waited longest come first."""
+    removing: Mapping[Token, Folder] = field(default_factory=dict)
+    """What is being removed."""
     reachable: bool | None = None
     reason: str = ""
     load: MachineLoad | None = None
@@ -47,7 +48,7 @@ class MachineJobs:
         reasons = [paused(self.full)] if self.full else []
         reasons += [reason for job in self.jobs.values() for reason in job.hindered.values()]
         reasons += [job.stopped for job in self.jobs.values() if job.stopped is not None]
-        reasons += [folder.hindered for folder in self.folders.values() if folder.hindered]
+        reasons += [folder.hindered for folder in self.removing.values() if folder.hindered]
         return reasons[0] if reasons else self._purged
 
     @property
@@ -66,7 +67,7 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
     was = was or MachineJobs()
     match event:
         case e.MachineConfigured():
-            count = was.configured + 1
+            count, kept = was.configured + 1, _kept(was, event.settings)
             return replace(
                 was,
                 settings=event.settings,
@@ -74,10 +75,11 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
                 login_needed=False,
                 learned={},
                 turn=None,
-                folders=was.folders if _kept(was, event.settings) else {},
+                folders=was.folders if kept else {},
+                removing=was.removing if kept else {},
             )
         case e.MachineForgotten():
-            return replace(was, settings=None, folders={}) if was.jobs else None
+            return replace(was, settings=None, folders={}, removing={}) if was.jobs else None
         case e.TurnTaken():
             return replace(was, turn=event.turn)
         case e.LoginIntended():
@@ -94,12 +96,13 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
         case e.RoomSeen():
             return replace(was, full=event.full)
         case e.RemovalIntended():
-            return _with_folder(was, event.token, removing=True)
+            removing = {**was.removing, event.token: was.folders[event.token]}
+            return replace(was, folders=_without(was.folders, event.token), removing=removing)
         case e.FolderRemoved():
-            left = {token: f for token, f in was.folders.items() if token != event.token}
-            return replace(was, folders=left)
+            return replace(was, removing=_without(was.removing, event.token))
         case e.TaskHindered(task=JobTask.REMOVE):
-            return _with_folder(was, event.token, hindered=event.reason)
+            folder = replace(was.removing[event.token], hindered=event.reason)
+            return replace(was, removing={**was.removing, event.token: folder})
         case e.CheckIntended():
             return replace(was, check=event.check)
         case e.CheckConcluded():
@@ -196,5 +199,5 @@ def _kept(was: MachineJobs, settings: MachineSettings) -> bool:
     return all(getattr(was.settings, name) == getattr(settings, name) for name in PLACE)
 
 
-def _with_folder(was: MachineJobs, token: Token, **changes: Any) -> MachineJobs:
-    return replace(was, folders={**was.folders, token: replace(was.folders[token], **changes)})
+def _without(folders: Mapping[Token, Folder], gone: Token) -> Mapping[Token, Folder]:
+    return {token: folder for token, folder in folders.items() if token != gone}

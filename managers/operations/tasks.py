@@ -88,7 +88,6 @@ def on_machine(machine: MachineJobs) -> Mapping[str, Task]:
             tasks[f"cancel {token}"] = Cancel(job)
         if job.collecting:
             tasks[f"collect {token}"] = Collect(job)
-    for token, folder in machine.folders.items():
-        if folder.removing:
-            tasks[f"remove {token}"] = Remove(token, folder)
+    for token, folder in machine.removing.items():
+        tasks[f"remove {token}"] = Remove(token, folder)
     return {f"{name} by settings {machine.configured}": task for name, task in tasks.items()}
