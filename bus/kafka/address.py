@@ -54,6 +54,8 @@ class Address:
         options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True))
         if unknown := options.keys() - set(_OPTIONS):
             raise ValueError(f"it has the options {', '.join(_OPTIONS)}, not {unknown.pop()}")
+        if empty := [name for name, value in options.items() if not value]:
+            raise ValueError(f"its option {empty[0]} has no value")
         namespace = unquote(parts.path).strip("/")
         encrypted = _encryption(options)
         user = _login(login, options)
@@ -79,9 +81,15 @@ def _with_port(host: str) -> str:
 
 
 def _encryption(options: Mapping[str, str]) -> dict[str, Any]:
-    if options.get("tls", "on") not in ("on", "off"):
+    given = sorted(options.keys() & {"ca", "certificate", "key"})
+    tls = options.get("tls", "on" if given else "off")
+    if tls not in ("on", "off"):
         raise ValueError("tls is on or off")
-    if options.get("tls", "off") == "off" and not options.keys() & {"ca", "certificate"}:
+    if "key" in given and "certificate" not in given:
+        raise ValueError("key is that of a certificate, which it has not")
+    if tls == "off":
+        if given:
+            raise ValueError(f"{given[0]} is for encryption, and tls is off")
         return {}
     context = ssl.create_default_context(cafile=options.get("ca"))
     if certificate := options.get("certificate"):
@@ -90,14 +98,20 @@ def _encryption(options: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _login(login: str, options: Mapping[str, str]) -> dict[str, Any]:
-    if not login:
-        return {}
-    user, password = (unquote(part) for part in login.partition(":")[::2])
-    if file := options.get("password_file"):
-        password = Path(file).read_text().strip()
     mechanism = options.get("sasl", _MECHANISMS[0])
     if mechanism not in _MECHANISMS:
         raise ValueError(f"sasl is one of {', '.join(_MECHANISMS)}")
+    user, password = (unquote(part) for part in login.partition(":")[::2])
+    if not user:
+        if login or options.keys() & {"sasl", "password_file"}:
+            raise ValueError("to log in it needs a user: kafka://user:password@host")
+        return {}
+    if file := options.get("password_file"):
+        if password:
+            raise ValueError("it has a password and a password_file: say which")
+        password = Path(file).read_text().strip()
+    if not password:
+        raise ValueError("its user has no password: give one, or a password_file that has it")
     return {
         "sasl_mechanism": mechanism,
         "sasl_plain_username": user,
