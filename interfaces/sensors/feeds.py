@@ -41,6 +41,9 @@ class _Declared(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+_MOST_OVERLAPPING = 5000
+
+
 class Window(_Declared):
     """Tumbling, or hopping where a new one begins `every` so many seconds.
 
@@ -54,6 +57,8 @@ class Window(_Declared):
     def _overlapping(self) -> Self:
         if self.every_ms > self.size_ms:
             raise ValueError("a new window begins before the last one has ended: every <= size")
+        if self.kept(0) > _MOST_OVERLAPPING:
+            raise ValueError(f"at most {_MOST_OVERLAPPING} windows overlap")
         return self
 
     @cached_property
@@ -64,10 +69,9 @@ class Window(_Declared):
     def every_ms(self) -> int:
         return self.size_ms if self.every is None else milliseconds(self.every)
 
-    @property
-    def overlapping(self) -> int:
-        """How many windows a moment lies in, at most."""
-        return -(-self.size_ms // self.every_ms)
+    def kept(self, lateness_ms: int) -> int:
+        """How many windows are remembered, at most, where readings come so late."""
+        return -(-(self.size_ms + lateness_ms) // self.every_ms)
 
 
 class _Rule(_Declared):
@@ -119,13 +123,7 @@ class Count(_Rule, _Bounds):
     def _reasonable(self) -> Self:
         if self.value is None and (self.above is not None or self.below is not None):
             raise ValueError("above and below are bounds of a value: say which")
-        if self.at_least * self.window.overlapping > _MOST_KEPT:
-            raise ValueError(f"at_least times overlapping windows is {_MOST_KEPT} at most")
         return self
-
-
-_MOST_KEPT = 5000
-"""Readings that are remembered for one rule of one key: what is kept of a key is one record."""
 
 
 class Change(_Rule):
@@ -142,9 +140,12 @@ class Change(_Rule):
     def _reasonable(self) -> Self:
         if self.circle is not None and self.by > self.circle / 2:
             raise ValueError("on a circle nothing is farther away than half of it")
-        if self.window.overlapping > _MOST_KEPT:
-            raise ValueError(f"at most {_MOST_KEPT} windows overlap")
         return self
+
+    @property
+    def at_least(self) -> int:
+        """The window's first, and one that is far from it."""
+        return 2
 
     def difference(self, one: float, other: float) -> float:
         """How far a value is from another."""
@@ -168,6 +169,10 @@ class Silence(_Rule):
 Windowed = Threshold | Count | Change
 Rule = Annotated[Windowed | Silence, Field(discriminator="when")]
 
+_MOST_KEPT = 8000
+"""Readings that are remembered of one key, where each rule counts as two. It is one record of
+Kafka's, which holds a million bytes; a reading with its window takes about a hundred of them."""
+
 
 class Feed(_Declared):
     """The readings of one topic, and what is looked for in them."""
@@ -186,6 +191,23 @@ class Feed(_Declared):
     retention: Seconds = 7 * 86400.0
     """For which readings are kept on the topic, if it has to be made."""
     rules: Mapping[Identifier, Rule] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _rememberable(self) -> Self:
+        kept = {name: 2 + self._kept(rule) for name, rule in self.rules.items()}
+        if (total := sum(kept.values())) > _MOST_KEPT:
+            most = max(kept, key=kept.__getitem__)
+            raise ValueError(
+                f"of a key {total} readings may have to be remembered, {kept[most]} for the rule"
+                f" {most}: {_MOST_KEPT} at most. A rule keeps less than at_least of them in each of"
+                " (size + lateness) / every windows"
+            )
+        return self
+
+    def _kept(self, rule: Rule) -> int:
+        if isinstance(rule, Silence):
+            return 0
+        return (rule.at_least - 1) * rule.window.kept(self.lateness_ms)
 
     @cached_property
     def fields(self) -> tuple[str, ...]:

@@ -8,15 +8,16 @@ from interfaces.sensors import FeedsError, read_feeds
 from interfaces.sensors.feeds import parse_feeds
 from interfaces.sensors.readings import Malformed, Reading, decode
 
-RULE = """
+BEYOND = """when = "threshold"
+value = "speed"
+above = 60
+window = { size = 600 }"""
+RULE = f"""
 [weather]
 key = "station"
 time = "time"
 [weather.rules.gale]
-when = "threshold"
-value = "speed"
-above = 60
-window = { size = 600 }
+{BEYOND}
 endpoint = "stations"
 """
 
@@ -32,6 +33,11 @@ endpoint = "stations"
         (('key = "station"', 'keys = "station"'), "weather.keys: Extra inputs"),
         (("weather", "parked"), "no feed"),
         (('"threshold"', '"count"\nat_least = 1001'), "at_least"),
+        (("size = 600", "size = 600, every = 0.1"), "at most 5000 windows overlap"),
+        (
+            (BEYOND, 'when = "count"\nat_least = 1000\nwindow = { size = 6 }'),
+            "weather: .*of a key 10991 readings .*10991 for the rule gale: 8000 at most",
+        ),
         (("[weather]", "[weather"), "Expected"),
     ],
 )

@@ -181,3 +181,23 @@ def test_what_was_in_hand_when_the_partition_went_elsewhere_is_not_kept(
     memories.keep(0, {"a": far}, 40)
     memories.keep(0, {"a": near}, 1)
     assert (memories.get(0, "a"), memories.taken(0)) == (far, 40)
+
+
+def test_all_that_a_key_may_hold_is_a_record_that_kafka_takes() -> None:
+    """With the longest numbers; one reading more in any window would have been found."""
+    rule = 'when = "count"\nvalue = "v"\nat_least = 1000\nwindow = { size = 20 }\nendpoint = "e"'
+    feed = parse_feeds(f'[f]\nkey = "k"\nlateness = 140\n[f.rules.{"r" * 100}]\n{rule}')["f"]
+    of, begin, longest = Source("f", "t", feed), 1_800_000_000_000, -1.7976931348623157e308
+    said = [
+        Reading("a", begin + 20_000 * window + 10_000, {"v": longest}, 0, 2**62 + 999 * window + n)
+        for window in range(8)
+        for n in range(999)
+    ]
+    state, found = fold(of, said)
+    assert state is not None
+    assert not found
+    (memory,) = state.memories.values()
+    assert sum(len(held) for held in memory.windows.values()) == 7992
+    records: dict[bytes, bytes] = {}
+    Memories(records).keep(0, {"a": state}, 0)
+    assert len(records[b"0 a"]) < 1_000_000 - 10_000
