@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from bus.contract import LogUnavailable
 from bus.kafka.address import Address
+from bus.kafka.connections import reach
 from bus.kafka.topics import TopicUnfit, misfits
 
 _log = structlog.get_logger()
@@ -82,10 +83,10 @@ async def shared_topics(address: Address) -> AsyncIterator[SharedTopics]:
     """The topics of a cluster. Raises `LogUnavailable`, from within the context, too."""
     admin = AIOKafkaAdminClient(**address.client)
     try:
-        await admin.start()
+        await reach(address, admin.start)
         brokers = (await admin.describe_cluster())["brokers"]
         yield SharedTopics(admin, address.copies(len(brokers)))
-    except KafkaError as error:
+    except (KafkaError, OSError) as error:
         raise LogUnavailable(f"topics that are shared with others: {error}") from error
     finally:
         await admin.close()
