@@ -1,0 +1,55 @@
+"""A machine whose disk is full gets no job until there is room, tried more and more seldom."""
+
+from pathlib import Path
+
+from events.jobs import JobState, Waiting
+from events.machines import MachineSettings
+from events.values import Blob
+from interfaces.machines.registry import connect
+from interfaces.machines.room import RoomTries
+from tests.disks import small_disk
+from tests.interfaces.machines.hands_site import QUICK, AnySite, working
+
+
+async def test_jobs_wait_for_room_on_a_real_disk(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", 4) as disk:
+        settings = MachineSettings(name="m", base_directory=str(disk.folder))
+        site = AnySite(settings=settings)
+        async with working(site, connect, QUICK):
+            simulation = await site.create("cat in >out", inputs={"in": await one_mib(site)})
+            disk.fill()
+            await site.submit_created(simulation)
+            waits = await site.reach(simulation, JobState.PENDING)
+            assert waits.stuck is Waiting.NEEDS_A_HUMAN
+            assert "No space left on device" in waits.reason
+            disk.make_room()
+            await site.reach(simulation, JobState.COMPLETED)
+
+
+async def one_mib(site: AnySite) -> Blob:
+    return await site.blobs.put(bytes(1 << 20))
+
+
+def test_it_is_tried_now_and_then_and_sooner_while_there_is_none() -> None:
+    tries = RoomTries(soon=60)
+    assert tries.due(0, full=False)
+    tries.tried(0, full=False)
+    assert not tries.due(599, full=False)
+    assert tries.due(600, full=False)
+    tries.filled(600)
+    assert not tries.due(659, full=True)
+    assert tries.due(660, full=True)
+
+
+def test_room_that_is_used_up_again_at_once_is_tried_more_seldom() -> None:
+    tries, now, pauses = RoomTries(soon=60), 0.0, []
+    for _ in range(8):
+        tries.filled(now)
+        pause = next(seconds for seconds in range(10_000) if tries.due(now + seconds, full=True))
+        pauses.append(pause)
+        now += pause
+        tries.tried(now, full=True)
+    assert pauses == [60, 120, 240, 480, 960, 1920, 3600, 3600]
+    tries.tried(now, full=False)
+    tries.filled(now)
+    assert tries.due(now + 60, full=True)
