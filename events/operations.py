@@ -22,6 +22,8 @@ class JobTask(StrEnum):
 
     SUBMIT = "submit"
     CANCEL = "cancel"
+    HOLD = "hold"
+    RELEASE = "release"
     COLLECT = "collect"
     REMOVE = "remove"
     """What is left of it."""
@@ -72,6 +74,15 @@ class RetrySubmission(Command):
 
     type: Literal["RetrySubmission"] = "RetrySubmission"
     token: Token
+
+
+class HoldJob(Command):
+    """Keep a job that waits from starting; or, unless `held`, let it start when it may."""
+
+    type: Literal["HoldJob"] = "HoldJob"
+    token: Token
+    held: bool
+    reason: Prose = ""
 
 
 class CollectOutputs(Command):
@@ -263,6 +274,29 @@ class CancelSent(Event):
     token: Token
 
 
+class HoldIntended(Event):
+    type: Literal["HoldIntended"] = "HoldIntended"
+    token: Token
+    held: bool
+    """Otherwise it is released."""
+    reason: Prose
+
+
+class HoldSent(Event):
+    """The machine took it; that the job is held, or not any more, is another witness's word."""
+
+    type: Literal["HoldSent"] = "HoldSent"
+    token: Token
+    held: bool
+
+
+class HoldRefused(Event):
+    type: Literal["HoldRefused"] = "HoldRefused"
+    token: Token
+    held: bool
+    reason: Prose
+
+
 class CollectionIntended(Event):
     type: Literal["CollectionIntended"] = "CollectionIntended"
     token: Token
@@ -344,6 +378,7 @@ OperationCommand = Annotated[
     | SubmitJob
     | CancelJob
     | RetrySubmission
+    | HoldJob
     | CollectOutputs
     | RefreshJob
     | ReleaseJob
@@ -371,6 +406,9 @@ OperationEvent = Annotated[
     | CopiesSeen
     | CancelIntended
     | CancelSent
+    | HoldIntended
+    | HoldSent
+    | HoldRefused
     | CollectionIntended
     | OutputsCollected
     | JobReleased

@@ -170,6 +170,22 @@ class RefreshSimulation(Command):
     simulation: UUID
 
 
+class HoldSimulation(Command):
+    """Its job, which waits, does not start before it is released."""
+
+    type: Literal["HoldSimulation"] = "HoldSimulation"
+    simulation: UUID
+    reason: Prose = ""
+
+
+class ReleaseSimulation(Command):
+    """Its job, which is held, starts when it may."""
+
+    type: Literal["ReleaseSimulation"] = "ReleaseSimulation"
+    simulation: UUID
+    reason: Prose = ""
+
+
 class GroupSimulations(Command):
     """The first completion counts: only it calls back, the others are cancelled."""
 
@@ -278,6 +294,15 @@ class CancellationRequested(Event):
     reason: Prose
 
 
+class HoldRequested(Event):
+    """Or release; a wish until a witness confirms it."""
+
+    type: Literal["HoldRequested"] = "HoldRequested"
+    simulation: UUID
+    held: bool
+    reason: Prose
+
+
 class OutputsKept(Event):
     type: Literal["OutputsKept"] = "OutputsKept"
     simulation: UUID
@@ -309,6 +334,8 @@ SimulationCommand = Annotated[
     | CancelSimulationsOf
     | RefreshSimulation
     | RetrySimulation
+    | HoldSimulation
+    | ReleaseSimulation
     | GroupSimulations
     | PlaceSimulation
     | RefusePlacement
@@ -323,6 +350,7 @@ SimulationEvent = Annotated[
     | SimulationAwaited
     | SimulationStateChanged
     | CancellationRequested
+    | HoldRequested
     | OutputsKept
     | SimulationsGrouped
     | SimulationsClosed,

@@ -24,8 +24,8 @@ class Entry(BaseModel):
     time: datetime
     machine: str
     command: str
-    """`submit`, `cancel`, `remove` (a folder), `check`, `login`; `configure` for how the machine is
-    spoken to, `agent` for which process it is that does."""
+    """`submit`, `cancel`, `hold`, `release`, `remove` (a folder), `check`, `login`; `configure` for
+    how the machine is spoken to, `agent` for which process it is that does."""
     result: str
     """`intended` before it is run."""
     token: str | None = None
@@ -87,12 +87,22 @@ def _line(event: object) -> tuple[str, str, Token | None] | None:
             return "submit", f"stopped until somebody decides: {reason}", token
         case e.CopiesSeen(token=token, copies=copies):
             return "submit", f"{copies} copies turned away before the program started", token
+        case e.HoldIntended(token=token, held=held, reason=reason):
+            return _hold(held), f"intended: {reason}".rstrip(": "), token
+        case e.HoldSent(token=token, held=held):
+            return _hold(held), "done: the machine took it", token
+        case e.HoldRefused(token=token, held=held, reason=reason):
+            return _hold(held), f"refused: {reason}", token
         case e.CancelIntended(token=token, reason=reason):
             return "cancel", f"intended: {reason}".rstrip(": "), token
         case e.CancelSent(token=token):
             return "cancel", "done: the machine took it", token
         case _:
             return None
+
+
+def _hold(held: bool) -> e.JobTask:
+    return e.JobTask.HOLD if held else e.JobTask.RELEASE
 
 
 def _account(event: object) -> str | None:

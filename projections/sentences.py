@@ -157,6 +157,9 @@ def _line_of_job(event: Event, known: Subjects) -> Line | None:
         case simulations.CancellationRequested(simulation=id, reason=reason):
             text = f"{_simulation(id, known)} is cancelled: {reason}".rstrip(": ")
             return Line("info", text, subject=id)
+        case simulations.HoldRequested(simulation=id, held=held, reason=reason):
+            text = f"{_simulation(id, known)} is to be {'held' if held else 'released'}: {reason}"
+            return Line("info", text.rstrip(": "), subject=id)
         case machines.NoMachineFound(simulation=id, reason=reason):
             text = f"no machine can run {_simulation(id, known)}: {reason}"
             return Line("error", text, "Add a machine that is large enough.", id)
@@ -182,6 +185,10 @@ def _line_of_job(event: Event, known: Subjects) -> Line | None:
             text = f"{what}, and its machine's centre removes its files from {day(event.at)} on"
             next = "See what keeps them: vestec machines list; its centre may keep them for longer."
             return Line("warning", text, next, token)
+        case operations.HoldRefused(token=token, held=held, reason=reason):
+            what = "hold" if held else "release"
+            text = f"the machine does not {what} {_of_job(token, known)}: {reason}"
+            return Line("warning", text, "Look at the job on its machine.", token)
         case operations.SubmissionConfirmed(token=token, remarks=remarks) if remarks:
             text = f"{_of_job(token, known)} was submitted without some of what was said: {remarks}"
             return Line("info", text, subject=token)
@@ -205,6 +212,8 @@ def _line_of_job(event: Event, known: Subjects) -> Line | None:
 _TASKS = {
     operations.JobTask.SUBMIT: "submitting",
     operations.JobTask.CANCEL: "cancelling",
+    operations.JobTask.HOLD: "holding",
+    operations.JobTask.RELEASE: "releasing",
     operations.JobTask.COLLECT: "fetching the results of",
     operations.JobTask.REMOVE: "removing the folder of",
 }
@@ -218,7 +227,8 @@ _STATES = {
 
 _STUCK = {
     Waiting.MAINTENANCE: "It starts when the machine's maintenance is over.",
-    Waiting.NEEDS_A_HUMAN: "Release it on its machine, or ask its administrators.",
+    Waiting.NEEDS_A_HUMAN: "Release it (vestec simulations release), or ask the machine's"
+    " administrators.",
     Waiting.IMPOSSIBLE: "Cancel it, and ask for what the machine has.",
 }
 
@@ -276,6 +286,8 @@ _WISHES = {
     "CancelSimulation": "cancelling a simulation",
     "RefreshSimulation": "asking about a simulation",
     "RetrySimulation": "submitting a simulation again",
+    "HoldSimulation": "holding a simulation",
+    "ReleaseSimulation": "releasing a simulation",
     "GroupSimulations": "grouping simulations",
     "RegisterDataSet": "registering a data set",
 }

@@ -30,7 +30,8 @@ from projections.simulations import (
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Jobs on machines: look at them, cancel them.\n\nBegin with: vestec simulations list",
+    help="Jobs on machines: look at them, hold them, cancel them.\n\n"
+    "Begin with: vestec simulations list",
 )
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the simulation, or how it begins.")]
@@ -82,7 +83,7 @@ def show(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
 
     Example: vestec simulations show 9c1e
 
-    Next: vestec simulations refresh ID, vestec simulations cancel ID
+    Next: vestec simulations refresh ID, vestec simulations hold ID, vestec simulations cancel ID
     """
 
     async def work() -> dict[str, object]:
@@ -141,6 +142,38 @@ def retry(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
     Next: vestec simulations show ID
     """
     _steer(ctx, id, lambda found: e.RetrySimulation(simulation=found), json)
+
+
+@app.command()
+def hold(
+    ctx: typer.Context,
+    id: Id,
+    reason: Annotated[str, typer.Option(help="For the log.")] = "",
+    json: AsJson = False,
+) -> None:
+    """Keep a simulation whose job waits from starting; it is held when its machine says so.
+
+    Example: vestec simulations hold 9c1e --reason 'the weather is not there yet'
+
+    Next: vestec simulations release ID
+    """
+    _steer(ctx, id, lambda found: e.HoldSimulation(simulation=found, reason=reason), json)
+
+
+@app.command()
+def release(
+    ctx: typer.Context,
+    id: Id,
+    reason: Annotated[str, typer.Option(help="For the log.")] = "",
+    json: AsJson = False,
+) -> None:
+    """Let a simulation whose job is held start when it may.
+
+    Example: vestec simulations release 9c1e
+
+    Next: vestec simulations show ID
+    """
+    _steer(ctx, id, lambda found: e.ReleaseSimulation(simulation=found, reason=reason), json)
 
 
 @app.command()

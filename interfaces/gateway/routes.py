@@ -72,6 +72,8 @@ def api_routes(doorkeeper: Doorkeeper) -> list[Route]:
         Route("GET", f"{one}/graph", i.graph, Graph, query=i.GraphQuery),
         Route("GET", f"{one}/timeline", i.timeline, Page[TimelineEvent], query=PageQuery),
         Route("GET", f"{one}/log", i.log, Page[Entry]),
+        Route("POST", "/api/v1/simulations/{id}/hold", r.hold, Simulation, body=r.Why),
+        Route("POST", "/api/v1/simulations/{id}/release", r.release, Simulation, body=r.Why),
         Route("GET", "/api/v1/data-sets/{id}/content", r.content, "application/octet-stream"),
         Route("GET", "/api/v1/machines", machines.list_all, Page[Machine]),
         Route("POST", "/api/v1/machines/{name}/login", machines.allow_login, Machine),

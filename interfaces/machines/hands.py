@@ -20,7 +20,13 @@ from events.values import Blob, Context
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.budget import Spent
 from interfaces.machines.checkup import check_up, unreachable
-from interfaces.machines.connection import FileMissing, FileUnfit, MachineError, NoRoom
+from interfaces.machines.connection import (
+    CommandFailed,
+    FileMissing,
+    FileUnfit,
+    MachineError,
+    NoRoom,
+)
 from interfaces.machines.dialect import InDoubt, Submitted
 from interfaces.machines.look_out import LOOK, Agents, AgentsLookOut, no_agents
 from interfaces.machines.machine import Connect, Machine, Manners
@@ -34,6 +40,9 @@ from managers.operations import (
     Collect,
     Folder,
     FolderGone,
+    Hold,
+    HoldTaken,
+    HoldTurnedDown,
     Job,
     JobSeen,
     LookOut,
@@ -103,6 +112,8 @@ class MachineHands:
                 work = partial(self._submit, machine, job, tell)
             case Cancel(job):
                 work = partial(self._cancel, machine, job, tell)
+            case Hold(job):
+                work = partial(self._hold, machine, job, tell)
             case Collect(job):
                 work = partial(self._collect, machine, job, tell)
             case Remove(token, folder):
@@ -214,6 +225,19 @@ class MachineHands:
         known = folder.hindered
         await machine.persist(retire, _complaint(token, known, JobTask.REMOVE, tell))
         tell(FolderGone(token))
+
+    async def _hold(self, machine: Machine, job: Job, tell: Tell) -> None:
+        token, held = job.token, job.holding is True
+
+        async def wish(batch: BatchSystem) -> Input:
+            try:
+                await (batch.hold(token) if held else batch.release(token))
+            except CommandFailed as refused:
+                return HoldTurnedDown(token, held, cut(str(refused)))
+            return HoldTaken(token, held)
+
+        task = JobTask.HOLD if held else JobTask.RELEASE
+        tell(await machine.persist(wish, _of_job(job, task, tell)))
 
     async def _collect(self, machine: Machine, job: Job, tell: Tell) -> None:
         token, found = job.token, dict[str, Blob | str]()

@@ -98,6 +98,14 @@ def _of_one(was: MachineJobs, input: Input, given: Given) -> Iterable[Effect]:
             return retry(was, job)
         case i.CancelTaken():
             return [e.CancelSent(token=token)] if job.cancelling else []
+        case e.HoldJob():
+            return _hold(job, input)
+        case i.HoldTaken(held=held):
+            mine = job.holding is held
+            return [e.HoldSent(token=token, held=held)] if mine else []
+        case i.HoldTurnedDown(held=held, reason=reason):
+            mine = job.holding is held
+            return [e.HoldRefused(token=token, held=held, reason=reason)] if mine else []
         case e.CollectOutputs():
             return [e.CollectionIntended(token=token, names=input.names)]
         case i.OutputsStored():
@@ -146,6 +154,11 @@ def _checked(was: MachineJobs, input: i.CheckedUp) -> Iterator[Effect]:
     see = SeeCheckup(name=was.settings.name, checkup=input.checkup)
     yield Send(Context.MACHINES, FLEET, see)
     yield from room(was, input.checkup.full)
+
+
+def _hold(job: Job, wanted: e.HoldJob) -> Iterator[Effect]:
+    if not _over(job) and job.holding is not wanted.held:
+        yield e.HoldIntended(token=job.token, held=wanted.held, reason=wanted.reason)
 
 
 def _hindered(job: Job, input: i.TaskFails) -> Iterator[Effect]:

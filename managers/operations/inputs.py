@@ -90,6 +90,23 @@ class CancelTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldTaken:
+    """The machine took the wish to hold a job, or to release it."""
+
+    token: Token
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HoldTurnedDown:
+    """The machine does not hold the job, or not release it."""
+
+    token: Token
+    held: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class OutputsStored:
     """A job's results lie in the blob store, without the `missing`."""
 
@@ -147,6 +164,8 @@ Told = (
     | TaskFails
     | JobSeen
     | CancelTaken
+    | HoldTaken
+    | HoldTurnedDown
     | OutputsStored
     | FolderGone
     | CheckedUp

@@ -44,6 +44,8 @@ class Job:
     instances: Mapping[int, JobReport] = field(default_factory=dict)
     """The last word about each instance of an array that anything was said of."""
     cancelling: bool = False
+    holding: bool | None = None
+    """Whether it is being held (true) or released (false); None: neither."""
     collecting: tuple[RelativePath, ...] = ()
     unwanted: bool = False
     """Somebody wished its end."""
@@ -89,6 +91,8 @@ class Job:
         under_way = {
             JobTask.SUBMIT: self.submitting and self.stopped is None,
             JobTask.CANCEL: self.cancelling,
+            JobTask.HOLD: self.holding is True,
+            JobTask.RELEASE: self.holding is False,
             JobTask.COLLECT: bool(self.collecting),
         }
         return frozenset(task for task, wanted in under_way.items() if wanted)
@@ -124,7 +128,8 @@ def reported(job: Job, report: JobReport) -> Job:
         words = {**job.instances, report.instance: report}
         report = whole(job.token, size, job_id, words)
     waits = job.submitting and report.state is JobState.PENDING
-    return replace(job, report=report, instances=words, submitting=waits, job_id=job_id)
+    now = replace(job, report=report, instances=words, submitting=waits, job_id=job_id)
+    return replace(now, holding=None) if report.state.ended else now
 
 
 def purge_of(job: Job, settings: MachineSettings | None) -> float | None:

@@ -127,6 +127,9 @@ _OfOne = (
     | e.TaskHindered
     | e.CancelIntended
     | e.CancelSent
+    | e.HoldIntended
+    | e.HoldSent
+    | e.HoldRefused
     | e.CollectionIntended
     | e.OutputsCollected
     | e.RefreshRequested
@@ -158,6 +161,12 @@ def _changed(was: Job, event: _OfOne) -> Job:
             return replace(was, cancelling=True, unwanted=True)
         case e.CancelSent():
             return replace(was, cancelling=False)
+        case e.HoldIntended():
+            return replace(was, holding=event.held)
+        case e.HoldSent():
+            return replace(was, holding=None, refresh=was.refresh + 1)
+        case e.HoldRefused():
+            return replace(was, holding=None)
         case e.CollectionIntended():
             return replace(was, collecting=event.names)
         case e.OutputsCollected():

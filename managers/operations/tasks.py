@@ -32,6 +32,13 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Wish that a job does not start; or, as its state says, take that back."""
+
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
 class Collect:
     """Bring a job's results into the blob store."""
 
@@ -60,7 +67,7 @@ class LookOut:
     machine: MachineJobs
 
 
-Task = LookOut | Watch | Submit | Cancel | Collect | Remove | CheckUp
+Task = LookOut | Watch | Submit | Cancel | Hold | Collect | Remove | CheckUp
 
 
 def under_way(machine: MachineJobs) -> Mapping[str, Task]:
@@ -86,6 +93,8 @@ def on_machine(machine: MachineJobs) -> Mapping[str, Task]:
             tasks[f"submit {token} {job.submission}{unwanted}"] = Submit(job)
         if job.cancelling:
             tasks[f"cancel {token}"] = Cancel(job)
+        elif job.holding is not None and not job.submitting:
+            tasks[f"{'hold' if job.holding else 'release'} {token}"] = Hold(job)
         if job.collecting:
             tasks[f"collect {token}"] = Collect(job)
     for token, folder in machine.removing.items():

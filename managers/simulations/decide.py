@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from events import simulations as e
 from events.jobs import JobRequest, JobState
 from events.machines import FLEET, ChooseMachine
-from events.operations import RefreshJob, RetrySubmission, SubmitJob
+from events.operations import HoldJob, RefreshJob, RetrySubmission, SubmitJob
 from events.values import Context
 from managers.answers import answer
 from managers.runtime import Effect, Given, Rejected, Send
@@ -58,6 +58,10 @@ def _of_one(was: Simulations, input: Input) -> Iterable[Effect]:
             return _cancel(was, simulation, input)
         case e.RetrySimulation():
             return _retry(simulation)
+        case e.HoldSimulation():
+            return _hold(simulation, True, input.reason)
+        case e.ReleaseSimulation():
+            return _hold(simulation, False, input.reason)
         case e.RefreshSimulation():
             return to_machine(simulation, RefreshJob(token=simulation.token))
     raise Rejected(f"simulations do not take {type(input).__name__}")
@@ -213,6 +217,18 @@ def _retry(simulation: Simulation) -> Iterable[Effect]:
     if simulation.state != JobState.PENDING or simulation.stuck is None:
         raise Rejected(f"simulation {simulation.id} does not wait for somebody to submit it again")
     return to_machine(simulation, RetrySubmission(token=simulation.token))
+
+
+def _hold(simulation: Simulation, held: bool, reason: str) -> Iterator[Effect]:
+    """A wish about a job that waits."""
+    waits = simulation.state in (JobState.PENDING, JobState.QUEUED, JobState.HELD)
+    if not waits or simulation.cancelling:
+        what = "held" if held else "released"
+        state = "is cancelled" if simulation.cancelling else f"is {simulation.state}"
+        raise Rejected(f"simulation {simulation.id} {state}: only what waits is {what}")
+    yield e.HoldRequested(simulation=simulation.id, held=held, reason=reason)
+    hold = HoldJob(token=simulation.token, held=held, reason=reason)
+    yield from to_machine(simulation, hold)
 
 
 def _run_of(simulation: Simulation) -> UUID | None:

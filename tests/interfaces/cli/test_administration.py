@@ -12,6 +12,7 @@ import pytest
 
 from deploy.settings import Settings
 from deploy.storage import open_storage
+from events.jobs import JobOptions
 from events.simulations import CreateSimulation, Resources, SimulationRequest, SubmitSimulation
 from events.values import Context, IncidentId
 from interfaces.issuing import Write, issue
@@ -122,3 +123,20 @@ def test_a_machine_that_names_an_agent_waits_for_it(here: Path) -> None:
     assert "no agent of it is alive (near)" in vestec("machines", "list")
     lines = [one for one in as_json("machines", "audit", "n") if one["command"] == "agent"]
     assert [one["result"] for one in lines] == ["near works there from now on"]
+
+
+def test_a_simulation_is_held_and_released(here: Path) -> None:
+    where = ("--base-directory", here / "h", "--test-mode", "--enable")
+    vestec("machines", "add", "h", *where)
+    fire = incident()
+    id = simulate(here, fire, "h", options=JobOptions(hold=True))
+    eventually(lambda: state(id) == "HELD")
+    assert "release it" in vestec("incidents", "log", fire).lower()
+    assert as_json("simulations", "release", id)["id"] == str(id)
+    eventually(lambda: state(id) in ("QUEUED", "RUNNING", "COMPLETED"))
+    vestec("simulations", "cancel", id)
+    refused = complaint("simulations", "hold", id, "--reason", "too late")
+    assert "only what waits is held" in refused
+    told = [(one["command"], one["result"]) for one in as_json("machines", "audit", "h")]
+    assert ("release", "intended") in told
+    assert ("release", "done: the machine took it") in told

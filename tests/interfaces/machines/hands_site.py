@@ -135,6 +135,10 @@ class TroubledSystem(SimulatedBatchSystem):
         if not self.deaf:
             await super().cancel(token, job_id)
 
+    async def hold(self, token: Token) -> None:
+        self._meet("hold")
+        await super().hold(token)
+
     async def fetch(self, token: Token, name: RelativePath, limit: int) -> AsyncIterator[bytes]:
         self._meet("fetch")
         if self.stuck:

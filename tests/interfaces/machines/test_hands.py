@@ -91,6 +91,34 @@ async def test_whatever_a_look_raises_is_told_and_it_looks_again() -> None:
         await seen(site, True)
 
 
+async def test_a_job_is_held_once_its_machine_says_so_until_it_is_released() -> None:
+    async with open_site(later=Fate(wait=0.3)) as site:
+        simulation = await site.submit("later")
+        await site.reach(simulation, JobState.QUEUED)
+        hold = s.HoldSimulation(simulation=simulation, reason="no weather yet")
+        await site.issue(Context.SIMULATIONS, FIRE, hold)
+        held = await site.reach(simulation, JobState.HELD)
+        assert held.stuck == Waiting.NEEDS_A_HUMAN
+        (sent,) = await site.of(o.HoldSent, simulation)
+        assert sent.held
+        release = s.ReleaseSimulation(simulation=simulation)
+        await site.issue(Context.SIMULATIONS, FIRE, release)
+        await site.reach(simulation, JobState.COMPLETED)
+        assert [one.held for one in await site.of(o.HoldSent, simulation)] == [True, False]
+
+
+async def test_a_job_that_its_machine_does_not_hold_goes_on() -> None:
+    async with open_site(later=Fate(wait=0.3)) as site:
+        site.machine.troubles["hold"] = CommandFailed("jobs cannot be held on this machine")
+        simulation = await site.submit("later")
+        await site.reach(simulation, JobState.QUEUED)
+        hold = s.HoldSimulation(simulation=simulation)
+        await site.issue(Context.SIMULATIONS, FIRE, hold)
+        (refused,) = await site.until(lambda: site.of(o.HoldRefused, simulation))
+        assert refused.reason == "jobs cannot be held on this machine"
+        await site.reach(simulation, JobState.COMPLETED)
+
+
 async def test_an_urgent_job_asks_for_one_privilege_after_the_other() -> None:
     names = ("reserved", "express", "patient")
     policy = [m.Privilege(name=name, qos=name, waits=name == "patient") for name in names]

@@ -34,6 +34,8 @@ from managers.operations import (
     CancelTaken,
     CheckedUp,
     FolderGone,
+    HoldTaken,
+    HoldTurnedDown,
     Job,
     JobSeen,
     MachineJobs,
@@ -282,6 +284,33 @@ def test_a_privilege_has_an_account_of_its_own() -> None:
     of.when(SubmissionTurnedDown(TOKEN, 1, "no such QoS")).then(e.PrivilegeRefused)
     assert isinstance(of.effects[0], e.PrivilegeRefused)
     assert asked(of) == {"account": of.effects[0].account} == {"account": "z01"}
+
+
+HOLD, LET_GO = (e.HoldJob(token=TOKEN, held=held, reason="wait") for held in (True, False))
+
+
+def test_a_job_is_held_and_released_as_the_newest_wish_has_it() -> None:
+    of = submitting().when(HOLD).then(e.HoldIntended(token=TOKEN, held=True, reason="wait"))
+    assert f"hold {TOKEN}" not in work(of)
+    of.when(SubmissionAnswered(TOKEN, 1, JobId("17")))
+    assert f"hold {TOKEN}" in work(of)
+    of.when(HOLD).then().when(LET_GO).then(e.HoldIntended)
+    assert work(of) == ["watch", f"release {TOKEN}"]
+    of.when(HoldTaken(TOKEN, True)).then()
+    refreshed = job(of).refresh
+    of.when(HoldTaken(TOKEN, False)).then(e.HoldSent(token=TOKEN, held=False))
+    assert (work(of), job(of).refresh) == (["watch"], refreshed + 1)
+    of.when(HOLD).when(HoldTurnedDown(TOKEN, True, "it runs"))
+    of.then(e.HoldRefused(token=TOKEN, held=True, reason="it runs"))
+    assert work(of) == ["watch"]
+
+
+def test_what_ends_is_not_held_any_more() -> None:
+    of = queued().when(HOLD).when(CANCEL)
+    assert work(of) == ["watch", f"cancel {TOKEN}"]
+    of = queued().when(HOLD).when(seen(JobState.COMPLETED))
+    assert work(of) == ["watch"]
+    of.when(LET_GO).then()
 
 
 NAMING = e.ConfigureMachine(settings=SETTINGS.model_copy(update={"agents": ("near", "next")}))

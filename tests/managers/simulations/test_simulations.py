@@ -11,6 +11,7 @@ from events.machines import FLEET, ChooseMachine, LeaveMachine
 from events.operations import (
     CancelJob,
     CollectOutputs,
+    HoldJob,
     RefreshJob,
     ReleaseJob,
     RetrySubmission,
@@ -286,3 +287,13 @@ def test_how_an_array_gets_on_is_told_each_time() -> None:
     of.when(report(JobState.RUNNING, instances={"RUNNING": 1, "FAILED": 1}))
     of.then(e.SimulationStateChanged, Deliver)
     assert one(of).result.instances == {"RUNNING": 1, "FAILED": 1}
+
+
+def test_only_what_waits_is_held_or_released() -> None:
+    hold, release = e.HoldSimulation(simulation=ONE), e.ReleaseSimulation(simulation=ONE)
+    scenario(MANAGER).when(create()).when(hold).rejected("CREATED: only what waits is held")
+    of = submitted(ONE).when(hold).then(e.HoldRequested, HoldJob)
+    of.when(report(JobState.HELD)).when(release).then(e.HoldRequested, HoldJob)
+    of.when(report(JobState.RUNNING)).when(hold).rejected("RUNNING: only what waits is held")
+    cancelling = submitted(ONE).when(e.CancelSimulation(simulation=ONE))
+    cancelling.when(release).rejected("is cancelled: only what waits is released")
