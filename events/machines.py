@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue
 
 from events.accounts import Accounts
 from events.checkups import Checkup
-from events.jobs import JobState, Word
+from events.jobs import JobOptions, JobState, Word
 from events.prose import Prose
 from events.simulations import Resources
 from events.values import Command, Event, Identifier, IncidentId, Name, Urgency, Value
@@ -93,13 +93,43 @@ PLACE = ("connection", "dialect", "base_directory", "access", "test_mode")
 """The settings that say where jobs are found."""
 
 
+class Queue(Value):
+    """One queue, or partition, of a batch system; what it does not tell is None."""
+
+    name: str
+    open: bool | None = None
+    """Whether its jobs start."""
+    walltime: int | None = None
+    """The most that a job may ask for, in seconds."""
+    nodes: int | None = None
+    running: int | None = None
+    queued: int | None = None
+
+
 class MachineLoad(Value):
     """What a machine says of itself; what cannot be seen is unknown (None), never 0."""
 
     nodes: int | None = None
     nodes_used: int | None = None
+    slots: int | None = None
+    """What jobs run on: cores, mostly."""
+    slots_used: int | None = None
     running: int | None = None
     queued: int | None = None
+    queues: tuple[Queue, ...] = ()
+
+
+class StartEstimate(Value):
+    """What a batch system says of a job that was not submitted."""
+
+    id: UUID
+    """Of the question."""
+    start: float | None = None
+    """Seconds since the epoch; None: it does not tell."""
+    impossible: Prose = ""
+    """Why it would never start, in its own words."""
+    failed: Prose = ""
+    """Why it could not be asked."""
 
 
 # Commands of people.
@@ -149,6 +179,16 @@ class CheckMachine(Command):
     check: UUID
 
 
+class EstimateStart(Command):
+    """Ask when a job would start if it were submitted now; nothing is."""
+
+    type: Literal["EstimateStart"] = "EstimateStart"
+    name: Identifier
+    estimate: UUID
+    resources: Resources
+    options: JobOptions = JobOptions()
+
+
 # Commands of other managers.
 
 
@@ -192,6 +232,14 @@ class SeeCheckup(Command):
     type: Literal["SeeCheckup"] = "SeeCheckup"
     name: Identifier
     checkup: Checkup
+
+
+class SeeEstimate(Command):
+    """The Machine Interface's word on when a job would start."""
+
+    type: Literal["SeeEstimate"] = "SeeEstimate"
+    name: Identifier
+    estimate: StartEstimate
 
 
 class SeeTrouble(Command):
@@ -257,6 +305,14 @@ class MachineChecked(Event):
     checkup: Checkup
 
 
+class StartEstimated(Event):
+    """When a job would start that somebody asked about; nothing is decided by it."""
+
+    type: Literal["StartEstimated"] = "StartEstimated"
+    name: Identifier
+    estimate: StartEstimate
+
+
 class TroubleSeen(Event):
     """What keeps work of ours on the machine from going on; empty: nothing any more."""
 
@@ -307,10 +363,12 @@ MachineCommand = Annotated[
     | DisableMachine
     | AllowLogin
     | CheckMachine
+    | EstimateStart
     | ChooseMachine
     | LeaveMachine
     | SeeMachine
     | SeeCheckup
+    | SeeEstimate
     | SeeTrouble,
     Field(discriminator="type"),
 ]
@@ -323,6 +381,7 @@ MachineEvent = Annotated[
     | LoginAllowed
     | MachineSeen
     | MachineChecked
+    | StartEstimated
     | TroubleSeen
     | MachineChosen
     | NoMachineFound

@@ -12,7 +12,7 @@ from pydantic import Field, JsonValue
 
 from events.checkups import Checkup
 from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token, Word
-from events.machines import MachineLoad, MachineSettings, Privilege
+from events.machines import MachineLoad, MachineSettings, Privilege, StartEstimate
 from events.prose import Prose
 from events.values import Blob, Command, Event, Identifier, IncidentId, Name
 
@@ -45,6 +45,14 @@ class CheckUp(Command):
 
     type: Literal["CheckUp"] = "CheckUp"
     check: UUID
+
+
+class EstimateJob(Command):
+    """Somebody wants to know when a job would start if it were submitted now."""
+
+    type: Literal["EstimateJob"] = "EstimateJob"
+    estimate: UUID
+    request: JobRequest
 
 
 class ForgetMachine(Command):
@@ -151,6 +159,17 @@ class CheckConcluded(Event):
     type: Literal["CheckConcluded"] = "CheckConcluded"
     check: UUID
     checkup: Checkup
+
+
+class EstimateWanted(Event):
+    type: Literal["EstimateWanted"] = "EstimateWanted"
+    estimate: UUID
+    request: JobRequest
+
+
+class EstimateGiven(Event):
+    type: Literal["EstimateGiven"] = "EstimateGiven"
+    estimate: StartEstimate
 
 
 class MachineForgotten(Event):
@@ -375,6 +394,7 @@ OperationCommand = Annotated[
     | ForgetMachine
     | TryLogin
     | CheckUp
+    | EstimateJob
     | SubmitJob
     | CancelJob
     | RetrySubmission
@@ -393,6 +413,8 @@ OperationEvent = Annotated[
     | LoginIntended
     | CheckIntended
     | CheckConcluded
+    | EstimateWanted
+    | EstimateGiven
     | SubmissionIntended
     | SubmissionConfirmed
     | SubmissionRefused

@@ -9,11 +9,14 @@ from pydantic import BaseModel
 from events import machines as e
 from events.checkups import Checkup
 from events.envelope import Recorded
-from events.machines import MachineLoad, MachineSettings
+from events.machines import MachineLoad, MachineSettings, StartEstimate
 from events.values import Context
 from projections.database import Connection, Queries, at
 from projections.projection import Fact, Projection
 from projections.rows import Table
+
+_ESTIMATES = 20
+"""So many are kept, for those who asked to find theirs."""
 
 
 class Machine(BaseModel):
@@ -35,6 +38,8 @@ class Machine(BaseModel):
     checkup: Checkup | None = None
     """What the newest check found, with these settings."""
     checked: datetime | None = None
+    estimates: list[StartEstimate] = []
+    """The newest that somebody asked for."""
     trouble: str = ""
     """What keeps work of ours there from going on, though it is tried again and again."""
     trouble_since: datetime | None = None
@@ -58,6 +63,8 @@ def _changes(was: Machine, it: Recorded) -> dict[str, object]:
             return {"settings": settings, "checkup": None, "checked": None}
         case e.MachineChecked(checkup=checkup):
             return {"checkup": checkup, "checked": at(it.time)}
+        case e.StartEstimated(estimate=estimate):
+            return {"estimates": [*was.estimates, estimate][-_ESTIMATES:]}
         case e.MachineEnabled():
             return {"enabled": True}
         case e.MachineDisabled():
@@ -93,7 +100,7 @@ async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
 
 PROJECTION = Projection(
     name="machines",
-    version=4,
+    version=5,
     contexts=(Context.MACHINES,),
     tables=("machines",),
     ddl="""
@@ -109,6 +116,7 @@ PROJECTION = Projection(
             seen timestamptz,
             checkup jsonb,
             checked timestamptz,
+            estimates jsonb not null,
             trouble text not null,
             trouble_since timestamptz,
             simulations uuid[] not null,

@@ -19,24 +19,31 @@ async def list_all(request: web.Request) -> web.StreamResponse:
     return answer(Page[Machine](items=await list_machines(edge_of(request).pool)), headers)
 
 
+async def one(request: web.Request) -> web.StreamResponse:
+    """One machine."""
+    headers = await as_of(request, "machines")
+    return answer(await _named(request), headers)
+
+
 async def allow_login(request: web.Request) -> web.StreamResponse:
     """Try a machine's refused login again, once: for administrators."""
     name = request.match_info["name"]
     if not user_of(request).administrator:
         raise Problem(403, "Only administrators say that a machine lets us in again.")
-    if await _find(request, name) is None:
-        raise Problem(404, "There is no such machine.")
+    await _named(request)
     wanted = Write(
         idempotency_key(request), Context.MACHINES, FLEET, AllowLogin(name=name), ("machines",)
     )
     if await write(request, wanted) is None:
         return not_known_yet(wanted)
-    found = await _find(request, name)
-    if found is None:
-        raise Problem(404, "The machine was removed meanwhile.")
-    return answer(found, await as_of(request, "machines"))
+    headers = await as_of(request, "machines")
+    return answer(await _named(request), headers)
 
 
-async def _find(request: web.Request, name: str) -> Machine | None:
-    found = await list_machines(edge_of(request).pool)
-    return next((machine for machine in found if machine.name == name), None)
+async def _named(request: web.Request) -> Machine:
+    """The machine that the path names. Raises `Problem`."""
+    name = request.match_info["name"]
+    for machine in await list_machines(edge_of(request).pool):
+        if machine.name == name:
+            return machine
+    raise Problem(404, "There is no such machine.")

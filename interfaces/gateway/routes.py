@@ -76,6 +76,7 @@ def api_routes(doorkeeper: Doorkeeper) -> list[Route]:
         Route("POST", "/api/v1/simulations/{id}/release", r.release, Simulation, body=r.Why),
         Route("GET", "/api/v1/data-sets/{id}/content", r.content, "application/octet-stream"),
         Route("GET", "/api/v1/machines", machines.list_all, Page[Machine]),
+        Route("GET", "/api/v1/machines/{name}", machines.one, Machine),
         Route("POST", "/api/v1/machines/{name}/login", machines.allow_login, Machine),
         Route("GET", "/api/v1/commands/{id}", writes.command, Outcome),
         Route("GET", "/api/v1/events", live.live, "text/event-stream", query=live.LiveQuery),

@@ -6,7 +6,8 @@ from typing import Protocol, Self
 from pydantic import JsonValue
 
 from events.jobs import JobId, JobReport, JobRequest, Part, RelativePath, Token, Witness
-from interfaces.machines.dialect import Estimate, QueueLoad, Refused, Submitted
+from events.machines import MachineLoad
+from interfaces.machines.dialect import Estimate, Refused, Submitted
 from interfaces.machines.site import Host, Site
 
 
@@ -98,7 +99,7 @@ class BatchSystem(Protocol):
         """The last 4 KiB of what its program wrote to its standard error."""
         ...
 
-    async def load(self) -> QueueLoad:
+    async def load(self) -> MachineLoad:
         """How busy the machine is."""
         ...
 

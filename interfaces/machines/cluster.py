@@ -20,7 +20,7 @@ from events.jobs import (
     Token,
     whose,
 )
-from interfaces.machines.dialect import Queue, QueueLoad
+from events.machines import MachineLoad, Queue
 from interfaces.machines.fates import Fate
 from interfaces.machines.simulated_job import SimulatedJob
 
@@ -115,11 +115,11 @@ class Cluster(BaseModel):
         name = request.options.queue
         return next((queue for queue in self.queues if name in ("", queue.name)), None)
 
-    def load(self) -> QueueLoad:
+    def load(self) -> MachineLoad:
         """How busy it is."""
         running, queued = self.in_state(JobState.RUNNING), self.in_state(JobState.QUEUED)
-        return QueueLoad(
-            slots_total=self.slots,
+        return MachineLoad(
+            slots=self.slots,
             slots_used=sum(self.width(job) for job in running),
             running=len(running),
             queued=len(queued),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from events.jobs import JobId, JobReport, JobRequest, Token
+from events.machines import MachineLoad
 from interfaces.machines.connection import Completed, MachineError
 from interfaces.machines.site import Site
 
@@ -57,20 +58,6 @@ class InDoubt(MachineError):
 
 
 @dataclass(frozen=True)
-class Queue:
-    """One queue, or partition, of a batch system; what it does not tell is None."""
-
-    name: str
-    open: bool | None = None
-    """Whether its jobs start."""
-    walltime: int | None = None
-    """The most that a job may ask for, in seconds."""
-    nodes: int | None = None
-    running: int | None = None
-    queued: int | None = None
-
-
-@dataclass(frozen=True)
 class Estimate:
     """What a batch system says of a job that was not submitted."""
 
@@ -78,19 +65,6 @@ class Estimate:
     """Seconds since the epoch; None: it does not tell."""
     impossible: str = ""
     """Why it would never start, in its own words."""
-
-
-@dataclass(frozen=True)
-class QueueLoad:
-    """How busy a machine is; what cannot be seen is None, never 0."""
-
-    nodes_total: int | None = None
-    nodes_used: int | None = None
-    slots_total: int | None = None
-    slots_used: int | None = None
-    running: int | None = None
-    queued: int | None = None
-    queues: tuple[Queue, ...] = ()
 
 
 class Dialect(Protocol):
@@ -175,6 +149,6 @@ class Dialect(Protocol):
         """When a job would start; what is in the queue tells it as `JobReport.expected`."""
         ...
 
-    def load(self) -> Command[QueueLoad]:
+    def load(self) -> Command[MachineLoad]:
         """How busy the machine is."""
         ...

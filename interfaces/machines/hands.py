@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
-from events.jobs import JobReport, RelativePath, Token, parts_of
-from events.machines import MachineSettings
+from events.jobs import JobReport, JobRequest, RelativePath, Token, parts_of
+from events.machines import MachineSettings, StartEstimate
 from events.operations import JobTask
 from events.prose import cut
 from events.values import Blob, Context
@@ -38,6 +38,8 @@ from managers.operations import (
     CheckedUp,
     CheckUp,
     Collect,
+    Estimate,
+    Estimated,
     Folder,
     FolderGone,
     Hold,
@@ -119,6 +121,8 @@ class MachineHands:
             case Remove(token, folder):
                 removal = partial(self._remove, machine, token, folder, tell)
                 return TaskWork(removal, cause, Chain(folder.incident, folder.correlation))
+            case Estimate(id, request):
+                return TaskWork(partial(self._estimate, machine, id, request, tell), cause)
             case CheckUp(check):
                 return TaskWork(partial(self._check, machine, check, tell), cause)
         return TaskWork(work, cause, Chain(job.incident, job.correlation))
@@ -208,6 +212,17 @@ class MachineHands:
         else:
             found = await check_up(batch, machine.settings.connection, check)
         tell(CheckedUp(check, found))
+
+    async def _estimate(self, machine: Machine, id: UUID, request: JobRequest, tell: Tell) -> None:
+        """Asked once: who wants to know it asks again."""
+        try:
+            found = await (await machine.batch()).estimate(request)
+        except MachineError as error:
+            estimate = StartEstimate(id=id, failed=cut(str(error)))
+        else:
+            never = cut(found.impossible)
+            estimate = StartEstimate(id=id, start=found.start, impossible=never)
+        tell(Estimated(estimate))
 
     async def _cancel(self, machine: Machine, job: Job, tell: Tell) -> None:
         async def cancel(batch: BatchSystem) -> None:

@@ -16,11 +16,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from events.jobs import JobId, JobReport, JobRequest, Token, Witness
-from events.machines import MachineSettings
+from events.machines import MachineLoad, MachineSettings
 from interfaces.machines.asking import Tools, Unasked, Wish
 from interfaces.machines.batch_settings import OwnSettings, batch_settings
 from interfaces.machines.connection import Completed
-from interfaces.machines.dialect import Estimate, InDoubt, QueueLoad, Refused, Submitted
+from interfaces.machines.dialect import Estimate, InDoubt, Refused, Submitted
 from interfaces.machines.layout import Layout, layout_of, quoted
 from interfaces.machines.process_job import job_id_of, job_script
 from interfaces.machines.site import Site
@@ -280,8 +280,6 @@ count slots
 count queue
 """
 
-    def parse(self, completed: Completed) -> QueueLoad:
+    def parse(self, completed: Completed) -> MachineLoad:
         used, queued = map(int, completed.checked().split())
-        return QueueLoad(
-            nodes_total=1, slots_total=self.slots, slots_used=used, running=used, queued=queued
-        )
+        return MachineLoad(nodes=1, slots=self.slots, slots_used=used, running=used, queued=queued)

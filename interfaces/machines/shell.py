@@ -18,6 +18,7 @@ from events.jobs import (
     relative_path,
     whose,
 )
+from events.machines import MachineLoad
 from interfaces.machines import folders
 from interfaces.machines.budget import Kind, Toll, free
 from interfaces.machines.connection import (
@@ -28,15 +29,7 @@ from interfaces.machines.connection import (
     MachineError,
     NotUnderstood,
 )
-from interfaces.machines.dialect import (
-    Command,
-    Dialect,
-    Estimate,
-    InDoubt,
-    QueueLoad,
-    Refused,
-    Submitted,
-)
+from interfaces.machines.dialect import Command, Dialect, Estimate, InDoubt, Refused, Submitted
 from interfaces.machines.layout import Layout
 from interfaces.machines.site import AskHost, Host, Site
 from interfaces.machines.submission import DEADLINE, Submission
@@ -180,7 +173,7 @@ class ShellBatchSystem:
     async def stderr_tail(self, part: Part) -> str:
         return await self._ask(folders.Tail(self._layout, part), Kind.FILE)
 
-    async def load(self) -> QueueLoad:
+    async def load(self) -> MachineLoad:
         return await self._ask(self._dialect.load(), Kind.ASK)
 
     async def host(self) -> Host:

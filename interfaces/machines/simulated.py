@@ -23,6 +23,7 @@ from events.jobs import (
     Witness,
     whose,
 )
+from events.machines import MachineLoad
 from events.prose import describe
 from interfaces.machines.cluster import ClusterWithWrappers
 from interfaces.machines.connection import (
@@ -32,7 +33,7 @@ from interfaces.machines.connection import (
     Unreachable,
     too_large,
 )
-from interfaces.machines.dialect import Estimate, InDoubt, QueueLoad, Refused, Submitted
+from interfaces.machines.dialect import Estimate, InDoubt, Refused, Submitted
 from interfaces.machines.fates import Oracle, Results, Seeded, declared, fates
 from interfaces.machines.layout import Layout
 from interfaces.machines.site import Host, Site
@@ -157,7 +158,7 @@ class SimulatedBatchSystem:
         _, dot, instance = part.partition(".")
         return self._files(whose(part)).get(f"stderr{dot}{instance}", b"").decode()
 
-    async def load(self) -> QueueLoad:
+    async def load(self) -> MachineLoad:
         return self._reached().load()
 
     async def host(self) -> Host:

@@ -124,16 +124,9 @@ class MachineWatch:
             await batch.check()
             self._checked = _now()
         try:
-            seen = await batch.load()
+            return await batch.load(), ""
         except (CommandFailed, NotUnderstood) as error:
             return None, f"how busy it is is unknown: {error}"
-        load = MachineLoad(
-            nodes=seen.nodes_total,
-            nodes_used=seen.nodes_used,
-            running=seen.running,
-            queued=seen.queued,
-        )
-        return load, ""
 
     async def _try_room(self, batch: BatchSystem) -> None:
         full = bool(self._jobs.full)

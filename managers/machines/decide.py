@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from events import machines as e
-from events.operations import CheckUp, ConfigureMachine, ForgetMachine, TryLogin
+from events.jobs import JobRequest, token_of
+from events.operations import CheckUp, ConfigureMachine, EstimateJob, ForgetMachine, TryLogin
 from events.simulations import PlaceSimulation, RefusePlacement
 from events.values import Context, Event
 from managers.machines.choice import Chosen, NotFound, choose
@@ -30,6 +31,10 @@ def decide(was: Fleet | None, input: Input, given: Given) -> Iterable[Effect]:
             return _allow(fleet, input)
         case e.CheckMachine():
             return _check(fleet, input)
+        case e.EstimateStart():
+            return _estimate(fleet, input)
+        case e.SeeEstimate():
+            return _estimated(fleet, input)
         case e.SeeCheckup():
             return _checked(fleet, input)
         case e.SeeMachine():
@@ -130,6 +135,24 @@ def _check(fleet: Fleet, wanted: e.CheckMachine) -> Iterator[Effect]:
     if _known(fleet, wanted.name).login_needed:
         raise Rejected(f"{wanted.name} lets nobody in: vestec machines login {wanted.name}")
     yield Send(Context.OPERATIONS, wanted.name, CheckUp(check=wanted.check))
+
+
+def _estimate(fleet: Fleet, wanted: e.EstimateStart) -> Iterator[Effect]:
+    if _known(fleet, wanted.name).login_needed:
+        raise Rejected(f"{wanted.name} lets nobody in: vestec machines login {wanted.name}")
+    request = JobRequest(
+        token=token_of(wanted.estimate),
+        executable="true",
+        options=wanted.options,
+        **wanted.resources.model_dump(),
+    )
+    ask = EstimateJob(estimate=wanted.estimate, request=request)
+    yield Send(Context.OPERATIONS, wanted.name, ask)
+
+
+def _estimated(fleet: Fleet, seen: e.SeeEstimate) -> Iterator[Effect]:
+    _known(fleet, seen.name)
+    yield e.StartEstimated(name=seen.name, estimate=seen.estimate)
 
 
 def _checked(fleet: Fleet, seen: e.SeeCheckup) -> Iterator[Effect]:

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 
 from events import operations as e
 from events.jobs import JobState, Token
-from events.machines import FLEET, SeeCheckup, SeeMachine, SeeTrouble
+from events.machines import FLEET, SeeTrouble
 from events.simulations import KeepOutputs
 from events.values import Context, Event
 from managers.operations import inputs as i
+from managers.operations import questions
 from managers.operations.job import Job
 from managers.operations.keeping import look
 from managers.operations.reports import seen
@@ -44,13 +45,17 @@ def _decide(was: MachineJobs, input: Input, given: Given) -> Iterable[Effect]:
         case e.TryLogin():
             return [e.LoginIntended()] if was.login_needed else []
         case e.CheckUp():
-            return _check(was, input)
+            return questions.check(was, input)
+        case e.EstimateJob():
+            return questions.estimate(was, input)
+        case i.Estimated():
+            return questions.estimated(was, input)
         case i.CheckedUp():
-            return _checked(was, input)
+            return questions.checked(was, input)
         case e.ForgetMachine():
             return [] if was.settings is None else [e.MachineForgotten()]
         case i.MachineLooked():
-            return _looked(was, input)
+            return questions.looked(was, input)
         case i.LookAtClock():
             return look(was, given.now)
         case i.FolderGone(token=token):
@@ -115,45 +120,6 @@ def _of_one(was: MachineJobs, input: Input, given: Given) -> Iterable[Effect]:
         case e.ReleaseJob():
             return [] if job.released else [e.JobReleased(token=token, at=given.now)]
     raise Rejected(f"operations do not take {type(input).__name__}")
-
-
-def _looked(was: MachineJobs, input: i.MachineLooked) -> Iterator[Effect]:
-    if was.settings is None:
-        return
-    now = e.MachineAnswered(
-        reachable=input.reachable,
-        reason=input.reason,
-        load=input.load,
-        login_needed=input.login_needed,
-        notice=input.notice,
-    )
-    if evolve(was, now) == was:
-        return
-    yield now
-    see = SeeMachine(
-        name=was.settings.name,
-        reachable=now.reachable,
-        reason=now.reason,
-        load=now.load,
-        login_needed=now.login_needed,
-        notice=now.notice,
-    )
-    yield Send(Context.MACHINES, FLEET, see)
-
-
-def _check(was: MachineJobs, wanted: e.CheckUp) -> Iterator[Effect]:
-    """One at a time: who asks meanwhile gets its answer."""
-    if was.settings is not None and was.check is None:
-        yield e.CheckIntended(check=wanted.check)
-
-
-def _checked(was: MachineJobs, input: i.CheckedUp) -> Iterator[Effect]:
-    if was.settings is None or was.check != input.check:
-        return
-    yield e.CheckConcluded(check=input.check, checkup=input.checkup)
-    see = SeeCheckup(name=was.settings.name, checkup=input.checkup)
-    yield Send(Context.MACHINES, FLEET, see)
-    yield from room(was, input.checkup.full)
 
 
 def _hold(job: Job, wanted: e.HoldJob) -> Iterator[Effect]:

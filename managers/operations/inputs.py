@@ -9,7 +9,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from events.checkups import Checkup
 from events.jobs import JobId, JobReport, Token
-from events.machines import MachineLoad
+from events.machines import MachineLoad, StartEstimate
 from events.operations import JobTask
 from events.values import Blob
 
@@ -145,6 +145,13 @@ class RoomLooked:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimated:
+    """When a job would start."""
+
+    estimate: StartEstimate
+
+
+@dataclass(frozen=True, slots=True)
 class MachineLooked:
     """Whether the machine answers, and how busy it is."""
 
@@ -170,6 +177,7 @@ Told = (
     | FolderGone
     | CheckedUp
     | RoomLooked
+    | Estimated
     | MachineLooked
 )
 _KINDS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(Told)}

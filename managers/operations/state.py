@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from events import operations as e
-from events.jobs import JobState, Token
+from events.jobs import JobRequest, JobState, Token
 from events.machines import PLACE, MachineLoad, MachineSettings
 from events.operations import JobTask
 from events.prose import day
@@ -39,6 +39,8 @@ class MachineJobs:
     """The check that is under way."""
     learned: Mapping[str, JsonValue] = field(default_factory=dict)
     """What the newest one found out, as settings of the dialect."""
+    estimates: Mapping[UUID, JobRequest] = field(default_factory=dict)
+    """Jobs whose start is asked for."""
     turn: UUID | None = None
     """Whose it is to work there, of the processes that the machine names; None: nobody's yet."""
 
@@ -105,6 +107,11 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
             return replace(was, removing={**was.removing, event.token: folder})
         case e.CheckIntended():
             return replace(was, check=event.check)
+        case e.EstimateWanted():
+            return replace(was, estimates={**was.estimates, event.estimate: event.request})
+        case e.EstimateGiven():
+            asked = {id: one for id, one in was.estimates.items() if id != event.estimate.id}
+            return replace(was, estimates=asked)
         case e.CheckConcluded():
             return replace(was, check=None, learned=event.checkup.learned)
         case e.SubmissionIntended():

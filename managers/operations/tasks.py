@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from events.jobs import Token
+from events.jobs import JobRequest, Token
 from events.operations import JobTask
 from managers.operations.job import Folder, Job
 from managers.operations.state import MachineJobs
@@ -67,7 +67,15 @@ class LookOut:
     machine: MachineJobs
 
 
-Task = LookOut | Watch | Submit | Cancel | Hold | Collect | Remove | CheckUp
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Find out when a job would start."""
+
+    id: UUID
+    request: JobRequest
+
+
+Task = LookOut | Watch | Submit | Cancel | Hold | Collect | Remove | CheckUp | Estimate
 
 
 def under_way(machine: MachineJobs) -> Mapping[str, Task]:
@@ -87,6 +95,8 @@ def on_machine(machine: MachineJobs) -> Mapping[str, Task]:
     tasks: dict[str, Task] = {"watch": Watch(machine)}
     if machine.check is not None:
         tasks[f"check {machine.check}"] = CheckUp(machine.check)
+    for id, request in machine.estimates.items():
+        tasks[f"estimate {id}"] = Estimate(id, request)
     for token, job in machine.jobs.items():
         if JobTask.SUBMIT in job.tasks:
             unwanted = " unwanted" if job.unwanted else ""

@@ -3,6 +3,7 @@
 import typer
 
 from interfaces.cli.machines.describing import add, edit
+from interfaces.cli.machines.estimating import estimate
 from interfaces.cli.machines.listing import list_, show
 from interfaces.cli.machines.looking import audit, check
 from interfaces.cli.machines.rehearsing import simulate
@@ -26,6 +27,7 @@ for _command in (
     disable,
     audit,
     check,
+    estimate,
     login,
     simulate,
 ):

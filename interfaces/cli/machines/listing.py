@@ -1,8 +1,11 @@
 """What is known of machines: all of them, and one of them whole."""
 
+from collections.abc import Sequence
+from datetime import timedelta
+
 import typer
 
-from events.machines import LOGIN_NEEDED
+from events.machines import LOGIN_NEEDED, MachineLoad, Queue
 from interfaces.cli.folders import folder_dates
 from interfaces.cli.machines.accounts import by_name
 from interfaces.cli.machines.looking import print_checkup
@@ -53,6 +56,22 @@ def _reachable(machine: Machine) -> str | bool:
     return "unknown" if machine.reachable is None else machine.reachable
 
 
+def print_queues(queues: Sequence[Queue]) -> None:
+    """A line a queue; what the batch system does not tell stays empty."""
+    rows = [
+        (
+            queue.name,
+            queue.open,
+            queue.walltime and str(timedelta(seconds=queue.walltime)),
+            queue.nodes,
+            queue.running,
+            queue.queued,
+        )
+        for queue in queues
+    ]
+    table(("queue", "open", "walltime at most", "nodes", "running", "queued"), rows, "")
+
+
 def show(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
     """Show one machine: its settings, its load, and why the newest job was sent there.
 
@@ -78,7 +97,11 @@ def show(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
     settings["accounts"]["of"] = accounts
     if found.login_needed:
         say(f"{LOGIN_NEEDED}: {found.reason}. Then: vestec machines login {name}")
-    fields({**found.model_dump(exclude={"settings", "checkup"}), **dates, **settings})
+    known = found.model_dump(exclude={"settings", "checkup", "load", "estimates"})
+    load = found.load or MachineLoad()
+    fields({**known, "load": load.model_dump(exclude={"queues"}), **dates, **settings})
+    if load.queues:
+        print_queues(load.queues)
     if found.checkup:
         print_checkup(found.checkup)
     return None

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
+from events.machines import Queue
 from interfaces.cli.ending import serve
 from interfaces.cli.options import AsJson
 from interfaces.machines.cluster import Cluster
-from interfaces.machines.dialect import Queue
 from interfaces.machines.fates import Seeded
 
-_QUEUES = (Queue("work", open=True), Queue("urgent", open=True))
+_QUEUES = (Queue(name="work", open=True), Queue(name="urgent", open=True))
 _PRIORITIES = {"urgent": 1}
 """The queue's, and a QoS's of that name."""
 _RUN = 20.0

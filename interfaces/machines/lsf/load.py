@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from events.machines import MachineLoad, Queue
 from interfaces.machines.asking import number, rows
 from interfaces.machines.connection import Completed
-from interfaces.machines.dialect import Queue, QueueLoad
 from interfaces.machines.lsf.jobs import CLEAN
 
 _HOSTS = "host_name status max njobs run"
@@ -21,7 +21,7 @@ bhosts -noheader -o "{_HOSTS} delimiter='$separator'" || exit
 bqueues -noheader -o "{_QUEUES} delimiter='$separator'"
 """
 
-    def parse(self, completed: Completed) -> QueueLoad:
+    def parse(self, completed: Completed) -> MachineLoad:
         text = completed.checked()
         up = [row for row in rows(text, 5) if row[1] in ("ok", "closed_Full", "closed_Excl")]
         queues = [
@@ -34,10 +34,10 @@ bqueues -noheader -o "{_QUEUES} delimiter='$separator'"
             for name, status, _, pending, running, _ in rows(text, 6)
         ]
         slots = [_count(row[2]) for row in up]
-        return QueueLoad(
-            nodes_total=len(up),
+        return MachineLoad(
+            nodes=len(up),
             nodes_used=sum((_count(row[3]) or 0) > 0 for row in up),
-            slots_total=None if None in slots else sum(slot or 0 for slot in slots),
+            slots=None if None in slots else sum(slot or 0 for slot in slots),
             slots_used=sum(_count(row[3]) or 0 for row in up),
             running=sum(queue.running or 0 for queue in queues),
             queued=sum(queue.queued or 0 for queue in queues),

@@ -4,9 +4,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from events.machines import MachineLoad, Queue
 from interfaces.machines.asking import SEPARATOR
 from interfaces.machines.connection import Completed
-from interfaces.machines.dialect import Queue, QueueLoad
 
 _AWAY = ("down", "offline", "unknown", "stale", "sleep", "provisioning", "maintenance")
 
@@ -21,16 +21,16 @@ qstat -Q -f -F json || exit
 printf '\\037\\n'
 pbsnodes -a -F json"""
 
-    def parse(self, completed: Completed) -> QueueLoad:
+    def parse(self, completed: Completed) -> MachineLoad:
         queues, nodes = (
             json.loads(part, strict=False) for part in completed.checked().split(SEPARATOR)
         )
         up = [node for node in nodes.get("nodes", {}).values() if not _is_away(node)]
         known = [_queue(name, queue) for name, queue in queues.get("Queue", {}).items()]
-        return QueueLoad(
-            nodes_total=len(up),
+        return MachineLoad(
+            nodes=len(up),
             nodes_used=sum(_cores(node, "assigned") > 0 for node in up),
-            slots_total=sum(_cores(node, "available") for node in up),
+            slots=sum(_cores(node, "available") for node in up),
             slots_used=sum(_cores(node, "assigned") for node in up),
             running=sum(queue.running or 0 for queue in known),
             queued=sum(queue.queued or 0 for queue in known),

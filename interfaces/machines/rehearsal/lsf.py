@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from events.jobs import After, Dependency, JobOptions, JobRequest, JobState, Token
+from events.machines import Queue
 from interfaces.machines.cluster import Cluster
-from interfaces.machines.dialect import Queue
 from interfaces.machines.lsf.submit import GRAMMAR
 from interfaces.machines.rehearsal.mouth import (
     CORES,

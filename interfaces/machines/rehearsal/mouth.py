@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from events.jobs import JobRequest, JobState
+from events.machines import Queue
 from interfaces.machines.cluster import Cluster
-from interfaces.machines.dialect import Queue
 from interfaces.machines.options import Grammar, Option
 from interfaces.machines.rehearsal.site import Site, Work
 from interfaces.machines.simulated_job import SimulatedJob

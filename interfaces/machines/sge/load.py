@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
+from events.machines import MachineLoad, Queue
 from interfaces.machines.connection import Completed
-from interfaces.machines.dialect import Queue, QueueLoad
 from interfaces.machines.sge.jobs import NO_HIDING
 
 _AWAY = set("dDEuC")
@@ -18,17 +18,17 @@ class Load:
     def script(self) -> str:
         return f"{NO_HIDING}qstat -f -xml -u '*'"
 
-    def parse(self, completed: Completed) -> QueueLoad:
+    def parse(self, completed: Completed) -> MachineLoad:
         said = ElementTree.fromstring(completed.checked())
         up = [
             one for one in said.iter("Queue-List") if not _AWAY & {*(one.findtext("state") or "")}
         ]
         names = sorted({_part(one, 0) for one in said.iter("Queue-List")})
         jobs = [job.get("state") for job in said.iter("job_list")]
-        return QueueLoad(
-            nodes_total=len({_part(one, 2) for one in up}),
+        return MachineLoad(
+            nodes=len({_part(one, 2) for one in up}),
             nodes_used=len({_part(one, 2) for one in up if _slots(one, "used")}),
-            slots_total=sum(_slots(one, "total") for one in up),
+            slots=sum(_slots(one, "total") for one in up),
             slots_used=sum(_slots(one, "used") for one in up),
             running=jobs.count("running"),
             queued=jobs.count("pending"),

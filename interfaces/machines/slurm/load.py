@@ -3,9 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from events.machines import MachineLoad, Queue
 from interfaces.machines.asking import rows
 from interfaces.machines.connection import Completed
-from interfaces.machines.dialect import Queue, QueueLoad
 from interfaces.machines.slurm.environment import QUESTION
 
 _AWAY = ("down", "drain", "drng", "fail", "maint", "boot", "unk", "inval", "futr", "pow", "no_")
@@ -28,16 +28,16 @@ sinfo --noheader --format="partitions$separator{form["partitions"]}" || exit
 squeue --noheader --states=PENDING,RUNNING --format="jobs$separator{form["jobs"]}"
 """
 
-    def parse(self, completed: Completed) -> QueueLoad:
+    def parse(self, completed: Completed) -> MachineLoad:
         text = completed.checked()
         nodes = [row[1:] for row in rows(text, 4) if row[0] == "nodes"]
         jobs = Counter((row[1], row[2]) for row in rows(text, 3) if row[0] == "jobs")
         up = [row for row in nodes if not row[0].startswith(_AWAY)]
         cores = [[int(part) for part in row[2].split("/")] for row in up]
-        return QueueLoad(
-            nodes_total=sum(int(row[1]) for row in up),
+        return MachineLoad(
+            nodes=sum(int(row[1]) for row in up),
             nodes_used=sum(int(row[1]) for row in up if row[0].startswith(_BUSY)),
-            slots_total=sum(part[3] for part in cores),
+            slots=sum(part[3] for part in cores),
             slots_used=sum(part[0] for part in cores),
             running=sum(n for (_, state), n in jobs.items() if state == "RUNNING"),
             queued=sum(n for (_, state), n in jobs.items() if state == "PENDING"),

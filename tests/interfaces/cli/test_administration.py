@@ -125,6 +125,17 @@ def test_a_machine_that_names_an_agent_waits_for_it(here: Path) -> None:
     assert [one["result"] for one in lines] == ["near works there from now on"]
 
 
+def test_when_a_job_would_start_is_asked_before_it_is_submitted(here: Path) -> None:
+    for name, how in (("p", ()), ("q", ("--test-mode",))):
+        vestec("machines", "add", name, "--base-directory", here / name, "--enable", *how)
+        eventually(lambda name=name: as_json("machines", "show", name)["reachable"])  # type: ignore[misc]
+    never = vestec("machines", "estimate", "p", "--walltime", 60, "--nodes", 2)
+    assert "p would never start it: it has one node" in never
+    assert "does not tell" in vestec("machines", "estimate", "q", "--walltime", 60)
+    assert as_json("machines", "estimate", "q", "--walltime", 60)["start"] is None
+    assert "no machine r" in complaint("machines", "estimate", "r", "--walltime", 60)
+
+
 def test_a_simulation_is_held_and_released(here: Path) -> None:
     where = ("--base-directory", here / "h", "--test-mode", "--enable")
     vestec("machines", "add", "h", *where)

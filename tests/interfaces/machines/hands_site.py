@@ -33,11 +33,11 @@ from events.jobs import (
     Token,
     token_of,
 )
-from events.machines import FLEET, AddMachine, EnableMachine, MachineSettings
+from events.machines import FLEET, AddMachine, EnableMachine, MachineLoad, MachineSettings
 from events.simulations import Resources, SimulationRequest
 from events.values import Command, Context, Event, IncidentId, Urgency
 from interfaces.machines.connection import NoRoom
-from interfaces.machines.dialect import QueueLoad, Refused, Submitted
+from interfaces.machines.dialect import Refused, Submitted
 from interfaces.machines.fates import Fate, Planned
 from interfaces.machines.hands import Fetching, MachineHands
 from interfaces.machines.look_out import Agents, no_agents
@@ -150,7 +150,7 @@ class TroubledSystem(SimulatedBatchSystem):
         self._meet("host")
         return Host(full=self.full)
 
-    async def load(self) -> QueueLoad:
+    async def load(self) -> MachineLoad:
         self._meet("load")
         return await super().load()
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Self
 
 from events.jobs import JobReport, JobState, Part
+from events.machines import Queue
 from interfaces.machines.batch_settings import BatchSettings, DatedSettings
 from interfaces.machines.cluster import Cluster
-from interfaces.machines.dialect import Dialect, Queue
+from interfaces.machines.dialect import Dialect
 from interfaces.machines.fates import Planned
 from interfaces.machines.layout import Layout
 from interfaces.machines.lsf import Lsf
@@ -21,7 +22,11 @@ from interfaces.machines.slurm import Slurm
 from interfaces.machines.ssh import SshAccess, SshConnection
 from tests.interfaces.machines.server_bench import ServerBench
 
-QUEUES = (Queue("work", open=True), Queue("short", open=True, walltime=60), Queue("down", False))
+QUEUES = (
+    Queue(name="work", open=True),
+    Queue(name="short", open=True, walltime=60),
+    Queue(name="down", open=False),
+)
 
 
 class Rehearsed(ServerBench):

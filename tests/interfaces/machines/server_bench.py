@@ -22,8 +22,9 @@ from events.jobs import (
     Token,
     Witness,
 )
+from events.machines import MachineLoad
 from interfaces.machines.connection import Connection
-from interfaces.machines.dialect import Dialect, QueueLoad, Refused, Submitted
+from interfaces.machines.dialect import Dialect, Refused, Submitted
 from interfaces.machines.layout import Layout
 from interfaces.machines.shell import ShellBatchSystem
 from interfaces.machines.ssh import SshAccess, SshConnection
@@ -114,7 +115,7 @@ test_another_process = contract.test_another_process_goes_on_with_the_jobs
 async def test_the_machine_has_what_is_needed_and_tells_its_load(bench: ServerBench) -> None:
     await bench.system.check()
 
-    async def idle() -> QueueLoad | None:
+    async def idle() -> MachineLoad | None:
         """Of jobs of other tests, which were cancelled a moment ago."""
         load = await bench.system.load()
         return load if load.running == load.slots_used == 0 else None
@@ -125,7 +126,7 @@ async def test_the_machine_has_what_is_needed_and_tells_its_load(bench: ServerBe
     after = await bench.system.load()
     assert {queue.name for queue in after.queues} == {"work", "short", "down"}
     assert (after.running, after.slots_used) == (1, 4)
-    assert before.slots_total == after.slots_total
+    assert before.slots == after.slots
 
 
 async def accounted(bench: ServerBench, token: Token) -> JobReport:

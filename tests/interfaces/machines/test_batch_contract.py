@@ -260,7 +260,7 @@ async def test_load_counts_slots_and_waiting_jobs(bench: Bench) -> None:
     second = await bench.submitted(bench.long)
     await bench.report(second, JobState.QUEUED)
     load = await bench.system.load()
-    assert (load.slots_total, load.slots_used, load.running, load.queued) == (1, 1, 1, 1)
+    assert (load.slots, load.slots_used, load.running, load.queued) == (1, 1, 1, 1)
 
 
 async def test_jobs_start_in_order_of_submission(bench: Bench) -> None:

@@ -1,8 +1,8 @@
 """The model of a cluster: who starts when, and what its queue and its accounts tell afterwards."""
 
 from events.jobs import After, Dependency, JobOptions, JobRequest, JobState, Token
+from events.machines import Queue
 from interfaces.machines.cluster import Cluster
-from interfaces.machines.dialect import Queue
 from interfaces.machines.fates import Fate, Seeded
 from interfaces.machines.simulated_job import SimulatedJob
 
@@ -88,7 +88,11 @@ def test_others_are_waited_for() -> None:
 
 
 def test_what_its_queue_does_not_let_start_waits_for_ever() -> None:
-    queues = (Queue("work", open=True), Queue("short", walltime=5), Queue("down", open=False))
+    queues = (
+        Queue(name="work", open=True),
+        Queue(name="short", walltime=5),
+        Queue(name="down", open=False),
+    )
     cluster = Cluster(slots=3, queues=queues)
     for queue in ("", "short", "down"):
         submit(cluster, f"v{queue}", queue=queue)

@@ -94,7 +94,7 @@ def test_load() -> None:
     lines += ["normal|Open:Active|20|9|11|0", "night|Open:Inact|0|0|0|0"]
     text = "\n".join(lines).replace("|", "\x1f")
     load = DIALECT.load().parse(Completed(0, text, ""))
-    assert (load.nodes_total, load.nodes_used, load.slots_total, load.slots_used) == (2, 2, 16, 11)
+    assert (load.nodes, load.nodes_used, load.slots, load.slots_used) == (2, 2, 16, 11)
     assert (load.running, load.queued) == (11, 9)
     assert [(queue.name, queue.open) for queue in load.queues] == [
         ("normal", True),

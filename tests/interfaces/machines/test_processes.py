@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from events.jobs import JobRequest, JobState, Token, Witness, parts_of
+from events.machines import MachineLoad
 from interfaces.machines.asking import TOOLS
 from interfaces.machines.connection import (
     CommandFailed,
@@ -23,7 +24,7 @@ from interfaces.machines.connection import (
     MachineError,
     NotUnderstood,
 )
-from interfaces.machines.dialect import Command, InDoubt, QueueLoad, Refused, Submitted
+from interfaces.machines.dialect import Command, InDoubt, Refused, Submitted
 from interfaces.machines.layout import quoted
 from interfaces.machines.local import LocalConnection
 from interfaces.machines.processes import Processes
@@ -366,7 +367,7 @@ def when(shell: ShellBench, token: Token, file: str) -> int:
 class Foreign(Command[Submitted | Refused]):
     """What a machine answers that is not what its dialect thinks it is."""
 
-    def __init__(self, command: Command[Submitted | Refused] | Command[QueueLoad]) -> None:
+    def __init__(self, command: Command[Submitted | Refused] | Command[MachineLoad]) -> None:
         self._command = command
 
     def script(self) -> str:

@@ -162,7 +162,7 @@ def test_when_the_server_expects_to_start_it(start: object) -> None:
 def test_load() -> None:
     parts = [answer("qstat_Q_json").stdout, answer("pbsnodes_json").stdout]
     load = DIALECT.load().parse(Completed(0, f"{SEPARATOR}\n".join(parts), ""))
-    assert (load.nodes_total, load.nodes_used, load.slots_total, load.slots_used) == (1, 0, 2, 0)
+    assert (load.nodes, load.nodes_used, load.slots, load.slots_used) == (1, 0, 2, 0)
     assert (load.running, load.queued) == (0, 1)
     assert [(queue.name, queue.open) for queue in load.queues] == [("workq", True)]
     assert json.loads(answer("qstat_B_json").stdout)["Server"]["vm"]["total_jobs"] == 13

@@ -193,7 +193,7 @@ def test_a_word_that_nobody_knows_is_shown() -> None:
 
 def test_load() -> None:
     load = DIALECT.load().parse(answer("qstat_f_xml"))
-    assert (load.nodes_total, load.nodes_used, load.slots_total, load.slots_used) == (1, 1, 2, 1)
+    assert (load.nodes, load.nodes_used, load.slots, load.slots_used) == (1, 1, 2, 1)
     assert (load.running, load.queued) == (1, 1)
     assert [(queue.name, queue.running) for queue in load.queues] == [("all.q", 1)]
     summary = answer("qstat_g_c").stdout.split()

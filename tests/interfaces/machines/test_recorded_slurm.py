@@ -231,7 +231,7 @@ def test_load_counts_nodes_once_and_knows_the_limits_of_partitions() -> None:
         "jobs\x1furgent\x1fPENDING",
     ]
     load = DIALECT.load().parse(Completed(0, "\n".join([nodes, *partitions, *jobs]), ""))
-    assert (load.nodes_total, load.nodes_used, load.slots_total, load.slots_used) == (1, 1, 2, 2)
+    assert (load.nodes, load.nodes_used, load.slots, load.slots_used) == (1, 1, 2, 2)
     assert (load.running, load.queued) == (1, 2)
     assert [(q.name, q.walltime, q.queued) for q in load.queues] == [
         ("standard", 86400, 1),

@@ -8,7 +8,7 @@ from events.accounts import Accounts
 from events.checkups import Checkup
 from events.jobs import JobState
 from events.machines import MachineLoad, MachineSettings
-from events.operations import CheckUp, ConfigureMachine, ForgetMachine, TryLogin
+from events.operations import CheckUp, ConfigureMachine, EstimateJob, ForgetMachine, TryLogin
 from events.simulations import PlaceSimulation, RefusePlacement, Resources
 from events.values import IncidentId
 from managers.machines import Fleet, machine_manager
@@ -107,6 +107,17 @@ def test_a_machine_that_is_for_others_is_passed_over() -> None:
     of.when(add("b", accounts=mine)).when(e.EnableMachine(name="b")).when(wanted)
     assert chosen(of).name == "b"
     assert "a: nobody has given the incident" in chosen(of).explanation
+
+
+def test_whoever_asks_when_a_job_would_start_is_told() -> None:
+    asks = e.EstimateStart(name="m", estimate=ONE, resources=Resources(walltime=60, nodes=2))
+    of = fleet("m").when(asks).then(EstimateJob)
+    assert isinstance(of.effects[0], Send)
+    assert isinstance(of.effects[0].command, EstimateJob)
+    assert of.effects[0].command.request.nodes == 2
+    told = e.StartEstimate(id=ONE, start=1.5)
+    of.when(e.SeeEstimate(name="m", estimate=told)).then(e.StartEstimated(name="m", estimate=told))
+    of.when(asks.model_copy(update={"name": "n"})).rejected("there is no machine n")
 
 
 def test_a_machine_is_added_once_and_told_to_its_interface() -> None:

@@ -25,14 +25,17 @@ from events.machines import (
     MachineSettings,
     Privilege,
     SeeCheckup,
+    SeeEstimate,
     SeeMachine,
     SeeTrouble,
+    StartEstimate,
 )
 from events.simulations import KeepOutputs, ReportJob
 from events.values import Blob, Context, IncidentId, Urgency
 from managers.operations import (
     CancelTaken,
     CheckedUp,
+    Estimated,
     FolderGone,
     HoldTaken,
     HoldTurnedDown,
@@ -284,6 +287,20 @@ def test_a_privilege_has_an_account_of_its_own() -> None:
     of.when(SubmissionTurnedDown(TOKEN, 1, "no such QoS")).then(e.PrivilegeRefused)
     assert isinstance(of.effects[0], e.PrivilegeRefused)
     assert asked(of) == {"account": of.effects[0].account} == {"account": "z01"}
+
+
+def test_a_start_is_estimated_for_whoever_asks() -> None:
+    asks = e.EstimateJob(estimate=ONE, request=SUBMIT.request)
+    of = machine().when(asks).then(e.EstimateWanted(estimate=ONE, request=SUBMIT.request))
+    assert work(of) == ["watch", f"estimate {ONE}"]
+    given = Estimated(StartEstimate(id=ONE, start=1.5))
+    of.when(asks).then().when(given).then(e.EstimateGiven, SeeEstimate)
+    assert work(of) == ["watch"]
+    of.when(given).then()
+    for n in range(2, 22):
+        of.when(asks.model_copy(update={"estimate": UUID(int=n)})).then(e.EstimateWanted)
+    of.when(asks).then(SeeEstimate)
+    scenario(MANAGER).when(asks).then()
 
 
 HOLD, LET_GO = (e.HoldJob(token=TOKEN, held=held, reason="wait") for held in (True, False))

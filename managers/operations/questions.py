@@ -1,0 +1,73 @@
+"""What is asked of a machine: how it fares, what it is like, when a job would start there."""
+
+from collections.abc import Iterator
+
+from events import operations as e
+from events.machines import FLEET, SeeCheckup, SeeEstimate, SeeMachine, StartEstimate
+from events.values import Context
+from managers.operations import inputs as i
+from managers.operations.state import MachineJobs, evolve
+from managers.operations.submitting import room
+from managers.runtime import Effect, Send
+
+
+def looked(was: MachineJobs, input: i.MachineLooked) -> Iterator[Effect]:
+    if was.settings is None:
+        return
+    now = e.MachineAnswered(
+        reachable=input.reachable,
+        reason=input.reason,
+        load=input.load,
+        login_needed=input.login_needed,
+        notice=input.notice,
+    )
+    if evolve(was, now) == was:
+        return
+    yield now
+    see = SeeMachine(
+        name=was.settings.name,
+        reachable=now.reachable,
+        reason=now.reason,
+        load=now.load,
+        login_needed=now.login_needed,
+        notice=now.notice,
+    )
+    yield Send(Context.MACHINES, FLEET, see)
+
+
+def check(was: MachineJobs, wanted: e.CheckUp) -> Iterator[Effect]:
+    """One at a time: who asks meanwhile gets its answer."""
+    if was.settings is not None and was.check is None:
+        yield e.CheckIntended(check=wanted.check)
+
+
+_ESTIMATES = 20
+"""At a time; each is a command on the machine."""
+
+
+def estimate(was: MachineJobs, wanted: e.EstimateJob) -> Iterator[Effect]:
+    if was.settings is None or wanted.estimate in was.estimates:
+        return
+    if len(was.estimates) < _ESTIMATES:
+        yield e.EstimateWanted(estimate=wanted.estimate, request=wanted.request)
+        return
+    many = f"{_ESTIMATES} estimates are under way there: ask again"
+    see = StartEstimate(id=wanted.estimate, failed=many)
+    yield Send(Context.MACHINES, FLEET, SeeEstimate(name=was.settings.name, estimate=see))
+
+
+def estimated(was: MachineJobs, input: i.Estimated) -> Iterator[Effect]:
+    if was.settings is None or input.estimate.id not in was.estimates:
+        return
+    yield e.EstimateGiven(estimate=input.estimate)
+    see = SeeEstimate(name=was.settings.name, estimate=input.estimate)
+    yield Send(Context.MACHINES, FLEET, see)
+
+
+def checked(was: MachineJobs, input: i.CheckedUp) -> Iterator[Effect]:
+    if was.settings is None or was.check != input.check:
+        return
+    yield e.CheckConcluded(check=input.check, checkup=input.checkup)
+    see = SeeCheckup(name=was.settings.name, checkup=input.checkup)
+    yield Send(Context.MACHINES, FLEET, see)
+    yield from room(was, input.checkup.full)
