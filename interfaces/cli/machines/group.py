@@ -4,6 +4,7 @@ import typer
 
 from interfaces.cli.machines.describing import add, edit
 from interfaces.cli.machines.estimating import estimate
+from interfaces.cli.machines.importing import import_
 from interfaces.cli.machines.listing import list_, show
 from interfaces.cli.machines.looking import audit, check
 from interfaces.cli.machines.rehearsing import simulate
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 
 app.command("list")(list_)
+app.command("import")(import_)
 for _command in (
     show,
     add,

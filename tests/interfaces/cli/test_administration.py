@@ -151,3 +151,31 @@ def test_a_simulation_is_held_and_released(here: Path) -> None:
     told = [(one["command"], one["result"]) for one in as_json("machines", "audit", "h")]
     assert ("release", "intended") in told
     assert ("release", "done: the machine took it") in told
+
+
+def test_machines_that_openssh_and_aiida_know_are_shown_and_added(
+    here: Path, tmp_path: Path
+) -> None:
+    config, setup = tmp_path / "config", tmp_path / "setup.yaml"
+    config.write_text("Host archer\n  HostName archer.invalid\n  ForwardX11 yes\nHost other\n")
+    setup.write_text(
+        "label: box\nhostname: localhost\ntransport: core.local\nscheduler: core.direct\n"
+        f"work_dir: {tmp_path}/work\n"
+    )
+    shown = vestec("machines", "import", config, setup)
+    assert "archer: forwardx11 yes: it is not carried over" in shown
+    assert [one["missing"] for one in as_json("machines", "import", setup, config)] == [
+        ["base_directory", "dialect"],
+        ["base_directory", "dialect"],
+        [],
+    ]
+    alone = ("machines", "import", config, "--only", "archer")
+    assert "say --base-directory and --dialect" in complaint(*alone, "--add")
+    assert "name no nobody" in complaint("machines", "import", config, "--only", "nobody")
+    said = ("--base-directory", "/scratch", "--dialect", "slurm")
+    vestec(*alone, *said, "--add")
+    vestec("machines", "import", setup, "--add")
+    archer = as_json("machines", "show", "archer")
+    assert (archer["enabled"], archer["settings"]["dialect"]) == (False, "slurm")
+    assert as_json("machines", "show", "box")["settings"]["dialect"] == "processes"
+    assert "other" not in vestec("machines", "list")

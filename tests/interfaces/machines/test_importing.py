@@ -1,0 +1,222 @@
+"""Machines as OpenSSH and AiiDA describe them."""
+
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from interfaces.machines.importing import Found, NotReadable, aiida_computers, openssh_hosts
+from interfaces.machines.registry import connect
+
+
+def hosts(folder: Path, text: str) -> dict[str, Found]:
+    file = folder / "config"
+    file.write_text(dedent(text))
+    return {one.name: one for one in openssh_hosts(file)}
+
+
+def usable(found: Found) -> dict[str, Any]:
+    """What the connection has to know, as it takes it."""
+    machine = found.completed(base_directory="/scratch", dialect="slurm").machine()
+    connect(machine)
+    return machine.access
+
+
+def test_hosts_of_a_configuration_become_machines(tmp_path: Path) -> None:
+    found = hosts(
+        tmp_path,
+        """
+        # the first value counts
+        Host archer archer-long
+            HostName login.%h.example.org
+            User ada
+            IdentityFile ~/.ssh/archer
+            ProxyJump gate,bob@second.example.org:2222
+        Host gate
+            HostName gate.example.org
+            User gatekeeper
+            Port 2200
+        Host *.example.org !secret.example.org
+            User nobody
+        Host=*
+            User somebody
+            IdentityFile ~/.ssh/all
+            ServerAliveInterval 30
+            ConnectTimeout 7
+            UserKnownHostsFile ~/.ssh/known_archer
+        """,
+    )
+    assert [*found] == ["archer", "archer-long", "gate"]
+    access = usable(found["archer"])
+    assert access == {
+        "host": "login.archer.example.org",
+        "user": "ada",
+        "key": ["~/.ssh/archer", "~/.ssh/all"],
+        "jump": ["gatekeeper@gate.example.org:2200", "bob@second.example.org:2222"],
+        "known_hosts": "~/.ssh/known_archer",
+        "keep_alive": 30,
+        "connect_within": 7,
+    }
+    assert usable(found["gate"])["host"] == "gate.example.org:2200"
+    assert found["archer"].missing == ["base_directory", "dialect"]
+
+
+def test_what_a_host_says_that_we_cannot_is_told(tmp_path: Path) -> None:
+    found = hosts(
+        tmp_path,
+        """
+        Host archer
+            StrictHostKeyChecking no
+            LocalForward 8080 localhost:80
+            CertificateFile ~/.ssh/a-cert.pub
+            CertificateFile ~/.ssh/b-cert.pub
+            IdentityFile ~/.ssh/%r
+            ProxyJump gate
+            IdentitiesOnly yes
+        Host gate
+            IdentityFile ~/.ssh/gate
+        Match exec "touch /tmp/owned"
+            User mallory
+        """,
+    )
+    left = "\n".join(found["archer"].left)
+    for said in (
+        "stricthostkeychecking no: host keys are always checked",
+        "localforward 8080 localhost:80: it is not carried over",
+        "certificatefile ~/.ssh/b-cert.pub: there is one only",
+        "key ['~/.ssh/%r']: its tokens are not known here",
+        "identityfile ~/.ssh/gate of gate: hosts to go through have the same keys",
+        "how many nodes and cores it has is not known: 1 each",
+    ):
+        assert said in left
+    assert len(found["archer"].left) == 6
+    assert "user" not in usable(found["archer"])
+
+
+def test_what_only_the_systems_ssh_can_is_left_to_it(tmp_path: Path) -> None:
+    found = hosts(tmp_path, "Host archer\n    ProxyCommand nc -X 5 %h 22\n")["archer"]
+    assert found.settings["connection"] == "openssh"
+    assert usable(found) == {"host": "archer", "config": str(tmp_path / "config")}
+    assert any("ProxyCommand" in sentence for sentence in found.left)
+
+
+def test_included_files_are_read(tmp_path: Path) -> None:
+    (tmp_path / "more").write_text(f"Host inner\n  User ada\nInclude {tmp_path}/none-*\n")
+    found = hosts(tmp_path, f"Include {tmp_path}/mor*\nHost outer\n")
+    assert [*found] == ["inner", "outer"]
+    (tmp_path / "loop").write_text(f"Include {tmp_path}/loop\n")
+    with pytest.raises(NotReadable, match="without an end"):
+        hosts(tmp_path, f"Include {tmp_path}/loop\n")
+    for text, why in (("Host 'a\n", "No closing quotation"), ("Host\n", "line 1 is no line")):
+        with pytest.raises(NotReadable, match=why):
+            hosts(tmp_path, text)
+
+
+SETUP = """
+label: daint-gpu
+hostname: daint.example.org
+description: Piz Daint
+transport: core.ssh
+scheduler: core.slurm
+shebang: '#!/bin/bash'
+work_dir: /scratch/snx3000/{username}/aiida/
+mpirun_command: srun -n {tot_num_mpiprocs}
+mpiprocs_per_machine: 12
+default_memory_per_machine: 65536000
+use_double_quotes: false
+prepend_text: |
+    ### computer prepend_text start ###
+    #SBATCH --partition=normal
+    #SBATCH --constraint=gpu
+    export OMP_NUM_THREADS=1
+    module load daint-gpu
+append_text: ' '
+"""
+CONFIGURE = """
+username: ada
+port: 22
+look_for_keys: true
+key_filename: ~/.ssh/id_ed25519
+timeout: 60
+allow_agent: false
+proxy_jump: ada@ela.example.org
+proxy_command: ''
+compress: true
+gss_auth: false
+load_system_host_keys: true
+key_policy: AutoAddPolicy
+use_login_shell: true
+safe_interval: 30
+"""
+
+
+def computers(folder: Path, *texts: str) -> list[Found]:
+    files = [folder / f"{number}.yaml" for number in range(len(texts))]
+    for file, text in zip(files, texts, strict=True):
+        file.write_text(text)
+    return aiida_computers(files)
+
+
+def test_a_computer_of_aiida_becomes_a_machine(tmp_path: Path) -> None:
+    (found,) = computers(tmp_path, SETUP, CONFIGURE)
+    machine = found.machine()
+    connect(machine)
+    assert (machine.name, machine.connection, machine.dialect) == ("daint-gpu", "ssh", "slurm")
+    assert machine.base_directory == "/scratch/snx3000/ada/aiida/"
+    assert machine.cores_per_node == 12
+    assert machine.access == {
+        "host": "daint.example.org",
+        "user": "ada",
+        "key": "~/.ssh/id_ed25519",
+        "jump": ["ada@ela.example.org"],
+        "agent": False,
+        "connect_within": 60.0,
+    }
+    assert machine.batch["native"] == ["--partition=normal", "--constraint=gpu"]
+    assert str(machine.batch["prologue"]).splitlines()[1:] == [
+        "export OMP_NUM_THREADS=1",
+        "module load daint-gpu",
+    ]
+    left = "\n".join(found.left)
+    for said in (
+        "nodes it has is not known",
+        "mpirun_command srun -n {tot_num_mpiprocs}: a stage says that",
+        "default_memory_per_machine 65536000: it is not carried over",
+        "key_policy AutoAddPolicy: host keys are always checked",
+        "compress True: it is not carried over",
+    ):
+        assert said in left
+    assert "append_text" not in left
+
+
+def test_what_aiida_has_and_we_have_not_is_missing_and_told(tmp_path: Path) -> None:
+    torque = SETUP.replace("core.slurm", "core.torque").replace("daint-gpu\nhost", "my box!\nhost")
+    found, local = computers(
+        tmp_path,
+        torque,
+        "label: here\ntransport: local\nscheduler: direct\nwork_dir: /tmp/aiida\n"
+        "prepend_text: '{{ text }}'\nmpiprocs_per_machine: many\n",
+    )
+    assert (found.name, found.missing) == ("my-box", ["base_directory", "dialect"])
+    left = "\n".join(found.left)
+    assert "scheduler torque: there is no such dialect" in left
+    assert "the account there is not known" in left
+    machine = local.machine()
+    assert (machine.connection, machine.dialect) == ("local", "processes")
+    assert "prepend_text is a template" in "\n".join(local.left)
+    assert "mpiprocs_per_machine many: it is no number" in "\n".join(local.left)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("username: ada\n", "no label"),
+        ("- a\n- b\n", "no names with values"),
+        ("label: [\n", "cannot be read"),
+        ("label: !!python/object/apply:os.system ['true']\n", "cannot be read"),
+    ],
+)
+def test_what_is_no_file_of_aiida_is_said(tmp_path: Path, text: str, why: str) -> None:
+    with pytest.raises(NotReadable, match=why):
+        computers(tmp_path, text)
