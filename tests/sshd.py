@@ -171,7 +171,8 @@ def _name(pid: str) -> str:
 def make_key(path: Path, *options: str) -> None:
     """A new key pair, without a passphrase."""
     path.unlink(missing_ok=True)
-    run_keygen("-q", "-t", "ed25519", "-N", "", "-f", str(path), *options)
+    passphrase = () if "-N" in options else ("-N", "")
+    run_keygen("-q", "-t", "ed25519", *passphrase, "-f", str(path), *options)
 
 
 def run_keygen(*arguments: str) -> None:

@@ -21,6 +21,9 @@ from projections.users import User, find_login, find_user
 
 USER = web.RequestKey("user", User)
 EXPIRES = web.RequestKey("expires", float)
+WEB_SOCKET = "vestec"
+"""The protocol of WebSockets; clients that can set no header name `bearer.TOKEN` beside it."""
+_TOKEN = "bearer."
 _ALGORITHM = "HS256"
 
 
@@ -78,7 +81,7 @@ def authenticated(handler: Handler) -> Handler:
     @wraps(handler)
     async def checked(request: web.Request) -> web.StreamResponse:
         edge = edge_of(request)
-        id, request[EXPIRES] = _claims(edge, request.headers.get("Authorization", ""))
+        id, request[EXPIRES] = _claims(edge, _authorization(request))
         user = await find_user(edge.pool, id)
         if user is None or not user.enabled:
             raise _unauthorised("This user is disabled.")
@@ -86,6 +89,14 @@ def authenticated(handler: Handler) -> Handler:
         return await handler(request)
 
     return checked
+
+
+def _authorization(request: web.Request) -> str:
+    """The header, or what browsers can say instead of it where they ask for a WebSocket."""
+    for protocol in request.headers.get("Sec-WebSocket-Protocol", "").split(","):
+        if protocol.strip().startswith(_TOKEN):
+            return f"Bearer {protocol.strip().removeprefix(_TOKEN)}"
+    return request.headers.get("Authorization", "")
 
 
 def _claims(edge: WebEdge, header: str) -> tuple[UUID, float]:

@@ -54,7 +54,7 @@ async def live(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(headers={**_HEADERS, **await as_of(request, "timeline")})
     request[STARTED] = True
     await response.prepare(request)
-    with _known_as_stream(request), suppress(ConnectionError):
+    with known_as_stream(request), suppress(ConnectionError):
         try:
             until = request[EXPIRES]
             await _stream(edge, response, seen, incidents, user_of(request), until)
@@ -64,7 +64,7 @@ async def live(request: web.Request) -> web.StreamResponse:
 
 
 @contextmanager
-def _known_as_stream(request: web.Request) -> Iterator[None]:
+def known_as_stream(request: web.Request) -> Iterator[None]:
     """So that it can be ended when the server stops."""
     streams, task = request.config_dict[STREAMS], asyncio.current_task()
     assert task is not None

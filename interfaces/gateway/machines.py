@@ -22,25 +22,30 @@ async def list_all(request: web.Request) -> web.StreamResponse:
 async def one(request: web.Request) -> web.StreamResponse:
     """One machine."""
     headers = await as_of(request, "machines")
-    return answer(await _named(request), headers)
+    return answer(await named(request), headers)
 
 
 async def allow_login(request: web.Request) -> web.StreamResponse:
     """Try a machine's refused login again, once: for administrators."""
     name = request.match_info["name"]
-    if not user_of(request).administrator:
-        raise Problem(403, "Only administrators say that a machine lets us in again.")
-    await _named(request)
+    for_administrators(request)
+    await named(request)
     wanted = Write(
         idempotency_key(request), Context.MACHINES, FLEET, AllowLogin(name=name), ("machines",)
     )
     if await write(request, wanted) is None:
         return not_known_yet(wanted)
     headers = await as_of(request, "machines")
-    return answer(await _named(request), headers)
+    return answer(await named(request), headers)
 
 
-async def _named(request: web.Request) -> Machine:
+def for_administrators(request: web.Request) -> None:
+    """Raises `Problem` for all others."""
+    if not user_of(request).administrator:
+        raise Problem(403, "Only administrators say that a machine lets us in again.")
+
+
+async def named(request: web.Request) -> Machine:
     """The machine that the path names. Raises `Problem`."""
     name = request.match_info["name"]
     for machine in await list_machines(edge_of(request).pool):

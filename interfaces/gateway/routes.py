@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from interfaces.gateway import incidents, live, machines, results, writes
+from interfaces.gateway import incidents, live, logins, machines, results, writes
 from interfaces.gateway.auth import AccessToken, Doorkeeper, Login
 from interfaces.gateway.exchange import Page, PageQuery
 from interfaces.gateway.health import Health, Metrics, health
@@ -78,6 +78,7 @@ def api_routes(doorkeeper: Doorkeeper) -> list[Route]:
         Route("GET", "/api/v1/machines", machines.list_all, Page[Machine]),
         Route("GET", "/api/v1/machines/{name}", machines.one, Machine),
         Route("POST", "/api/v1/machines/{name}/login", machines.allow_login, Machine),
+        Route("GET", "/api/v1/machines/{name}/login", logins.login, "application/json", status=101),
         Route("GET", "/api/v1/commands/{id}", writes.command, Outcome),
         Route("GET", "/api/v1/events", live.live, "text/event-stream", query=live.LiveQuery),
     ]

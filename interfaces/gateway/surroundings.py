@@ -100,6 +100,8 @@ class WebEdge:
     on_machines: Callable[[], Mapping[str, CommandsSpent]] = dict
     """Of the same machines."""
     writing: Writing = field(default_factory=Writing)
+    logging_in: set[str] = field(default_factory=set)
+    """Machines that somebody logs in to now."""
 
     @property
     def pool(self) -> Pool:

@@ -1,11 +1,24 @@
-"""Machines: who may say that one lets us in again, and what comes of it."""
+"""Machines: who may log in to them or say that one lets us in again, and what comes of it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from aiohttp import ClientResponseError, ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 
 from events.machines import FLEET, MachineAdded, MachineSeen, MachineSettings
 from events.values import Context
+from interfaces.machines.openssh import OpensshAccess, OpensshConnection, command
 from managers.machines import machine_manager
 from projections import Pool
-from tests.interfaces.gateway.site import ANNA, ROOT, managed, open_site
+from tests.interfaces.gateway.site import ANNA, ROOT, Site, managed, open_site
 from tests.projections.tables import all_caught_up
+from tests.sshd import Sshd, make_key, sshds
+
+__all__ = ["sshds"]
 
 LOGIN = "/api/v1/machines/m/login"
 
@@ -22,3 +35,91 @@ async def test_an_administrator_allows_another_login(pool: Pool) -> None:
             assert "administrators" in (await site.post(LOGIN, ANNA, 403))["detail"]
             await site.post(LOGIN.replace("/m/", "/none/"), ROOT, 404)
             assert not (await site.post(LOGIN, ROOT))["login_needed"]
+
+
+PASSPHRASE = "correct horse battery staple"
+
+
+@asynccontextmanager
+async def asking(
+    pool: Pool, sshds: Callable[..., Sshd]
+) -> AsyncIterator[tuple[Site, OpensshAccess]]:
+    """A machine that nobody is logged in to, whose key has a passphrase."""
+    with TemporaryDirectory(prefix="v", dir="/tmp") as folder, sshds() as server:
+        make_key(server.folder / "user", "-N", PASSPHRASE)
+        (server.folder / "authorized_keys").write_text(server.public("user"))
+        known = {"host": "cluster", "config": str(server.openssh_config())}
+        access = OpensshAccess(**known, socket=str(Path(folder, "%C")))
+        settings = MachineSettings(
+            name="m",
+            base_directory="/jobs",
+            connection="openssh",
+            access=access.model_dump(exclude_none=True),
+        )
+        refused = MachineSeen(name="m", reachable=False, reason="nobody", login_needed=True)
+        async with open_site(pool) as site, managed(site.story, machine_manager()):
+            added = MachineAdded(settings=settings)
+            await site.story.commit(Context.MACHINES, FLEET, added, refused)
+            await all_caught_up(site.edge.reader, site.story)
+            yield site, access
+
+
+async def closed(socket: ClientWebSocketResponse) -> bool:
+    return (await socket.receive()).type in (WSMsgType.CLOSE, WSMsgType.CLOSED)
+
+
+async def test_an_administrator_logs_in_by_answering(
+    pool: Pool, sshds: Callable[..., Sshd], capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with asking(pool, sshds) as (site, access):
+        root = site.as_user(ROOT)
+        async with site.client.ws_connect(LOGIN, headers=root) as socket:
+            prompt = await socket.receive_json()
+            assert "passphrase" in prompt["prompt"]
+            assert prompt["secret"]
+            with pytest.raises(WSServerHandshakeError, match="409"):
+                await site.client.ws_connect(LOGIN, headers=root)
+            await socket.send_json({"answer": PASSPHRASE})
+            assert await socket.receive_json() == {"logged_in": True}
+            assert await closed(socket)
+        assert await OpensshConnection("m", access).logged_in()
+        (machine,) = (await site.get("/api/v1/machines"))["items"]
+        assert not machine["login_needed"]
+        leave = await asyncio.create_subprocess_exec(*command(access, "-O", "exit"))
+        await leave.wait()
+    out, err = capfd.readouterr()
+    assert PASSPHRASE not in out + err
+
+
+async def test_a_login_that_fails_is_told_and_may_be_begun_again(
+    pool: Pool, sshds: Callable[..., Sshd]
+) -> None:
+    async with asking(pool, sshds) as (site, _):
+        token = f"bearer.{site.tokens[ROOT]}"
+        for _ in range(2):
+            async with site.client.ws_connect(LOGIN, protocols=("vestec", token)) as socket:
+                assert socket.protocol == "vestec"
+                while "prompt" in (told := await socket.receive_json()):
+                    await socket.send_json({"answer": "a guess"})
+                assert "Permission denied" in told["failed"]
+                assert await closed(socket)
+        async with site.client.ws_connect(LOGIN, headers=site.as_user(ROOT)) as socket:
+            await socket.receive_json()
+        async with asyncio.timeout(10):
+            while site.edge.logging_in:  # whoever leaves is not waited for
+                await asyncio.sleep(0.01)
+        (machine,) = (await site.get("/api/v1/machines"))["items"]
+        assert machine["login_needed"]
+
+
+async def test_only_administrators_log_in_and_only_where_somebody_is_asked(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        added = MachineAdded(settings=MachineSettings(name="m", base_directory="/jobs"))
+        await site.story.commit(Context.MACHINES, FLEET, added)
+        await all_caught_up(site.edge.reader, site.story)
+        assert (await site.get("/api/v1/machines/m"))["name"] == "m"
+        assert "administrators" in (await site.get(LOGIN, ANNA, 403))["detail"]
+        assert "only openssh" in (await site.get(LOGIN, ROOT, 409))["detail"]
+        await site.get(LOGIN.replace("/m/", "/none/"), ROOT, 404)
+        with pytest.raises(ClientResponseError, match="401"):
+            await site.client.ws_connect(LOGIN)

@@ -15,7 +15,8 @@ from interfaces.machines.openssh import (
     command,
     login_command,
 )
-from tests.sshd import Sshd
+from interfaces.machines.openssh_login import log_in as log_in_asking
+from tests.sshd import Sshd, make_key
 
 Servers = Callable[..., Sshd]
 
@@ -103,3 +104,63 @@ async def test_a_refused_session_has_certainly_not_begun(sshds: Servers, folder:
         with pytest.raises(Unreachable, match="opens no session"):
             await said(OpensshConnection("cluster", access))
         log_out(access)
+
+
+PASSPHRASE = "correct horse 'battery' $(staple)"
+
+
+class Person:
+    """Knows what is wanted, or does not."""
+
+    def __init__(self, passphrase: str = PASSPHRASE) -> None:
+        self.passphrase = passphrase
+        self.asked: list[str] = []
+
+    async def __call__(self, prompt: str) -> str:
+        self.asked.append(prompt)
+        return "yes" if "yes/no" in prompt else self.passphrase
+
+
+def guarded(server: Sshd, folder: Path) -> OpensshAccess:
+    """A way with a key that has a passphrase, to a host whose key nobody knows."""
+    make_key(server.folder / "user", "-N", PASSPHRASE)
+    (server.folder / "authorized_keys").write_text(server.public("user"))
+    (server.folder / "known_hosts").write_text("")
+    return access_to(server, folder)
+
+
+async def test_prompts_are_answered_elsewhere(sshds: Servers, folder: Path) -> None:
+    with sshds() as server:
+        access, person = guarded(server, folder), Person()
+        await log_in_asking(access, person)
+        assert "authenticity of host" in person.asked[0]
+        assert "Enter passphrase for key" in person.asked[1]
+        assert await said(OpensshConnection("cluster", access)) == "here\n"
+        await log_in_asking(access, person)
+        assert len(person.asked) == 2
+        log_out(access)
+
+
+async def test_a_wrong_answer_is_told_as_ssh_does(sshds: Servers, folder: Path) -> None:
+    with sshds() as server:
+        access = guarded(server, folder)
+        with pytest.raises(LoginNeeded, match="Permission denied"):
+            await log_in_asking(access, Person("a guess"))
+        assert not await OpensshConnection("cluster", access).logged_in()
+
+
+async def test_nobody_waits_for_ever_for_an_answer(sshds: Servers, folder: Path) -> None:
+    async def absent(_prompt: str) -> str:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody came")
+
+    async def gone(_prompt: str) -> str:
+        raise ConnectionError("the client is gone")
+
+    with sshds() as server:
+        access = guarded(server, folder)
+        with pytest.raises(LoginNeeded, match="after 1 s"):
+            await log_in_asking(access, absent, within=1)
+        with pytest.raises(ConnectionError, match="the client is gone"):
+            await log_in_asking(access, gone)
+        assert "Accepted" not in server.log()

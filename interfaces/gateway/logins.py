@@ -1,0 +1,92 @@
+"""Logins to machines that ask a person: a WebSocket on which the prompts of `ssh` are answered.
+
+What is said on it, as JSON: `{"prompt": …, "secret": …}` by us, `{"answer": …}` by the client, and
+in the end `{"logged_in": true}` or `{"failed": …}` by us. No answer is kept or logged.
+"""
+
+from aiohttp import WSMsgType, web
+from pydantic import BaseModel, Field, ValidationError
+
+from events.machines import FLEET, AllowLogin
+from events.values import Context
+from interfaces.gateway.auth import WEB_SOCKET
+from interfaces.gateway.exchange import idempotency_key
+from interfaces.gateway.live import known_as_stream
+from interfaces.gateway.machines import for_administrators, named
+from interfaces.gateway.problems import STARTED, Problem
+from interfaces.gateway.surroundings import edge_of
+from interfaces.gateway.writes import write
+from interfaces.issuing import Write
+from interfaces.machines.access import access_of
+from interfaces.machines.connection import MachineError, WrongSettings
+from interfaces.machines.openssh import OpensshAccess
+from interfaces.machines.openssh_login import log_in
+
+_MOST_BYTES = 4096
+_YES_OR_NO = "(yes/no"
+"""How `ssh` asks whether a host key is the right one."""
+
+
+class Answer(BaseModel):
+    """What a person types at a prompt."""
+
+    answer: str = Field(max_length=1024, repr=False)
+
+
+class Abandoned(Exception):
+    """The client is gone, or says what is no answer."""
+
+
+async def login(request: web.Request) -> web.StreamResponse:
+    """Answer the prompts of a machine's login on a WebSocket: for administrators."""
+    for_administrators(request)
+    machine, edge = await named(request), edge_of(request)
+    socket = web.WebSocketResponse(
+        protocols=(WEB_SOCKET,), heartbeat=edge.settings.heartbeat, max_msg_size=_MOST_BYTES
+    )
+    if machine.settings.connection != "openssh":
+        raise Problem(409, f"{machine.name} asks nobody: only openssh does.")
+    try:
+        access = access_of(machine.settings, OpensshAccess)
+    except WrongSettings as error:
+        raise Problem(409, f"{error}.") from error
+    if not socket.can_prepare(request):
+        raise Problem(426, "This is a WebSocket.", headers={"Upgrade": "websocket"})
+    if machine.name in edge.logging_in:
+        raise Problem(409, f"Somebody is logging in to {machine.name} now.")
+    edge.logging_in.add(machine.name)
+    try:
+        request[STARTED] = True
+        await socket.prepare(request)
+        with known_as_stream(request):
+            await _converse(request, socket, access, machine.name)
+    finally:
+        edge.logging_in.discard(machine.name)
+    return socket
+
+
+async def _converse(
+    request: web.Request, socket: web.WebSocketResponse, access: OpensshAccess, name: str
+) -> None:
+    async def ask(prompt: str) -> str:
+        await socket.send_json({"prompt": prompt, "secret": _YES_OR_NO not in prompt})
+        message = await socket.receive()
+        if message.type is not WSMsgType.TEXT:
+            raise Abandoned
+        try:
+            return Answer.model_validate_json(message.data).answer
+        except ValidationError:
+            raise Abandoned from None
+
+    try:
+        await log_in(access, ask)
+        allow = Write(
+            idempotency_key(request), Context.MACHINES, FLEET, AllowLogin(name=name), ("machines",)
+        )
+        await write(request, allow)
+        await socket.send_json({"logged_in": True})
+    except (MachineError, Problem) as error:
+        await socket.send_json({"failed": str(error)})
+    except (Abandoned, ConnectionError):
+        pass  # nobody is there to be told
+    await socket.close()
