@@ -61,6 +61,12 @@ class Agent:
         """The machines that this process works on."""
         return [name for name, share in self._shares.items() if share.owned]
 
+    @property
+    def broken(self) -> dict[str, str]:
+        """Machines that were given up here, and why."""
+        reasons = ((name, share.broken.values()) for name, share in self._shares.items())
+        return {name: "; ".join(why) for name, why in reasons if why}
+
     async def run(self) -> NoReturn:
         """Work on machines until cancelled."""
         working: dict[str, asyncio.Task[NoReturn]] = {}
