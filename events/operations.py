@@ -280,6 +280,15 @@ class CopiesSeen(Event):
     copies: int
 
 
+class JobForeseen(Event):
+    """When the batch system expects to start it: at first, and when that has moved a good deal."""
+
+    type: Literal["JobForeseen"] = "JobForeseen"
+    token: Token
+    expected: float
+    """Seconds since the epoch."""
+
+
 class CancelIntended(Event):
     type: Literal["CancelIntended"] = "CancelIntended"
     token: Token
@@ -426,6 +435,7 @@ OperationEvent = Annotated[
     | TaskHindered
     | JobReported
     | CopiesSeen
+    | JobForeseen
     | CancelIntended
     | CancelSent
     | HoldIntended

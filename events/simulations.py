@@ -217,6 +217,15 @@ class ReportJob(Command):
     report: JobReport
 
 
+class ForeseeStart(Command):
+    """The batch system's word on when the job starts that waits there."""
+
+    type: Literal["ForeseeStart"] = "ForeseeStart"
+    simulation: UUID
+    expected: float
+    """Seconds since the epoch."""
+
+
 class KeepOutputs(Command):
     type: Literal["KeepOutputs"] = "KeepOutputs"
     simulation: UUID
@@ -294,6 +303,15 @@ class CancellationRequested(Event):
     reason: Prose
 
 
+class StartForeseen(Event):
+    """As long as the job waits, and nothing else is said."""
+
+    type: Literal["StartForeseen"] = "StartForeseen"
+    simulation: UUID
+    expected: float
+    """Seconds since the epoch."""
+
+
 class HoldRequested(Event):
     """Or release; a wish until a witness confirms it."""
 
@@ -340,6 +358,7 @@ SimulationCommand = Annotated[
     | PlaceSimulation
     | RefusePlacement
     | ReportJob
+    | ForeseeStart
     | KeepOutputs,
     Field(discriminator="type"),
 ]
@@ -351,6 +370,7 @@ SimulationEvent = Annotated[
     | SimulationStateChanged
     | CancellationRequested
     | HoldRequested
+    | StartForeseen
     | OutputsKept
     | SimulationsGrouped
     | SimulationsClosed,

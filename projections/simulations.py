@@ -41,6 +41,8 @@ class Simulation(BaseModel):
     host: str | None = None
     exit_code: int | None = None
     reason: str = ""
+    expected: datetime | None = None
+    """When its batch system expects to start it, as long as it waits."""
     instances: dict[JobState, int] = {}
     """Of an array: how many are in which state."""
     cancelling: bool = False
@@ -78,6 +80,8 @@ def _changes(was: Simulation, it: Recorded) -> dict[str, object]:
             return {"state": JobState.PENDING, "submitted": now, "changed": now}
         case e.SimulationStateChanged():
             return _state(was, it.event, it)
+        case e.StartForeseen(expected=expected):
+            return {"expected": when(expected)}
         case e.CancellationRequested(reason=reason):
             return {"cancelling": True, "reason": was.reason or reason}
         case e.OutputsKept(outputs=outputs, missing=missing, reason=reason):
@@ -88,6 +92,9 @@ def _changes(was: Simulation, it: Recorded) -> dict[str, object]:
             }
         case _:
             return {}
+
+
+_WAITING = (JobState.PENDING, JobState.QUEUED)
 
 
 def _state(was: Simulation, event: e.SimulationStateChanged, it: Recorded) -> dict[str, object]:
@@ -102,6 +109,7 @@ def _state(was: Simulation, event: e.SimulationStateChanged, it: Recorded) -> di
         "started": when(event.started) or was.started,
         "ended": when(event.ended),
         "reason": event.reason,
+        "expected": was.expected if event.state in _WAITING else None,
         "instances": event.instances,
         "cancelling": was.cancelling and not event.state.ended,
     }
@@ -120,7 +128,7 @@ async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
 
 PROJECTION = Projection(
     name="simulations",
-    version=3,
+    version=4,
     contexts=(Context.SIMULATIONS,),
     tables=("simulations",),
     ddl="""
@@ -145,6 +153,7 @@ PROJECTION = Projection(
             host text,
             exit_code numeric,
             reason text not null,
+            expected timestamptz,
             instances jsonb not null,
             cancelling boolean not null,
             outputs jsonb not null,

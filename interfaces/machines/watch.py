@@ -1,7 +1,7 @@
 """Looking at a machine and its jobs, and telling what is new: one question for all of them."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import structlog
@@ -26,9 +26,11 @@ from managers.operations import (
     MachineJobs,
     MachineLooked,
     RoomLooked,
+    StartSeen,
     Task,
     Watch,
     gone_without_a_word,
+    is_foreseen_anew,
     is_news,
 )
 from managers.runtime import TaskWork
@@ -149,6 +151,7 @@ class MachineWatch:
         await self._report(batch, jobs, news)
         if not ask:
             return ""
+        await self._foresee(jobs, seen)
         known = {report.part for report in seen if not unexplained(report)}
         gone = {
             part: job
@@ -175,6 +178,13 @@ class MachineWatch:
         seen = (JobSeen(first, others) for first, *others in reports.values())
         await asyncio.gather(*map(self._tell, seen))
 
+    async def _foresee(self, jobs: Mapping[Token, Job], seen: Sequence[JobReport]) -> None:
+        """Tell when jobs are expected to start; of an array, when the first of its instances is."""
+        starts = [(one.expected, one.token) for one in seen if one.expected is not None]
+        for token, expected in {token: at for at, token in sorted(starts, reverse=True)}.items():
+            if is_foreseen_anew(jobs[token], expected):
+                await self._tell(StartSeen(token, expected))
+
     def _ask_now(self) -> bool:
         """Once a period, at a wish, and as long as nobody knows whether the machine answers."""
         if self._asked is None:
@@ -188,9 +198,8 @@ class MachineWatch:
 
     def _too_soon(self) -> float:
         """Seconds for which the scheduler is not asked again, whoever wishes it."""
-        return (
-            0.0 if self._asked is None else self._asked + self._machine.manners.ask_least - _now()
-        )
+        asked, least = self._asked, self._machine.manners.ask_least
+        return 0.0 if asked is None else asked + least - _now()
 
     async def _vanished(self, batch: BatchSystem, gone: Mapping[Part, Job]) -> list[JobReport]:
         """What nobody explains even after the lag of queue and accounts."""

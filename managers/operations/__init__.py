@@ -14,6 +14,7 @@ from managers.operations.inputs import (
     MachineLooked,
     OutputsStored,
     RoomLooked,
+    StartSeen,
     SubmissionAbsent,
     SubmissionAnswered,
     SubmissionImpossible,
@@ -24,7 +25,7 @@ from managers.operations.inputs import (
 )
 from managers.operations.job import Folder, Job
 from managers.operations.manager import operations_manager
-from managers.operations.reports import gone_without_a_word, is_news
+from managers.operations.reports import gone_without_a_word, is_foreseen_anew, is_news
 from managers.operations.state import MachineJobs
 from managers.operations.tasks import (
     Cancel,
@@ -61,6 +62,7 @@ __all__ = [
     "OutputsStored",
     "Remove",
     "RoomLooked",
+    "StartSeen",
     "SubmissionAbsent",
     "SubmissionAnswered",
     "SubmissionImpossible",
@@ -71,6 +73,7 @@ __all__ = [
     "TaskFails",
     "Watch",
     "gone_without_a_word",
+    "is_foreseen_anew",
     "is_news",
     "on_machine",
     "operations_manager",

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from events import operations as e
 from events.jobs import JobState, Token
 from events.machines import FLEET, SeeTrouble
-from events.simulations import KeepOutputs
+from events.simulations import ForeseeStart, KeepOutputs
 from events.values import Context, Event
 from managers.operations import inputs as i
-from managers.operations import questions
+from managers.operations import questions, reports
 from managers.operations.job import Job
 from managers.operations.keeping import look
 from managers.operations.reports import seen
@@ -97,6 +97,8 @@ def _of_one(was: MachineJobs, input: Input, given: Given) -> Iterable[Effect]:
             return seen(job, [report, *others])
         case i.TaskFails():
             return _hindered(job, input)
+        case i.StartSeen(expected=expected):
+            return _foreseen(job, expected) if reports.is_foreseen_anew(job, expected) else []
         case e.CancelJob():
             return [] if _over(job) else cancel(job, input.reason)
         case e.RetrySubmission():
@@ -120,6 +122,12 @@ def _of_one(was: MachineJobs, input: Input, given: Given) -> Iterable[Effect]:
         case e.ReleaseJob():
             return [] if job.released else [e.JobReleased(token=token, at=given.now)]
     raise Rejected(f"operations do not take {type(input).__name__}")
+
+
+def _foreseen(job: Job, expected: float) -> Iterator[Effect]:
+    yield e.JobForeseen(token=job.token, expected=expected)
+    told = ForeseeStart(simulation=job.simulation, expected=expected)
+    yield Send(Context.SIMULATIONS, job.incident, told)
 
 
 def _hold(job: Job, wanted: e.HoldJob) -> Iterator[Effect]:

@@ -83,6 +83,14 @@ class JobSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class StartSeen:
+    """When the batch system expects to start a job that waits; seconds since the epoch."""
+
+    token: Token
+    expected: float
+
+
+@dataclass(frozen=True, slots=True)
 class CancelTaken:
     """The machine took the wish to end a job."""
 
@@ -170,6 +178,7 @@ Told = (
     | SubmissionImpossible
     | TaskFails
     | JobSeen
+    | StartSeen
     | CancelTaken
     | HoldTaken
     | HoldTurnedDown

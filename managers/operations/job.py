@@ -43,6 +43,8 @@ class Job:
     """The last word about it; about an array, what all the words come to."""
     instances: Mapping[int, JobReport] = field(default_factory=dict)
     """The last word about each instance of an array that anything was said of."""
+    expected: float | None = None
+    """When the batch system expects to start it, as was told last; seconds since the epoch."""
     cancelling: bool = False
     holding: bool | None = None
     """Whether it is being held (true) or released (false); None: neither."""

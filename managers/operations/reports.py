@@ -28,6 +28,15 @@ def is_news(job: Job, report: JobReport) -> bool:
     return now != (last.state, last.attempt, last.stuck) or report.copies > last.copies
 
 
+_MOVED = 600.0
+"""Seconds: by less an expected start moves all the time."""
+
+
+def is_foreseen_anew(job: Job, expected: float) -> bool:
+    """Whether a start is expected that was not yet, or at quite another time."""
+    return job.expected is None or abs(expected - job.expected) >= _MOVED
+
+
 def gone_without_a_word(report: JobReport) -> bool:
     """Whether a job is in no queue any more, and nobody has told of its end yet."""
     ending = report.state == JobState.ENDING and report.witness == Witness.QUEUE

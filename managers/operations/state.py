@@ -132,6 +132,7 @@ _OfOne = (
     | e.SubmissionRepeated
     | e.SubmissionStopped
     | e.TaskHindered
+    | e.JobForeseen
     | e.CancelIntended
     | e.CancelSent
     | e.HoldIntended
@@ -164,6 +165,8 @@ def _changed(was: Job, event: _OfOne) -> Job:
             return replace(was, stopped=event.reason, doubted="", repeated=True)
         case e.TaskHindered():
             return replace(was, hindered={**was.hindered, event.task: event.reason})
+        case e.JobForeseen():
+            return replace(was, expected=event.expected)
         case e.CancelIntended():
             return replace(was, cancelling=True, unwanted=True)
         case e.CancelSent():

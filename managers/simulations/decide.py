@@ -52,6 +52,8 @@ def _of_one(was: Simulations, input: Input) -> Iterable[Effect]:
             return _await(simulation, input)
         case e.ReportJob():
             return ending.report(was, simulation, input.report)
+        case e.ForeseeStart(expected=expected):
+            return _foresee(simulation, expected)
         case e.KeepOutputs():
             return ending.keep(was, simulation, input)
         case e.CancelSimulation():
@@ -74,6 +76,7 @@ def _nobody_asks(input: Input) -> Iterable[Effect]:
             return leave(input.simulation, JobState.CANCELLED)
         case (
             e.ReportJob()
+            | e.ForeseeStart()
             | e.KeepOutputs()
             | e.RefusePlacement()
             | e.CancelAllSimulations()
@@ -219,10 +222,17 @@ def _retry(simulation: Simulation) -> Iterable[Effect]:
     return to_machine(simulation, RetrySubmission(token=simulation.token))
 
 
+_WAITING = (JobState.PENDING, JobState.QUEUED, JobState.HELD)
+
+
+def _foresee(simulation: Simulation, expected: float) -> Iterator[Effect]:
+    if simulation.state in _WAITING:
+        yield e.StartForeseen(simulation=simulation.id, expected=expected)
+
+
 def _hold(simulation: Simulation, held: bool, reason: str) -> Iterator[Effect]:
     """A wish about a job that waits."""
-    waits = simulation.state in (JobState.PENDING, JobState.QUEUED, JobState.HELD)
-    if not waits or simulation.cancelling:
+    if simulation.state not in _WAITING or simulation.cancelling:
         what = "held" if held else "released"
         state = "is cancelled" if simulation.cancelling else f"is {simulation.state}"
         raise Rejected(f"simulation {simulation.id} {state}: only what waits is {what}")

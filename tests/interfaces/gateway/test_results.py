@@ -12,6 +12,7 @@ from events.simulations import (
     SimulationPlaced,
     SimulationRequest,
     SimulationSubmitted,
+    StartForeseen,
 )
 from events.values import Blob, Context, Document, IncidentId
 from managers.simulations import simulation_manager
@@ -161,14 +162,15 @@ async def test_a_simulation_is_held_and_released_by_those_who_see_it(pool: Pool)
         )
         where = SimulationPlaced(simulation=id, machine="archer", explanation="the only one")
         sent = SimulationSubmitted(simulation=id, callbacks={}, context=Document())
-        await site.story.commit(Context.SIMULATIONS, FIRE, made, where, sent)
+        soon = StartForeseen(simulation=id, expected=1_800_000_000)
+        await site.story.commit(Context.SIMULATIONS, FIRE, made, where, sent, soon)
         await all_caught_up(site.edge.reader, site.story)
         path = f"/api/v1/simulations/{id}"
         async with managed(site.story, simulation_manager()):
             await site.post(f"{path}/hold", BERT, 404)
             await site.post(f"/api/v1/simulations/{uuid4()}/hold", status=404)
             held = await site.post(f"{path}/hold", json={"reason": "no weather yet"})
-            assert held["state"] == "PENDING"
+            assert (held["state"], held["expected"]) == ("PENDING", "2027-01-15T08:00:00Z")
             await site.post(f"{path}/release")
         await all_caught_up(site.edge.reader, site.story)
         told = (await site.get(f"/api/v1/incidents/{FIRE}/log"))["items"]

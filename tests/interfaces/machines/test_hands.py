@@ -91,6 +91,20 @@ async def test_whatever_a_look_raises_is_told_and_it_looks_again() -> None:
         await seen(site, True)
 
 
+async def test_when_a_waiting_job_is_expected_to_start_is_told() -> None:
+    async with open_site(later=Fate(wait=60)) as site:
+        simulation = await site.submit("later")
+        await site.reach(simulation, JobState.QUEUED)
+        waits = JobReport(
+            token=token_of(simulation), state=JobState.QUEUED, witness=Witness.QUEUE, expected=10.5
+        )
+        site.machine.silent[waits.token] = waits
+        (told,) = await site.until(lambda: site.of(s.StartForeseen, simulation))
+        assert told.expected == 10.5
+        await site.looks()
+        assert len(await site.of(o.JobForeseen, simulation)) == 1
+
+
 async def test_a_job_is_held_once_its_machine_says_so_until_it_is_released() -> None:
     async with open_site(later=Fate(wait=0.3)) as site:
         simulation = await site.submit("later")

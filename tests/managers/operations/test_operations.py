@@ -30,7 +30,7 @@ from events.machines import (
     SeeTrouble,
     StartEstimate,
 )
-from events.simulations import KeepOutputs, ReportJob
+from events.simulations import ForeseeStart, KeepOutputs, ReportJob
 from events.values import Blob, Context, IncidentId, Urgency
 from managers.operations import (
     CancelTaken,
@@ -45,6 +45,7 @@ from managers.operations import (
     MachineLooked,
     OutputsStored,
     RoomLooked,
+    StartSeen,
     SubmissionAbsent,
     SubmissionAnswered,
     SubmissionImpossible,
@@ -301,6 +302,13 @@ def test_a_start_is_estimated_for_whoever_asks() -> None:
         of.when(asks.model_copy(update={"estimate": UUID(int=n)})).then(e.EstimateWanted)
     of.when(asks).then(SeeEstimate)
     scenario(MANAGER).when(asks).then()
+
+
+def test_when_a_job_is_expected_to_start_is_told_once_and_when_that_has_moved() -> None:
+    of = queued().when(StartSeen(TOKEN, 10_000.0)).then(e.JobForeseen, ForeseeStart)
+    of.when(StartSeen(TOKEN, 10_599.0)).then().when(StartSeen(TOKEN, 9_401.0)).then()
+    of.when(StartSeen(TOKEN, 10_600.0)).then(e.JobForeseen, ForeseeStart)
+    assert job(of).expected == 10_600
 
 
 HOLD, LET_GO = (e.HoldJob(token=TOKEN, held=held, reason="wait") for held in (True, False))

@@ -297,3 +297,10 @@ def test_only_what_waits_is_held_or_released() -> None:
     of.when(report(JobState.RUNNING)).when(hold).rejected("RUNNING: only what waits is held")
     cancelling = submitted(ONE).when(e.CancelSimulation(simulation=ONE))
     cancelling.when(release).rejected("is cancelled: only what waits is released")
+
+
+def test_a_start_is_foreseen_of_what_waits() -> None:
+    foreseen = e.ForeseeStart(simulation=ONE, expected=10.5)
+    of = submitted(ONE).when(foreseen).then(e.StartForeseen(simulation=ONE, expected=10.5))
+    of.when(report(JobState.RUNNING)).when(foreseen).then()
+    scenario(MANAGER).when(foreseen).then()
