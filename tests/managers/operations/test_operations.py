@@ -1,5 +1,7 @@
 """What is being done on one machine: announced, done by hands, concluded."""
 
+from dataclasses import is_dataclass
+from typing import get_args
 from uuid import UUID
 
 import pytest
@@ -53,6 +55,7 @@ from managers.operations import (
     SubmissionTurnedDown,
     Task,
     TaskFails,
+    inputs,
     on_machine,
     operations_manager,
     written,
@@ -345,6 +348,11 @@ TURN = e.TakeTurn(agent="near", turn=UUID(int=7))
 def told(turn: int, input: object) -> e.HandsTold:
     kind, value = written(input)
     return e.HandsTold(turn=UUID(int=turn), kind=kind, told=value)
+
+
+def test_whatever_hands_tell_can_be_told_from_elsewhere() -> None:
+    kinds = {kind for kind in vars(inputs).values() if is_dataclass(kind)}
+    assert kinds - {Blob, inputs.LookAtClock} == {*get_args(inputs.Told)}
 
 
 def test_only_whose_turn_it_is_is_heard() -> None:
