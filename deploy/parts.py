@@ -26,6 +26,7 @@ from interfaces.external_data.push import PushSettings, add_push
 from interfaces.gateway import (
     CommandsSpent,
     EdgeRunner,
+    Failing,
     FeedHealth,
     GatewaySettings,
     PartHealth,
@@ -39,7 +40,7 @@ from interfaces.public.publisher import Publisher, declare_progress, public_stre
 from interfaces.sensors import FeedsError, read_feeds
 from interfaces.sensors.delivery import Delivery
 from managers.everyone import all_managers
-from managers.runtime import Service, Share, Surroundings
+from managers.runtime import Failure, Service, Share, Surroundings
 from projections import PROJECTIONS, Reader, Runner, open_reader
 from workflows.host import StageHost
 
@@ -232,13 +233,13 @@ async def _health(running: Running) -> Mapping[str, PartHealth]:
     if running.stream is not None:
         parts[Part.PUBLIC_STREAM] = await _health_of(running.stream)
     if running.runner is not None:
-        parts[Part.PROJECTIONS] = PartHealth(broken=dict(running.runner.broken))
+        parts[Part.PROJECTIONS] = PartHealth(failing=_failing(running.runner.failures.known))
     if (sensors := running.sensors) is not None:
         parts[Part.SENSORS] = PartHealth(
             owns=sensors.owned,
             since=_moment(sensors.since),
             behind=await sensors.behind(),
-            broken={"worker": sensors.broken} if sensors.broken else {},
+            failing=_failing(sensors.failures.known),
             feeds={
                 name: FeedHealth.model_validate(counts)
                 for name, counts in (await sensors.feeds()).items()
@@ -257,7 +258,12 @@ async def _health_of(share: Share[Any]) -> PartHealth:
         since=_moment(share.since),
         behind=await _behind(share),
         broken={str(partition): reason for partition, reason in share.broken.items()},
+        failing=_failing(share.failing),
     )
+
+
+def _failing(failures: Mapping[Any, Failure]) -> dict[str, Failing]:
+    return {str(what): Failing.model_validate(failure) for what, failure in failures.items()}
 
 
 async def _behind(share: Share[Any]) -> int | None:

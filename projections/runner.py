@@ -1,6 +1,7 @@
 """Keeps read models up to date: one task each, one transaction a batch."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -8,6 +9,7 @@ import structlog
 
 from bus import Log, LogError
 from events.envelope import events_topic
+from managers.runtime.failures import Failures
 from managers.runtime.groups import end_if_cancelled, first
 from projections import builds, positions
 from projections.batches import Tails, take_in
@@ -39,7 +41,7 @@ class Runner:
         self._log, self._pool, self._projections = log, pool, projections
         self._look_every = look_every
         self._decoder = Decoder()
-        self.broken: dict[str, str] = {}
+        self.failures = Failures[str]()
         """Projections that make no progress now, and why."""
 
     async def run(self) -> NoReturn:
@@ -72,7 +74,8 @@ class Runner:
                 await asyncio.sleep(wait)
 
     def _complain(self, projection: Projection, errors: ExceptionGroup[Exception]) -> None:
-        self.broken[projection.name] = reason = _reason(errors)
+        reason = _reason(errors)
+        self.failures.add(projection.name, reason, time.time())
         defect = errors.split((*UNAVAILABLE, TimeoutError, LogError, NewerVersion))[1]
         _log.error(
             "projection stopped for a while",
@@ -94,7 +97,7 @@ class Runner:
             async with asyncio.TaskGroup() as group:
                 for source in sources:
                     group.create_task(tails.follow(source, marks[source].position))
-                self.broken.pop(projection.name, None)
+                self.failures.forget(projection.name)
                 while True:
                     await self._batch(projection, build, tails, marks)
                     await asyncio.sleep(PACE)
@@ -129,7 +132,7 @@ class Runner:
             await asyncio.sleep(self._look_every)
             after = await positions.load(self._pool, projection.name)
             lags = await self._lags(before)
-            self.broken.pop(projection.name, None)
+            self.failures.forget(projection.name)
             if before == after and lags:
                 return
 

@@ -9,6 +9,7 @@ from interfaces.gateway.passwords import Verifier, hash_password
 from interfaces.gateway.serving import EdgeRunner
 from interfaces.gateway.surroundings import (
     CommandsSpent,
+    Failing,
     FeedHealth,
     GatewaySettings,
     PartHealth,
@@ -18,6 +19,7 @@ from interfaces.gateway.surroundings import (
 __all__ = [
     "CommandsSpent",
     "EdgeRunner",
+    "Failing",
     "FeedHealth",
     "GatewaySettings",
     "PartHealth",

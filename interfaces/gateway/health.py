@@ -36,7 +36,7 @@ async def health(request: web.Request) -> web.StreamResponse:
     """What runs here and how it is."""
     edge = edge_of(request)
     parts = dict(await edge.parts())
-    broken = any(part.broken for part in parts.values())
+    broken = any(part.broken or part.failing for part in parts.values())
     return answer(
         Health(
             status="degraded" if broken or edge.writing.hindered else "ok",

@@ -24,7 +24,7 @@ class PartMetrics(Collector):
         )
         for name, part in self.parts.items():
             owned.add_metric([name], len(part.owns))
-            broken.add_metric([name], len(part.broken))
+            broken.add_metric([name], len({*part.broken, *part.failing}))
             if part.behind is not None:
                 behind.add_metric([name], part.behind)
         yield from (owned, behind, broken)

@@ -44,6 +44,18 @@ class FeedHealth(BaseModel):
     """Readings that were not taken yet; None: unknown."""
 
 
+class Failing(BaseModel):
+    """Something that is tried anew each time, and did not go well in between."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    reason: str
+    """Of the newest time."""
+    since: datetime
+    """When it failed first."""
+    times: int
+
+
 class PartHealth(BaseModel):
     """A manager or runner in this process, as `/health` shows it."""
 
@@ -55,6 +67,8 @@ class PartHealth(BaseModel):
     """Records that came for them and were not taken in yet; None: unknown, the log is away."""
     broken: dict[str, str] = {}
     """What of it makes no progress, and why."""
+    failing: dict[str, Failing] = {}
+    """What of it fails again and again, since when, and with what error now."""
     feeds: dict[str, FeedHealth] = {}
     """Of the sensors."""
 

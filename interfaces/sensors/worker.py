@@ -30,6 +30,7 @@ from interfaces.sensors.readings import Malformed, decode
 from interfaces.sensors.recovery import MemoryTable, Transport
 from interfaces.sensors.rules import KeyState, Source, silences, take
 from interfaces.sensors.topics import GROUP, make_topics, memory_table
+from managers.runtime import Failures
 
 _TOGETHER, _WITHIN = 1000, 0.05
 """Readings of a batch, and seconds until a smaller one is taken."""
@@ -81,7 +82,7 @@ class SensorWorker:
         self._counts = {name: FeedCounts() for name in feeds}
         self.since: float | None = None
         """When partitions were last given to this worker, in seconds since 1970."""
-        self.broken: str | None = None
+        self.failures = Failures[str]()
         """Why it takes nothing now."""
 
     @property
@@ -98,8 +99,9 @@ class SensorWorker:
             try:
                 await self._once()
             except Exception as error:
-                self.broken = str(error) or repr(error)
-                _log.error("sensor feeds begin anew", reason=self.broken, exc_info=True)
+                reason = str(error) or repr(error)
+                self.failures.add("worker", reason, time.time())
+                _log.error("sensor feeds begin anew", reason=reason, exc_info=True)
             await asyncio.sleep(_TRY_AGAIN)
 
     async def _once(self) -> None:
@@ -120,7 +122,8 @@ class SensorWorker:
         tasks: list[asyncio.Future[Any]] = [failed]
         try:
             await app.start()
-            self._app, self._desks, self.since, self.broken = app, desks, time.time(), None
+            self._app, self._desks, self.since = app, desks, time.time()
+            self.failures.forget("worker")
             tasks.append(asyncio.create_task(app.wait_until_stopped()))
             tasks += [asyncio.create_task(desk.look_after()) for desk in desks]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -2,6 +2,7 @@
 
 from managers.runtime.about import about
 from managers.runtime.crashpoints import crash_point
+from managers.runtime.failures import Failure, Failures
 from managers.runtime.folding import PartitionBroken, PartitionState, kept_state
 from managers.runtime.inbox import Reply
 from managers.runtime.manager import (
@@ -29,6 +30,8 @@ __all__ = [
     "Chain",
     "Decided",
     "Effect",
+    "Failure",
+    "Failures",
     "Given",
     "Manager",
     "NoSnapshots",

@@ -1,12 +1,13 @@
 """A share of a topic's partitions in this process: an owner for each that the group gives us."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Generic, NoReturn, Protocol, TypeVar
 
 import structlog
 
 from bus import LogReplaced
+from managers.runtime.failures import Failure, Failures
 from managers.runtime.folding import PartitionBroken
 from managers.runtime.groups import end_if_cancelled, first
 from managers.runtime.surroundings import Surroundings
@@ -15,6 +16,8 @@ _log = structlog.get_logger()
 
 _HOPELESS = (PartitionBroken, LogReplaced)
 """What another takeover would meet again: stop, and say so loudly."""
+_GOES_WELL = 60.0
+"""Seconds without an error after which an owner is not said to fail any more."""
 
 
 class Owning(Protocol):
@@ -47,11 +50,26 @@ class Share(Generic[P]):
         self._at_work: dict[int, P] = {}
         self.broken: dict[int, str] = {}
         """Partitions that are ours and were given up, and why."""
+        self._failures = Failures[int]()
+        self._began: dict[int, float] = {}
 
     @property
     def owned(self) -> frozenset[int]:
         """The partitions that this process writes; not those that it has given up."""
         return frozenset(self._owners.keys() - self.broken.keys())
+
+    @property
+    def failing(self) -> Mapping[int, Failure]:
+        """Partitions that were taken over again and again, without a minute's work in between.
+
+        Once is no failure: any doubt has that answer.
+        """
+        now, known = self._around.wall(), self._failures.known
+        return {
+            partition: failure
+            for partition, failure in known.items()
+            if failure.times > 1 and now - self._began[partition] < _GOES_WELL
+        }
 
     @property
     def since(self) -> float | None:
@@ -85,13 +103,14 @@ class Share(Generic[P]):
         for partition in partitions:
             self.broken.pop(partition, None)
             self._at_work.pop(partition, None)
+            self._failures.forget(partition)
 
     async def _own(self, partition: int) -> None:
         """Take over, again and again: any doubt has this one answer."""
         shortest, longest = self._around.backoff
         wait = shortest
         while True:
-            started = self._around.wall()
+            started = self._began[partition] = self._around.wall()
             self._at_work[partition] = owner = self._owner(partition)
             try:
                 await owner.run()
@@ -99,6 +118,7 @@ class Share(Generic[P]):
                 cause = first(error)
                 if isinstance(cause, _HOPELESS):
                     self.broken[partition] = str(cause)
+                    self._failures.forget(partition)
                     _log.critical(
                         "partition stopped",
                         context=self._name,
@@ -107,11 +127,12 @@ class Share(Generic[P]):
                         **(cause.ids if isinstance(cause, PartitionBroken) else {}),
                     )
                     return
+                reason, now = f"{type(cause).__name__}: {cause}", self._around.wall()
+                if now - started >= _GOES_WELL:
+                    self._failures.forget(partition)
+                self._failures.add(partition, reason, now)
                 _log.warning(
-                    "taking over again",
-                    context=self._name,
-                    partition=partition,
-                    reason=f"{type(cause).__name__}: {cause}",
+                    "taking over again", context=self._name, partition=partition, reason=reason
                 )
             end_if_cancelled()
             wait = shortest if self._around.wall() - started > longest else min(2 * wait, longest)

@@ -132,12 +132,12 @@ async def test_a_grown_version_is_rebuilt_and_a_smaller_one_refused(pool: Pool) 
     await pool.execute("update vestec_read.projections set version = 99 where name = 'machines'")
     runner = Runner(story.log, pool, PROJECTIONS)
     task = asyncio.create_task(runner.run())
-    await until(lambda: "machines" in runner.broken)
+    await until(lambda: "machines" in runner.failures.known)
     async with open_reader(Reader(pool)) as reader:
         await one_caught_up(reader, "incidents", place)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert "newer program" in runner.broken["machines"]
+    assert "newer program" in runner.failures.known["machines"].reason
     version = await pool.fetchval(
         "select version from vestec_read.projections where name = 'incidents'"
     )
@@ -152,10 +152,10 @@ async def test_another_log_stops_a_projection_loudly(pool: Pool) -> None:
     await other.commit(Context.INCIDENTS, "one", created())
     runner = Runner(other.log, pool, PROJECTIONS)
     task = asyncio.create_task(runner.run())
-    await until(lambda: "incidents" in runner.broken)
+    await until(lambda: "incidents" in runner.failures.known)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert "the log was replaced" in runner.broken["incidents"]
+    assert "the log was replaced" in runner.failures.known["incidents"].reason
 
 
 class BrokenOnLeaving(MemoryLog):
@@ -194,11 +194,11 @@ async def test_who_stands_by_outlives_that_the_log_is_away(pool: Pool) -> None:
     log.away = True
     for _ in range(5):
         await story.commit(Context.INCIDENTS, "one", e.IncidentActivated())
-    await until(lambda: first.done() or second.done() or any(r.broken for r in runners))
+    await until(lambda: first.done() or second.done() or any(r.failures.known for r in runners))
     assert not first.done()
     assert not second.done()
     log.away = False
-    await until(lambda: not any(runner.broken for runner in runners))
+    await until(lambda: not any(runner.failures.known for runner in runners))
     first.cancel()
     await asyncio.wait([first])
     async with open_reader(Reader(pool)) as reader:

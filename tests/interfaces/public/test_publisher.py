@@ -4,11 +4,12 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bus import START, Doubt, HybridClock, Log, MemoryLog, Record, Stored, partition_of
+from bus import START, Doubt, HybridClock, Log, LogError, MemoryLog, Record, Stored, partition_of
 from events.envelope import decode, events_topic, recorded
 from events.incidents import IncidentCreated
 from events.values import Context, Event
@@ -379,6 +380,36 @@ async def test_a_commit_that_cannot_be_read_stops_its_partition_loudly() -> None
     share = public_stream(around(log, chance, story.now), SOURCE)
     await until_broken(share, 1)
     assert "cannot go on: ValidationError" in share.broken[1]
+
+
+async def test_what_fails_again_and_again_is_told_until_it_goes_well_for_a_minute() -> None:
+    class Refusing(MemoryLog):
+        refuses = True
+
+        async def append(self, topic: str, partition: int, records: Sequence[Record]) -> int:
+            if topic == PUBLIC and self.refuses:
+                raise LogError("no room")
+            return await super().append(topic, partition, records)
+
+    chance, log, now = random.Random(7), Refusing(), 1000.0
+    story = await begin(log, chance)
+    share = public_stream(replace(around(log, chance, now), wall=lambda: now), SOURCE)
+    running = asyncio.create_task(share.run())
+    await Teller(story, chance).tell(30)
+    async with asyncio.timeout(WITHIN):
+        while not share.failing:
+            await asyncio.sleep(0.001)
+        now = 1030.0
+        while (failure := next(iter(share.failing.values()))).times < 5:
+            await asyncio.sleep(0.001)
+        assert (failure.since, failure.reason) == (1000.0, "LogError: no room")
+        log.refuses = False
+    await until_whole(log)
+    assert share.failing
+    now = 1090.0
+    assert not share.failing
+    running.cancel()
+    await asyncio.wait([running])
 
 
 async def until_broken(share: Share[Publisher], partitions: int) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from deploy.kafka import Cluster
 from tests.interfaces.sensors.conftest import until
-from tests.interfaces.sensors.test_losses import Outlet, Sensor, so, working
+from tests.interfaces.sensors.test_losses import Outlet, Sensor, so, why, working
 from tests.secured_broker import files, folder, secured
 
 __all__ = ["files", "folder", "secured"]
@@ -54,5 +54,5 @@ async def test_readings_are_taken(
 async def test_a_wrong_password_is_told(secured: Cluster, files: str, tmp_path: Path) -> None:
     url = f"kafka://alice:guessed@{secured.servers}/wrong?{files}"
     async with working(url, tmp_path, Outlet()) as running:
-        await so("it says why", lambda: "Authentication" in (running.broken or ""))
-        assert "guessed" not in (running.broken or "")
+        await so("it says why", lambda: "Authentication" in why(running))
+        assert "guessed" not in why(running)

@@ -1,0 +1,37 @@
+"""What fails again and again in this process, and since when: for `/health`."""
+
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Of something that was tried anew each time, and did not go well in between."""
+
+    reason: str
+    """Of the newest time."""
+    since: float
+    """When it failed first, in seconds since 1970."""
+    times: int = 1
+
+
+class Failures(Generic[K]):
+    """By what failed."""
+
+    def __init__(self) -> None:
+        self.known: dict[K, Failure] = {}
+
+    def add(self, what: K, reason: str, now: float) -> None:
+        """It failed, for the first time or once more."""
+        before = self.known.get(what)
+        self.known[what] = (
+            replace(before, reason=reason, times=before.times + 1)
+            if before
+            else Failure(reason, now)
+        )
+
+    def forget(self, what: K) -> None:
+        """It goes well, or is no matter of this process any more."""
+        self.known.pop(what, None)
