@@ -32,7 +32,8 @@ lint: .venv/developing
 
 # On Kafka, and with a log of another length: .venv/bin/python -m benchmarks rebuild --engine kafka --events 1000000
 bench: .venv/developing
-	for name in append stages push replay start takeover rebuild ssh; do .venv/bin/python -m benchmarks $$name || exit 1; done
+	@deploy/servers/install sshd slurm || true
+	for name in append stages push replay start takeover rebuild ssh submit poll; do .venv/bin/python -m benchmarks $$name || exit 1; done
 
 # One broker on loopback, with its data in a temporary folder, until Ctrl-C.
 kafka: .venv/installed

@@ -13,7 +13,7 @@ from benchmarks.engines import ENGINES
 from benchmarks.result import Result
 from interfaces.cli.logs import configure_logs
 
-PARTS = {"__main__", "result", "engines", "history"}
+PARTS = {"__main__", "result", "engines", "history", "jobs"}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

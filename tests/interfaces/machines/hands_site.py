@@ -19,7 +19,7 @@ from uuid import UUID, uuid4
 
 from obstore.store import MemoryStore
 
-from bus import START, HybridClock, MemoryLog
+from bus import START, HybridClock, Log, MemoryLog
 from bus.epochs import counted
 from events import simulations as s
 from events.envelope import Commit, Issued, commands_topic, decode, encode_issued, events_topic
@@ -162,7 +162,7 @@ class AnySite:
     settings: MachineSettings = MachineSettings(
         name="m", base_directory="/m", nodes=100, cores_per_node=100
     )
-    log: MemoryLog = field(default_factory=MemoryLog)
+    log: Log = field(default_factory=MemoryLog)
     blobs: BlobStore = field(default_factory=lambda: BlobStore(MemoryStore()))
     clock: HybridClock = field(default_factory=lambda: HybridClock(time.time))
     services: list[Service[Any, Any]] = field(default_factory=list)
@@ -280,7 +280,7 @@ async def open_site(manners: Manners = QUICK, /, **fates: Fate) -> AsyncIterator
 @asynccontextmanager
 async def working(
     site: AnySite, connect: Connect, manners: Manners, agents: Agents = no_agents
-) -> AsyncIterator[None]:
+) -> AsyncIterator[MachineHands]:
     """Let managers and hands work, while the context lasts."""
     await declare_topics(site.log, partitions=1)
     around = Surroundings(site.log, site.clock, time.time, random.Random(1))
@@ -292,7 +292,7 @@ async def working(
     await site.issue(Context.MACHINES, FLEET, AddMachine(settings=site.settings))
     await site.issue(Context.MACHINES, FLEET, EnableMachine(name="m"))
     try:
-        yield
+        yield hands
     finally:
         for task in tasks:
             task.cancel()
