@@ -34,6 +34,8 @@ class MemoryTable(faust.Table[bytes, bytes]):
         """Of the group, in which all of it was read; None: it is being read. Readings that were
         fetched in another one are fetched once more."""
         self._next: int | None = None
+        self.read = 0
+        """Records of the changelog, so far."""
 
     @cached_property
     def memories(self) -> Memories:
@@ -42,6 +44,7 @@ class MemoryTable(faust.Table[bytes, bytes]):
 
     def apply_changelog_batch(self, batch: Any) -> None:
         """Records that were read from the changelog."""
+        self.read += len(batch)
         farthest = {event.key: event for event in sorted(batch, key=_goes)}
         known = self.data
         newer = [
@@ -58,9 +61,24 @@ class MemoryTable(faust.Table[bytes, bytes]):
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """All was read of the partitions that this worker has now; next, readings are sought."""
+        try:
+            await self._require_all(active_tps)
+        except Exception as error:
+            # Faust would only drop it; so its application ends, and the next one reads again.
+            await self.app.crash(error)
+            raise
         self.memories.forget_others({tp.partition for tp in active_tps})
         await super().on_recovery_completed(active_tps, standby_tps)
         self.generation = self._next
+
+    async def _require_all(self, changelogs: set[TP]) -> None:
+        """Raises `LogError` if something was not read: Faust goes on where it has no answer."""
+        tables: Any = self.app.tables
+        read = tables.recovery.active_offsets
+        for tp, end in (await self.app.consumer.highwaters(*changelogs)).items():
+            newest = -1 if read.get(tp) is None else read[tp]
+            if newest < (end or 0) - 1:
+                raise LogError(f"{tp.topic}/{tp.partition} was not read up to its end, {end}")
 
 
 class Consumer(consumer.Consumer):

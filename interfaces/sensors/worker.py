@@ -37,6 +37,10 @@ _TOGETHER, _WITHIN = 1000, 0.05
 _SAVE_EVERY = 0.5
 """Seconds between two times when memories are made durable, and silence is looked for."""
 _END_WITHIN = 10.0
+_ANSWERED = 1.0
+"""Seconds more than a lease within which brokers answer: so all has ended before `_END_WITHIN`."""
+_RESTORED = 60.0
+"""Seconds without progress while memories are read; a worker begins anew after them."""
 _TRY_AGAIN = 2.0
 
 _RAW: dict[str, Any] = {"key_type": bytes, "value_type": bytes}
@@ -174,6 +178,10 @@ def _application(address: Address, settings: SensorSettings) -> faust.App:
         broker_credentials=_credentials(client),
         broker_session_timeout=settings.lease,
         broker_heartbeat_interval=settings.lease / 3,
+        # By default 90 s and 20 min: so long would a request that nobody answers, sent before a
+        # connection broke, keep this worker from leaving its partitions, and all others waiting.
+        broker_request_timeout=settings.lease + _ANSWERED,
+        producer_request_timeout=settings.lease + _ANSWERED,
         store="memory://",
         datadir=settings.folder,
         table_standby_replicas=0,
@@ -323,8 +331,14 @@ class _Desk:
     async def look_after(self) -> NoReturn:
         """Save what is remembered, and notice silence, until cancelled."""
         asked: dict[int, tuple[int, int]] = {}
+        clock = asyncio.get_running_loop().time
+        read, since = self._table.read, clock()
         while True:
             await asyncio.sleep(_SAVE_EVERY)
+            if self._table.generation is not None or self._table.read != read:
+                read, since = self._table.read, clock()
+            elif clock() - since > _RESTORED:
+                raise LogError(f"nothing of {self._table.name} was read for {_RESTORED:g} s")
             async with self._busy:
                 await self._save()
             if self._source.feed.silences:
