@@ -20,6 +20,7 @@ from events.incidents import Arrival, TakeNote
 from events.values import Content, Context, Note
 from interfaces.external_data.decoding import CODINGS, decoded
 from interfaces.external_data.endpoint_cache import EndpointCache
+from interfaces.external_data.refusals import Refusals
 from interfaces.gateway import Verifier, WebEdge
 from interfaces.gateway.exchange import IDEMPOTENCY_KEY, answer, idempotency_key
 from interfaces.gateway.problems import Problem
@@ -68,6 +69,7 @@ class _Push:
     def __init__(self, edge: WebEdge, settings: PushSettings, verifier: Verifier) -> None:
         self._edge, self._settings, self._verifier = edge, settings, verifier
         self._endpoints = EndpointCache(edge.reader)
+        self._refusals = Refusals(edge.wall)
         login = edge.settings
         self._throttle = Throttle(login.login_failures, login.login_window, edge.wall)
 
@@ -114,13 +116,15 @@ class _Push:
                 await hold(self._edge, ACTOR, id, use)
             return content
         except Problem as problem:
-            text = f"a push to {endpoint.name} was refused: {problem.detail}"
-            told = TakeNote(note=Note(level="warning", text=text))
-            edge, incident = self._edge, endpoint.incident
-            with suppress(Doubt, LogError):
-                write = Write(edge.new_id(), Context.INCIDENTS, incident, told)
-                await issue(edge.log, edge.clock, write, ACTOR)
+            if text := self._refusals.sentence(endpoint.id, endpoint.name, problem.detail):
+                await self._tell(endpoint.incident, text)
             raise
+
+    async def _tell(self, incident: str, text: str) -> None:
+        told, edge = TakeNote(note=Note(level="warning", text=text)), self._edge
+        with suppress(Doubt, LogError):
+            write = Write(edge.new_id(), Context.INCIDENTS, incident, told)
+            await issue(edge.log, edge.clock, write, ACTOR)
 
     async def _content(self, request: web.Request) -> Content:
         """The body, in the arrival itself or in the blob store. Raises `Problem`."""
