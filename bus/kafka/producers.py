@@ -8,6 +8,7 @@ the producer lives. So it is ended as soon as the appends of others that are und
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -212,7 +213,12 @@ class _Producer:
             await asyncio.wait([sender], timeout=CLOSE_WITHIN)
             sender.cancel()
             await asyncio.wait([sender], timeout=CLOSE_WITHIN)
-        self.kafka._message_accumulator.fail_all(ProducerClosed())
+        batches = self.kafka._message_accumulator
+        left = [*chain(*batches._batches.values(), batches._pending_batches)]
+        batches.fail_all(ProducerClosed())
+        for batch in left:  # who waited for it may have given it up: then nobody else would hear
+            batch.future.exception()
+            batch._drain_waiter.exception()
         self.kafka._closed = True
 
 
