@@ -155,7 +155,7 @@ def _line_of_job(event: Event, known: Subjects) -> Line | None:
                 text = f"{which} is without its results {names}: {why}"
             return Line("warning", text, _output(id, known), id)
         case simulations.CancellationRequested(simulation=id, reason=reason):
-            text = f"{_simulation(id, known)} is cancelled: {reason}".rstrip(": ")
+            text = f"{_simulation(id, known)} is to be cancelled: {reason}".rstrip(": ")
             return Line("info", text, subject=id)
         case simulations.HoldRequested(simulation=id, held=held, reason=reason):
             text = f"{_simulation(id, known)} is to be {'held' if held else 'released'}: {reason}"

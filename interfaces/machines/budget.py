@@ -53,6 +53,11 @@ class Allowance:
     def __post_init__(self) -> None:
         self._left = self._burst
 
+    def limit(self, per_minute: float) -> None:
+        """From now on another number; what went counts as before."""
+        self.per_minute = per_minute
+        self._left = min(self._left, self._burst)
+
     @property
     def _burst(self) -> float:
         return 1 + (self.per_minute - 1) // 6 if self.per_minute < math.inf else math.inf
@@ -111,6 +116,14 @@ class Budget:
         self._polls = Pace(poll_least)
         self._waiting: dict[Kind, deque[asyncio.Future[None]]] = {kind: deque() for kind in Kind}
         self._timer: asyncio.TimerHandle | None = None
+
+    def limit(self, commands: float, submissions: float, poll_least: float) -> None:
+        """From now on these; what was spent counts as before."""
+        self._commands.limit(commands)
+        self._submissions.limit(submissions)
+        self._polls.least = poll_least
+        if self._timer is not None:
+            self._serve()
 
     async def spend(self, kind: Kind) -> None:
         """Return when one more command of that kind may be run."""

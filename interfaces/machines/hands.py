@@ -137,10 +137,16 @@ class MachineHands:
         return {name: machine.budget.spent for name, machine in self._machines.items()}
 
     def _machine(self, settings: MachineSettings) -> Machine:
-        machine = self._machines.get(settings.name)
-        if machine is None or machine.settings != settings:
-            machine = Machine(settings, self._connect, self._manners(settings), self._chance)
-            self._machines[settings.name] = machine
+        before = self._machines.get(settings.name)
+        if before is not None and before.settings == settings:
+            return before
+        machine = self._machines[settings.name] = Machine(
+            settings,
+            self._connect,
+            self._manners(settings),
+            self._chance,
+            before.budget if before else None,
+        )
         return machine
 
     async def _submit(self, machine: Machine, job: Job, tell: Tell) -> None:

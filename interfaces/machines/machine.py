@@ -55,14 +55,17 @@ class Machine:
         connect: Connect,
         manners: Manners,
         chance: random.Random,
+        budget: Budget | None = None,
     ) -> None:
+        """`budget` is the one of the same machine before its settings changed."""
         self.settings, self.manners = settings, manners
         self.wake = asyncio.Event()
         """Set when there is a reason to look at the machine now."""
         self.room = asyncio.Event()
         """Set while files of ours have room there, as far as is known."""
         self.room.set()
-        self.budget = Budget(manners.commands, manners.submissions, manners.ask_least)
+        self.budget = budget or Budget()
+        self.budget.limit(manners.commands, manners.submissions, manners.ask_least)
         self._connect, self._chance = connect, chance
         self._stack = AsyncExitStack()
         self._batch: BatchSystem | None = None

@@ -52,8 +52,10 @@ mine=submission-{self.number}
 for fence in {fences}; do mkdir -p $fence || answer {_UNPREPARED} "cannot make $fence"; done
 if mkdir $mine 2>/dev/null; then
     cd $mine
-    if printf %s {quoted(wrapper)} >wrapper.sh &&
-        printf %s {quoted(self._too_many or self._submit.script())} >submit.sh
+    if {{
+        printf %s {quoted(wrapper)} >wrapper.sh &&
+            printf %s {quoted(self._too_many or self._submit.script())} >submit.sh
+    }} 2>/dev/null
     then
         timeout -k 5 {REMOTE_LIMIT} sh submit.sh </dev/null >stdout 2>stderr 9>&-
         echo $? >exit.part && mv exit.part exit
@@ -69,8 +71,9 @@ cat stdout; cat stderr >&2; exit "$(cat exit)"
 """
 
     def parse(self, completed: Completed) -> Submitted | Refused:
-        text = completed.stderr.removeprefix(_SIGN).strip()
-        ours = completed.stderr.startswith(_SIGN)
+        # What the shell itself complains of comes before.
+        _, sign, text = completed.stderr.strip().rpartition("\n")[2].rpartition(_SIGN)
+        ours = bool(sign)
         if ours and (completed.exit_status == _NO_ROOM or is_full(text)):
             raise NoRoom(text)
         if ours and completed.exit_status == _UNPREPARED:

@@ -2,8 +2,9 @@
 
 It may be killed at any line. Before the claim nothing has happened. The claim is one system call
 that both makes and fills it, so it is never half made: whoever comes with another job id exits, the
-same job id (a requeue) goes on as the next run. Killed later, its last status stands until the
-queue or the accounts say more. Each instance of an array does all that for itself.
+same job id (a requeue) goes on as the next run, unless one has completed. Killed later, its last
+status stands until the queue or the accounts say more. Each instance of an array does all that for
+itself.
 
 The program starts after the site's and the job's own lines, in the job's folder. Signals that the
 batch system sends the wrapper reach it as they are. The warning before the end of the walltime is
@@ -80,7 +81,11 @@ if test "$holder" != "$job_id"; then
     status "$spool/$token.copy-$job_id" {COPY} "$(now)" ''
     exit {IS_COPY}
 fi
-while test -e "status-$attempt{its}"; do attempt=$((attempt + 1)); done
+while test -e "status-$attempt{its}"; do
+    read -r word rest <"status-$attempt{its}"
+    test "$word" != COMPLETED || exit 0  # its results are fetched: nobody makes others
+    attempt=$((attempt + 1))
+done
 witness() {{
     status "$ours/status-$attempt{its}" "$@"
     status "$spool/$token" "$@"

@@ -89,6 +89,35 @@ def test_a_budget_is_not_spent_by_who_gave_up() -> None:
     assert round(budget.spent.waited, 3) == 60
 
 
+def test_other_limits_forget_nothing_of_what_was_spent() -> None:
+    budget = Budget()
+
+    async def work() -> list[float]:
+        budget.limit(6, 6, 0)
+        went = []
+        for _ in range(3):
+            await budget.spend(Kind.SUBMIT)
+            went.append(asyncio.get_running_loop().time())
+            budget.limit(1, 6, 0)
+        return went
+
+    assert [round(at) for at in run_jumping(work())] == [0, 60, 120]
+    assert budget.spent.commands == {Kind.SUBMIT: 3}
+
+
+def test_a_wait_for_the_budget_ends_when_it_is_larger() -> None:
+    async def work() -> float:
+        budget = Budget(1)
+        await budget.spend(Kind.LOOK)
+        second = asyncio.create_task(budget.spend(Kind.LOOK))
+        await asyncio.sleep(1)
+        budget.limit(600, 600, 0)
+        await second
+        return asyncio.get_running_loop().time()
+
+    assert round(run_jumping(work())) == 1
+
+
 def test_the_scheduler_is_never_asked_sooner_than_the_centre_allows() -> None:
     wanted = [(0.0, Kind.POLL), (1.0, Kind.POLL), (2.0, Kind.LOOK), (3.0, Kind.ASK)]
     went = served(Budget(poll_least=30), wanted)

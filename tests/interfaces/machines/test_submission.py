@@ -6,7 +6,7 @@ import pytest
 
 from events.jobs import JobId, JobRequest
 from interfaces.machines import folders
-from interfaces.machines.connection import MIB, CommandCut, Completed
+from interfaces.machines.connection import MIB, CommandCut, Completed, NoRoom
 from interfaces.machines.dialect import InDoubt, Refused, Submitted
 from interfaces.machines.shell import ShellBatchSystem
 from interfaces.machines.slurm import Slurm
@@ -99,3 +99,18 @@ def test_a_folder_that_cannot_be_written_to_turns_a_submission_down(
     assert isinstance(answer, Refused)
     assert answer.reason.startswith("cannot write into the folder of the job: ")
     assert not answer.permanent
+
+
+def test_that_nothing_can_be_written_is_no_doubt(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path, {"sbatch": "echo 42"})
+    machine.run(folders.Prepare(machine.layout, TOKEN).script())
+    mine, no_bytes = submission(machine), "trap '' XFSZ; ulimit -f 0\n"
+    with pytest.raises(NoRoom, match="is a quota or the disk full"):
+        mine.parse(machine.run(no_bytes + mine.script()))
+    assert mine.parse(machine.run(mine.script())) == Submitted(JobId("42"))
+
+
+def test_what_a_shell_complains_of_does_not_hide_what_is_said(tmp_path: Path) -> None:
+    said = "sh: 19: echo: echo: I/O error\nvestec: the submission was cut\n"
+    with pytest.raises(InDoubt, match="was cut"):
+        submission(FakeMachine(tmp_path, {})).parse(Completed(75, "", said))

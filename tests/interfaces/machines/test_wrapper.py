@@ -102,6 +102,16 @@ def test_lines_of_every_kind(site: Site, line: str, code: int) -> None:
     assert site.run(line) == code
 
 
+@pytest.mark.parametrize(("line", "runs"), [("true", 1), ("false", 2)])
+def test_what_has_completed_is_not_run_again_by_whoever_requeues_it(
+    site: Site, line: str, runs: int
+) -> None:
+    first = site.run(f"echo ran; {line}")
+    assert site.run(f"echo ran; {line}") == first
+    assert site.said() == "ran\n" * runs
+    assert len(list(Path(site.layout.ours(TOKEN)).glob("status-*"))) == runs
+
+
 @pytest.mark.parametrize("name", ["TERM", "USR1", "USR2"])
 def test_signals_reach_the_program_itself(site: Site, name: str) -> None:
     script = site.script(f"trap 'echo {name}; exit 7' {name}; touch ready; {WAITS}")
