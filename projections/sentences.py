@@ -241,7 +241,8 @@ def _line_of_state(event: simulations.SimulationStateChanged, known: Subjects) -
         return Line("error", text, next, event.simulation)
     if event.stuck:
         text = f"{_simulation(event.simulation, known)} waits and will not start by itself"
-        return Line("warning", f"{text}: {event.reason}", _STUCK[event.stuck], event.simulation)
+        why = event.reason or f"it is {event.state}"
+        return Line("warning", f"{text}: {why}", _STUCK[event.stuck], event.simulation)
     id = event.simulation
     subject = known.of(id)
     where = subject and subject.machine

@@ -13,6 +13,7 @@ from interfaces.cli.machines.steering import carry_out
 from interfaces.cli.options import AsJson
 from interfaces.cli.output import as_json, compact, say, table
 from interfaces.cli.session import desk, run
+from interfaces.machines.connection import MachineError
 from interfaces.machines.importing import Found, NotReadable, aiida_computers, openssh_hosts
 from interfaces.machines.registry import connect
 
@@ -105,6 +106,15 @@ def _show(found: list[Found], json: bool) -> None:
     columns = ("name", "spoken to by", "base directory", "access")
     table(columns, rows, "The files name no machine.")
     for one in found:
-        for sentence in one.left:
+        for sentence in [*one.left, *_refused(one)]:
             say(f"{one.name}: {sentence}")
     return None
+
+
+def _refused(found: Found) -> list[str]:
+    """Why it cannot be added as it is, whatever may be missing besides."""
+    try:
+        _settings(found.completed(base_directory="/", dialect="processes"))
+    except (Complaint, MachineError) as error:
+        return [f"it cannot be added so: {error}"]
+    return []

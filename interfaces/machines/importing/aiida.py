@@ -46,6 +46,8 @@ def _is_empty(value: Any) -> bool:
 def _mapping(file: Path) -> dict[str, Any]:
     try:
         said = yaml.safe_load(file.expanduser().read_text(encoding="utf-8"))
+    except RecursionError:
+        raise NotReadable(f"{file} cannot be read: it is nested without an end") from None
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise NotReadable(f"{file} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(said, dict) or not all(isinstance(name, str) for name in said):
@@ -121,7 +123,7 @@ def _number(
 ) -> None:
     try:
         into[name] = kind(value)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         left.append(f"{what} {value}: it is no number")
 
 

@@ -157,13 +157,17 @@ def test_machines_that_openssh_and_aiida_know_are_shown_and_added(
     here: Path, tmp_path: Path
 ) -> None:
     config, setup = tmp_path / "config", tmp_path / "setup.yaml"
-    config.write_text("Host archer\n  HostName archer.invalid\n  ForwardX11 yes\nHost other\n")
+    config.write_text(
+        "Host archer\n  HostName archer.invalid\n  ForwardX11 yes\nHost other\n  Port x\n"
+    )
     setup.write_text(
         "label: box\nhostname: localhost\ntransport: core.local\nscheduler: core.direct\n"
         f"work_dir: {tmp_path}/work\n"
     )
     shown = vestec("machines", "import", config, setup)
     assert "archer: forwardx11 yes: it is not carried over" in shown
+    assert "other: it cannot be added so: " in shown
+    assert "archer: it cannot" not in shown
     assert [one["missing"] for one in as_json("machines", "import", setup, config)] == [
         ["base_directory", "dialect"],
         ["base_directory", "dialect"],

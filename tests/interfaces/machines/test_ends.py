@@ -84,7 +84,9 @@ async def test_an_administrator_holds_a_job(site: RehearsedSite) -> None:
     await somebody(site, "hold", token_of(simulation))
     change = await site.reach(simulation, JobState.HELD)
     assert change.stuck is Waiting.NEEDS_A_HUMAN
-    assert "will not start by itself" in (await told(site, change)).text
+    text = (await told(site, change)).text
+    assert "will not start by itself: " in text
+    assert not text.endswith(": ")
 
 
 async def test_a_job_that_can_never_start(site: RehearsedSite) -> None:

@@ -220,3 +220,22 @@ def test_what_aiida_has_and_we_have_not_is_missing_and_told(tmp_path: Path) -> N
 def test_what_is_no_file_of_aiida_is_said(tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(NotReadable, match=why):
         computers(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "line", ["mpiprocs_per_machine: .inf", "minimum_job_poll_interval: 1" + "0" * 400]
+)
+def test_numbers_that_are_none_are_said(tmp_path: Path, line: str) -> None:
+    (found,) = aiida_computers([written(tmp_path, f"label: archer\n{line}\n")])
+    assert any("is no number" in sentence for sentence in found.left)
+
+
+def test_a_file_that_is_nested_too_deep_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(NotReadable, match="cannot be read"):
+        aiida_computers([written(tmp_path, "label: " + "[" * 3000 + "]" * 3000)])
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "computer.yaml"
+    file.write_text(text)
+    return file
