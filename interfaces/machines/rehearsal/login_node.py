@@ -196,6 +196,7 @@ def _keys(folder: Path) -> _Keys:
     for name in ("host", "user"):
         if not (folder / name).exists():
             asyncssh.generate_private_key("ssh-ed25519").write_private_key(folder / name)
+            (folder / name).chmod(0o600)  # or OpenSSH does not take it
     host, user = (asyncssh.read_private_key(folder / name) for name in ("host", "user"))
     public = [key.export_public_key().decode() for key in (host, user)]
     return _Keys(host, *public)

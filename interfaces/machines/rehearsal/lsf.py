@@ -174,6 +174,7 @@ LSF = Mouth(
         "bqueues": _bqueues,
         "bkill": _wish(lambda cluster: cluster.cancel),
         "bstop": _wish(lambda cluster: cluster.hold),
+        "lsid": lambda _call, _site: Said("IBM Spectrum LSF 10.1\n"),
         "bresume": _wish(lambda cluster: cluster.release),
     },
 )

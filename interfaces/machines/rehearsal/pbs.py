@@ -35,6 +35,7 @@ _AFTER = {
 _STATES = {JobState.QUEUED: "Q", JobState.HELD: "H", JobState.RUNNING: "R"}
 _KILLED, _OVER_WALLTIME = 256 + 9, -29
 _DELETED, _FINISHED = 91, 92
+_SERVER = {"simulated": {"job_history_enable": "True", "query_other_jobs": "True"}}
 _COUNTED = {JobState.QUEUED: "Queued", JobState.HELD: "Held", JobState.RUNNING: "Running"}
 
 
@@ -69,6 +70,8 @@ def _qselect(call: Call, site: Site) -> Said:
 def _qstat(call: Call, site: Site) -> Said:
     if "-Q" in call.words:
         return _json(Queue=_queues(site.cluster))
+    if "-B" in call.words:
+        return _json(pbs_version="23.06.06", Server=_SERVER)
     jobs = _known(site.cluster, history="-x" in call.words)
     ids = call.words[call.words.index("json") + 1 :]
     unknown = {*ids} - {_whole(job) for job in jobs}

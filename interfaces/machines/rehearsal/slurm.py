@@ -32,6 +32,12 @@ _AFTER = {
     "afterany": After.ENDED,
 }
 _FAILED = "sbatch: error: Batch job submission failed: "
+_CONFIGURATION = (
+    "AccountingStorageType   = accounting_storage/slurmdbd",
+    "AccountingStoreFlags    = job_comment",
+    "MaxArraySize            = 1001",
+    "PrivateData             = none",
+)
 _TOO_LARGE = "Requested node configuration is not available"
 
 
@@ -87,6 +93,8 @@ def _scancel(call: Call, site: Site) -> Said:
 
 def _scontrol(call: Call, site: Site) -> Said:
     wish, name = call.words
+    if wish == "show":
+        return Said(lines(_CONFIGURATION))
     token = Token(name.removeprefix("jobname="))
     wishes: dict[str, Callable[[Token], None]] = {
         "hold": site.cluster.hold,
@@ -97,6 +105,8 @@ def _scontrol(call: Call, site: Site) -> Said:
 
 
 def _sinfo(call: Call, site: Site) -> Said:
+    if call.words == ["--version"]:
+        return Said("slurm 22.05.8\n")
     form, cluster = options(GRAMMAR, call.words)["--format"], site.cluster
     used = cluster.load().slots_used or 0
     idle = cluster.slots - used

@@ -17,11 +17,13 @@ from interfaces.machines.connection import CommandFailed, Unreachable
 from interfaces.machines.dialect import InDoubt, Refused, Submitted
 from interfaces.machines.fates import Fate, Planned
 from interfaces.machines.registry import connect
+from interfaces.machines.rehearsal import simulated_cluster
 from interfaces.machines.simulated import SimulatedBatchSystem
 from interfaces.machines.site import Host
 from interfaces.machines.testing import TOKEN
 from tests.account import Login
 from tests.gridengine import GridEngine
+from tests.interfaces.machines.rehearsed import BENCHES, cluster_of
 from tests.slurm import Slurm, slurm_in_a_folder
 from tests.sshd import Sshd
 
@@ -296,3 +298,19 @@ def test_a_machine_that_cannot_be_reached() -> None:
     lines = by_question(unreachable("no route to it"))
     assert crossed(lines) == {"connection"}
     assert ticked(lines) == set()
+
+
+@pytest.mark.parametrize("dialect", [*BENCHES])
+async def test_a_simulated_cluster_has_no_cross(tmp_path: Path, dialect: str) -> None:
+    async with simulated_cluster(tmp_path, dialect, cluster_of(2), Planned({}, Fate())) as one:
+        settings = MachineSettings(
+            name="m",
+            connection="ssh",
+            access={**one.access},
+            dialect=dialect,
+            base_directory=str(tmp_path),
+        )
+        _, lines = await checked(settings)
+    assert crossed(lines) == set()
+    assert {"scheduler", "compute node"} <= ticked(lines)
+    assert (tmp_path / ".ssh" / "user").stat().st_mode & 0o777 == 0o600
