@@ -26,6 +26,8 @@ class Refusals:
     def sentence(self, endpoint: str, name: str, reason: str) -> str | None:
         """What to tell of one more refusal; None: nothing now."""
         now = self._wall()
+        if endpoint not in self._of:
+            self._forget(now)
         told = self._of.setdefault(endpoint, _Told(now))
         if now - told.since >= WINDOW:
             told.since, told.times = now, 0
@@ -36,3 +38,11 @@ class Refusals:
         before, told.silent = told.silent, 0
         also = f" ({before} more were refused before it)" if before else ""
         return f"a push to {name} was refused: {reason}{also}"
+
+    def _forget(self, now: float) -> None:
+        """Those whose window is over, and of which all was told."""
+        self._of = {
+            endpoint: told
+            for endpoint, told in self._of.items()
+            if told.silent or now - told.since < WINDOW
+        }

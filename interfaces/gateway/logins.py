@@ -7,6 +7,7 @@ in the end `{"logged_in": true}` or `{"failed": …}` by us. No answer is kept o
 from aiohttp import WSMsgType, web
 from pydantic import BaseModel, Field, ValidationError
 
+from bus import LogError
 from events.machines import FLEET, AllowLogin
 from events.values import Context
 from interfaces.gateway.auth import WEB_SOCKET
@@ -83,9 +84,10 @@ async def _converse(
         allow = Write(
             idempotency_key(request), Context.MACHINES, FLEET, AllowLogin(name=name), ("machines",)
         )
-        await write(request, allow)
-        await socket.send_json({"logged_in": True})
-    except (MachineError, Problem) as error:
+        known = await write(request, allow)
+        late = {"failed": "logged in, but it is not known yet: try again"}
+        await socket.send_json({"logged_in": True} if known else late)
+    except (MachineError, Problem, LogError, EOFError) as error:
         await socket.send_json({"failed": str(error)})
     except (Abandoned, ConnectionError):
         pass  # nobody is there to be told

@@ -104,8 +104,7 @@ class MachineHands:
         assert assigned.state.settings is not None
         machine, tell = self._machine(assigned.state.settings), assigned.tell
         machine.learn(assigned.state.learned)
-        if assigned.state.full:
-            machine.room.clear()
+        machine.has_room(not assigned.state.full)
         cause = f"{Context.OPERATIONS}.work/{assigned.key}/{assigned.name}"
         match assigned.item:
             case Watch(jobs):
@@ -166,7 +165,7 @@ class MachineHands:
                 await batch.cancel(token)  # nor does it start if a process that slept submits it
                 return SubmissionImpossible(token, submission, str(missing))
             except NoRoom as full:
-                machine.room.clear()
+                machine.has_room(False)
                 tell(RoomLooked(str(full)))
                 raise
             crash_point("after submission")

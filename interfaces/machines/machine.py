@@ -72,6 +72,13 @@ class Machine:
         self._learned: Mapping[str, JsonValue] = {}
         self._opening = asyncio.Lock()
 
+    def has_room(self, room: bool) -> None:
+        """Whether it has, as far as is known now."""
+        if room:
+            self.room.set()
+        else:
+            self.room.clear()
+
     async def batch(self) -> BatchSystem:
         """Raises `MachineError` where settings are wrong, too."""
         async with self._opening:

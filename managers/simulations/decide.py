@@ -222,7 +222,8 @@ def _retry(simulation: Simulation) -> Iterable[Effect]:
     return to_machine(simulation, RetrySubmission(token=simulation.token))
 
 
-_WAITING = (JobState.PENDING, JobState.QUEUED, JobState.HELD)
+_QUEUED = (JobState.QUEUED, JobState.HELD)
+_WAITING = (JobState.PENDING, *_QUEUED)
 
 
 def _foresee(simulation: Simulation, expected: float) -> Iterator[Effect]:
@@ -231,11 +232,11 @@ def _foresee(simulation: Simulation, expected: float) -> Iterator[Effect]:
 
 
 def _hold(simulation: Simulation, held: bool, reason: str) -> Iterator[Effect]:
-    """A wish about a job that waits."""
-    if simulation.state not in _WAITING or simulation.cancelling:
+    """A wish about a job that its machine has: one on its way there might start before it."""
+    if simulation.state not in _QUEUED or simulation.cancelling:
         what = "held" if held else "released"
         state = "is cancelled" if simulation.cancelling else f"is {simulation.state}"
-        raise Rejected(f"simulation {simulation.id} {state}: only what waits is {what}")
+        raise Rejected(f"simulation {simulation.id} {state}: only what waits in a queue is {what}")
     yield e.HoldRequested(simulation=simulation.id, held=held, reason=reason)
     hold = HoldJob(token=simulation.token, held=held, reason=reason)
     yield from to_machine(simulation, hold)

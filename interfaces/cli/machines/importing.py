@@ -58,9 +58,11 @@ def import_(
         names = ", ".join(one.name for one in found) or "none"
         raise Complaint(f"The files name no {min(unknown)}; there are: {names}.")
     chosen = [one for one in found if not only or one.name in only]
-    if add:
-        run(_add(ctx, [_settings(one) for one in chosen]))
+    added = run(_add(ctx, [_settings(one) for one in chosen])) if add else {}
     _show(chosen, json)
+    if not json:
+        for name, known in added.items():
+            say(f"{name} {'is added, disabled' if known else 'is not known yet'}")
 
 
 def _read(files: list[Path]) -> list[Found]:
@@ -73,7 +75,7 @@ def _read(files: list[Path]) -> list[Found]:
 
 
 def _settings(found: Found) -> MachineSettings:
-    """Raises `Complaint` where something is missing or wrong: then nothing is added."""
+    """Raises `Complaint` where something is missing or wrong; it is asked before any is added."""
     if found.missing:
         options = " and ".join(f"--{one.replace('_', '-')}" for one in found.missing)
         raise Complaint(f"The files do not say enough of {found.name}: say {options}.")
@@ -85,10 +87,10 @@ def _settings(found: Found) -> MachineSettings:
     return settings
 
 
-async def _add(ctx: typer.Context, machines: list[MachineSettings]) -> None:
+async def _add(ctx: typer.Context, machines: list[MachineSettings]) -> dict[str, bool]:
+    """Whether each is known by now; raises `Complaint` at the first that is refused."""
     async with desk(ctx, make=True) as at:
-        for settings in machines:
-            await carry_out(at, [AddMachine(settings=settings)])
+        return {one.name: await carry_out(at, [AddMachine(settings=one)]) for one in machines}
 
 
 def _show(found: list[Found], json: bool) -> None:

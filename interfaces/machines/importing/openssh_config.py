@@ -104,7 +104,7 @@ def _machine(host: str, blocks: Sequence[_Block], file: Path) -> Found:
     left = ["how many nodes and cores it has is not known: 1 each"]
     if said.get("proxycommand", ["none"])[0].lower() != "none":
         left.append("it is reached by a ProxyCommand: by openssh, then, as a person logs in")
-        access: dict[str, Any] = {"host": host, "config": str(file)}
+        access: dict[str, Any] = {"host": host, "config": str(file.expanduser().absolute())}
         settings = {"connection": "openssh", "access": access}
         return Found(name=name_of(host), settings=settings, left=left)
     access = {"host": _address(host, said)} | _of_files(said, left)

@@ -147,7 +147,7 @@ def test_a_simulation_is_held_and_released(here: Path) -> None:
     eventually(lambda: state(id) in ("QUEUED", "RUNNING", "COMPLETED"))
     vestec("simulations", "cancel", id)
     refused = complaint("simulations", "hold", id, "--reason", "too late")
-    assert "only what waits is held" in refused
+    assert "only what waits in a queue is held" in refused
     told = [(one["command"], one["result"]) for one in as_json("machines", "audit", "h")]
     assert ("release", "intended") in told
     assert ("release", "done: the machine took it") in told

@@ -291,12 +291,17 @@ def test_how_an_array_gets_on_is_told_each_time() -> None:
 
 def test_only_what_waits_is_held_or_released() -> None:
     hold, release = e.HoldSimulation(simulation=ONE), e.ReleaseSimulation(simulation=ONE)
-    scenario(MANAGER).when(create()).when(hold).rejected("CREATED: only what waits is held")
-    of = submitted(ONE).when(hold).then(e.HoldRequested, HoldJob)
+    scenario(MANAGER).when(create()).when(hold).rejected(
+        "CREATED: only what waits in a queue is held"
+    )
+    submitted(ONE).when(hold).rejected("PENDING: only what waits in a queue is held")
+    of = submitted(ONE).when(report(JobState.QUEUED)).when(hold).then(e.HoldRequested, HoldJob)
     of.when(report(JobState.HELD)).when(release).then(e.HoldRequested, HoldJob)
-    of.when(report(JobState.RUNNING)).when(hold).rejected("RUNNING: only what waits is held")
+    of.when(report(JobState.RUNNING)).when(hold).rejected(
+        "RUNNING: only what waits in a queue is held"
+    )
     cancelling = submitted(ONE).when(e.CancelSimulation(simulation=ONE))
-    cancelling.when(release).rejected("is cancelled: only what waits is released")
+    cancelling.when(release).rejected("is cancelled: only what waits in a queue is released")
 
 
 def test_a_start_is_foreseen_of_what_waits() -> None:
