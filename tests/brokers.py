@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from deploy.kafka import Cluster, KafkaMissing, running_cluster
-from deploy.kafka.cluster import free_ports
+from deploy.ports import free_ports
 from tests.proxy import Proxy
 from tests.without import must_have
 

@@ -16,7 +16,7 @@ import pytest
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from deploy.kafka.cluster import free_ports
+from deploy.ports import free_ports
 
 if TYPE_CHECKING:
     from obstore.store import S3Config

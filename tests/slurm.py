@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.kafka.cluster import free_ports
+from deploy.ports import free_ports
 from tests.account import Login, open_folder
 from tests.namespace import Daemon, Namespace, ServerMissing, namespace, require
 from tests.slurm_accounting import Accounting, start_accounting

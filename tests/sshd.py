@@ -14,7 +14,7 @@ from typing import Self
 import pytest
 from pydantic import JsonValue
 
-from deploy.kafka.cluster import free_ports
+from deploy.ports import free_ports
 from tests.without import must_have
 
 HOST = "127.0.0.1"

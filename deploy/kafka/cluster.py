@@ -1,7 +1,6 @@
 """Brokers that run as long as a context lasts: one, or three that keep copies for each other."""
 
 import asyncio
-import socket
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ from aiokafka.errors import KafkaError
 from deploy.kafka.configuration import HOST, Ports, properties
 from deploy.kafka.distribution import classpath
 from deploy.kafka.node import KafkaFailed, Node
+from deploy.ports import free_ports
 
 _START_WITHIN = 120.0
 _LOOK_EVERY = 0.1
@@ -119,12 +119,3 @@ def _nodes(
         here = folder / f"broker-{number + 1}"
         nodes.append(Node(here, jars, where, properties(number, ports, here / "data", settings)))
     return nodes
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on now."""
-    sockets = [socket.create_server((HOST, 0)) for _ in range(count)]
-    ports: list[int] = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 
 from deploy.engines import open_log
 from deploy.parts import ALL, Part
+from deploy.ports import free_ports
 from managers.everyone import declare_topics
 from tests.chaos.player import Told
 from tests.chaos.rig import (
@@ -60,7 +60,7 @@ class PartsSite:
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
-        self._first = {part: PartProcess(rig, part, _free_port()) for part in ALL}
+        self._first = {part: PartProcess(rig, part, *free_ports(1)) for part in ALL}
         self._others: list[PartProcess] = []
 
     def __getitem__(self, part: Part) -> PartProcess:
@@ -74,7 +74,7 @@ class PartsSite:
 
     def reinforce(self, part: Part) -> PartProcess:
         """Start another process of a part."""
-        self._others.append(PartProcess(self._rig, part, _free_port()))
+        self._others.append(PartProcess(self._rig, part, *free_ports(1)))
         return self._others[-1]
 
     def kill(self, part: Part) -> None:
@@ -121,9 +121,3 @@ async def on_kafka(url: str, database: str, partitions: int = 4) -> Mapping[str,
         "VESTEC_DATABASE": database,
         "VESTEC_APPEND_DEADLINE": str(DEADLINE),
     }
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from deploy.kafka.cluster import free_ports
+from deploy.ports import free_ports
 from events.jobs import JobReport, JobRequest, JobState
 from interfaces.machines.connection import MachineError
 from interfaces.machines.dialect import Dialect, InDoubt, Refused, Submitted

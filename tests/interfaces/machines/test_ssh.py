@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 from pydantic import JsonValue
 
-from deploy.kafka.cluster import free_ports
+from deploy.ports import free_ports
 from interfaces.machines.connection import (
     CommandCut,
     Completed,
