@@ -4,6 +4,7 @@ from uuid import UUID, uuid4
 
 from events.datasets import DataSet, DataSetRegistered, DataSetSuperseded
 from events.incidents import IncidentCreated
+from events.jobs import JobState, Witness
 from events.machines import FLEET, MachineAdded, MachineEnabled, MachineSettings
 from events.simulations import (
     OutputsKept,
@@ -11,6 +12,7 @@ from events.simulations import (
     SimulationCreated,
     SimulationPlaced,
     SimulationRequest,
+    SimulationStateChanged,
     SimulationSubmitted,
     StartForeseen,
 )
@@ -163,14 +165,17 @@ async def test_a_simulation_is_held_and_released_by_those_who_see_it(pool: Pool)
         where = SimulationPlaced(simulation=id, machine="archer", explanation="the only one")
         sent = SimulationSubmitted(simulation=id, callbacks={}, context=Document())
         soon = StartForeseen(simulation=id, expected=1_800_000_000)
-        await site.story.commit(Context.SIMULATIONS, FIRE, made, where, sent, soon)
+        waits = SimulationStateChanged(
+            simulation=id, state=JobState.QUEUED, witness=Witness.QUEUE, attempt=1
+        )
+        await site.story.commit(Context.SIMULATIONS, FIRE, made, where, sent, waits, soon)
         await all_caught_up(site.edge.reader, site.story)
         path = f"/api/v1/simulations/{id}"
         async with managed(site.story, simulation_manager()):
             await site.post(f"{path}/hold", BERT, 404)
             await site.post(f"/api/v1/simulations/{uuid4()}/hold", status=404)
             held = await site.post(f"{path}/hold", json={"reason": "no weather yet"})
-            assert (held["state"], held["expected"]) == ("PENDING", "2027-01-15T08:00:00Z")
+            assert (held["state"], held["expected"]) == ("QUEUED", "2027-01-15T08:00:00Z")
             await site.post(f"{path}/release")
         await all_caught_up(site.edge.reader, site.story)
         told = (await site.get(f"/api/v1/incidents/{FIRE}/log"))["items"]
