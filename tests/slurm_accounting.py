@@ -25,15 +25,16 @@ async def start_accounting(folder: Path, ports: Ports, inside: Namespace) -> Acc
     slurmdbd = folder / "slurmdbd.conf"
     slurmdbd.touch(0o600)
     slurmdbd.write_text(slurmdbd_conf(folder, ports))
+    # Servers in namespaces have the same process ids, by which they would share files of /tmp.
+    common = ("--no-defaults", "--user=root", f"--datadir={data}", f"--tmpdir={folder}", *_HASTE)
     made = await inside.run(
-        *("mariadb-install-db", "--no-defaults", "--user=root", f"--datadir={data}"),
-        *("--auth-root-authentication-method=normal", "--skip-test-db", *_HASTE),
+        *("mariadb-install-db", *common),
+        *("--auth-root-authentication-method=normal", "--skip-test-db"),
     )
     made.checked()
     database = inside.daemon(
         folder / "log" / "database",
-        *("mariadbd", "--no-defaults", "--user=root", f"--datadir={data}", f"--socket={socket}"),
-        *("--skip-networking", *_HASTE),
+        *("mariadbd", *common, f"--socket={socket}", "--skip-networking"),
     )
 
     async def listens() -> bool:
