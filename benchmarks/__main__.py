@@ -11,6 +11,7 @@ import uvloop
 import benchmarks
 from benchmarks.engines import ENGINES
 from benchmarks.result import Result
+from deploy.garbage import collect_seldom
 from interfaces.cli.logs import configure_logs
 
 PARTS = {"__main__", "result", "engines", "history", "jobs"}
@@ -26,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--events", type=int, help="in the log that `rebuild` begins with")
     chosen = parser.parse_args(arguments)
     configure_logs("warning", sys.stderr)
+    collect_seldom()
     run = import_module(f"benchmarks.{chosen.name}").run
     options = {} if chosen.events is None else {"events": chosen.events}
     result: Result = uvloop.run(run(chosen.engine, **options))

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import uvloop
 
+from deploy.garbage import collect_seldom
 from interfaces.cli.errors import Complaint, complain
 
 _IMPATIENT = 1.0
@@ -31,6 +32,7 @@ def serve(work: Coroutine[Any, Any, None], unfinished: str | None = None) -> NoR
     first wait for all threads, and a step of a workflow that computes in one cannot be stopped. All
     that counts is durable by then.
     """
+    collect_seldom()
     uvloop.run(_until_asked(work, unfinished))
     raise AssertionError("the process has ended")
 
