@@ -156,7 +156,8 @@ def sensor_worker(parts: Parts, storage: Storage, around: Surroundings) -> "Sens
     if settings.log is None or not _on_kafka(settings):
         raise FeedsError("sensor feeds are topics of Kafka: set VESTEC_LOG to kafka://…")
     # Only here: Faust takes longer to import than all the rest.
-    from interfaces.sensors.worker import SensorSettings, SensorWorker
+    from interfaces.sensors.application import SensorSettings
+    from interfaces.sensors.worker import SensorWorker
 
     return SensorWorker(
         SensorSettings(settings.log, settings.data / "sensors", settings.lease),

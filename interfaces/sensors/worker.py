@@ -1,78 +1,33 @@
-"""The Faust application: it shares the feeds' partitions with other workers, and takes readings.
+"""A worker shares the partitions of feeds with others, by a Faust application, and takes readings.
 
-A batch is: rules over its readings, findings delivered, refusals parked. Twice a second what the
-rules remember is made durable, and after it up to where all was taken: a key's memory is written
-that often, however often the key is heard. Whatever breaks on the way ends the application; a new
-one reads the memories from their changelog, and takes again what that does not say was taken.
+Whatever breaks on the way ends the application; a new one reads what rules remember from the
+changelogs, and takes again what these do not say was taken.
 """
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn
 
 import faust
 import structlog
 from aiokafka.errors import KafkaError
 from faust.exceptions import FaustError
-from faust.types import TP
 
 from bus.contract import LogError
 from bus.kafka.address import Address
-from events.sensors import Finding, ReadingId
-from interfaces.sensors.delivery import Outlet, Refused
+from interfaces.sensors.application import SensorSettings, application, stop
+from interfaces.sensors.delivery import Outlet
+from interfaces.sensors.desk import Desk, FeedCounts
 from interfaces.sensors.feeds import PREFIX, Feeds
-from interfaces.sensors.readings import Malformed, decode
-from interfaces.sensors.recovery import MemoryTable, Transport
-from interfaces.sensors.rules import KeyState, Source, silences, take
-from interfaces.sensors.topics import GROUP, make_topics, memory_table
+from interfaces.sensors.rules import Source
+from interfaces.sensors.topics import make_topics
 from managers.runtime import Failures
 
-_TOGETHER, _WITHIN = 1000, 0.05
-"""Readings of a batch, and seconds until a smaller one is taken."""
-_SAVE_EVERY = 0.5
-"""Seconds between two times when memories are made durable, and silence is looked for."""
-_END_WITHIN = 10.0
-_ANSWERED = 1.0
-"""Seconds more than a lease within which brokers answer: so all has ended before `_END_WITHIN`."""
-_RESTORED = 60.0
-"""Seconds without progress while memories are read; a worker begins anew after them."""
 _TRY_AGAIN = 2.0
 
-_RAW: dict[str, Any] = {"key_type": bytes, "value_type": bytes}
-_UNREAD: dict[str, Any] = {**_RAW, "key_serializer": "raw", "value_serializer": "raw"}
-"""We decode ourselves: what Faust cannot decode ends its stream, and nothing is said of it."""
-
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class SensorSettings:
-    """Where a worker works; `lease` is after how many seconds it is replaced if silent."""
-
-    url: str
-    """Of the log, `kafka://…`."""
-    folder: Path
-    """For what Faust puts into files."""
-    lease: float = 6.0
-
-
-@dataclass
-class FeedCounts:
-    """What this process did with the readings of one feed since it was started."""
-
-    taken: int = 0
-    """Readings that rules have seen."""
-    parked: int = 0
-    findings: int = 0
-    arrivals: int = 0
-    """What endpoints were sent: one for each finding and endpoint."""
-    behind: int | None = None
-    """Readings on our partitions that were not taken yet; None: unknown."""
 
 
 class SensorWorker:
@@ -82,7 +37,7 @@ class SensorWorker:
         self._settings, self._feeds, self._outlet = settings, feeds, outlet
         self._address = Address.parse(settings.url)
         self._app: faust.App | None = None
-        self._desks: Sequence[_Desk] = ()
+        self._desks: Sequence[Desk] = ()
         self._counts = {name: FeedCounts() for name in feeds}
         self.since: float | None = None
         """When partitions were last given to this worker, in seconds since 1970."""
@@ -110,10 +65,10 @@ class SensorWorker:
 
     async def _once(self) -> None:
         partitions = await make_topics(self._address, self._feeds)
-        app = _application(self._address, self._settings)
+        app = application(self._address, self._settings)
         failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         desks = [
-            _Desk(
+            Desk(
                 app,
                 Source(name, self._address.prefix + PREFIX + name, feed),
                 partitions[name],
@@ -138,7 +93,7 @@ class SensorWorker:
             self._app = None
             for task in tasks:
                 task.cancel()
-            await _stop(app)
+            await stop(app)
 
     async def behind(self) -> int | None:
         """Records on those that were not taken yet; None: unknown."""
@@ -154,230 +109,3 @@ class SensorWorker:
                 for desk in self._desks:
                     desk.counts.behind = await desk.behind()
         return self._counts
-
-
-async def _stop(app: faust.App) -> None:
-    """Leave the group at once, so that others go on."""
-    try:
-        async with asyncio.timeout(_END_WITHIN):
-            await app.stop()
-    except TimeoutError:
-        _log.warning("Faust did not stop", within=_END_WITHIN)
-
-
-class _App(faust.App):
-    def _new_transport(self) -> Transport:
-        return Transport(self.conf.broker_consumer, self, loop=self.loop)
-
-
-def _application(address: Address, settings: SensorSettings) -> faust.App:
-    client = address.client
-    return _App(
-        address.prefix + GROUP,
-        broker=[f"kafka://{server}" for server in client["bootstrap_servers"]],
-        broker_credentials=_credentials(client),
-        broker_session_timeout=settings.lease,
-        broker_heartbeat_interval=settings.lease / 3,
-        # By default 90 s and 20 min: so long would a request that nobody answers, sent before a
-        # connection broke, keep this worker from leaving its partitions, and all others waiting.
-        broker_request_timeout=settings.lease + _ANSWERED,
-        producer_request_timeout=settings.lease + _ANSWERED,
-        store="memory://",
-        datadir=settings.folder,
-        table_standby_replicas=0,
-        topic_disable_leader=True,
-        consumer_auto_offset_reset="earliest",
-        producer_acks=-1,
-        # What is in hand when a partition is taken away may wait for long; it harms nothing.
-        stream_wait_empty=False,
-        web_enabled=False,
-    )
-
-
-def _credentials(client: Mapping[str, Any]) -> faust.SASLCredentials | faust.SSLCredentials | None:
-    context = client.get("ssl_context")
-    if "sasl_mechanism" in client:
-        return faust.SASLCredentials(
-            username=client["sasl_plain_username"],
-            password=client["sasl_plain_password"],
-            mechanism=client["sasl_mechanism"],
-            ssl_context=context,
-        )
-    return faust.SSLCredentials(context) if context else None
-
-
-class _Desk:
-    """Where one feed's readings are taken."""
-
-    def __init__(
-        self,
-        app: faust.App,
-        source: Source,
-        partitions: int,
-        outlet: Outlet,
-        counts: FeedCounts,
-        failed: asyncio.Future[None],
-    ) -> None:
-        self._app, self._source = app, source
-        self._outlet, self.counts, self._failed = outlet, counts, failed
-        name = memory_table(source.name)
-        self._table = MemoryTable(app, source.topic, name=name, partitions=partitions, **_RAW)
-        app.tables.add(self._table)
-        self._memories = self._table.memories
-        self._busy = asyncio.Lock()
-        topic = app.topic(source.topic, partitions=partitions, acks=False, **_UNREAD)
-        app.agent(topic, name=f"vestec.sensors.{source.name}")(self._take_all)
-
-    async def _take_all(self, stream: Any) -> None:
-        async for events in stream.take_events(_TOGETHER, within=_WITHIN):
-            try:
-                await self._take(events)
-            except Exception as error:
-                if not self._failed.done():
-                    self._failed.set_exception(error)
-                await asyncio.Event().wait()
-
-    async def _take(self, events: Sequence[Any]) -> None:
-        by_partition = defaultdict(list)
-        for event in events:
-            by_partition[event.message.partition].append(event.message)
-        async with self._busy:
-            for partition, messages in by_partition.items():
-                await self._take_from(partition, messages)
-
-    async def _take_from(self, partition: int, messages: Sequence[Any]) -> None:
-        generation, now = self._table.generation, self._now()
-        messages = [one for one in messages if one.generation_id == generation]
-        if not messages:
-            return
-        taken = self._memories.taken(partition)
-        states: dict[str, KeyState] = {}
-        findings: list[Finding] = []
-        refused: list[Refused] = []
-        for message in messages:
-            if message.offset < taken:
-                continue
-            try:
-                found = self._take_one(message, now, states)
-            except Malformed as error:
-                refused.append(self._refusal(message, str(error)))
-            except Exception as error:
-                # A defect of ours; but one reading's, and the others do not wait for its mending.
-                refused.append(self._refusal(message, f"it cannot be worked on: {error!r}"))
-            else:
-                findings += found
-                self.counts.taken += 1
-        taken = messages[-1].offset + 1
-        await self._conclude(generation, partition, states, findings, taken, refused)
-
-    def _refusal(self, message: Any, reason: str) -> Refused:
-        topic, partition, offset = self._source.topic, message.partition, message.offset
-        id = ReadingId(topic=topic, partition=partition, offset=offset)
-        return Refused(self._source.name, id, message.value or b"", reason)
-
-    def _take_one(self, message: Any, now: int, states: dict[str, KeyState]) -> list[Finding]:
-        reading = decode(
-            self._source.feed,
-            message.value,
-            stamp=message.timestamp,
-            now=now,
-            partition=message.partition,
-            offset=message.offset,
-        )
-        key = reading.key
-        was = states.get(key) or self._memories.get(message.partition, key)
-        states[key], found = take(self._source, was, reading)
-        return found
-
-    async def _conclude(
-        self,
-        generation: int | None,
-        partition: int,
-        states: dict[str, KeyState],
-        findings: Sequence[Finding],
-        taken: int,
-        refused: Sequence[Refused] = (),
-    ) -> None:
-        rules = self._source.feed.rules
-        if findings:
-            names = [rules[found.rule].endpoint for found in findings]
-            self.counts.arrivals += await self._outlet.deliver(findings, names)
-            self.counts.findings += len(findings)
-        if refused:
-            await self._outlet.park(refused)
-            self.counts.parked += len(refused)
-        # What they were added to may have been forgotten since, if partitions were given out anew.
-        if generation == self._table.generation:
-            self._memories.keep(partition, states, taken)
-
-    async def _save(self) -> None:
-        """Make durable what is remembered, and after it up to where all was taken."""
-        send = self._table.send_changelog
-        for partition, records, mark in [*self._memories.unsaved()]:
-            await asyncio.gather(*(send(partition, *record) for record in records.items()))
-            await send(partition, *mark)
-
-    @property
-    def owned(self) -> set[TP]:
-        """The feed's partitions that were given to this worker."""
-        return {tp for tp in self._app.consumer.assignment() if tp.topic == self._source.topic}
-
-    async def behind(self) -> int:
-        """Records on those that were not taken yet."""
-        ends = await self._app.consumer.highwaters(*self.owned)
-        taken = self._memories.taken
-        return sum(max(0, (end or 0) - taken(tp.partition)) for tp, end in ends.items())
-
-    async def look_after(self) -> NoReturn:
-        """Save what is remembered, and notice silence, until cancelled."""
-        asked: dict[int, tuple[int, int]] = {}
-        clock = asyncio.get_running_loop().time
-        read, since = self._table.read, clock()
-        while True:
-            await asyncio.sleep(_SAVE_EVERY)
-            if self._table.generation is not None or self._table.read != read:
-                read, since = self._table.read, clock()
-            elif clock() - since > _RESTORED:
-                raise LogError(f"nothing of {self._table.name} was read for {_RESTORED:g} s")
-            async with self._busy:
-                await self._save()
-            if self._source.feed.silences:
-                asked = await self._look_for_silence(asked)
-
-    async def _look_for_silence(
-        self, asked: Mapping[int, tuple[int, int]]
-    ) -> dict[int, tuple[int, int]]:
-        """By the clock, as of a moment up to which all that was sent by then has been taken.
-
-        So a worker that is behind does not take its own silence for the sensors'. `asked` is of
-        each partition such a moment (ms) and where it ended then; what is left of it is returned.
-        """
-        owned = self.owned
-        left = {tp.partition: asked[tp.partition] for tp in owned if tp.partition in asked}
-        if unasked := [tp for tp in owned if tp.partition not in left]:
-            now = self._now()
-            ends = await self._app.consumer.highwaters(*unasked)
-            left |= {tp.partition: (now, end or 0) for tp, end in ends.items()}
-        for partition, (moment, end) in [*left.items()]:
-            if self._memories.taken(partition) >= end:
-                del left[partition]
-                async with self._busy:
-                    await self._silent(partition, moment)
-        return left
-
-    def _now(self) -> int:
-        return round(self._outlet.now() * 1000)
-
-    async def _silent(self, partition: int, now: int) -> None:
-        generation = self._table.generation
-        if generation is None:
-            return
-        states: dict[str, KeyState] = {}
-        findings: list[Finding] = []
-        for key, was in self._memories.keys(partition):
-            state, found = silences(self._source, key, partition, was, now)
-            if found:
-                states[key] = state
-                findings += found
-        if findings:
-            await self._conclude(generation, partition, states, findings, 0)

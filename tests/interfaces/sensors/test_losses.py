@@ -14,11 +14,12 @@ from confluent_kafka.admin import AdminClient
 
 from deploy.kafka import Cluster
 from events.sensors import Finding
-from interfaces.sensors import rules, worker
+from interfaces.sensors import desk, rules, worker
+from interfaces.sensors.application import SensorSettings
 from interfaces.sensors.delivery import Refused
 from interfaces.sensors.feeds import parse_feeds
 from interfaces.sensors.recovery import Consumer as Taking
-from interfaces.sensors.worker import SensorSettings, SensorWorker
+from interfaces.sensors.worker import SensorWorker
 from tests.interfaces.sensors.conftest import reading, until
 
 FEEDS = parse_feeds("""
@@ -207,7 +208,7 @@ async def test_what_nobody_expected_of_a_reading_is_parked_and_the_others_go_on(
             raise ZeroDivisionError("a defect")
         return rules.take(source, was, reading)
 
-    monkeypatch.setattr(worker, "take", defective)
+    monkeypatch.setattr(desk, "take", defective)
     outlet = Outlet()
     async with working(kafka_url, tmp_path, outlet):
         await sensor.finds_its_topic()
