@@ -13,6 +13,8 @@ from bus.kafka.address import Address
 from interfaces.sensors.recovery import Transport
 from interfaces.sensors.topics import GROUP
 
+_TOGETHER = 1000
+"""Readings of a batch, at most."""
 _END_WITHIN = 10.0
 _ANSWERED = 1.0
 """Seconds more than a lease within which brokers answer: so all has ended before `_END_WITHIN`."""
@@ -49,6 +51,7 @@ def application(address: Address, settings: SensorSettings) -> faust.App:
         table_standby_replicas=0,
         topic_disable_leader=True,
         consumer_auto_offset_reset="earliest",
+        broker_max_poll_records=_TOGETHER,
         producer_acks=-1,
         # What is in hand when a partition is taken away may wait for long; it harms nothing.
         stream_wait_empty=False,

@@ -6,12 +6,12 @@ that often, however often the key is heard.
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import faust
+from aiokafka import ConsumerRecord
 from faust.types import TP
 
 from bus.contract import LogError
@@ -22,8 +22,8 @@ from interfaces.sensors.recovery import MemoryTable
 from interfaces.sensors.rules import KeyState, Source, silences, take
 from interfaces.sensors.topics import memory_table
 
-_TOGETHER, _WITHIN = 1000, 0.05
-"""Readings of a batch, and seconds until a smaller one is taken."""
+_WAITING = 4
+"""Batches that have been fetched, so that the next one is there when one was taken."""
 _SAVE_EVERY = 0.5
 """Seconds between two times when memories are made durable, and silence is looked for."""
 _RESTORED = 60.0
@@ -68,66 +68,63 @@ class Desk:
         self._memories = self._table.memories
         self._busy = asyncio.Lock()
         topic = app.topic(source.topic, partitions=partitions, acks=False, **_UNREAD)
+        topic.maxsize = _WAITING  # which Faust would not hand on
         app.agent(topic, name=f"vestec.sensors.{source.name}")(self._take_all)
 
     async def _take_all(self, stream: Any) -> None:
-        async for events in stream.take_events(_TOGETHER, within=_WITHIN):
+        async for event in stream.events():
+            message = event.message
             try:
-                await self._take(events)
+                async with self._busy:
+                    await self._take(message.generation_id, message.partition, message.value)
             except Exception as error:
                 if not self._failed.done():
                     self._failed.set_exception(error)
                 await asyncio.Event().wait()
 
-    async def _take(self, events: Sequence[Any]) -> None:
-        by_partition = defaultdict(list)
-        for event in events:
-            by_partition[event.message.partition].append(event.message)
-        async with self._busy:
-            for partition, messages in by_partition.items():
-                await self._take_from(partition, messages)
-
-    async def _take_from(self, partition: int, messages: Sequence[Any]) -> None:
-        generation, now = self._table.generation, self._now()
-        messages = [one for one in messages if one.generation_id == generation]
-        if not messages:
+    async def _take(
+        self, generation: int | None, partition: int, records: Sequence[ConsumerRecord]
+    ) -> None:
+        if generation != self._table.generation:
             return
-        taken = self._memories.taken(partition)
+        taken, now = self._memories.taken(partition), self._now()
         states: dict[str, KeyState] = {}
         findings: list[Finding] = []
         refused: list[Refused] = []
-        for message in messages:
-            if message.offset < taken:
+        for record in records:
+            if record.offset < taken:
                 continue
             try:
-                found = self._take_one(message, now, states)
+                found = self._take_one(record, now, states)
             except Malformed as error:
-                refused.append(self._refusal(message, str(error)))
+                refused.append(self._refusal(record, str(error)))
             except Exception as error:
                 # A defect of ours; but one reading's, and the others do not wait for its mending.
-                refused.append(self._refusal(message, f"it cannot be worked on: {error!r}"))
+                refused.append(self._refusal(record, f"it cannot be worked on: {error!r}"))
             else:
                 findings += found
                 self.counts.taken += 1
-        taken = messages[-1].offset + 1
+        taken = records[-1].offset + 1
         await self._conclude(generation, partition, states, findings, taken, refused)
 
-    def _refusal(self, message: Any, reason: str) -> Refused:
-        topic, partition, offset = self._source.topic, message.partition, message.offset
+    def _refusal(self, record: ConsumerRecord, reason: str) -> Refused:
+        topic, partition, offset = self._source.topic, record.partition, record.offset
         id = ReadingId(topic=topic, partition=partition, offset=offset)
-        return Refused(self._source.name, id, message.value or b"", reason)
+        return Refused(self._source.name, id, record.value or b"", reason)
 
-    def _take_one(self, message: Any, now: int, states: dict[str, KeyState]) -> list[Finding]:
+    def _take_one(
+        self, record: ConsumerRecord, now: int, states: dict[str, KeyState]
+    ) -> list[Finding]:
         reading = decode(
             self._source.feed,
-            message.value,
-            stamp=message.timestamp,
+            record.value,
+            stamp=record.timestamp,
             now=now,
-            partition=message.partition,
-            offset=message.offset,
+            partition=record.partition,
+            offset=record.offset,
         )
         key = reading.key
-        was = states.get(key) or self._memories.get(message.partition, key)
+        was = states.get(key) or self._memories.get(record.partition, key)
         states[key], found = take(self._source, was, reading)
         return found
 

@@ -28,9 +28,9 @@ class Reading(NamedTuple):
 
 
 def decode(
-    feed: Feed, value: bytes | None, *, stamp: float, now: int, partition: int, offset: int
+    feed: Feed, value: bytes | None, *, stamp: int, now: int, partition: int, offset: int
 ) -> Reading:
-    """The reading in a record whose time in Kafka is `stamp` (s); it is `now` (ms).
+    """The reading in a record whose time in Kafka is `stamp`; it is `now` (both ms).
 
     Raises `Malformed`.
     """
@@ -40,7 +40,7 @@ def decode(
         raise Malformed(f"not JSON: {error}") from None
     if not isinstance(found, dict):
         raise Malformed("not a JSON object")
-    time = milliseconds(stamp) if feed.time is None else _time(feed.time, found.get(feed.time))
+    time = stamp if feed.time is None else _time(feed.time, found.get(feed.time))
     if time < 0:
         raise Malformed("its time is before 1970: a clock that was not set, or none")
     if time > now + feed.ahead_ms:

@@ -105,4 +105,4 @@ def test_what_is_no_reading_is_told_why(value: bytes | None, said: str) -> None:
 def test_a_time_that_kafka_does_not_have_is_told() -> None:
     feed = parse_feeds(RULE.replace('time = "time"', ""))["weather"]
     with pytest.raises(Malformed, match="before 1970"):
-        decode(feed, b'{"station": "a", "speed": 1}', stamp=-0.001, now=0, partition=0, offset=0)
+        decode(feed, b'{"station": "a", "speed": 1}', stamp=-1, now=0, partition=0, offset=0)

@@ -283,3 +283,34 @@ async def test_a_topic_that_was_made_anew_is_refused_with_a_sentence(
     admin.delete_topics([sensor.topic])[sensor.topic].result()
     async with working(kafka_url, tmp_path, outlet) as running:
         await so("it says why", lambda: "was made anew" in why(running))
+
+
+async def test_readings_that_wait_are_few_and_none_of_them_is_lost(
+    kafka_url: str, tmp_path: Path, sensor: Sensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One batch is in hand, four wait, one waits for room; behind them lie many on the topic."""
+    message, handed, more = Taking._to_message, list[int](), asyncio.Event()
+
+    def handing(consumer: Any, tp: Any, record: Any) -> Any:
+        if tp.topic == sensor.topic:
+            handed.append(len(record))
+            if len(handed) > 6:
+                more.set()
+        return message(consumer, tp, record)
+
+    monkeypatch.setattr(Taking, "_to_message", handing)
+    outlet = Outlet()
+    outlet.open.clear()
+    async with working(kafka_url, tmp_path, outlet) as running:
+        await sensor.finds_its_topic()
+        sensor.gale("A")
+        await so("the first is in hand", lambda: outlet.waiting)
+        sensor.says(*(reading("A", 1000, speed=1) for _ in range(20_000)))
+        await so("others wait", lambda: len(handed) == 6)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(more.wait(), 2)
+        outlet.open.set()
+        feed = (await running.feeds())["weather"]
+        await so("all are taken", lambda: feed.taken == 20_001)
+    assert sum(handed) == 20_001
+    assert max(handed) == 1000
