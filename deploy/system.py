@@ -29,11 +29,11 @@ from deploy.parts import (
 from deploy.settings import Settings
 from deploy.storage import Storage, open_storage
 from managers.blobs import BlobStore, BlobStoreError
+from managers.neighbours import Neighbour, Neighbours
 from projections.database import UNAVAILABLE
 from projections.processes import (
     SAYS_SO_EVERY,
     Process,
-    require_same_blobs,
     say_alive,
     say_goodbye,
 )
@@ -76,7 +76,7 @@ async def running_parts(parts: Parts, settings: Settings) -> AsyncIterator[Syste
     async with (
         ended_when_frozen(settings.frozen_after),
         open_storage(settings, connections=connections) as storage,
-        _present(parts, storage),
+        _present(parts, storage) as neighbours,
     ):
         await _tidy(storage.blobs)
         around = storage.surroundings()
@@ -92,6 +92,8 @@ async def running_parts(parts: Parts, settings: Settings) -> AsyncIterator[Syste
             )
             running = Running(services, on_machines, agent, runner, sensors, stream)
             tasks = [group.create_task(part.run()) for part in running.parts]
+            if neighbours is not None:
+                tasks.append(group.create_task(neighbours.listen()))
             async with web_edge(parts, storage, around, running) as url:
                 yield System(url, storage)
             for task in tasks:
@@ -112,7 +114,7 @@ def _may_open_as_many_files_as_allowed() -> None:
 
 
 @asynccontextmanager
-async def _present(parts: Parts, storage: Storage) -> AsyncIterator[None]:
+async def _present(parts: Parts, storage: Storage) -> AsyncIterator[Neighbours | None]:
     """Let the others know; raises `BlobsElsewhere` where they would not find our blobs."""
     names = ", ".join(sorted(parts))
     me = Process(
@@ -124,13 +126,22 @@ async def _present(parts: Parts, storage: Storage) -> AsyncIterator[None]:
     await say_alive(storage.pool, me)
     saying = asyncio.create_task(_keep_saying(storage, me))
     try:
-        if storage.settings.log is not None:
-            await require_same_blobs(storage.pool, me)
-        yield
+        yield await _joined(me, storage)
     finally:
         saying.cancel()
         with suppress(*UNAVAILABLE, TimeoutError):
             await say_goodbye(storage.pool, me)
+
+
+async def _joined(me: Process, storage: Storage) -> Neighbours | None:
+    """Those with whom the log is shared; without a log of that kind there are none."""
+    settings = storage.settings
+    if settings.log is None:
+        return None
+    here = Neighbour(process=me.process, parts=me.parts, blobs=me.blobs)
+    neighbours = Neighbours(storage.log, here, settings.lease)
+    await neighbours.join()
+    return neighbours
 
 
 async def _keep_saying(storage: Storage, me: Process) -> NoReturn:

@@ -11,6 +11,7 @@ from managers.endpoints import manager as endpoints
 from managers.incidents import Catalogue, incident_manager
 from managers.incidents import manager as incidents
 from managers.machines import machine_manager
+from managers.neighbours import TOPIC as NEIGHBOURS
 from managers.operations import manager as operations
 from managers.operations import operations_manager
 from managers.runtime import Manager
@@ -41,6 +42,7 @@ def all_managers(
 
 async def declare_topics(log: Log, partitions: int) -> None:
     """Create or check the topics of all contexts; raises `bus.PartitionsChanged`."""
+    await log.declare(NEIGHBOURS, 1)
     for context in Context:
         count = 1 if context in SINGLE else partitions
         await log.declare(commands_topic(context), count)

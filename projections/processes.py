@@ -1,4 +1,4 @@
-"""Which processes of a system are alive, and whether they keep blobs in the same place.
+"""Which processes of a system are alive.
 
 Not a projection: each process says so itself, again and again, on the database's clock.
 """
@@ -33,10 +33,6 @@ class Process(BaseModel):
     agent: str = ""
 
 
-class BlobsElsewhere(Exception):
-    """Another process of the system keeps its blobs where this one would not find them."""
-
-
 async def prepare_processes(connection: Connection) -> None:
     """Create the table if it is missing."""
     await connection.execute(_DDL)
@@ -56,17 +52,6 @@ async def living(pool: Pool) -> Sequence[Process]:
 async def agents_alive(pool: Pool) -> frozenset[str]:
     """What machines name those of them that may work on some alone."""
     return frozenset(process.agent for process in await living(pool) if process.agent)
-
-
-async def require_same_blobs(pool: Pool, me: Process) -> None:
-    """Raise `BlobsElsewhere` unless all that are alive keep blobs where we do."""
-    for other in await living(pool):
-        if other.blobs != me.blobs:
-            raise BlobsElsewhere(
-                f"a process that runs {other.parts} keeps blobs in {other.blobs}, this one would in"
-                f" {me.blobs}: all need the same VESTEC_BLOBS, and on several hosts that must be an"
-                " object store, since a folder is one host's"
-            )
 
 
 async def say_alive(pool: Pool, me: Process) -> None:

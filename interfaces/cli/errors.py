@@ -16,10 +16,10 @@ from events.prose import describe
 from interfaces.machines.connection import WrongSettings
 from interfaces.sensors import FeedsError
 from managers.blobs import BlobStoreError
+from managers.neighbours import BlobsElsewhere
 from managers.runtime.groups import first
 from projections import UnknownProjection
 from projections.builds import NewerVersion
-from projections.processes import BlobsElsewhere
 
 _SHOW_WHERE = "VESTEC_LOG_LEVEL=debug shows where"
 _EXPECTED = (
