@@ -158,14 +158,12 @@ def _forecast_from_what_is_known(incident: Fire) -> None:
 
 
 def _forecast_from_report(incident: Fire, seen: Report | None) -> None:
-    if seen is None or not _covered(incident, seen.time):
+    if seen is None or not _covered(incident, "report", seen.time):
         return
     if away := _outside(incident, seen):
-        incident.note(
-            f"no forecast: the report lies {away:,.1f} km outside the landscape; push a landscape"
-            " around it, or another report",
-            "warning",
-        )
+        lies = f"it lies {away:,.1f} km outside the landscape"
+        hint = "push a landscape around it, or another report"
+        _no_forecast(incident, "report", seen.time, f"{lies}; {hint}")
         return
     point: dict[str, JsonValue] = {"latitude": seen.latitude, "longitude": seen.longitude}
     name = f"report of {seen.time:%H:%M} UTC"
@@ -218,7 +216,8 @@ async def hotspots(incident: Fire, arrivals: list[Arrival]) -> None:
     if fresh:
         _forecast_from_passes(incident, passes, fresh)
     else:
-        incident.note("late passes joined the burned area; no forecast starts from the past")
+        late = " and ".join(f"{one.time:%Y-%m-%d %H:%M}" for one in gained)
+        incident.note(f"late passes of {late} UTC joined the burned area; no forecast starts there")
     incident.send(score)
 
 
@@ -249,17 +248,14 @@ def _refuse(incident: Fire, arrivals: list[Arrival], feeds: list[Feed]) -> None:
 def _forecast_from_passes(incident: Fire, passes: list[Pass], fresh: list[Pass]) -> None:
     state, begin = incident.state, fresh[-1].time
     if state.landscape is None:
-        incident.note("no forecast: there is no landscape", "warning")
+        _no_forecast(incident, "pass", begin, "there is no landscape")
         return
-    if not _covered(incident, begin):
+    if not _covered(incident, "pass", begin):
         return
     burning = [d for one in fresh for d in one.detections]
     if away := min(_outside(incident, d) for d in burning):
-        incident.note(
-            f"no forecast: what was seen burning lies {away:,.1f} km outside the landscape; push"
-            " a landscape around it",
-            "warning",
-        )
+        why = f"what burned lies {away:,.1f} km outside the landscape; push a landscape around it"
+        _no_forecast(incident, "pass", begin, why)
         return
     burned = [d for one in passes if one not in fresh for d in one.detections]
     named = " and ".join(f"{one.time:%H:%M}" for one in fresh)
@@ -275,18 +271,25 @@ def _forecast_from_passes(incident: Fire, passes: list[Pass], fresh: list[Pass])
     )
 
 
-def _covered(incident: Fire, begin: datetime) -> bool:
+def _covered(incident: Fire, source: str, begin: datetime) -> bool:
     """Whether the weather reaches over the forecast; says so if it does not."""
     span: Span | None = incident.state.weather_span
-    if span is None:
-        incident.note("no forecast: there is no weather", "warning")
-        return False
     end = begin + timedelta(hours=incident.parameters.hours)
-    if begin < span.begins:
-        incident.note(f"no forecast: the weather begins {span.begins:%H:%M} UTC", "warning")
+    if span is None:
+        why = "there is no weather"
+    elif begin < span.begins:
+        why = f"the weather begins {span.begins:%Y-%m-%d %H:%M} UTC"
     elif end > span.ends:
-        incident.note(f"no forecast: the weather ends {span.ends:%H:%M} UTC", "warning")
-    return span.begins <= begin and end <= span.ends
+        why = f"the weather ends {span.ends:%Y-%m-%d %H:%M} UTC"
+    else:
+        return True
+    _no_forecast(incident, source, begin, why)
+    return False
+
+
+def _no_forecast(incident: Fire, source: str, begin: datetime, why: str) -> None:
+    note = f"no forecast from the {source} of {begin:%Y-%m-%d %H:%M} UTC: {why}"
+    incident.note(note, "warning")
 
 
 # Forecasts and their scores.
