@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -18,6 +19,7 @@ from events.values import Command, Context, IncidentId
 from interfaces.cli.demo.story import NAME, PARAMETERS, Chapter, Push
 from interfaces.cli.errors import Complaint
 from interfaces.issuing import Write, issue
+from projections.database import UNAVAILABLE
 from projections.incidents import find_incident
 from projections.machines import list_machines
 from projections.simulations import Simulation, list_simulations
@@ -97,12 +99,15 @@ class Player:
         return await list_simulations(self._pool, self.incident)
 
     async def until(self, what: str, condition: Callable[[], Awaitable[bool]]) -> None:
-        """Wait for a condition of the read models; raises `DemoFailed`."""
+        """Wait for a condition of the read models, which may be away; raises `DemoFailed`."""
         deadline = time.monotonic() + self._within
-        while not await condition():
-            failed = [run for run in await self.runs() if run.status == RunStatus.FAILED]
-            if failed:
-                raise DemoFailed(f"stage {failed[0].stage} failed: {failed[0].error}")
+        while True:
+            with suppress(*UNAVAILABLE):
+                if await condition():
+                    return
+                failed = [run for run in await self.runs() if run.status == RunStatus.FAILED]
+                if failed:
+                    raise DemoFailed(f"stage {failed[0].stage} failed: {failed[0].error}")
             if time.monotonic() > deadline:
                 raise DemoFailed(f"after {self._within:g} s still not so: {what}")
             await asyncio.sleep(_LOOK)

@@ -4,8 +4,10 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
+from itertools import count
+from typing import Any, NoReturn
 
 from rich.console import Console
 
@@ -13,13 +15,16 @@ from deploy.embedded import FolderInUse
 from deploy.settings import Settings
 from deploy.storage import open_storage
 from deploy.system import System, running_system
+from interfaces.cli.demo.hindrance import hindrance
 from interfaces.cli.demo.player import Player, load_progress, save_progress
 from interfaces.cli.demo.result import summary
 from interfaces.cli.demo.show import Show, tell
 from interfaces.cli.demo.story import chapters, incident_id
+from projections.database import UNAVAILABLE
 
 CHAPTER_WITHIN = 300.0
-_REFRESH = 0.5
+_REFRESH, _WHY = 0.5, 4
+"""Seconds between two looks, and at which of them it is asked what hinders."""
 
 
 async def demonstrate(settings: Settings, *, stay: bool, as_json: bool) -> None:
@@ -49,25 +54,32 @@ async def demonstrate(settings: Settings, *, stay: bool, as_json: bool) -> None:
 
 async def _play(player: Player, show: Show) -> None:
     with show.on():
-        show.begin("a machine, an incident and its endpoints")
-        await player.set_up()
-        show.end([])
+        await _show(player, show, "a machine, an incident and its endpoints", player.set_up())
         for chapter in chapters():
-            show.begin(chapter.title)
-            watching = asyncio.create_task(_watch(player, show))
-            try:
-                await player.play(chapter)
-            finally:
-                watching.cancel()
-                with suppress(asyncio.CancelledError):
-                    await watching
-            show.end(await player.simulations())
+            await _show(player, show, chapter.title, player.play(chapter))
 
 
-async def _watch(player: Player, show: Show) -> None:
-    while True:
-        show.see(await player.simulations())
+async def _show(player: Player, show: Show, title: str, playing: Coroutine[Any, Any, None]) -> None:
+    show.begin(title)
+    watching = asyncio.create_task(watch(player, show))
+    try:
+        await playing
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+    show.end(await player.simulations())
+
+
+async def watch(player: Player, show: Show) -> NoReturn:
+    """Show how simulations go on, and what keeps them from it."""
+    for look in count():
+        with suppress(*UNAVAILABLE):
+            show.see(await player.simulations())
+        if look % _WHY == 0:
+            show.hinder(await hindrance(player.system))
         await asyncio.sleep(_REFRESH)
+    raise AssertionError("there are infinitely many")
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
+from rich.text import Text
 
 from interfaces.cli.demo.story import NOT_SHOWN
 from projections.simulations import Simulation
@@ -24,6 +25,7 @@ class Show:
         self._began = time.monotonic()
         self._chapters: list[tuple[str, float, float | None]] = []
         self._simulations: Sequence[Simulation] = ()
+        self._hindrance = ""
         self._live = Live(console=console, refresh_per_second=4) if console.is_terminal else None
 
     def on(self) -> AbstractContextManager[object]:
@@ -49,6 +51,17 @@ class Show:
         self._simulations = simulations
         self._draw()
 
+    def hinder(self, why: str) -> None:
+        """Why nothing goes on now; empty: it does."""
+        if why == self._hindrance:
+            return
+        self._hindrance = why
+        if self._live is None:
+            told = f"waits: {why}" if why else "goes on"
+            line = f"[{self._now():6.1f} s]   {told}"
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self._draw()
+
     def _now(self) -> float:
         return time.monotonic() - self._began
 
@@ -69,6 +82,8 @@ class Show:
             table.add_row(
                 "", f"  forecast job {one.job_id or '—'} on {one.machine}: {one.state}", ""
             )
+        if self._hindrance:
+            table.add_row("!", Text(f"waits: {self._hindrance}", style="bold red"), "")
         return table
 
 
