@@ -42,8 +42,9 @@ def application(address: Address, settings: SensorSettings) -> faust.App:
         broker_credentials=_credentials(client),
         broker_session_timeout=settings.lease,
         broker_heartbeat_interval=settings.lease / 3,
-        # By default 90 s and 20 min: so long would a request that nobody answers, sent before a
-        # connection broke, keep this worker from leaving its partitions, and all others waiting.
+        # By default 60 s, 90 s and 20 min: so long would a request that nobody answers, sent before
+        # a connection broke, keep this worker from leaving its partitions, and all others waiting.
+        broker_rebalance_timeout=settings.lease,
         broker_request_timeout=settings.lease + _ANSWERED,
         producer_request_timeout=settings.lease + _ANSWERED,
         store="memory://",

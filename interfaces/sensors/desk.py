@@ -26,8 +26,8 @@ _WAITING = 4
 """Batches that have been fetched, so that the next one is there when one was taken."""
 _SAVE_EVERY = 0.5
 """Seconds between two times when memories are made durable, and silence is looked for."""
-_RESTORED = 60.0
-"""Seconds without progress while memories are read; a worker begins anew after them."""
+_UNANSWERED = 3
+"""Requests: as long as they may take, memories are read without progress; then all begins anew."""
 
 _RAW: dict[str, Any] = {"key_type": bytes, "value_type": bytes}
 _UNREAD: dict[str, Any] = {**_RAW, "key_serializer": "raw", "value_serializer": "raw"}
@@ -171,16 +171,17 @@ class Desk:
         """Save what is remembered, and notice silence, until cancelled."""
         asked: dict[int, tuple[int, int]] = {}
         clock = asyncio.get_running_loop().time
+        patience = _UNANSWERED * self._app.conf.broker_request_timeout
         read, since = self._table.read, clock()
         while True:
             await asyncio.sleep(_SAVE_EVERY)
             if self._table.generation is not None or self._table.read != read:
                 read, since = self._table.read, clock()
-            elif clock() - since > _RESTORED:
-                raise LogError(f"nothing of {self._table.name} was read for {_RESTORED:g} s")
+            elif clock() - since > patience:
+                raise LogError(f"nothing of {self._table.name} was read for {patience:g} s")
             async with self._busy:
                 await self._save()
-            if self._source.feed.silences:
+            if self._source.feed.silences and self._table.generation is not None:
                 asked = await self._look_for_silence(asked)
 
     async def _look_for_silence(

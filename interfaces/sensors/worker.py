@@ -78,22 +78,27 @@ class SensorWorker:
             )
             for name, feed in self._feeds.items()
         ]
-        tasks: list[asyncio.Future[Any]] = [failed]
+        tasks: list[asyncio.Future[Any]] = [
+            failed,
+            asyncio.create_task(self._serve(app, desks)),
+            *(asyncio.create_task(desk.look_after()) for desk in desks),
+        ]
         try:
-            await app.start()
-            self._app, self._desks, self.since = app, desks, time.time()
-            self.failures.forget("worker")
-            tasks.append(asyncio.create_task(app.wait_until_stopped()))
-            tasks += [asyncio.create_task(desk.look_after()) for desk in desks]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
-            raise LogError(f"Faust ended of itself: {app.crash_reason!r}")
         finally:
             self._app = None
             for task in tasks:
                 task.cancel()
             await stop(app)
+
+    async def _serve(self, app: faust.App, desks: Sequence[Desk]) -> NoReturn:
+        await app.start()  # which takes as long as its first recovery
+        self._app, self._desks, self.since = app, desks, time.time()
+        self.failures.forget("worker")
+        await app.wait_until_stopped()
+        raise LogError(f"Faust ended of itself: {app.crash_reason!r}")
 
     async def behind(self) -> int | None:
         """Records on those that were not taken yet; None: unknown."""

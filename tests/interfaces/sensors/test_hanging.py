@@ -5,16 +5,19 @@ import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deploy.kafka import Cluster
 from interfaces.sensors import worker
-from tests.brokers import distant_kafka
-from tests.interfaces.sensors.test_losses import Outlet, Sensor, so, working
+from interfaces.sensors.recovery import Consumer as Taking
+from tests.brokers import distant_kafka, kafka, kafka_url
+from tests.interfaces.sensors.conftest import reading
+from tests.interfaces.sensors.test_losses import Outlet, Sensor, so, why, working
 from tests.proxy import Gates, Proxy
 
-__all__ = ["distant_kafka"]
+__all__ = ["distant_kafka", "kafka", "kafka_url"]
 
 KEPT = b'"newest"'
 """In what is written to a changelog."""
@@ -94,3 +97,30 @@ async def test_a_recovery_that_nobody_answers_is_begun_again(
         await station.gale("B")
         async with asyncio.timeout(BOUND):
             await so("it goes on", lambda: outlet.keys() == {*"AB"})
+
+
+async def test_partitions_of_a_worker_whose_recovery_never_ends_are_given_up(
+    kafka: Cluster, kafka_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hears nothing of what it remembers, and its group hears of it."""
+    sensor, outlet = Sensor(kafka.servers, kafka_url), Outlet()
+    async with working(kafka_url, tmp_path / "before", outlet):
+        await sensor.finds_its_topic()
+        for partition in (0, 1):
+            sensor.says(reading(f"P{partition}", 1000, speed=70), partition=partition)
+            await sensor.is_remembered(partition)
+    getmany = Taking._getmany
+
+    async def deaf(consumer: Any, *partitions: Any, **how: Any) -> Any:
+        if Path(consumer.app.conf.datadir).name != "deaf":
+            return await getmany(consumer, *partitions, **how)
+        await asyncio.sleep(0.1)
+        return {}
+
+    monkeypatch.setattr(Taking, "_getmany", deaf)
+    monkeypatch.setattr(worker, "_TRY_AGAIN", 3600.0)
+    async with working(kafka_url, tmp_path / "deaf", Outlet()) as running:
+        await so("it gives up", lambda: "was read for 21 s" in why(running))
+        async with asyncio.timeout(BOUND), working(kafka_url, tmp_path / "other", outlet):
+            sensor.gale("Q")
+            await so("the other takes all", lambda: outlet.keys() == {"P0", "P1", "Q"})

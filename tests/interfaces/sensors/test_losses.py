@@ -95,16 +95,16 @@ class Sensor:
 
         await until("the topic is there", there)
 
-    async def is_remembered(self) -> None:
-        """Return when the changelog says that readings of the first partition were taken."""
+    async def is_remembered(self, partition: int = 0) -> None:
+        """Return when the changelog says that readings of the partition were taken."""
         name = f"{self.topic.rpartition('.')[0]}-weather.memory-changelog"
-        changelog = TopicPartition(name, 0, 0)
+        changelog = TopicPartition(name, partition, 0)
         reader = Consumer({**self._servers, "group.id": "none", "enable.auto.commit": False})
         reader.assign([changelog])
 
         async def so() -> bool:
             record = reader.poll(0)
-            return record is not None and record.key() == b"0"
+            return record is not None and record.key() == b"%d" % partition
 
         await until("it is remembered", so)
         reader.close()
