@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from itertools import count
-from typing import Any, NoReturn
+from typing import Any
 
 from rich.console import Console
 
@@ -24,7 +24,7 @@ from projections.database import UNAVAILABLE
 
 CHAPTER_WITHIN = 300.0
 _REFRESH, _WHY = 0.5, 4
-"""Seconds between two looks, and at which of them it is asked what hinders."""
+"""Seconds between two looks, and at how many of them it is asked once what hinders."""
 
 
 async def demonstrate(settings: Settings, *, stay: bool, as_json: bool) -> None:
@@ -71,15 +71,14 @@ async def _show(player: Player, show: Show, title: str, playing: Coroutine[Any, 
     show.end(await player.simulations())
 
 
-async def watch(player: Player, show: Show) -> NoReturn:
-    """Show how simulations go on, and what keeps them from it."""
+async def watch(player: Player, show: Show) -> None:
+    """Show how simulations go on, and what keeps them from it, until cancelled."""
     for look in count():
         with suppress(*UNAVAILABLE):
             show.see(await player.simulations())
         if look % _WHY == 0:
             show.hinder(await hindrance(player.system))
         await asyncio.sleep(_REFRESH)
-    raise AssertionError("there are infinitely many")
 
 
 @asynccontextmanager
