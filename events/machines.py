@@ -13,7 +13,7 @@ from events.checkups import Checkup
 from events.jobs import JobOptions, JobState, Word
 from events.prose import Prose
 from events.simulations import Resources
-from events.values import Command, Event, Identifier, IncidentId, Name, Urgency, Value
+from events.values import DAY, Command, Event, Identifier, IncidentId, Name, Urgency, Value
 
 FLEET = "fleet"
 LOGIN_NEEDED = "LOGIN NEEDED"
@@ -57,6 +57,14 @@ class MachineFolders(Value):
     purge: float | None = Field(default=None, gt=0, le=36500)
     """A file, until the centre removes it."""
 
+    def kept_until(self, since: float) -> float | None:
+        """When a folder is removed whose job is over since then; seconds since the epoch, both."""
+        return None if self.keep is None else since + self.keep * DAY
+
+    def purged_from(self, written: float) -> float | None:
+        """When the centre removes a file that was written then; seconds since the epoch, both."""
+        return None if self.purge is None else written + self.purge * DAY
+
 
 class MachineSettings(Value):
     """How a machine is reached and what it has."""
@@ -91,6 +99,11 @@ class MachineSettings(Value):
 
 PLACE = ("connection", "dialect", "base_directory", "access", "test_mode")
 """The settings that say where jobs are found."""
+
+
+def moved(was: MachineSettings, now: MachineSettings) -> list[str]:
+    """Which of those differ: what is there by the one is not found by the other."""
+    return [name for name in PLACE if getattr(was, name) != getattr(now, name)]
 
 
 class Queue(Value):

@@ -271,6 +271,10 @@ class JobReported(Event):
     type: Literal["JobReported"] = "JobReported"
     report: JobReport
 
+    @property
+    def token(self) -> Token:
+        return self.report.token
+
 
 class CopiesSeen(Event):
     """Second copies of a job started, and ended before its program: so many until now."""

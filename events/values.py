@@ -20,6 +20,9 @@ from pydantic import (
 
 from events.prose import Prose
 
+DAY = 86400.0
+"""In seconds."""
+
 IncidentId = NewType("IncidentId", str)
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]

@@ -11,12 +11,11 @@ from events import simulations as e
 from events.jobs import token_of
 from events.values import Command, Context
 from interfaces.cli.errors import Complaint
-from interfaces.cli.folders import folder_dates
 from interfaces.cli.options import AsJson
 from interfaces.cli.output import answer, as_json, fields, short, table
 from interfaces.cli.session import desk, kept, run, the_one
 from interfaces.machines.layout import layout_of
-from projections.folders import find_folder
+from projections.folders import Dates, dates_of, find_folder
 from projections.incidents import TABLE as INCIDENTS
 from projections.machines import list_machines
 from projections.simulations import TABLE as SIMULATIONS
@@ -104,13 +103,14 @@ async def _folder(storage: Storage, found: Simulation) -> dict[str, object]:
     for machine in await list_machines(storage.pool):
         if machine.name == found.machine:
             place = layout_of(machine.settings).folder(token)
-            found_folder = await find_folder(storage.pool, token)
-            there = [found_folder] if found_folder else []
+            folder = await find_folder(storage.pool, token)
+            dates = await dates_of(storage.pool, folder) if folder else Dates()
             return {
                 "folder": str(place),
-                "copies": found_folder and found_folder.copies,
-                "folder_removed": found_folder and found_folder.removed,
-                **folder_dates(there, machine.settings.folders),
+                "copies": folder and folder.copies,
+                "folder_removed": folder and folder.removed,
+                "folder_kept_until": dates.kept_until,
+                "folder_purged_from": dates.purged_from,
             }
     return {"folder": None}
 

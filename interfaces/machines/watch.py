@@ -9,7 +9,7 @@ import structlog
 from events.jobs import JobReport, JobState, Part, Token, Witness, parts_of
 from events.machines import MachineLoad
 from events.prose import cut
-from events.values import Context
+from events.values import DAY, Context
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.connection import (
     CommandFailed,
@@ -36,7 +36,6 @@ from managers.operations import (
 from managers.runtime import TaskWork
 from managers.runtime.manager import Tell
 
-_DAY = 86400.0
 _MOST_FAILURES = 20
 """In a row, counted for the pause after them."""
 _log = structlog.get_logger()
@@ -122,7 +121,7 @@ class MachineWatch:
 
     async def _load(self, batch: BatchSystem) -> tuple[MachineLoad | None, str]:
         """Asked as often as the scheduler is; and why it is unknown, if it is."""
-        if self._checked is None or not self._jobs.reachable or _now() - self._checked > _DAY:
+        if self._checked is None or not self._jobs.reachable or _now() - self._checked > DAY:
             await batch.check()
             self._checked = _now()
         try:

@@ -72,7 +72,7 @@ def _change(fleet: Fleet, wanted: e.ChangeMachine) -> Iterator[Effect]:
     was = _known(fleet, settings.name).settings
     if was == settings:
         return
-    moved = [name for name in e.PLACE if getattr(was, name) != getattr(settings, name)]
+    moved = e.moved(was, settings)
     if moved and (count := _jobs_on(fleet, settings.name)):
         raise Rejected(
             f"{count} of our jobs are on {settings.name}, and would not be found by another"

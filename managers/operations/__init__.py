@@ -3,6 +3,7 @@
 Announce, act, conclude: the acting is done by hands in `interfaces.machines`.
 """
 
+from managers.operations.folders import Folder, folder_of, still_removed
 from managers.operations.inputs import (
     CancelTaken,
     CheckedUp,
@@ -23,8 +24,8 @@ from managers.operations.inputs import (
     TaskFails,
     written,
 )
-from managers.operations.job import Folder, Job
-from managers.operations.manager import operations_manager
+from managers.operations.job import Job, OfJob, job_after, job_of
+from managers.operations.manager import FOLD, operations_manager
 from managers.operations.reports import gone_without_a_word, is_foreseen_anew, is_news
 from managers.operations.state import MachineJobs
 from managers.operations.tasks import (
@@ -42,6 +43,7 @@ from managers.operations.tasks import (
 )
 
 __all__ = [
+    "FOLD",
     "Cancel",
     "CancelTaken",
     "CheckUp",
@@ -59,6 +61,7 @@ __all__ = [
     "LookOut",
     "MachineJobs",
     "MachineLooked",
+    "OfJob",
     "OutputsStored",
     "Remove",
     "RoomLooked",
@@ -72,10 +75,14 @@ __all__ = [
     "Task",
     "TaskFails",
     "Watch",
+    "folder_of",
     "gone_without_a_word",
     "is_foreseen_anew",
     "is_news",
+    "job_after",
+    "job_of",
     "on_machine",
     "operations_manager",
+    "still_removed",
     "written",
 ]

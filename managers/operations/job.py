@@ -1,4 +1,4 @@
-"""One job on a machine, and what is left of it: parts of the fold."""
+"""One job on a machine: nothing but the fold of the events about it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -6,12 +6,34 @@ from uuid import UUID
 
 from events import operations as e
 from events.jobs import JobId, JobReport, JobRequest, JobState, RelativePath, Token
-from events.machines import MachineSettings, Privilege
+from events.machines import Privilege
 from events.operations import JobTask
 from events.values import Blob, IncidentId
 from managers.operations.arrays import whole
 
-_DAY = 86400.0
+OfJob = (
+    e.SubmissionConfirmed
+    | e.SubmissionRefused
+    | e.SubmissionAbandoned
+    | e.SubmissionDoubted
+    | e.PrivilegeRefused
+    | e.SubmissionRepeated
+    | e.SubmissionStopped
+    | e.TaskHindered
+    | e.JobReported
+    | e.JobForeseen
+    | e.CancelIntended
+    | e.CancelSent
+    | e.HoldIntended
+    | e.HoldSent
+    | e.HoldRefused
+    | e.CollectionIntended
+    | e.OutputsCollected
+    | e.RefreshRequested
+    | e.JobReleased
+    | e.PurgeNears
+)
+"""What is told of a job from its intent on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +95,22 @@ class Job:
         return self.report if instance is None else self.instances.get(instance)
 
     @property
+    def left(self) -> bool:
+        """Whether nobody asks about it any more, nor is anything done for it."""
+        return self.released and not self.cancelling
+
+    @property
+    def written(self) -> float | None:
+        """When the newest of its files was, as far as is known, in seconds since the epoch.
+
+        None: there are none yet, or nobody noted.
+        """
+        if self.submitting:
+            return None
+        ended = self.report.ended if self.report and self.report.state.ended else None
+        return ended or self.begun
+
+    @property
     def asked(self) -> JobRequest:
         """The request as it is submitted now.
 
@@ -100,22 +138,64 @@ class Job:
         return frozenset(task for task, wanted in under_way.items() if wanted)
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """What is left on its machine of a job that nobody asks about any more."""
-
-    incident: IncidentId
-    correlation: UUID | None
-    since: float
-    """When that began, in seconds since the epoch."""
-    hindered: str = ""
-    """Why it cannot be removed."""
-
-
 def job_of(event: e.SubmissionIntended) -> Job:
     """The job that is to be submitted."""
     made = (event.incident, event.simulation, event.request, event.inputs)
     return Job(*made, event.correlation, event.privileges, event.account, begun=event.at)
+
+
+def job_after(was: Job, event: OfJob) -> Job:
+    """The job after an event about it; trouble with what is done is over."""
+    job = _changed(was, event)
+    if job.hindered.keys() - job.tasks:
+        left = {task: why for task, why in job.hindered.items() if task in job.tasks}
+        job = replace(job, hindered=left)
+    return job
+
+
+def _changed(was: Job, event: OfJob) -> Job:
+    match event:
+        case e.SubmissionConfirmed():
+            return replace(was, submitting=False, job_id=event.job_id)
+        case e.SubmissionRefused() | e.SubmissionAbandoned():
+            return replace(was, submitting=False, stopped=None)
+        case e.PrivilegeRefused():
+            left = was.privileges[1:]
+            return replace(was, submission=event.submission, privileges=left, doubted="")
+        case e.SubmissionDoubted():
+            return replace(was, doubted=event.reason)
+        case e.SubmissionRepeated():
+            absences = was.absences + 1 if was.stopped is None else 0
+            again = replace(was, submission=event.submission, absences=absences, repeated=True)
+            return replace(again, doubted="", stopped=None)
+        case e.SubmissionStopped():
+            return replace(was, stopped=event.reason, doubted="", repeated=True)
+        case e.TaskHindered():
+            return replace(was, hindered={**was.hindered, event.task: event.reason})
+        case e.JobReported():
+            return reported(was, event.report)
+        case e.JobForeseen():
+            return replace(was, expected=event.expected)
+        case e.CancelIntended():
+            return replace(was, cancelling=True, unwanted=True)
+        case e.CancelSent():
+            return replace(was, cancelling=False)
+        case e.HoldIntended():
+            return replace(was, holding=event.held)
+        case e.HoldSent():
+            return replace(was, holding=None, refresh=was.refresh + 1)
+        case e.HoldRefused():
+            return replace(was, holding=None)
+        case e.CollectionIntended():
+            return replace(was, collecting=event.names)
+        case e.OutputsCollected():
+            return replace(was, collecting=())
+        case e.RefreshRequested():
+            return replace(was, refresh=was.refresh + 1)
+        case e.JobReleased():
+            return replace(was, released=True, over=event.at)
+        case e.PurgeNears():
+            return replace(was, warned=event.at)
 
 
 def reported(job: Job, report: JobReport) -> Job:
@@ -132,19 +212,6 @@ def reported(job: Job, report: JobReport) -> Job:
     waits = job.submitting and report.state is JobState.PENDING
     now = replace(job, report=report, instances=words, submitting=waits, job_id=job_id)
     return replace(now, holding=None) if report.state.ended else now
-
-
-def purge_of(job: Job, settings: MachineSettings | None) -> float | None:
-    """When its centre removes files of a job that are still needed; None: never, or none are."""
-    purge = settings.folders.purge if settings else None
-    if purge is None or job.submitting:
-        return None
-    written, report = job.begun, job.report
-    if report is not None and report.state.ended:
-        if not job.collecting:
-            return None
-        written = report.ended or written
-    return None if written is None else written + purge * _DAY
 
 
 def paused(full: str) -> str:

@@ -5,11 +5,13 @@ from itertools import islice
 
 from events import operations as e
 from events.jobs import Token
-from managers.operations.job import Folder, Job, purge_of
+from events.machines import MachineFolders
+from events.values import DAY
+from managers.operations.folders import Folder, purge_of
+from managers.operations.job import Job
 from managers.operations.state import MachineJobs
 from managers.runtime import Effect
 
-_DAY = 86400.0
 _AT_ONCE = 20
 """Folders that are being removed at most: many may be due together."""
 _WARNED_BEFORE = 7.0
@@ -36,10 +38,11 @@ def look(machine: MachineJobs, now: float) -> Iterator[Effect]:
 
 def _removals(machine: MachineJobs) -> Iterator[tuple[float, Token, Folder]]:
     """When which folders are to be removed: as many of the oldest as may be now."""
-    keep = machine.settings.folders.keep if machine.settings else None
-    if keep is not None:
-        oldest = islice(machine.folders.items(), max(0, _AT_ONCE - len(machine.removing)))
-        yield from ((folder.since + keep * _DAY, token, folder) for token, folder in oldest)
+    lasts = machine.settings.folders if machine.settings else MachineFolders()
+    oldest = islice(machine.folders.items(), max(0, _AT_ONCE - len(machine.removing)))
+    for token, folder in oldest:
+        if (until := lasts.kept_until(folder.since)) is not None:
+            yield until, token, folder
 
 
 def _warnings(machine: MachineJobs) -> Iterator[tuple[float, Job, float]]:
@@ -47,7 +50,7 @@ def _warnings(machine: MachineJobs) -> Iterator[tuple[float, Job, float]]:
     purge = machine.settings.folders.purge if machine.settings else None
     if purge is None:
         return
-    before = min(_WARNED_BEFORE, purge / 4) * _DAY
+    before = min(_WARNED_BEFORE, purge / 4) * DAY
     for job in machine.jobs.values():
         at = purge_of(job, machine.settings)
         if at is not None and at != job.warned:

@@ -12,6 +12,8 @@ from managers.operations.tasks import Task, under_way
 from managers.runtime import Assignment, Chain, Manager, Work
 from managers.runtime.manager import Input
 
+FOLD = 10
+"""The version of `evolve`, of all of it."""
 Hands = Callable[[Assignment[MachineJobs, Task]], Work[Task]]
 
 
@@ -21,7 +23,7 @@ def operations_manager(hands: Hands) -> Manager[MachineJobs, Task]:
         context=Context.OPERATIONS,
         sources=(Context.MACHINES, Context.SIMULATIONS),
         state=MachineJobs,
-        fold=10,
+        fold=FOLD,
         decide=decide,
         evolve=evolve,
         under_way=under_way,

@@ -7,12 +7,13 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from events import operations as e
-from events.jobs import JobRequest, JobState, Token
-from events.machines import PLACE, MachineLoad, MachineSettings
+from events.jobs import JobRequest, Token
+from events.machines import MachineLoad, MachineSettings
 from events.operations import JobTask
 from events.prose import day
 from events.values import Event
-from managers.operations.job import Folder, Job, job_of, paused, purge_of, reported
+from managers.operations.folders import Folder, folder_of, purge_of, still_removed
+from managers.operations.job import Job, OfJob, job_after, job_of, paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
     was = was or MachineJobs()
     match event:
         case e.MachineConfigured():
-            count, kept = was.configured + 1, _kept(was, event.settings)
+            count, kept = was.configured + 1, still_removed(was.settings, event.settings)
             return replace(
                 was,
                 settings=event.settings,
@@ -116,106 +117,19 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
             return replace(was, check=None, learned=event.checkup.learned)
         case e.SubmissionIntended():
             return _with(was, job_of(event))
-        case e.JobReported():
-            return _with(was, reported(was.jobs[event.report.token], event.report))
-    if isinstance(event, _OfOne):
-        return _with(was, _changed(was.jobs[event.token], event))
+    if isinstance(event, OfJob):
+        return _with(was, job_after(was.jobs[event.token], event))
     return was
 
 
-_OfOne = (
-    e.SubmissionConfirmed
-    | e.SubmissionRefused
-    | e.SubmissionAbandoned
-    | e.SubmissionDoubted
-    | e.PrivilegeRefused
-    | e.SubmissionRepeated
-    | e.SubmissionStopped
-    | e.TaskHindered
-    | e.JobForeseen
-    | e.CancelIntended
-    | e.CancelSent
-    | e.HoldIntended
-    | e.HoldSent
-    | e.HoldRefused
-    | e.CollectionIntended
-    | e.OutputsCollected
-    | e.RefreshRequested
-    | e.JobReleased
-    | e.PurgeNears
-)
-
-
-def _changed(was: Job, event: _OfOne) -> Job:
-    match event:
-        case e.SubmissionConfirmed():
-            return replace(was, submitting=False, job_id=event.job_id)
-        case e.SubmissionRefused() | e.SubmissionAbandoned():
-            return replace(was, submitting=False, stopped=None)
-        case e.PrivilegeRefused():
-            left = was.privileges[1:]
-            return replace(was, submission=event.submission, privileges=left, doubted="")
-        case e.SubmissionDoubted():
-            return replace(was, doubted=event.reason)
-        case e.SubmissionRepeated():
-            absences = was.absences + 1 if was.stopped is None else 0
-            again = replace(was, submission=event.submission, absences=absences, repeated=True)
-            return replace(again, doubted="", stopped=None)
-        case e.SubmissionStopped():
-            return replace(was, stopped=event.reason, doubted="", repeated=True)
-        case e.TaskHindered():
-            return replace(was, hindered={**was.hindered, event.task: event.reason})
-        case e.JobForeseen():
-            return replace(was, expected=event.expected)
-        case e.CancelIntended():
-            return replace(was, cancelling=True, unwanted=True)
-        case e.CancelSent():
-            return replace(was, cancelling=False)
-        case e.HoldIntended():
-            return replace(was, holding=event.held)
-        case e.HoldSent():
-            return replace(was, holding=None, refresh=was.refresh + 1)
-        case e.HoldRefused():
-            return replace(was, holding=None)
-        case e.CollectionIntended():
-            return replace(was, collecting=event.names)
-        case e.OutputsCollected():
-            return replace(was, collecting=())
-        case e.RefreshRequested():
-            return replace(was, refresh=was.refresh + 1)
-        case e.JobReleased():
-            return replace(was, released=True, over=event.at)
-        case e.PurgeNears():
-            return replace(was, warned=event.at)
-
-
 def _with(was: MachineJobs, job: Job) -> MachineJobs:
-    """Trouble with what is done is over."""
-    if job.hindered.keys() - job.tasks:
-        left = {task: why for task, why in job.hindered.items() if task in job.tasks}
-        job = replace(job, hindered=left)
-    jobs = {**was.jobs, job.token: job}
-    if job.released and not job.cancelling:
-        del jobs[job.token]
-        was = _leaving(was, job)
-    return replace(was, jobs=jobs)
-
-
-def _leaving(was: MachineJobs, job: Job) -> MachineJobs:
-    """Its folder, if it is to be removed; one of a lost job keeps it from starting."""
-    wanted = was.settings is not None and was.settings.folders.keep is not None
-    over = job.report is not None and job.report.state.ended and job.report.state != JobState.LOST
-    if not wanted or not over or job.over is None:
-        return was
-    folder = Folder(job.incident, job.correlation, job.over)
-    return replace(was, folders={**was.folders, job.token: folder})
-
-
-def _kept(was: MachineJobs, settings: MachineSettings) -> bool:
-    """Whether folders are removed by other settings, too."""
-    if was.settings is None or settings.folders.keep is None:
-        return False
-    return all(getattr(was.settings, name) == getattr(settings, name) for name in PLACE)
+    if not job.left:
+        return replace(was, jobs={**was.jobs, job.token: job})
+    jobs = {token: other for token, other in was.jobs.items() if token != job.token}
+    folder = folder_of(job)
+    kept = was.settings is not None and was.settings.folders.keep is not None
+    folders = {**was.folders, job.token: folder} if folder and kept else was.folders
+    return replace(was, jobs=jobs, folders=folders)
 
 
 def _without(folders: Mapping[Token, Folder], gone: Token) -> Mapping[Token, Folder]:

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from events.jobs import JobRequest, Token
 from events.operations import JobTask
-from managers.operations.job import Folder, Job
+from managers.operations.folders import Folder
+from managers.operations.job import Job
 from managers.operations.state import MachineJobs
 
 

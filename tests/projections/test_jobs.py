@@ -8,7 +8,7 @@ from interfaces.machines.connection import MachineError
 from interfaces.machines.fates import Fate
 from projections import Pool
 from projections.audit import read_audit
-from projections.folders import find_folder
+from projections.folders import Dates, dates_of, find_folder
 from projections.journal import read_journal
 from projections.machines import Machine, list_machines
 from projections.timeline import incident_timeline
@@ -93,10 +93,11 @@ async def test_a_purge_that_nears_and_folders_that_go_are_told(pool: Pool) -> No
         done = [line for line in await read_audit(pool, "m") if line.command == "remove"]
     assert there is not None
     assert gone is not None
-    assert there.purged_from(lasts) is not None
-    assert there.kept_until(lasts) is None
     assert gone.removed is not None
-    assert gone.purged_from(lasts) is gone.kept_until(lasts) is None
+    dates = await dates_of(pool, there)
+    assert dates.purged_from is not None
+    assert dates.kept_until is None
+    assert await dates_of(pool, gone) == Dates()
     told = [(line.result.partition(":")[0], line.simulation, line.incident) for line in done]
     assert told == [("intended", short, FIRE), ("done", short, FIRE)]
     lines = [one for one in await read_journal(pool, FIRE) if one.subject == long]

@@ -6,14 +6,13 @@ from datetime import timedelta
 import typer
 
 from events.machines import LOGIN_NEEDED, MachineLoad, Queue
-from interfaces.cli.folders import folder_dates
 from interfaces.cli.machines.accounts import by_name
 from interfaces.cli.machines.looking import print_checkup
 from interfaces.cli.machines.naming import Named, machine_named
 from interfaces.cli.options import AsJson
 from interfaces.cli.output import as_json, fields, say, table
 from interfaces.cli.session import kept, run
-from projections.folders import Folder, next_folders
+from projections.folders import Dates, next_dates
 from projections.machines import Machine, list_machines
 
 
@@ -83,14 +82,14 @@ def show(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
     Next: vestec machines check NAME, vestec machines enable NAME
     """
 
-    async def work() -> tuple[Machine, dict[str, str], list[Folder]]:
+    async def work() -> tuple[Machine, dict[str, str], Dates]:
         async with kept(ctx) as storage:
             found = await machine_named(storage, name)
             accounts = await by_name(storage, found.settings.accounts)
-            return found, accounts, await next_folders(storage.pool, name)
+            return found, accounts, await next_dates(storage.pool, name)
 
-    found, accounts, folders = run(work())
-    dates = folder_dates(folders, found.settings.folders)
+    found, accounts, next = run(work())
+    dates = {"folder_kept_until": next.kept_until, "folder_purged_from": next.purged_from}
     if json:
         return as_json({**found.model_dump(), **dates})
     settings = found.settings.model_dump(exclude={"name"})
