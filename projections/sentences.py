@@ -193,7 +193,9 @@ def _line_of_job(event: Event, known: Subjects) -> Line | None:
             text = f"{_of_job(token, known)} was submitted without some of what was said: {remarks}"
             return Line("info", text, subject=token)
         case operations.JobReported(report=report) if report.unknown:
-            text = f"the machine says {report.unknown!r} of {_of_job(report.token, known)}"
+            which = _of_job(report.token, known)
+            part = "" if report.instance is None else f"instance {report.instance} of "
+            text = f"the machine says {report.unknown!r} of {part}{which}"
             next = "Nobody knows that word: its state stays as it was. Tell whoever keeps VESTEC."
             return Line("warning", text, next, report.token)
         case operations.PrivilegeRefused(token=token, privilege=privilege, reason=reason):

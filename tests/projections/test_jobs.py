@@ -1,7 +1,7 @@
 """What an operator sees of jobs, from commits that the managers themselves made."""
 
 from events import operations as o
-from events.jobs import JobState, token_of
+from events.jobs import JobReport, JobState, Token, Witness, token_of
 from events.machines import FLEET, ChangeMachine, MachineFolders
 from events.values import Context
 from interfaces.machines.connection import MachineError
@@ -59,6 +59,23 @@ async def test_trouble_doubt_and_refusal_are_in_the_incidents_log_and_its_timeli
         assert type in told
     correlations = {one.correlation for one in timeline if one.type == "JobReported"}
     assert correlations == {one.correlation for one in timeline if one.type == "SubmissionIntended"}
+
+
+async def test_a_word_that_nobody_knows_is_told_of_the_instance_that_it_was_said_of(
+    pool: Pool,
+) -> None:
+    story, token = await Story(partitions=1).begin(), Token("v1")
+    odd = JobReport(
+        token=token, state=JobState.RUNNING, witness=Witness.QUEUE, unknown="DREAMING", instance=3
+    )
+    await story.commit(Context.OPERATIONS, "m", o.JobReported(report=odd), incident=FIRE)
+    whole = odd.model_copy(update={"instance": None})
+    await story.commit(Context.OPERATIONS, "m", o.JobReported(report=whole), incident=FIRE)
+    async with running(story, pool) as reader:
+        await all_caught_up(reader, story)
+    of_all, of_one = [line.text for line in await read_journal(pool, FIRE)]
+    assert of_one == f"the machine says 'DREAMING' of instance 3 of the job {token}"
+    assert of_all == f"the machine says 'DREAMING' of the job {token}"
 
 
 async def test_a_pause_for_want_of_room_is_told(pool: Pool) -> None:
