@@ -72,6 +72,11 @@ class JobState(StrEnum):
         """Whether nothing more is expected of the job (a late witness may still revive `LOST`)."""
         return self in ENDED
 
+    @property
+    def waits(self) -> bool:
+        """Whether it is to start and has not yet."""
+        return self in (JobState.PENDING, JobState.QUEUED, JobState.HELD)
+
 
 ENDED = frozenset(
     {

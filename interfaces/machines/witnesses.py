@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from events.jobs import JobId, JobReport, JobState, Part, Witness
 
 _GONE = "gone from the queue; neither its status file nor the accounts tell of its end yet"
-_WAITING = frozenset({JobState.PENDING, JobState.QUEUED, JobState.HELD})
 
 
 def settled(status: JobReport | None) -> bool:
@@ -64,14 +63,14 @@ def of_each(
 
 def _same_run(status: JobReport | None, queue: JobReport) -> bool:
     """A queue that still shows an ended run is late, unless the job waits again: a requeue."""
-    return status is not None and queue.state not in _WAITING and queue.attempt <= status.attempt
+    return status is not None and not queue.state.waits and queue.attempt <= status.attempt
 
 
 def _known_besides(report: JobReport, status: JobReport | None) -> JobReport:
     """The scheduler's row, with what only the wrapper knows."""
     if status is None:
         return report
-    attempt = max(report.attempt, status.attempt + (report.state in _WAITING))
+    attempt = max(report.attempt, status.attempt + report.state.waits)
     missing = {
         name: getattr(status, name)
         for name in ("job_id", "host", "started", "exit_code")

@@ -222,18 +222,15 @@ def _retry(simulation: Simulation) -> Iterable[Effect]:
     return to_machine(simulation, RetrySubmission(token=simulation.token))
 
 
-_QUEUED = (JobState.QUEUED, JobState.HELD)
-_WAITING = (JobState.PENDING, *_QUEUED)
-
-
 def _foresee(simulation: Simulation, expected: float) -> Iterator[Effect]:
-    if simulation.state in _WAITING:
+    if simulation.state.waits:
         yield e.StartForeseen(simulation=simulation.id, expected=expected)
 
 
 def _hold(simulation: Simulation, held: bool, reason: str) -> Iterator[Effect]:
     """A wish about a job that its machine has: one on its way there might start before it."""
-    if simulation.state not in _QUEUED or simulation.cancelling:
+    in_a_queue = simulation.state.waits and simulation.state is not JobState.PENDING
+    if not in_a_queue or simulation.cancelling:
         what = "held" if held else "released"
         state = "is cancelled" if simulation.cancelling else f"is {simulation.state}"
         raise Rejected(f"simulation {simulation.id} {state}: only what waits in a queue is {what}")

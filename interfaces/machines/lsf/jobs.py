@@ -66,7 +66,7 @@ bjobs {self.which} -noheader -u "$(id -un)" -o "{columns} delimiter='$(printf '\
         job_id, index, _, word, code, exit_reason, host, pending = told
         element = int(index or 0)
         state = _end(word, exit_reason)
-        waits = state is JobState.QUEUED or state is JobState.HELD
+        waits = state is not None and state.waits
         exit_code = number(code) if code else (0 if word == "DONE" else None)
         return JobReport(
             token=Token(_name(row)),
