@@ -77,6 +77,11 @@ class JobState(StrEnum):
         """Whether it is to start and has not yet."""
         return self in (JobState.PENDING, JobState.QUEUED, JobState.HELD)
 
+    @property
+    def in_line(self) -> bool:
+        """Whether it starts once its turn comes: it waits, and nobody holds it."""
+        return self.waits and self is not JobState.HELD
+
 
 ENDED = frozenset(
     {

@@ -42,7 +42,7 @@ class Simulation(BaseModel):
     exit_code: int | None = None
     reason: str = ""
     expected: datetime | None = None
-    """When its batch system expects to start it, as long as it waits."""
+    """When its batch system expects to start it, as long as it waits and is not held."""
     instances: dict[JobState, int] = {}
     """Of an array: how many are in which state."""
     cancelling: bool = False
@@ -94,9 +94,6 @@ def _changes(was: Simulation, it: Recorded) -> dict[str, object]:
             return {}
 
 
-_WAITING = (JobState.PENDING, JobState.QUEUED)
-
-
 def _state(was: Simulation, event: e.SimulationStateChanged, it: Recorded) -> dict[str, object]:
     return {
         "state": event.state,
@@ -109,7 +106,7 @@ def _state(was: Simulation, event: e.SimulationStateChanged, it: Recorded) -> di
         "started": when(event.started) or was.started,
         "ended": when(event.ended),
         "reason": event.reason,
-        "expected": was.expected if event.state in _WAITING else None,
+        "expected": was.expected if event.state.in_line else None,
         "instances": event.instances,
         "cancelling": was.cancelling and not event.state.ended,
     }

@@ -150,7 +150,7 @@ class MachineWatch:
         await self._report(batch, jobs, news)
         if not ask:
             return ""
-        await self._foresee(jobs, seen)
+        await self._foresee(seen)
         known = {report.part for report in seen if not unexplained(report)}
         gone = {
             part: job
@@ -177,11 +177,12 @@ class MachineWatch:
         seen = (JobSeen(first, others) for first, *others in reports.values())
         await asyncio.gather(*map(self._tell, seen))
 
-    async def _foresee(self, jobs: Mapping[Token, Job], seen: Sequence[JobReport]) -> None:
+    async def _foresee(self, seen: Sequence[JobReport]) -> None:
         """Tell when jobs are expected to start; of an array, when the first of its instances is."""
         starts = [(one.expected, one.token) for one in seen if one.expected is not None]
         for token, expected in {token: at for at, token in sorted(starts, reverse=True)}.items():
-            if is_foreseen_anew(jobs[token], expected):
+            job = self._jobs.jobs.get(token)
+            if job and is_foreseen_anew(job, expected):
                 await self._tell(StartSeen(token, expected))
 
     def _ask_now(self) -> bool:

@@ -66,7 +66,8 @@ class Job:
     instances: Mapping[int, JobReport] = field(default_factory=dict)
     """The last word about each instance of an array that anything was said of."""
     expected: float | None = None
-    """When the batch system expects to start it, as was told last; seconds since the epoch."""
+    """When the batch system expects to start it, as was told last; seconds since the epoch. None:
+    nobody has told since its turn may come."""
     cancelling: bool = False
     holding: bool | None = None
     """Whether it is being held (true) or released (false); None: neither."""
@@ -210,8 +211,15 @@ def reported(job: Job, report: JobReport) -> Job:
         words = {**job.instances, report.instance: report}
         report = whole(job.token, size, job_id, words)
     waits = job.submitting and report.state is JobState.PENDING
-    now = replace(job, report=report, instances=words, submitting=waits, job_id=job_id)
-    return replace(now, holding=None) if report.state.ended else now
+    return replace(
+        job,
+        report=report,
+        instances=words,
+        submitting=waits,
+        job_id=job_id,
+        expected=job.expected if report.state.in_line else None,
+        holding=None if report.state.ended else job.holding,
+    )
 
 
 def paused(full: str) -> str:

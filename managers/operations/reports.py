@@ -34,6 +34,8 @@ _MOVED = 600.0
 
 def is_foreseen_anew(job: Job, expected: float) -> bool:
     """Whether a start is expected that was not yet, or at quite another time."""
+    if job.report is not None and not job.report.state.in_line:
+        return False
     return job.expected is None or abs(expected - job.expected) >= _MOVED
 
 

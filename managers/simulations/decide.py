@@ -223,7 +223,7 @@ def _retry(simulation: Simulation) -> Iterable[Effect]:
 
 
 def _foresee(simulation: Simulation, expected: float) -> Iterator[Effect]:
-    if simulation.state.waits:
+    if simulation.state.in_line:
         yield e.StartForeseen(simulation=simulation.id, expected=expected)
 
 

@@ -103,6 +103,15 @@ async def test_when_a_waiting_job_is_expected_to_start_is_told() -> None:
         assert told.expected == 10.5
         await site.looks()
         assert len(await site.of(o.JobForeseen, simulation)) == 1
+        held = waits.model_copy(update={"state": JobState.HELD, "expected": None})
+        site.machine.silent[waits.token] = held
+        await site.reach(simulation, JobState.HELD)
+        site.machine.silent[waits.token] = waits
+
+        async def told_again() -> list[s.StartForeseen]:
+            return (await site.of(s.StartForeseen, simulation))[1:]
+
+        assert [one.expected for one in await site.until(told_again)] == [10.5]
 
 
 async def test_a_job_is_held_once_its_machine_says_so_until_it_is_released() -> None:

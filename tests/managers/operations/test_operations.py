@@ -314,6 +314,15 @@ def test_when_a_job_is_expected_to_start_is_told_once_and_when_that_has_moved() 
     assert job(of).expected == 10_600
 
 
+def test_when_a_job_is_expected_to_start_is_told_anew_once_its_turn_may_come_again() -> None:
+    told = (e.JobForeseen, ForeseeStart)
+    of = queued().when(StartSeen(TOKEN, 10_000.0)).then(*told)
+    for attempt, meanwhile in ((1, JobState.HELD), (2, JobState.RUNNING)):
+        of.when(seen(meanwhile)).then(*REPORTED).when(StartSeen(TOKEN, 10_000.0)).then()
+        of.when(seen(JobState.QUEUED, attempt)).then(*REPORTED)
+        of.when(StartSeen(TOKEN, 10_000.0)).then(*told).when(StartSeen(TOKEN, 10_000.0)).then()
+
+
 HOLD, LET_GO = (e.HoldJob(token=TOKEN, held=held, reason="wait") for held in (True, False))
 
 

@@ -307,5 +307,6 @@ def test_only_what_waits_is_held_or_released() -> None:
 def test_a_start_is_foreseen_of_what_waits() -> None:
     foreseen = e.ForeseeStart(simulation=ONE, expected=10.5)
     of = submitted(ONE).when(foreseen).then(e.StartForeseen(simulation=ONE, expected=10.5))
+    of.when(report(JobState.HELD)).when(foreseen).then()
     of.when(report(JobState.RUNNING)).when(foreseen).then()
     scenario(MANAGER).when(foreseen).then()
