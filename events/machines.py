@@ -6,7 +6,7 @@ Key: always `FLEET`, since whoever decides must see all machines.
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 
 from events.accounts import Accounts
 from events.checkups import Checkup
@@ -119,6 +119,11 @@ class Queue(Value):
     queued: int | None = None
 
 
+def _by_name(queues: tuple[Queue, ...]) -> tuple[Queue, ...]:
+    named = {queue.name: queue for queue in queues}
+    return tuple(named[name] for name in sorted(named))
+
+
 class MachineLoad(Value):
     """What a machine says of itself; what cannot be seen is unknown (None), never 0."""
 
@@ -129,7 +134,31 @@ class MachineLoad(Value):
     slots_used: int | None = None
     running: int | None = None
     queued: int | None = None
-    queues: tuple[Queue, ...] = ()
+    queues: Annotated[tuple[Queue, ...], AfterValidator(_by_name)] = ()
+
+
+class LoadNews(MachineLoad):
+    """What a machine says of itself; of its queues, only those that are new or have changed."""
+
+    gone: tuple[str, ...] | None = None
+    """Names of queues that are there no more; None: `queues` are all there are."""
+
+    @classmethod
+    def of(cls, was: MachineLoad | None, now: MachineLoad) -> "LoadNews":
+        """What of a load is to be told to whoever knows the one before."""
+        if was is None:
+            return cls(**dict(now))
+        names = {queue.name for queue in now.queues}
+        gone = tuple(queue.name for queue in was.queues if queue.name not in names)
+        changed = tuple(queue for queue in now.queues if queue not in was.queues)
+        return cls(**{**dict(now), "queues": changed, "gone": gone})
+
+    def after(self, was: MachineLoad | None) -> MachineLoad:
+        """The load, whole, for whoever knows the one before."""
+        known = was.queues if was and self.gone is not None else ()
+        left = [queue for queue in known if queue.name not in (self.gone or ())]
+        whole = {name: getattr(self, name) for name in MachineLoad.model_fields}
+        return MachineLoad(**{**whole, "queues": (*left, *self.queues)})
 
 
 class StartEstimate(Value):
@@ -232,7 +261,7 @@ class SeeMachine(Command):
     name: Identifier
     reachable: bool
     reason: Prose = ""
-    load: MachineLoad | None = None
+    load: LoadNews | None = None
     login_needed: bool = False
     """Whether it does not let us in, and nobody has said since that it may be tried again."""
     notice: Prose = ""
@@ -303,7 +332,7 @@ class MachineSeen(Event):
     name: Identifier
     reachable: bool
     reason: Prose = ""
-    load: MachineLoad | None = None
+    load: LoadNews | None = None
     login_needed: bool = False
     """Whether it does not let us in, and nobody has said since that it may be tried again."""
     notice: Prose = ""

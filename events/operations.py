@@ -12,7 +12,7 @@ from pydantic import Field, JsonValue
 
 from events.checkups import Checkup
 from events.jobs import JobId, JobReport, JobRequest, RelativePath, Token, Word
-from events.machines import MachineLoad, MachineSettings, Privilege, StartEstimate
+from events.machines import LoadNews, MachineSettings, Privilege, StartEstimate
 from events.prose import Prose
 from events.values import Blob, Command, Event, Identifier, IncidentId, Name
 
@@ -395,7 +395,7 @@ class MachineAnswered(Event):
     type: Literal["MachineAnswered"] = "MachineAnswered"
     reachable: bool
     reason: Prose = ""
-    load: MachineLoad | None = None
+    load: LoadNews | None = None
     login_needed: bool = False
     """Whether it does not let us in, and nobody has said since that it may be tried again."""
     notice: Prose = ""

@@ -72,8 +72,9 @@ def _changes(was: Machine, it: Recorded) -> dict[str, object]:
         case e.LoginAllowed():
             return {"login_needed": False}
         case e.MachineSeen():
+            load = it.event.load and it.event.load.after(was.load)
             seen = it.event.model_dump(exclude={"type", "version", "name", "load"})
-            return {**seen, "load": it.event.load, "seen": at(it.time)}
+            return {**seen, "load": load, "seen": at(it.time)}
         case e.TroubleSeen(reason=reason):
             since = (was.trouble_since or at(it.time)) if reason else None
             return {"trouble": reason, "trouble_since": since}
@@ -100,7 +101,7 @@ async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
 
 PROJECTION = Projection(
     name="machines",
-    version=5,
+    version=6,
     contexts=(Context.MACHINES,),
     tables=("machines",),
     ddl="""

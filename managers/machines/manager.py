@@ -12,7 +12,7 @@ def machine_manager() -> Manager[Fleet, object]:
         context=Context.MACHINES,
         sources=(Context.SIMULATIONS, Context.OPERATIONS),
         state=Fleet,
-        fold=6,
+        fold=7,
         decide=decide,
         evolve=evolve,
     )

@@ -58,13 +58,14 @@ def evolve(was: Fleet | None, event: Event) -> Fleet | None:
         case e.LoginAllowed():
             return _with(was, replace(was.machines[event.name], login_needed=False))
         case e.MachineSeen():
+            machine = was.machines[event.name]
             return _with(
                 was,
                 replace(
-                    was.machines[event.name],
+                    machine,
                     reachable=event.reachable,
                     reason=event.reason,
-                    load=event.load,
+                    load=event.load and event.load.after(machine.load),
                     login_needed=event.login_needed,
                     notice=event.notice,
                 ),

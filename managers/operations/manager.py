@@ -12,7 +12,7 @@ from managers.operations.tasks import Task, under_way
 from managers.runtime import Assignment, Chain, Manager, Work
 from managers.runtime.manager import Input
 
-FOLD = 11
+FOLD = 12
 """The version of `evolve`, of all of it."""
 Hands = Callable[[Assignment[MachineJobs, Task]], Work[Task]]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from events import operations as e
-from events.machines import FLEET, SeeCheckup, SeeEstimate, SeeMachine, StartEstimate
+from events.machines import FLEET, LoadNews, SeeCheckup, SeeEstimate, SeeMachine, StartEstimate
 from events.values import Context
 from managers.operations import inputs as i
 from managers.operations.state import MachineJobs, evolve
@@ -17,7 +17,7 @@ def looked(was: MachineJobs, input: i.MachineLooked) -> Iterator[Effect]:
     now = e.MachineAnswered(
         reachable=input.reachable,
         reason=input.reason,
-        load=input.load,
+        load=input.load and LoadNews.of(was.load, input.load),
         login_needed=input.login_needed,
         notice=input.notice,
     )

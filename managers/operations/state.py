@@ -82,7 +82,7 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
                 removing=was.removing if kept else {},
             )
         case e.MachineForgotten():
-            return replace(was, settings=None, folders={}, removing={}) if was.jobs else None
+            return MachineJobs(jobs=was.jobs, configured=was.configured) if was.jobs else None
         case e.TurnTaken():
             return replace(was, turn=event.turn)
         case e.LoginIntended():
@@ -92,7 +92,7 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
                 was,
                 reachable=event.reachable,
                 reason=event.reason,
-                load=event.load,
+                load=event.load and event.load.after(was.load),
                 login_needed=event.login_needed,
                 notice=event.notice,
             )

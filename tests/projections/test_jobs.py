@@ -2,7 +2,17 @@
 
 from events import operations as o
 from events.jobs import JobReport, JobState, Token, Witness, token_of
-from events.machines import FLEET, ChangeMachine, MachineFolders
+from events.machines import (
+    FLEET,
+    ChangeMachine,
+    LoadNews,
+    MachineAdded,
+    MachineFolders,
+    MachineLoad,
+    MachineSeen,
+    MachineSettings,
+    Queue,
+)
 from events.values import Context
 from interfaces.machines.connection import MachineError
 from interfaces.machines.fates import Fate
@@ -120,3 +130,20 @@ async def test_a_purge_that_nears_and_folders_that_go_are_told(pool: Pool) -> No
     lines = [one for one in await read_journal(pool, FIRE) if one.subject == long]
     (line,) = [one for one in lines if "removes its files" in one.text]
     assert line.level == "warning"
+
+
+async def test_a_machine_is_shown_with_all_its_queues(pool: Pool) -> None:
+    story = await Story(partitions=1).begin()
+    settings = MachineSettings(name="m", base_directory="/m")
+    await story.commit(Context.MACHINES, FLEET, MachineAdded(settings=settings))
+    was: MachineLoad | None = None
+    for jobs in (1, 2):
+        queues = (Queue(name="b", running=jobs), Queue(name="a", running=1))
+        now = MachineLoad(running=jobs + 1, queues=queues)
+        seen = MachineSeen(name="m", reachable=True, load=LoadNews.of(was, now))
+        await story.commit(Context.MACHINES, FLEET, seen)
+        was = now
+    async with running(story, pool) as reader:
+        await all_caught_up(reader, story)
+        (machine,) = await list_machines(pool)
+    assert machine.load == was

@@ -97,8 +97,8 @@ def test_load() -> None:
     assert (load.nodes, load.nodes_used, load.slots, load.slots_used) == (2, 2, 16, 11)
     assert (load.running, load.queued) == (11, 9)
     assert [(queue.name, queue.open) for queue in load.queues] == [
-        ("normal", True),
         ("night", False),
+        ("normal", True),
     ]
 
 

@@ -7,7 +7,7 @@ from events import machines as e
 from events.accounts import Accounts
 from events.checkups import Checkup
 from events.jobs import JobState
-from events.machines import MachineLoad, MachineSettings
+from events.machines import LoadNews, MachineSettings
 from events.operations import CheckUp, ConfigureMachine, EstimateJob, ForgetMachine, TryLogin
 from events.simulations import PlaceSimulation, RefusePlacement, Resources
 from events.values import IncidentId
@@ -28,7 +28,7 @@ def add(name: str, **more: Any) -> e.AddMachine:
 
 
 def see(name: str, running: int | None = 0, queued: int | None = 0) -> e.SeeMachine:
-    return e.SeeMachine(name=name, reachable=True, load=MachineLoad(running=running, queued=queued))
+    return e.SeeMachine(name=name, reachable=True, load=LoadNews(running=running, queued=queued))
 
 
 def lose(name: str) -> e.SeeMachine:
