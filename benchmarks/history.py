@@ -24,7 +24,7 @@ from events.envelope import Commit, Cursor, decode, encode, events_topic
 from events.incidents import IncidentStatus
 from events.jobs import token_of
 from events.machines import FLEET, AddMachine, EnableMachine, MachineSettings
-from events.values import Context, IncidentId
+from events.values import SYSTEM, Context, IncidentId
 from managers.everyone import all_managers, declare_topics
 from managers.runtime.sources import source_name
 from projections.incidents import find_incident
@@ -205,7 +205,7 @@ async def _note_what_was_read(appending: _Appending) -> None:
 def _reading(cursor: Cursor) -> Commit:
     id = uuid4()
     return Commit(
-        id=id, time=Timestamp(0), key="", cause="", correlation=id, actor="system", cursor=cursor
+        id=id, time=Timestamp(0), key="", cause="", correlation=id, actor=SYSTEM, cursor=cursor
     )
 
 

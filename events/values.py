@@ -23,6 +23,9 @@ from events.prose import Prose
 DAY = 86400.0
 """In seconds."""
 
+SYSTEM = "system"
+"""The actor of what nobody but ourselves wants."""
+
 IncidentId = NewType("IncidentId", str)
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]

@@ -1,7 +1,8 @@
 """What became of every command: whoever issued one waits here for the word on it.
 
-Kept are commands from outside, by the id that their sender chose, and whatever was refused. Of one
-that was sent twice the acceptance counts; otherwise the newest refusal.
+Kept are commands from outside, by the id that their sender chose, and whatever was refused. What
+processes of ours tell one another is kept only then: they read in the log what becomes of it. Of a
+command that was sent twice the acceptance counts; otherwise the newest refusal.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from events.values import Context
+from events.values import SYSTEM, Context
 from projections.database import Connection, Queries, at, storable
 from projections.projection import Fact, Projection
 
@@ -66,19 +67,23 @@ def _row(fact: Fact) -> tuple[object, ...]:
     )
 
 
+def _is_awaited(fact: Fact) -> bool:
+    return _from_outside(fact) and fact.commit.actor != SYSTEM
+
+
 def _from_outside(fact: Fact) -> bool:
     return fact.commit.cursor is not None and fact.commit.cursor.source == "commands"
 
 
 async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
-    rows = [_row(fact) for fact in batch if fact.commit.rejection or _from_outside(fact)]
+    rows = [_row(fact) for fact in batch if fact.commit.rejection or _is_awaited(fact)]
     if rows:
         await connection.executemany(_INSERT, rows)
 
 
 PROJECTION = Projection(
     name="commands",
-    version=1,
+    version=2,
     contexts=tuple(Context),
     tables=("commands",),
     ddl="""

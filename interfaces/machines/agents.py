@@ -20,7 +20,7 @@ from bus import Doubt, Record, partition_of
 from events.envelope import Issued, commands_topic, decode, encode_issued, events_topic
 from events.machines import MachineSettings
 from events.operations import HandsTold, TakeTurn
-from events.values import Command, Context
+from events.values import SYSTEM, Command, Context
 from managers.operations import MachineJobs, Task, on_machine, written
 from managers.runtime import (
     Chain,
@@ -177,7 +177,7 @@ class Deputy:
         issued = Issued.model_construct(
             id=id,
             time=self._around.clock.now(),
-            actor="system",
+            actor=SYSTEM,
             correlation=(chain.correlation if chain else None) or id,
             incident=chain.incident if chain else None,
             command=command,  # type: ignore[arg-type]  # one of a known kind

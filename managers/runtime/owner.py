@@ -24,7 +24,7 @@ from events.envelope import (
 )
 from events.incidents import AnswerCall
 from events.prose import describe
-from events.values import Context, Event, IncidentId, ReplyTo
+from events.values import SYSTEM, Context, Event, IncidentId, ReplyTo
 from managers.runtime.about import about
 from managers.runtime.crashpoints import crash_point
 from managers.runtime.folding import PartitionState, fold_until, keep_snapshot
@@ -266,7 +266,7 @@ class Owner(Generic[S, W]):
         cause = f"{self._manager.context}.work"
         chain = self._manager.chain(self._state.keys.get(key), input)
         incident, correlation = (chain.incident, chain.correlation) if chain else (None, None)
-        return Item(key, input, id, cause, correlation or id, "system", incident, reply=reply)
+        return Item(key, input, id, cause, correlation or id, SYSTEM, incident, reply=reply)
 
     def _look_at_clock(self, key: str) -> None:
         self._inbox.put(self._own(key, self._manager.clock))

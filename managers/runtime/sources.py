@@ -16,7 +16,7 @@ from events.envelope import (
     events_topic,
     targets,
 )
-from events.values import Context
+from events.values import SYSTEM, Context
 from managers.runtime.about import about
 from managers.runtime.inbox import Inbox, Item
 from managers.runtime.manager import Input
@@ -132,7 +132,7 @@ def _skipped(source: tuple[Context, int], position: Position) -> Item:
     cause = f"{source_name(*source)}/{position.offset}"
     nobody = uuid5(_NAMES, cause)
     cursor = Cursor.at(source_name(*source), position)
-    return Item("", NothingForUs(), nobody, cause, nobody, "system", cursor=cursor)
+    return Item("", NothingForUs(), nobody, cause, nobody, SYSTEM, cursor=cursor)
 
 
 def _addressed(stored: Stored, target: tuple[Context, int], partitions: int) -> bool:
