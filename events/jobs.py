@@ -248,17 +248,33 @@ class JobReport(BaseModel):
 
     @property
     def part(self) -> Part:
-        return self.token if self.instance is None else f"{self.token}.{self.instance}"
+        return part_of(self.token, self.instance)
+
+
+def part_of(token: Token, instance: int | None) -> Part:
+    """An instance of a job, or (None) all of it."""
+    return token if instance is None else f"{token}.{instance}"
 
 
 def parts_of(token: Token, instances: int) -> list[Part]:
     """What there is to be told apart of a job."""
-    return [token] if instances == 1 else [f"{token}.{n}" for n in range(instances)]
+    return [token] if instances == 1 else [part_of(token, n) for n in range(instances)]
 
 
 def whose(part: Part) -> Token:
     """The job that it is a part of."""
     return Token(part.partition(".")[0])
+
+
+def instance_of(part: Part) -> int | None:
+    """Which instance it is; None: all of the job. Raises `ValueError` for what is no part."""
+    _, dot, instance = part.partition(".")
+    return int(instance) if dot else None
+
+
+def in_part(name: str, part: Part) -> str:
+    """What a file of that name in a job's folder is called that is its instance's own."""
+    return name + part.removeprefix(whose(part))
 
 
 def token_of(simulation: UUID) -> Token:

@@ -161,6 +161,11 @@ class LoadNews(MachineLoad):
         return MachineLoad(**{**whole, "queues": (*left, *self.queues)})
 
 
+MOST_ESTIMATES = 20
+"""Under way on a machine at a time, since each is a command there. As many of the newest are kept,
+for those who asked to find theirs."""
+
+
 class StartEstimate(Value):
     """What a batch system says of a job that was not submitted."""
 

@@ -9,14 +9,11 @@ from pydantic import BaseModel
 from events import machines as e
 from events.checkups import Checkup
 from events.envelope import Recorded
-from events.machines import MachineLoad, MachineSettings, StartEstimate
+from events.machines import MOST_ESTIMATES, MachineLoad, MachineSettings, StartEstimate
 from events.values import Context
 from projections.database import Connection, Queries, at
 from projections.projection import Fact, Projection
 from projections.rows import Table
-
-_ESTIMATES = 20
-"""So many are kept, for those who asked to find theirs."""
 
 
 class Machine(BaseModel):
@@ -64,7 +61,7 @@ def _changes(was: Machine, it: Recorded) -> dict[str, object]:
         case e.MachineChecked(checkup=checkup):
             return {"checkup": checkup, "checked": at(it.time)}
         case e.StartEstimated(estimate=estimate):
-            return {"estimates": [*was.estimates, estimate][-_ESTIMATES:]}
+            return {"estimates": [*was.estimates, estimate][-MOST_ESTIMATES:]}
         case e.MachineEnabled():
             return {"enabled": True}
         case e.MachineDisabled():

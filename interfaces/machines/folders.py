@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from events.jobs import OURS, JobId, JobReport, Part, RelativePath, Token, Witness, whose
+from events.jobs import OURS, JobId, JobReport, Part, RelativePath, Token, Witness, in_part, whose
 from interfaces.machines.connection import Completed, NoRoom, is_full
 from interfaces.machines.layout import Layout, quoted
 from interfaces.machines.status import parse_status
@@ -190,8 +190,7 @@ class Tail:
     part: Part
 
     def script(self) -> str:
-        token, dot, instance = self.part.partition(".")
-        file = self.layout.folder(Token(token)) / f"stderr{dot}{instance}"
+        file = self.layout.folder(whose(self.part)) / in_part("stderr", self.part)
         return f"tail -c 4096 {quoted(file)} 2>/dev/null; :"
 
     def parse(self, completed: Completed) -> str:

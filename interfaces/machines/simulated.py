@@ -21,6 +21,7 @@ from events.jobs import (
     RelativePath,
     Token,
     Witness,
+    in_part,
     whose,
 )
 from events.machines import MachineLoad
@@ -155,8 +156,7 @@ class SimulatedBatchSystem:
         yield files[name]
 
     async def stderr_tail(self, part: Part) -> str:
-        _, dot, instance = part.partition(".")
-        return self._files(whose(part)).get(f"stderr{dot}{instance}", b"").decode()
+        return self._files(whose(part)).get(in_part("stderr", part), b"").decode()
 
     async def load(self) -> MachineLoad:
         return self._reached().load()
@@ -189,10 +189,9 @@ class SimulatedBatchSystem:
         files, jobs = {**inputs}, cluster.the_jobs(token)
         for job in jobs:
             if job.started is not None:
-                its = "" if job.instance is None else f".{job.instance}"
                 completed = job.state is JobState.COMPLETED
                 stderr = b"" if completed else f"simulated: {job.state.lower()}\n".encode()
-                files |= {f"stdout{its}": b"", f"stderr{its}": stderr}
+                files |= {in_part("stdout", job.part): b"", in_part("stderr", job.part): stderr}
         if jobs and all(job.state is JobState.COMPLETED for job in jobs):
             files |= self._results(jobs[0].request, inputs)
         return files

@@ -4,7 +4,17 @@ import math
 
 from pydantic import BaseModel
 
-from events.jobs import JobId, JobReport, JobRequest, JobState, Part, Token, Waiting, Witness
+from events.jobs import (
+    JobId,
+    JobReport,
+    JobRequest,
+    JobState,
+    Part,
+    Token,
+    Waiting,
+    Witness,
+    part_of,
+)
 from interfaces.machines.fates import Fate
 
 
@@ -32,7 +42,7 @@ class SimulatedJob(BaseModel):
 
     @property
     def part(self) -> Part:
-        return self.token if self.instance is None else f"{self.token}.{self.instance}"
+        return part_of(self.token, self.instance)
 
     @property
     def its_id(self) -> JobId:

@@ -7,9 +7,8 @@ fields are separated by tabs, its first word is a `JobState` or `COPY`.
 from collections import Counter
 
 import structlog
-from pydantic import ValidationError
 
-from events.jobs import JobReport, JobState, Part, Witness
+from events.jobs import JobReport, JobState, Part, Witness, instance_of, whose
 
 _log = structlog.get_logger()
 
@@ -46,12 +45,12 @@ def parse_status(text: str, witness: Witness) -> dict[Part, JobReport]:
 
 
 def _report(values: dict[str, str], witness: Witness) -> JobReport | None:
-    token, _, instance = values.get("part", "").partition(".")
-    named = {**values, "token": token, "instance": instance}
-    known = {name: value for name, value in named.items() if value}
+    part = values.get("part", "")
+    known = {name: value for name, value in {**values, "token": whose(part)}.items() if value}
     try:
-        return JobReport.model_validate({**known, "witness": witness})
-    except ValidationError as error:
+        told = {**known, "instance": instance_of(part), "witness": witness}
+        return JobReport.model_validate(told)
+    except ValueError as error:
         _log.warning("left out a line that is no status", line=values, error=str(error))
         return None
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import structlog
 
-from events.jobs import JobReport, JobState, Part, Token, Witness, parts_of
+from events.jobs import JobReport, JobState, Part, Token, Witness, instance_of, parts_of
 from events.machines import MachineLoad
 from events.prose import cut
 from events.values import DAY, Context
@@ -207,7 +207,7 @@ class MachineWatch:
             return []
         await asyncio.sleep(batch.lag)
         found = await batch.find(list(gone))
-        verdicts = (verdict(job, found.get(part), _number(part)) for part, job in gone.items())
+        verdicts = (verdict(job, found.get(part), instance_of(part)) for part, job in gone.items())
         return [report for report in verdicts if report]
 
     async def _with_stderr(self, batch: BatchSystem, report: JobReport) -> JobReport:
@@ -283,13 +283,7 @@ def _open_parts(job: Job) -> list[Part]:
 
 
 def _word(job: Job, part: Part) -> JobReport | None:
-    return job.word(_number(part))
-
-
-def _number(part: Part) -> int | None:
-    """Which instance it is; None: all of the job."""
-    _, _, instance = part.partition(".")
-    return int(instance) if instance else None
+    return job.word(instance_of(part))
 
 
 def _now() -> float:

@@ -6,7 +6,7 @@ seen and now is in neither is `ENDING`, not `LOST`: both may be late.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from events.jobs import JobId, JobReport, JobState, Part, Witness
+from events.jobs import JobId, JobReport, JobState, Part, Witness, instance_of, whose
 
 _GONE = "gone from the queue; neither its status file nor the accounts tell of its end yet"
 
@@ -56,9 +56,9 @@ def of_each(
     for report in reports:
         yield report
         for part in parts if report.instance is None else ():
-            token, _, instance = part.partition(".")
-            if instance and token == report.token and part not in claims:
-                yield report.model_copy(update={"instance": int(instance)})
+            instance = instance_of(part)
+            if instance is not None and whose(part) == report.token and part not in claims:
+                yield report.model_copy(update={"instance": instance})
 
 
 def _same_run(status: JobReport | None, queue: JobReport) -> bool:

@@ -3,7 +3,15 @@
 from collections.abc import Iterator
 
 from events import operations as e
-from events.machines import FLEET, LoadNews, SeeCheckup, SeeEstimate, SeeMachine, StartEstimate
+from events.machines import (
+    FLEET,
+    MOST_ESTIMATES,
+    LoadNews,
+    SeeCheckup,
+    SeeEstimate,
+    SeeMachine,
+    StartEstimate,
+)
 from events.values import Context
 from managers.operations import inputs as i
 from managers.operations.state import MachineJobs, evolve
@@ -41,17 +49,13 @@ def check(was: MachineJobs, wanted: e.CheckUp) -> Iterator[Effect]:
         yield e.CheckIntended(check=wanted.check)
 
 
-_ESTIMATES = 20
-"""At a time; each is a command on the machine."""
-
-
 def estimate(was: MachineJobs, wanted: e.EstimateJob) -> Iterator[Effect]:
     if was.settings is None or wanted.estimate in was.estimates:
         return
-    if len(was.estimates) < _ESTIMATES:
+    if len(was.estimates) < MOST_ESTIMATES:
         yield e.EstimateWanted(estimate=wanted.estimate, request=wanted.request)
         return
-    many = f"{_ESTIMATES} estimates are under way there: ask again"
+    many = f"{MOST_ESTIMATES} estimates are under way there: ask again"
     see = StartEstimate(id=wanted.estimate, failed=many)
     yield Send(Context.MACHINES, FLEET, SeeEstimate(name=was.settings.name, estimate=see))
 

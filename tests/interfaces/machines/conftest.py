@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import pytest
 
-from events.jobs import JobReport, JobRequest, JobState, Part, Token, token_of, whose
+from events.jobs import JobReport, JobRequest, JobState, Part, Token, in_part, token_of, whose
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.connection import Connection
 from interfaces.machines.fates import Fate, Planned
@@ -108,8 +108,7 @@ class ShellBench(Bench):
 
     def process(self, part: Part) -> int:
         """The process that holds the job's lock."""
-        _, dot, instance = part.partition(".")
-        lock = Path(self.layout.ours(whose(part)), f"lock{dot}{instance}")
+        lock = Path(self.layout.ours(whose(part)), in_part("lock", part))
         return int(lock.read_text().split()[-1])
 
 

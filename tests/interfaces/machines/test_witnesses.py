@@ -107,6 +107,7 @@ def test_the_newest_line_of_a_status_counts_and_copies_are_counted() -> None:
             f"RUNNING\t{TOKEN}\t2\t7\tn1\t1.5\t\t",
             f"COPY\t{TOKEN}\t1\t8\tn1\t\t2.0\t",
             "a line from somebody else",
+            f"RUNNING\t{TOKEN}.who\t3\t9\tn1\t1.5\t\t",
             "",
         ]
     )

@@ -33,7 +33,7 @@ from events.machines import (
     StartEstimate,
 )
 from events.simulations import ForeseeStart, KeepOutputs, ReportJob
-from events.values import Blob, Context, IncidentId, Urgency
+from events.values import DAY, Blob, Context, IncidentId, Urgency
 from managers.operations import (
     CancelTaken,
     CheckedUp,
@@ -684,7 +684,6 @@ def test_a_submission_that_may_have_got_through_is_known() -> None:
 
 # What is left of jobs.
 
-DAY = 86400.0
 KEPT = SETTINGS.model_copy(update={"folders": MachineFolders(keep=2, purge=20)})
 
 
