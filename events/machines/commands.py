@@ -1,0 +1,150 @@
+"""What people and other managers wish of the fleet, and what its interface says of it."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from events.checkups import Checkup
+from events.jobs import JobOptions, JobState, Word
+from events.machines.load import LoadNews, StartEstimate
+from events.machines.settings import MachineSettings
+from events.prose import Prose
+from events.simulations import Resources
+from events.values import Command, Identifier, IncidentId
+
+
+class AddMachine(Command):
+    type: Literal["AddMachine"] = "AddMachine"
+    settings: MachineSettings
+
+
+class ChangeMachine(Command):
+    type: Literal["ChangeMachine"] = "ChangeMachine"
+    settings: MachineSettings
+
+
+class RemoveMachine(Command):
+    """Refused while jobs of ours are there."""
+
+    type: Literal["RemoveMachine"] = "RemoveMachine"
+    name: Identifier
+
+
+class EnableMachine(Command):
+    type: Literal["EnableMachine"] = "EnableMachine"
+    name: Identifier
+
+
+class DisableMachine(Command):
+    """No new job goes there; those there are followed to their end."""
+
+    type: Literal["DisableMachine"] = "DisableMachine"
+    name: Identifier
+
+
+class AllowLogin(Command):
+    """Somebody has seen to it that the machine lets us in: it may be tried again, once."""
+
+    type: Literal["AllowLogin"] = "AllowLogin"
+    name: Identifier
+
+
+class CheckMachine(Command):
+    """Find out all that can be known of a machine, with a job of its own."""
+
+    type: Literal["CheckMachine"] = "CheckMachine"
+    name: Identifier
+    check: UUID
+
+
+class EstimateStart(Command):
+    """Ask when a job would start if it were submitted now; nothing is."""
+
+    type: Literal["EstimateStart"] = "EstimateStart"
+    name: Identifier
+    estimate: UUID
+    resources: Resources
+    options: JobOptions = JobOptions()
+
+
+# Commands of other managers.
+
+
+class ChooseMachine(Command):
+    type: Literal["ChooseMachine"] = "ChooseMachine"
+    simulation: UUID
+    incident: IncidentId
+    resources: Resources
+    wanted: Identifier | None = None
+    owner: str = ""
+    """Who made the incident."""
+    account: Word = ""
+    """That it asks for itself."""
+
+
+class LeaveMachine(Command):
+    """A simulation has ended and no longer counts as load."""
+
+    type: Literal["LeaveMachine"] = "LeaveMachine"
+    simulation: UUID
+    state: JobState
+
+
+class SeeMachine(Command):
+    """The Machine Interface's word on whether and how a machine answers."""
+
+    type: Literal["SeeMachine"] = "SeeMachine"
+    name: Identifier
+    reachable: bool
+    reason: Prose = ""
+    load: LoadNews | None = None
+    login_needed: bool = False
+    """Whether it does not let us in, and nobody has said since that it may be tried again."""
+    notice: Prose = ""
+    """What somebody should do there before long; empty: nothing."""
+
+
+class SeeCheckup(Command):
+    """The Machine Interface's word on what a check found."""
+
+    type: Literal["SeeCheckup"] = "SeeCheckup"
+    name: Identifier
+    checkup: Checkup
+
+
+class SeeEstimate(Command):
+    """The Machine Interface's word on when a job would start."""
+
+    type: Literal["SeeEstimate"] = "SeeEstimate"
+    name: Identifier
+    estimate: StartEstimate
+
+
+class SeeTrouble(Command):
+    """The Machine Interface's word on what it cannot do there; empty: nothing any more."""
+
+    type: Literal["SeeTrouble"] = "SeeTrouble"
+    name: Identifier
+    reason: Prose
+    full: bool = False
+    """Whether it is that there is no room for files of ours: nothing is submitted there."""
+
+
+MachineCommand = Annotated[
+    AddMachine
+    | ChangeMachine
+    | RemoveMachine
+    | EnableMachine
+    | DisableMachine
+    | AllowLogin
+    | CheckMachine
+    | EstimateStart
+    | ChooseMachine
+    | LeaveMachine
+    | SeeMachine
+    | SeeCheckup
+    | SeeEstimate
+    | SeeTrouble,
+    Field(discriminator="type"),
+]

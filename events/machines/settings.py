@@ -1,0 +1,98 @@
+"""How a machine is reached, what it has, and what is allowed there."""
+
+from pydantic import Field, JsonValue
+
+from events.accounts import Accounts
+from events.jobs import Word
+from events.prose import Prose
+from events.values import DAY, Identifier, Name, Urgency, Value
+
+FLEET = "fleet"
+LOGIN_NEEDED = "LOGIN NEEDED"
+"""The words, wherever people read of it."""
+
+
+class Privilege(Value):
+    """What a job of an urgent incident asks for on a machine, so that it starts sooner."""
+
+    name: Name
+    queue: Word = ""
+    account: Word = ""
+    qos: Word = ""
+    reservation: Word = ""
+    native: tuple[Word, ...] = ()
+    """Options in the batch system's own words, besides those of the job."""
+    waits: bool = False
+    """Whether "not now" is waited out; otherwise it counts as refused, too."""
+    cost: Prose = ""
+    """What it costs, for whoever reads of it."""
+
+
+class MachineLimits(Value):
+    """What a centre lets us do on a login node; None: as the system usually does."""
+
+    commands: int | None = Field(default=None, gt=0)
+    """In any minute, all together: files and looks, too."""
+    submissions: int | None = Field(default=None, gt=0)
+    """Of them, in any minute."""
+    ask: float | None = Field(default=None, gt=0)
+    """Seconds between two questions to the scheduler about our jobs."""
+    ask_least: float = Field(default=0.0, ge=0)
+    """Seconds that are never undercut, whoever wishes to know sooner."""
+
+
+class MachineFolders(Value):
+    """How long what jobs leave there lasts, in days; None: nobody says, and it is left."""
+
+    keep: float | None = Field(default=None, gt=0, le=36500)
+    """A job's folder, from when it is over and its results are fetched; then we remove it."""
+    purge: float | None = Field(default=None, gt=0, le=36500)
+    """A file, until the centre removes it."""
+
+    def kept_until(self, since: float) -> float | None:
+        """When a folder is removed whose job is over since then; seconds since the epoch, both."""
+        return None if self.keep is None else since + self.keep * DAY
+
+    def purged_from(self, written: float) -> float | None:
+        """When the centre removes a file that was written then; seconds since the epoch, both."""
+        return None if self.purge is None else written + self.purge * DAY
+
+
+class MachineSettings(Value):
+    """How a machine is reached and what it has."""
+
+    name: Identifier
+    connection: Identifier = "local"
+    dialect: Identifier = "processes"
+    base_directory: str = Field(min_length=1)
+    """Everything of ours on the machine lies below it."""
+    nodes: int = Field(default=1, gt=0)
+    cores_per_node: int = Field(default=1, gt=0)
+    slots: int = Field(default=1, gt=0)
+    """Jobs at once, where the dialect has no queue of its own (`processes`)."""
+    access: dict[str, JsonValue] = {}
+    """What the connection has to know, in its own words, and checked by it; never a secret."""
+    batch: dict[str, JsonValue] = {}
+    """What the dialect has to know, likewise."""
+    limits: MachineLimits = MachineLimits()
+    accounts: Accounts = Accounts()
+    agents: tuple[Identifier, ...] = ()
+    """Names of the processes that alone work on it; none: all do."""
+    folders: MachineFolders = MachineFolders()
+    environment: dict[str, str] = {}
+    """Given to every job."""
+    policy: dict[Urgency, tuple[Privilege, ...]] = {}
+    """What jobs of an incident of that urgency ask for, one after the other while it is refused; in
+    the end they are submitted as any other."""
+    test_mode: bool = False
+    """No real job: a seeded model of a batch system."""
+    seed: int = 0
+
+
+PLACE = ("connection", "dialect", "base_directory", "access", "test_mode")
+"""The settings that say where jobs are found."""
+
+
+def moved(was: MachineSettings, now: MachineSettings) -> list[str]:
+    """Which of those differ: what is there by the one is not found by the other."""
+    return [name for name in PLACE if getattr(was, name) != getattr(now, name)]
