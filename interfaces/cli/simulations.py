@@ -98,7 +98,7 @@ def show(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
 
 
 async def _folder(storage: Storage, found: Simulation) -> dict[str, object]:
-    """Where its files are, on its machine, and until when; nothing: it has none yet."""
+    """Where its files are, on its machine, and until when; None: not yet, or its machine moved."""
     token = token_of(found.id)
     for machine in await list_machines(storage.pool):
         if machine.name == found.machine:
@@ -106,7 +106,7 @@ async def _folder(storage: Storage, found: Simulation) -> dict[str, object]:
             folder = await find_folder(storage.pool, token)
             dates = await dates_of(storage.pool, folder) if folder else Dates()
             return {
-                "folder": str(place),
+                "folder": None if folder and folder.away else str(place),
                 "copies": folder and folder.copies,
                 "folder_removed": folder and folder.removed,
                 "folder_kept_until": dates.kept_until,

@@ -13,7 +13,7 @@ from managers.runtime import Assignment, Chain, Manager, Work
 from managers.runtime.manager import Input
 
 FOLD = 12
-"""The version of `evolve`, of all of it."""
+"""The version of `evolve`, and of what read models make of jobs by the same functions."""
 Hands = Callable[[Assignment[MachineJobs, Task]], Work[Task]]
 
 

@@ -88,8 +88,11 @@ def show(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
             accounts = await by_name(storage, found.settings.accounts)
             return found, accounts, await next_dates(storage.pool, name)
 
-    found, accounts, next = run(work())
-    dates = {"folder_kept_until": next.kept_until, "folder_purged_from": next.purged_from}
+    found, accounts, soonest = run(work())
+    dates = {
+        "folder_kept_until": soonest.kept_until,
+        "folder_purged_from": soonest.purged_from,
+    }
     if json:
         return as_json({**found.model_dump(), **dates})
     settings = found.settings.model_dump(exclude={"name"})

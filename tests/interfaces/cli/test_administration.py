@@ -153,6 +153,21 @@ def test_a_simulation_is_held_and_released(here: Path) -> None:
     assert ("release", "done: the machine took it") in told
 
 
+def test_until_when_folders_last_is_shown_as_long_as_somebody_looks_after_them(here: Path) -> None:
+    where = ("--base-directory", here / "k", "--enable")
+    vestec("machines", "add", "k", *where, "--folder", "keep=30", "--folder", "purge=60")
+    id = simulate(here, incident(), "k")
+    eventually(lambda: as_json("simulations", "show", id)["folder_kept_until"])
+    dates = ("folder_kept_until", "folder_purged_from")
+    machine, job = as_json("machines", "show", "k"), as_json("simulations", "show", id)
+    assert all(machine[date] == job[date] is not None for date in dates)
+    assert Path(job["folder"]).is_dir()
+    vestec("machines", "edit", "k", "--base-directory", here / "elsewhere")
+    eventually(lambda: as_json("simulations", "show", id)["folder"] is None)
+    machine, job = as_json("machines", "show", "k"), as_json("simulations", "show", id)
+    assert not [date for date in dates if machine[date] or job[date]]
+
+
 def test_machines_that_openssh_and_aiida_know_are_shown_and_added(
     here: Path, tmp_path: Path
 ) -> None:
