@@ -6,6 +6,8 @@ lines of libraries, which know only `logging`, look the same.
 
 import logging
 import sys
+from contextlib import suppress
+from io import TextIOBase
 from pathlib import Path
 from typing import TextIO
 
@@ -35,13 +37,13 @@ def configure_logs(level: str, stream: TextIO) -> None:
 
     Raises `Complaint` for a level that there is not.
     """
-    number = _number(level)
+    number, lossy = _number(level), _Lossy(stream)
     structlog.configure(
         processors=[*_SHARED, *_rendering(stream)],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(lossy),  # type: ignore[arg-type]  # all of it that is used
     )
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(lossy)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[
@@ -52,6 +54,22 @@ def configure_logs(level: str, stream: TextIO) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
+
+
+class _Lossy(TextIOBase):
+    """A stream that loses what it has no room for: whoever tells something goes on all the same."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def _rendering(stream: TextIO) -> list[Processor]:

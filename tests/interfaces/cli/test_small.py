@@ -1,5 +1,6 @@
 """What needs no system: settings, inputs, output, logs."""
 
+import errno
 import io
 import json
 import logging
@@ -106,6 +107,17 @@ def test_logs_are_json_with_what_was_bound() -> None:
         "i-1",
         "asyncio",
     )
+
+
+def test_a_line_for_which_there_is_no_room_hurts_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    configure_logs("info", Full())
+    structlog.get_logger().info("stage started")
+    logging.getLogger("asyncio").warning("slow")
+    assert capsys.readouterr() == ("", "")
 
 
 def test_an_error_in_the_log_carries_its_traceback() -> None:
