@@ -65,7 +65,8 @@ async def running_system(settings: Settings) -> AsyncIterator[System]:
             try:
                 yield system
             finally:
-                lock.announce(None)
+                with suppress(OSError):  # of a full disk; the lock removes it anyway
+                    lock.announce(None)
 
 
 @asynccontextmanager

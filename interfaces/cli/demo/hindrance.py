@@ -1,6 +1,7 @@
 """What keeps the demonstration waiting: mostly a disk without room."""
 
 import shutil
+import time
 from pathlib import Path
 
 import aiohttp
@@ -11,6 +12,8 @@ from interfaces.gateway.health import Health
 
 _NEEDED = 1 << 24
 """Bytes that PostgreSQL takes for the next piece of its write-ahead log."""
+_LATELY = 10.0
+"""Seconds for which nobody tries again, at most."""
 _ANSWERS_WITHIN = aiohttp.ClientTimeout(total=5)
 
 
@@ -18,10 +21,43 @@ class _Problem(BaseModel):
     detail: str
 
 
-async def hindrance(system: System) -> str:
-    """Why nothing goes on, in a sentence; empty where all is well."""
-    data = system.storage.settings.data
-    return _without_room(data) or await _hindered(f"{system.url}/health")
+class Hindrance:
+    """Of one system, as its folder and its `/health` have it."""
+
+    def __init__(self, system: System) -> None:
+        self._data, self._url = system.storage.settings.data, f"{system.url}/health"
+        self._failing: dict[tuple[str, str], tuple[int, float]] = {}
+
+    async def now(self) -> str:
+        """Why nothing goes on, in a sentence; empty where all is well."""
+        return _without_room(self._data) or await self._told()
+
+    async def _told(self) -> str:
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=_ANSWERS_WITHIN) as session,
+                session.get(self._url) as answer,
+            ):
+                said = await answer.read()
+            if answer.status == 200:
+                return self.of(Health.model_validate_json(said), time.monotonic())
+            return _Problem.model_validate_json(said).detail
+        except (aiohttp.ClientError, TimeoutError, ValidationError) as error:
+            return f"the system does not say how it is: {error or 'no answer'}"
+
+    def of(self, health: Health, now: float) -> str:
+        """Writes that are not kept, or a part that has failed again lately; `now` in seconds."""
+        if health.writes != "ok":
+            return health.writes
+        found = ""
+        for name, part in health.parts.items():
+            for what, failure in part.failing.items():
+                times, since = self._failing.get((name, what), (0, 0.0))
+                if failure.times != times:
+                    self._failing[name, what] = failure.times, (since := now)
+                if now < since + _LATELY:
+                    found = f"{name}: {' '.join(failure.reason.split())}"
+        return found
 
 
 def _without_room(folder: Path) -> str:
@@ -29,29 +65,3 @@ def _without_room(folder: Path) -> str:
     if free >= _NEEDED:
         return ""
     return f"the disk of {folder.absolute()} is full (less than {_NEEDED >> 20} MiB): make room"
-
-
-async def _hindered(url: str) -> str:
-    """As its system says itself."""
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=_ANSWERS_WITHIN) as session,
-            session.get(url) as answer,
-        ):
-            said = await answer.read()
-        if answer.status == 200:
-            return _of(Health.model_validate_json(said))
-        return _Problem.model_validate_json(said).detail
-    except (aiohttp.ClientError, TimeoutError, ValidationError) as error:
-        return f"the system does not say how it is: {error or 'no answer'}"
-
-
-def _of(health: Health) -> str:
-    if health.writes != "ok":
-        return health.writes
-    failing = [
-        f"{name}: {failure.reason}"
-        for name, part in health.parts.items()
-        for failure in part.failing.values()
-    ]
-    return failing[0] if failing else ""

@@ -4,10 +4,9 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from itertools import count
-from typing import Any
 
 from rich.console import Console
 
@@ -15,7 +14,7 @@ from deploy.embedded import FolderInUse
 from deploy.settings import Settings
 from deploy.storage import open_storage
 from deploy.system import System, running_system
-from interfaces.cli.demo.hindrance import hindrance
+from interfaces.cli.demo.hindrance import Hindrance
 from interfaces.cli.demo.player import Player, load_progress, save_progress
 from interfaces.cli.demo.result import summary
 from interfaces.cli.demo.show import Show, tell
@@ -54,30 +53,29 @@ async def demonstrate(settings: Settings, *, stay: bool, as_json: bool) -> None:
 
 async def _play(player: Player, show: Show) -> None:
     with show.on():
-        await _show(player, show, "a machine, an incident and its endpoints", player.set_up())
-        for chapter in chapters():
-            await _show(player, show, chapter.title, player.play(chapter))
-
-
-async def _show(player: Player, show: Show, title: str, playing: Coroutine[Any, Any, None]) -> None:
-    show.begin(title)
-    watching = asyncio.create_task(watch(player, show))
-    try:
-        await playing
-    finally:
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
-    show.end(await player.simulations())
+        watching = asyncio.create_task(watch(player, show))
+        try:
+            show.begin("a machine, an incident and its endpoints")
+            await player.set_up()
+            show.end([])
+            for chapter in chapters():
+                show.begin(chapter.title)
+                await player.play(chapter)
+                show.end(await player.simulations())
+        finally:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
 
 
 async def watch(player: Player, show: Show) -> None:
     """Show how simulations go on, and what keeps them from it, until cancelled."""
+    hindrance = Hindrance(player.system)
     for look in count():
         with suppress(*UNAVAILABLE):
             show.see(await player.simulations())
         if look % _WHY == 0:
-            show.hinder(await hindrance(player.system))
+            show.hinder(await hindrance.now())
         await asyncio.sleep(_REFRESH)
 
 

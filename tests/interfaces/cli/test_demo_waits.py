@@ -13,7 +13,7 @@ from rich.console import Console
 
 from deploy.settings import Settings
 from deploy.system import running_system
-from interfaces.cli.demo.hindrance import _of
+from interfaces.cli.demo.hindrance import Hindrance
 from interfaces.cli.demo.player import Player
 from interfaces.cli.demo.playing import watch
 from interfaces.cli.demo.show import Show
@@ -62,10 +62,15 @@ def test_the_live_table_tells_it_too() -> None:
     assert "waits: the disk of [/data] is full" in said.getvalue()
 
 
-def test_of_a_disk_elsewhere_the_system_tells() -> None:
-    failing = Failing(reason="No space left on device", since=datetime.now(UTC), times=3)
+async def test_of_a_disk_elsewhere_the_system_tells(folder: Path) -> None:
+    async with running_system(Settings(data=folder / "data", port=0)) as system:
+        hindrance = Hindrance(system)
+        assert await hindrance.now() == ""
+    failing = Failing(reason="No space\nleft", since=datetime.now(UTC), times=3)
     parts = {"projections": PartHealth(failing={"worker": failing})}
     health = Health(status="degraded", parts=parts, projections={})
-    assert _of(health) == "projections: No space left on device"
-    assert _of(health.model_copy(update={"writes": "The disk is full"})) == "The disk is full"
-    assert _of(Health(status="ok", parts={}, projections={})) == ""
+    assert hindrance.of(health.model_copy(update={"writes": "The disk is full"}), 0) != ""
+    assert hindrance.of(health, 100) == hindrance.of(health, 105) == "projections: No space left"
+    assert hindrance.of(health, 115) == ""
+    failing.times = 4
+    assert hindrance.of(health, 120) == "projections: No space left"
