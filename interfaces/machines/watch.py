@@ -25,6 +25,7 @@ from managers.operations import (
     JobSeen,
     MachineJobs,
     MachineLooked,
+    Phase,
     RoomLooked,
     StartSeen,
     Task,
@@ -141,7 +142,7 @@ class MachineWatch:
 
     async def _follow(self, batch: BatchSystem, ask: bool) -> str:
         """Tell what is new of jobs; why it cannot be known of some, if their accounts are away."""
-        jobs = {token: job for token, job in _followed(self._jobs).items() if _open(job)}
+        jobs = {token: job for token, job in _followed(self._jobs).items() if _is_open(job.report)}
         if ask:
             self._asked, self._refreshed = _now(), _refreshes(self._jobs)
         parts = {part: job for job in jobs.values() for part in _open_parts(job)}
@@ -155,7 +156,7 @@ class MachineWatch:
         gone = {
             part: job
             for part, job in parts.items()
-            if part not in known and not _is_lost(_word(job, part))
+            if part not in known and job.phase is Phase.SETTLED and not _is_lost(_word(job, part))
         }
         try:
             await self._report(batch, jobs, await self._vanished(batch, gone))
@@ -259,16 +260,12 @@ def verdict(job: Job, found: JobReport | None, instance: int | None = None) -> J
 
 
 def _followed(machine: MachineJobs) -> dict[Token, Job]:
-    """Jobs that the machine has, as far as is known."""
-    return {token: job for token, job in machine.jobs.items() if not job.submitting}
-
-
-def _open(job: Job) -> bool:
-    """Whether anything is still to be learned of the job."""
-    return _is_open(job.report)
+    """Jobs that the machine may have, as far as is known."""
+    return {token: job for token, job in machine.jobs.items() if job.may_be_there}
 
 
 def _is_open(word: JobReport | None) -> bool:
+    """Whether anything is still to be learned of what was spoken of."""
     return word is None or not word.state.ended or _is_lost(word)
 
 
@@ -277,7 +274,7 @@ def _is_lost(word: JobReport | None) -> bool:
 
 
 def _open_parts(job: Job) -> list[Part]:
-    """The same of its instances, if it has any."""
+    """What is still to be learned of: the job, or some of its instances, if it has any."""
     parts = parts_of(job.token, job.request.instances)
     return [part for part in parts if _is_open(_word(job, part))]
 

@@ -9,7 +9,7 @@ from events.simulations import ForeseeStart, KeepOutputs
 from events.values import Context, Event
 from managers.operations import inputs as i
 from managers.operations import questions, reports
-from managers.operations.job import Job
+from managers.operations.job import Job, Phase
 from managers.operations.keeping import look
 from managers.operations.reports import seen
 from managers.operations.state import MachineJobs, evolve
@@ -91,7 +91,8 @@ def _of_one(was: MachineJobs, input: Input, given: Given) -> Iterable[Effect]:
             | i.SubmissionAbsent()
             | i.SubmissionImpossible()
         ):
-            current = job.submitting and job.submission == input.submission
+            going = job.phase is Phase.SUBMITTING
+            current = going and job.submission == input.submission
             return submitted(job, input) if current else []
         case i.JobSeen(report=report, others=others):
             return seen(job, [report, *others])

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from uuid import UUID
 
 from events import operations as e
@@ -36,6 +37,16 @@ OfJob = (
 """What is told of a job from its intent on."""
 
 
+class Phase(StrEnum):
+    """How far a job is on its way to the machine."""
+
+    SUBMITTING = "submitting"
+    STOPPED = "stopped"
+    """Never found, again and again: it is not submitted before somebody wishes it."""
+    SETTLED = "settled"
+    """The machine has it, or never will."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One job, from the intent to submit it until nobody asks about it any more."""
@@ -56,11 +67,9 @@ class Job:
     absences: int = 0
     """How many were not found, since somebody last wished it."""
     job_id: JobId | None = None
-    submitting: bool = True
+    phase: Phase = Phase.SUBMITTING
     doubted: str = ""
     """Why this submission may have got through; empty: nobody doubts it."""
-    stopped: str | None = None
-    """What the last one ended with, if it is not submitted before somebody wishes it."""
     report: JobReport | None = None
     """The last word about it; about an array, what all the words come to."""
     instances: Mapping[int, JobReport] = field(default_factory=dict)
@@ -91,6 +100,11 @@ class Job:
     def token(self) -> Token:
         return self.request.token
 
+    @property
+    def may_be_there(self) -> bool:
+        """Whether the machine may show it: it has it, or a submission may come late."""
+        return self.phase is Phase.SETTLED or self.repeated
+
     def word(self, instance: int | None) -> JobReport | None:
         """The last one about an instance, or about all of it."""
         return self.report if instance is None else self.instances.get(instance)
@@ -106,7 +120,7 @@ class Job:
 
         None: there are none yet, or nobody noted.
         """
-        if self.submitting:
+        if self.phase is not Phase.SETTLED:
             return None
         ended = self.report.ended if self.report and self.report.state.ended else None
         return ended or self.begun
@@ -130,7 +144,7 @@ class Job:
     def tasks(self) -> frozenset[JobTask]:
         """What there is to do for it."""
         under_way = {
-            JobTask.SUBMIT: self.submitting and self.stopped is None,
+            JobTask.SUBMIT: self.phase is Phase.SUBMITTING,
             JobTask.CANCEL: self.cancelling,
             JobTask.HOLD: self.holding is True,
             JobTask.RELEASE: self.holding is False,
@@ -157,20 +171,20 @@ def job_after(was: Job, event: OfJob) -> Job:
 def _changed(was: Job, event: OfJob) -> Job:
     match event:
         case e.SubmissionConfirmed():
-            return replace(was, submitting=False, job_id=event.job_id)
+            return replace(was, phase=Phase.SETTLED, job_id=event.job_id)
         case e.SubmissionRefused() | e.SubmissionAbandoned():
-            return replace(was, submitting=False, stopped=None)
+            return replace(was, phase=Phase.SETTLED)
         case e.PrivilegeRefused():
             left = was.privileges[1:]
             return replace(was, submission=event.submission, privileges=left, doubted="")
         case e.SubmissionDoubted():
             return replace(was, doubted=event.reason)
         case e.SubmissionRepeated():
-            absences = was.absences + 1 if was.stopped is None else 0
+            absences = 0 if was.phase is Phase.STOPPED else was.absences + 1
             again = replace(was, submission=event.submission, absences=absences, repeated=True)
-            return replace(again, doubted="", stopped=None)
+            return replace(again, doubted="", phase=Phase.SUBMITTING)
         case e.SubmissionStopped():
-            return replace(was, stopped=event.reason, doubted="", repeated=True)
+            return replace(was, phase=Phase.STOPPED, repeated=True)
         case e.TaskHindered():
             return replace(was, hindered={**was.hindered, event.task: event.reason})
         case e.JobReported():
@@ -210,12 +224,11 @@ def reported(job: Job, report: JobReport) -> Job:
         job_id = job.job_id or report.job_id
         words = {**job.instances, report.instance: report}
         report = whole(job.token, size, job_id, words)
-    waits = job.submitting and report.state is JobState.PENDING
     return replace(
         job,
         report=report,
         instances=words,
-        submitting=waits,
+        phase=job.phase if report.state is JobState.PENDING else Phase.SETTLED,
         job_id=job_id,
         expected=job.expected if report.state.in_line else None,
         holding=None if report.state.ended else job.holding,

@@ -6,7 +6,7 @@ from events import operations as e
 from events.jobs import JobId, JobReport, JobState, Witness
 from events.simulations import ReportJob
 from events.values import Context
-from managers.operations.job import Job, reported
+from managers.operations.job import Job, Phase, reported
 from managers.runtime import Effect, Send
 
 
@@ -15,7 +15,8 @@ def is_news(job: Job, report: JobReport) -> bool:
     last = job.word(report.instance)
     if last is None:
         waits = report.state == JobState.QUEUED and not (report.stuck or report.unknown)
-        return report.instance is None or job.submitting or not waits or report.attempt > 1
+        known = report.instance is not None and job.phase is Phase.SETTLED
+        return not (known and waits) or report.attempt > 1
     if report.attempt < last.attempt:
         return False
     if last.state == JobState.LOST:
@@ -51,7 +52,7 @@ def seen(job: Job, reports: Iterable[JobReport]) -> Iterator[Effect]:
     for report in reports:
         if not is_news(now, report):
             continue
-        if now.submitting and report.job_id:
+        if now.phase is not Phase.SETTLED and report.job_id:
             yield e.SubmissionConfirmed(token=job.token, job_id=report.job_id)
         if last := now.word(report.instance):
             is_back |= last.state == JobState.LOST and not report.state.ended

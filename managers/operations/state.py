@@ -13,7 +13,7 @@ from events.operations import JobTask
 from events.prose import day
 from events.values import Event
 from managers.operations.folders import Folder, folder_of, purge_of, still_removed
-from managers.operations.job import Job, OfJob, job_after, job_of, paused
+from managers.operations.job import Job, OfJob, Phase, job_after, job_of, paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class MachineJobs:
         """A reason why something there does not go on; empty when there is none."""
         reasons = [paused(self.full)] if self.full else []
         reasons += [reason for job in self.jobs.values() for reason in job.hindered.values()]
-        reasons += [job.stopped for job in self.jobs.values() if job.stopped is not None]
+        reasons += [job.doubted for job in self.jobs.values() if job.phase is Phase.STOPPED]
         reasons += [folder.hindered for folder in self.removing.values() if folder.hindered]
         return reasons[0] if reasons else self._purged
 

@@ -9,7 +9,7 @@ from events.jobs import JobReport, JobState, Waiting, Witness
 from events.machines import MachineSettings
 from events.operations import JobTask
 from managers.operations import inputs as i
-from managers.operations.job import Job, job_of, paused
+from managers.operations.job import Job, Phase, job_of, paused
 from managers.operations.reports import said, tell
 from managers.operations.state import MachineJobs
 from managers.runtime import Effect, Given
@@ -103,6 +103,9 @@ def submitted(job: Job, input: _OfSubmission) -> Iterator[Effect]:
             yield e.SubmissionRefused(token=job.token, reason=reason)
             why = f"the machine refused the job: {reason}"
             yield from tell(job, said(job, JobState.FAILED, Witness.QUEUE, why))
+            if job.repeated:
+                why = "it was refused, and no earlier copy of it may come late"
+                yield e.CancelIntended(token=job.token, reason=why)
         case i.SubmissionImpossible(reason=reason):
             yield from _abandoned(job, JobState.FAILED, reason)
         case i.SubmissionInDoubt(reason=reason):
@@ -124,13 +127,13 @@ _NEVER = "it was cancelled before the machine had it"
 def cancel(job: Job, reason: str) -> Iterator[Effect]:
     """The machine is told, though it has not got the job as far as is known."""
     yield e.CancelIntended(token=job.token, reason=reason)
-    if job.stopped is not None:
+    if job.phase is Phase.STOPPED:
         yield from _abandoned(job, JobState.CANCELLED, _NEVER)
 
 
 def retry(was: MachineJobs, job: Job) -> Iterator[Effect]:
     """A person wishes that a job be submitted once more."""
-    if job.stopped is not None:
+    if job.phase is Phase.STOPPED:
         yield e.SubmissionRepeated(token=job.token, submission=job.submission + 1)
         yield from tell(job, _waits(job, paused(was.full)))
 

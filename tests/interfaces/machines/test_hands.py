@@ -388,6 +388,28 @@ async def test_what_is_never_taken_waits_for_a_person_who_has_it_tried_again() -
         await trouble(site, False)
 
 
+async def test_what_was_never_found_and_comes_late_is_followed_and_not_run_again() -> None:
+    lost = Fate(wait=0.5, run=0.3, answer_lost=True)
+    async with open_site(late=lost) as site:
+        simulation = await site.create("late")
+        token = token_of(simulation)
+        site.machine.silent[token] = None
+        await site.submit_created(simulation)
+        waits = await site.reach(simulation, JobState.PENDING)
+        assert waits.stuck is Waiting.NEEDS_A_HUMAN
+        await site.looks()
+        assert await site.of(o.SubmissionStopped, simulation)
+        states = [one.report.state for one in await site.of(o.JobReported, simulation)]
+        assert states == [JobState.PENDING]  # not lost: nobody has seen it
+        site.machine.silent.clear()
+        await site.reach(simulation, JobState.COMPLETED)
+        await site.issue(Context.SIMULATIONS, FIRE, s.RetrySimulation(simulation=simulation))
+        await site.looks()
+        assert site.machine.asked["submit"] == 5
+        assert site.machine.starts[token] == 1
+        await trouble(site, False)
+
+
 async def test_a_blip_is_not_told() -> None:
     async with open_site() as site:
         site.machine.blips["prepare"] = [FULL, FULL]

@@ -20,7 +20,7 @@ from interfaces.machines.hands import MachineHands
 from interfaces.machines.machine import Manners
 from interfaces.machines.simulated import SimulatedBatchSystem
 from managers.blobs import BlobStore
-from managers.operations import Job, MachineJobs, Watch
+from managers.operations import Job, MachineJobs, Phase, Watch
 from managers.runtime import Assignment
 from managers.runtime.manager import Input
 from workflows.testing.clock import run_jumping
@@ -62,7 +62,7 @@ class Watching:
             chance=random.Random(1),
         )  # fmt: skip
         request = JobRequest(token=TOKEN, executable="fire", walltime=60)
-        job = Job(IncidentId("i"), ONE, request, {}, submitting=False, job_id=JobId("1"))
+        job = Job(IncidentId("i"), ONE, request, {}, phase=Phase.SETTLED, job_id=JobId("1"))
         jobs = MachineJobs(SETTINGS, jobs={TOKEN: job}, reachable=self.reachable)
         work = hands.begin(Assignment("m", "watch", jobs, Watch(jobs), _tell))
         for wish in range(seconds):

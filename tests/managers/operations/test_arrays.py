@@ -13,7 +13,14 @@ from events.jobs import JobId, JobReport, JobRequest, JobState, Waiting, Witness
 from events.machines import MachineSettings
 from events.simulations import ReportJob
 from events.values import IncidentId
-from managers.operations import Job, JobSeen, MachineJobs, SubmissionAnswered, SubmissionTurnedDown
+from managers.operations import (
+    Job,
+    JobSeen,
+    MachineJobs,
+    Phase,
+    SubmissionAnswered,
+    SubmissionTurnedDown,
+)
 from managers.operations.arrays import whole
 from managers.runtime import Send
 from tests.managers.operations.test_operations import MANAGER, REPORTED
@@ -150,7 +157,7 @@ def test_it_is_found_when_nobody_knew_whether_it_was_submitted() -> None:
     )
     of.when(SUBMIT).when(seen(*(says(n, "QUEUED") for n in range(SIZE))))
     of.then(e.SubmissionConfirmed, *REPORTED)
-    assert not job(of).submitting
+    assert job(of).phase is Phase.SETTLED
 
 
 def test_one_that_is_refused_is_over_as_a_whole() -> None:

@@ -46,6 +46,7 @@ from managers.operations import (
     MachineJobs,
     MachineLooked,
     OutputsStored,
+    Phase,
     RoomLooked,
     StartSeen,
     SubmissionAbsent,
@@ -828,4 +829,31 @@ def test_what_was_never_found_is_cancelled_at_once() -> None:
     of = absent(submitting(), 5).when(CANCEL)
     of.then(e.CancelIntended, e.SubmissionAbandoned, *REPORTED, SeeTrouble)
     assert job(of).report.state == JobState.CANCELLED  # type: ignore[union-attr]
+    assert work(of) == ["watch", f"cancel {TOKEN}"]
+
+
+@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING, JobState.COMPLETED])
+def test_what_was_never_found_and_turns_up_late_is_not_submitted_again(state: JobState) -> None:
+    of = absent(submitting(), 5)
+    assert job(of).may_be_there
+    late = JobReport(token=TOKEN, state=state, witness=Witness.QUEUE, job_id=JobId("17"))
+    of.when(JobSeen(late))
+    assert [type(effect) for effect in of.effects[:2]] == [e.SubmissionConfirmed, e.JobReported]
+    assert of.effects[-1] == Send(Context.MACHINES, FLEET, SeeTrouble(name="m", reason=""))
+    assert job(of).phase is Phase.SETTLED
+    of.when(e.RetrySubmission(token=TOKEN)).then()
+    assert f"submit {TOKEN} 6" not in work(of)
+
+
+def test_one_that_turns_up_while_it_is_tried_again_settles_that() -> None:
+    of = absent(submitting(), 5).when(e.RetrySubmission(token=TOKEN))
+    assert job(of).may_be_there
+    of.when(seen(JobState.RUNNING))
+    assert work(of) == ["watch"]
+    assert not job(submitting()).may_be_there
+
+
+def test_what_is_refused_at_last_leaves_no_earlier_copy_waiting() -> None:
+    of = absent(submitting(), 1).when(SubmissionTurnedDown(TOKEN, 2, "no such account"))
+    of.then(e.SubmissionRefused, *REPORTED, e.CancelIntended)
     assert work(of) == ["watch", f"cancel {TOKEN}"]
