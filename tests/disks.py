@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 import asyncpg
@@ -28,9 +29,16 @@ class SmallDisk:
             except OSError:
                 return
 
+    def use_up_inodes(self) -> None:
+        """Leave no room for another file, however small."""
+        with suppress(OSError):
+            for number in count():
+                (self.folder / f"filler-{number}").touch()
+
     def make_room(self) -> None:
         """As much as there was."""
-        self._filler.unlink()
+        for filler in self.folder.glob("filler*"):
+            filler.unlink()
 
     def resize(self, size: int) -> None:
         """To so many MiB."""
@@ -38,10 +46,13 @@ class SmallDisk:
 
 
 @contextmanager
-def small_disk(folder: Path, size: int) -> Iterator[SmallDisk]:
-    """A disk of `size` MiB, mounted at a folder; skips the test loudly where that cannot be."""
+def small_disk(folder: Path, size: int, inodes: int = 0) -> Iterator[SmallDisk]:
+    """A disk of `size` MiB and so many files (0: any number), mounted at a folder.
+
+    Skips the test loudly where that cannot be.
+    """
     folder.mkdir(exist_ok=True)
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}M", "none", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}M,nr_inodes={inodes}", "none", str(folder)]
     done = subprocess.run(mount, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         pytest.skip(f"without a disk to fill: {done.stderr.strip()}")

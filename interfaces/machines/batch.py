@@ -73,7 +73,10 @@ class BatchSystem(Protocol):
         ...
 
     async def cancel(self, token: Token, job_id: JobId | None = None) -> None:
-        """Wish the job's end. A copy of it that appears later does not start its program."""
+        """Wish the job's end. A copy of it that appears later does not start its program.
+
+        Raises `NoRoom` where the latter cannot be seen to; what is there ends all the same.
+        """
         ...
 
     async def hold(self, token: Token) -> None:

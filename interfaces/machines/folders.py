@@ -136,6 +136,8 @@ class Forbid:
         return f"mkdir -p {ours} && touch {ours}/cancel"
 
     def parse(self, completed: Completed) -> None:
+        if completed.exit_status and is_full(completed.stderr):
+            raise NoRoom(completed.stderr.strip()[-1000:])
         completed.checked()
 
 

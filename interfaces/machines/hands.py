@@ -5,19 +5,19 @@ once: it is said of the job, and of the machine, until the work is done.
 """
 
 import asyncio
-import math
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
-from events.jobs import JobReport, JobRequest, RelativePath, Token, parts_of
+from events.jobs import JobRequest, RelativePath, Token
 from events.machines import MachineSettings, StartEstimate
 from events.operations import JobTask
 from events.prose import cut
 from events.values import Blob, Context
 from interfaces.machines.batch import BatchSystem
+from interfaces.machines.bringing import bring, noticing_room
 from interfaces.machines.budget import Spent
 from interfaces.machines.checkup import check_up, unreachable
 from interfaces.machines.connection import (
@@ -27,11 +27,10 @@ from interfaces.machines.connection import (
     MachineError,
     NoRoom,
 )
-from interfaces.machines.dialect import InDoubt, Submitted
 from interfaces.machines.look_out import LOOK, Agents, AgentsLookOut, no_agents
 from interfaces.machines.machine import Connect, Machine, Manners
 from interfaces.machines.watch import MachineWatch
-from managers.blobs import BlobMissing, BlobStore
+from managers.blobs import BlobStore
 from managers.operations import (
     Cancel,
     CancelTaken,
@@ -46,17 +45,10 @@ from managers.operations import (
     HoldTaken,
     HoldTurnedDown,
     Job,
-    JobSeen,
     LookOut,
     MachineJobs,
     OutputsStored,
     Remove,
-    RoomLooked,
-    SubmissionAbsent,
-    SubmissionAnswered,
-    SubmissionImpossible,
-    SubmissionInDoubt,
-    SubmissionTurnedDown,
     Submit,
     Task,
     TaskFails,
@@ -110,7 +102,8 @@ class MachineHands:
             case Watch(jobs):
                 return MachineWatch(machine, jobs, tell)
             case Submit(job):
-                work = partial(self._submit, machine, job, tell)
+                complain = _of_job(job, JobTask.SUBMIT, tell)
+                work = partial(bring, machine, job, self._blobs, tell, complain)
             case Cancel(job):
                 work = partial(self._cancel, machine, job, tell)
             case Hold(job):
@@ -148,67 +141,6 @@ class MachineHands:
         )
         return machine
 
-    async def _submit(self, machine: Machine, job: Job, tell: Tell) -> None:
-        """Submit; in doubt repeat the same submission, which never goes out twice, and look."""
-        token, submission = job.token, job.submission
-        complain = _of_job(job, JobTask.SUBMIT, tell)
-
-        async def submit(batch: BatchSystem) -> Input:
-            if not doubted:
-                await machine.room.wait()
-            inputs = {name: self._input(name, blob) for name, blob in job.inputs.items()}
-            try:
-                await batch.prepare(token, inputs)
-                crash_point("before submission")
-                answer = await batch.submit(job.asked, submission)
-            except BlobMissing as missing:
-                await batch.cancel(token)  # nor does it start if a process that slept submits it
-                return SubmissionImpossible(token, submission, str(missing))
-            except NoRoom as full:
-                machine.has_room(False)
-                tell(RoomLooked(str(full)))
-                raise
-            crash_point("after submission")
-            if isinstance(answer, Submitted):
-                return SubmissionAnswered(token, submission, answer.job_id, cut(answer.remarks))
-            waits = not job.privileges or job.privileges[0].waits
-            if waits and not job.unwanted and not answer.permanent:
-                raise MachineError(f"not taken now: {answer.reason}")
-            return SubmissionTurnedDown(token, submission, answer.reason)
-
-        async def look(batch: BatchSystem) -> list[JobReport]:
-            return list((await batch.find(parts_of(token, job.request.instances))).values())
-
-        await asyncio.sleep(machine.before_repeating(submission))
-        clock, pause = asyncio.get_running_loop().time, machine.manners.look
-        until: float | None = None
-        doubted = bool(job.doubted) or job.unwanted
-        while True:
-            try:
-                tell(await machine.persist(submit, complain))
-                return
-            except InDoubt as doubt:
-                doubted = True
-                if until is None:
-                    await tell(SubmissionInDoubt(token, submission, str(doubt)))
-                until = min(until or math.inf, clock() + doubt.wait)
-            over = clock() >= until
-            if seen := await machine.persist(look, complain):
-                tell(JobSeen(seen[0], seen[1:]))
-                return
-            if over:  # an empty answer is proof of absence only now
-                tell(SubmissionAbsent(token, submission))
-                return
-            await asyncio.sleep(min(pause, max(0.0, until - clock())))
-            pause = min(2 * pause, machine.manners.ask)
-
-    async def _input(self, name: RelativePath, blob: Blob) -> AsyncIterator[bytes]:
-        try:
-            async for chunk in self._blobs.stream(blob):
-                yield chunk
-        except BlobMissing as missing:
-            raise BlobMissing(f"the input {name} cannot be read: {missing}") from missing
-
     async def _check(self, machine: Machine, check: UUID, tell: Tell) -> None:
         try:
             batch = await machine.batch()
@@ -232,7 +164,12 @@ class MachineHands:
     async def _cancel(self, machine: Machine, job: Job, tell: Tell) -> None:
         async def cancel(batch: BatchSystem) -> None:
             crash_point("before cancel")
-            await batch.cancel(job.token, job.job_id)
+            try:
+                with noticing_room(machine, tell):
+                    await batch.cancel(job.token, job.job_id)
+            except NoRoom:
+                if not job.is_all_there:
+                    raise
             crash_point("after cancel")
 
         await machine.persist(cancel, _of_job(job, JobTask.CANCEL, tell))

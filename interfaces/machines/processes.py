@@ -248,7 +248,7 @@ class Cancel:
 
     def script(self) -> str:
         return f"""
-cd {quoted(self.layout.ours(self.token))} || exit
+cd {quoted(self.layout.ours(self.token))} 2>/dev/null || exit 0
 for lock in lock*; do
     job=$(tail -n 1 $lock 2>/dev/null)
     process=${{job##* }}

@@ -20,6 +20,10 @@ class RoomTries:
         """Whether to try now."""
         return now - self._tried >= (self._pause if full else max(_NOW_AND_THEN, self.soon))
 
+    def wished(self) -> None:
+        """Somebody wants to know now."""
+        self._tried = -math.inf
+
     def tried(self, now: float, full: bool) -> None:
         """It was; room that stays is room for all."""
         self._tried = now

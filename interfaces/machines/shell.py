@@ -27,6 +27,7 @@ from interfaces.machines.connection import (
     CommandFailed,
     Connection,
     MachineError,
+    NoRoom,
     NotUnderstood,
 )
 from interfaces.machines.dialect import Command, Dialect, Estimate, InDoubt, Refused, Submitted
@@ -149,7 +150,11 @@ class ShellBatchSystem:
         return await self._ask(folders.Spool(self._layout, parts), Kind.LOOK)
 
     async def cancel(self, token: Token, job_id: JobId | None = None) -> None:
-        await self._ask(folders.Forbid(self._layout, token), Kind.CANCEL)
+        try:
+            await self._ask(folders.Forbid(self._layout, token), Kind.CANCEL)
+        except NoRoom:  # it may be this very job that takes it
+            await self._ask(self._dialect.cancel(token, job_id), Kind.CANCEL)
+            raise
         await self._ask(self._dialect.cancel(token, job_id), Kind.CANCEL)
 
     async def hold(self, token: Token) -> None:

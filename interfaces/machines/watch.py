@@ -63,6 +63,8 @@ class MachineWatch:
         new = _followed(self._jobs).keys() - _followed(was).keys()
         if new or _refreshes(self._jobs) != self._refreshed:
             self._machine.wake.set()
+        if _refreshes(self._jobs) > _refreshes(was):
+            self._room.wished()
         if self._jobs.full:
             self._machine.room.clear()
         else:
@@ -260,8 +262,9 @@ def verdict(job: Job, found: JobReport | None, instance: int | None = None) -> J
 
 
 def _followed(machine: MachineJobs) -> dict[Token, Job]:
-    """Jobs that the machine may have, as far as is known."""
-    return {token: job for token, job in machine.jobs.items() if job.may_be_there}
+    """Jobs that the machine may have; without room, also those of which who died told nobody."""
+    full = bool(machine.full)
+    return {token: job for token, job in machine.jobs.items() if full or job.may_be_there}
 
 
 def _is_open(word: JobReport | None) -> bool:

@@ -102,8 +102,14 @@ class Job:
 
     @property
     def may_be_there(self) -> bool:
-        """Whether the machine may show it: it has it, or a submission may come late."""
-        return self.phase is Phase.SETTLED or self.repeated
+        """Whether the machine may show it: it has it, or may have taken it."""
+        return self.phase is Phase.SETTLED or self.repeated or bool(self.doubted)
+
+    @property
+    def is_all_there(self) -> bool:
+        """Whether nothing of it can come late: what the machine shows of it is all."""
+        lost = self.report is not None and self.report.state is JobState.LOST
+        return self.job_id is not None and not (self.repeated or lost)
 
     def word(self, instance: int | None) -> JobReport | None:
         """The last one about an instance, or about all of it."""

@@ -132,10 +132,12 @@ def cancel(job: Job, reason: str) -> Iterator[Effect]:
 
 
 def retry(was: MachineJobs, job: Job) -> Iterator[Effect]:
-    """A person wishes that a job be submitted once more."""
+    """A person wishes that a job be submitted once more; or now, if it waits for room."""
     if job.phase is Phase.STOPPED:
         yield e.SubmissionRepeated(token=job.token, submission=job.submission + 1)
         yield from tell(job, _waits(job, paused(was.full)))
+    elif was.full and job.phase is Phase.SUBMITTING:
+        yield e.RefreshRequested(token=job.token)
 
 
 def _abandoned(job: Job, state: JobState, reason: str) -> Iterator[Effect]:

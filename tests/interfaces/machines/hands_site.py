@@ -134,6 +134,8 @@ class TroubledSystem(SimulatedBatchSystem):
         self._meet("cancel")
         if not self.deaf:
             await super().cancel(token, job_id)
+        if self.full:
+            raise NoRoom(f"cannot write {token}: {self.full}")
 
     async def hold(self, token: Token) -> None:
         self._meet("hold")

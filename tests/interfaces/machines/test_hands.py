@@ -24,6 +24,7 @@ from interfaces.machines.connection import (
 from interfaces.machines.dialect import InDoubt, Refused
 from interfaces.machines.fates import Fate
 from interfaces.machines.machine import Manners
+from interfaces.machines.simulated import SimulatedBatchSystem
 from interfaces.machines.site import Site as BatchSite
 from managers.blobs import BlobStore, BlobStoreUnavailable
 from tests.interfaces.machines.hands_site import FIRE, Site, is_about, open_site
@@ -354,6 +355,49 @@ async def test_a_machine_without_room_gets_no_job_until_it_has_some_again() -> N
         await site.until(lambda: site.of(s.SimulationPlaced, second))
         told = [one.full for one in await site.events(o.RoomSeen)]
         assert [bool(full) for full in told] == [True, False]
+
+
+SELDOM = Manners(look=0.01, ask=3600, retry=(0.01, 0.05))
+"""The scheduler is asked once, and then as somebody wishes."""
+
+
+async def without_room(site: Site) -> UUID:
+    """A simulation that waits for room."""
+    simulation = await site.create()
+    site.machine.full = "Disk quota exceeded"
+    await site.submit_created(simulation)
+    await site.reach(simulation, JobState.PENDING)
+    return simulation
+
+
+async def test_who_has_made_room_need_not_wait_until_it_is_seen() -> None:
+    async with open_site(SELDOM) as site:
+        simulation = await without_room(site)
+        site.machine.full = ""
+        await site.issue(Context.SIMULATIONS, FIRE, s.RetrySimulation(simulation=simulation))
+        await site.reach(simulation, JobState.COMPLETED)
+
+
+async def test_a_job_that_waits_for_room_is_cancelled_without_any() -> None:
+    async with open_site() as site:
+        simulation = await without_room(site)
+        cancel = s.CancelSimulation(simulation=simulation, reason="enough")
+        await site.issue(Context.SIMULATIONS, FIRE, cancel)
+        await site.reach(simulation, JobState.CANCELLED)
+        assert site.machine.full
+        site.machine.full = ""
+        await site.until(lambda: site.of(o.CancelSent, simulation))  # whoever slept submits nothing
+        assert site.machine.starts[token_of(simulation)] == 0
+        await trouble(site, False)
+
+
+async def test_what_was_submitted_by_who_died_is_followed_though_there_is_no_room() -> None:
+    async with open_site() as site:
+        simulation = await without_room(site)
+        (intended,) = await site.of(o.SubmissionIntended, simulation)
+        await SimulatedBatchSystem.submit(site.machine, intended.request, 1)
+        await site.reach(simulation, JobState.COMPLETED)
+        assert site.machine.full
 
 
 async def create_on(site: Site, machine: str) -> UUID:

@@ -1,14 +1,19 @@
 """A machine whose disk is full gets no job until there is room, tried more and more seldom."""
 
 from pathlib import Path
+from uuid import UUID
 
-from events.jobs import JobState, Waiting
+import pytest
+
+from events.jobs import JobState, Waiting, token_of
 from events.machines import MachineSettings
-from events.values import Blob
+from events.operations import CancelSent, JobReported
+from events.simulations import CancelSimulation
+from events.values import Blob, Context
 from interfaces.machines.registry import connect
 from interfaces.machines.room import RoomTries
 from tests.disks import small_disk
-from tests.interfaces.machines.hands_site import QUICK, AnySite, working
+from tests.interfaces.machines.hands_site import FIRE, QUICK, AnySite, working
 
 
 async def test_jobs_wait_for_room_on_a_real_disk(tmp_path: Path) -> None:
@@ -24,6 +29,36 @@ async def test_jobs_wait_for_room_on_a_real_disk(tmp_path: Path) -> None:
             assert "No space left on device" in waits.reason
             disk.make_room()
             await site.reach(simulation, JobState.COMPLETED)
+
+
+@pytest.mark.parametrize("wanting", ["blocks", "inodes"])
+async def test_jobs_are_cancelled_on_a_real_disk_without_room(tmp_path: Path, wanting: str) -> None:
+    with small_disk(tmp_path / "small", 4, inodes=200) as disk:
+        settings = MachineSettings(name="m", base_directory=str(disk.folder), slots=2)
+        site = AnySite(settings=settings)
+        async with working(site, connect, QUICK):
+            running, waiting = await site.submit("sleep 600"), await site.create("true")
+            await site.reach(running, JobState.RUNNING)
+            (disk.fill if wanting == "blocks" else disk.use_up_inodes)()
+            await site.submit_created(waiting)
+            await site.reach(waiting, JobState.PENDING)
+            for simulation in (waiting, running):
+                cancel = CancelSimulation(simulation=simulation, reason="enough")
+                await site.issue(Context.SIMULATIONS, FIRE, cancel)
+            await site.reach(waiting, JobState.CANCELLED)
+            await site.until(lambda: site.of(CancelSent, running))
+            await site.until(lambda: ends(site, running))
+            disk.make_room()
+            await site.until(lambda: site.of(CancelSent, waiting))
+            folder = disk.folder / "jobs" / token_of(waiting) / ".vestec"
+            assert (folder / "cancel").exists()
+            assert not [*folder.glob("claim*")]
+
+
+async def ends(site: AnySite, simulation: UUID) -> list[JobReported]:
+    """The words of its end; it is lost where it had no room for its own."""
+    words = await site.of(JobReported, simulation)
+    return [word for word in words if word.report.state.ended]
 
 
 async def one_mib(site: AnySite) -> Blob:
