@@ -139,11 +139,11 @@ async def managers(
         yield services, on_machines
 
 
-def projection_runner(parts: Parts, storage: Storage) -> Runner | None:
+def projection_runner(parts: Parts, storage: Storage, around: Surroundings) -> Runner | None:
     """All projections, not running yet."""
     if Part.PROJECTIONS not in parts:
         return None
-    return Runner(storage.log, storage.pool, PROJECTIONS)
+    return Runner(storage.log, storage.pool, PROJECTIONS, around.wall)
 
 
 def sensor_worker(parts: Parts, storage: Storage, around: Surroundings) -> "SensorWorker | None":

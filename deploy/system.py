@@ -81,7 +81,7 @@ async def running_parts(parts: Parts, settings: Settings) -> AsyncIterator[Syste
     ):
         await _tidy(storage.blobs)
         around = storage.surroundings()
-        runner = projection_runner(parts, storage)
+        runner = projection_runner(parts, storage, around)
         sensors = sensor_worker(parts, storage, around)
         stream = await public_publisher(parts, storage, around)
         async with (

@@ -1,8 +1,7 @@
 """Keeps read models up to date: one task each, one transaction a batch."""
 
 import asyncio
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import structlog
@@ -36,13 +35,15 @@ class Runner:
         log: Log,
         pool: Pool,
         projections: Sequence[Projection],
+        wall: Callable[[], float],
         look_every: float = LOOK_EVERY,
     ) -> None:
+        """`wall` gives seconds since 1970."""
         self._log, self._pool, self._projections = log, pool, projections
-        self._look_every = look_every
+        self._wall, self._look_every = wall, look_every
         self._decoder = Decoder()
         self.failures = Failures[str]()
-        """Projections that make no progress now, and why."""
+        """Of each projection that makes no progress now: why, since when, how often."""
 
     async def run(self) -> NoReturn:
         """Take part until cancelled."""
@@ -75,7 +76,7 @@ class Runner:
 
     def _complain(self, projection: Projection, errors: ExceptionGroup[Exception]) -> None:
         reason = _reason(errors)
-        self.failures.add(projection.name, reason, time.time())
+        self.failures.add(projection.name, reason, self._wall())
         defect = errors.split((*UNAVAILABLE, TimeoutError, LogError, NewerVersion))[1]
         _log.error(
             "projection stopped for a while",

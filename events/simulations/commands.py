@@ -72,7 +72,10 @@ class CancelSimulationsOf(Command):
 
 
 class RetrySimulation(Command):
-    """Submit once more what nobody could submit; refused while it waits for nobody."""
+    """Submit once more what was never found, or now what waits for room on its machine.
+
+    Refused while it waits for nobody.
+    """
 
     type: Literal["RetrySimulation"] = "RetrySimulation"
     simulation: UUID

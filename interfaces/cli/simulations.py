@@ -133,7 +133,7 @@ def cancel(
 
 @app.command()
 def retry(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
-    """Submit once more what was submitted again and again, and never found on its machine.
+    """Submit once more what was never found on its machine, or now what waits for room there.
 
     Mend first what keeps it from being taken: the incident's log says what the machine answered.
 

@@ -40,7 +40,7 @@ async def allow_login(request: web.Request) -> web.StreamResponse:
 
 
 def for_administrators(request: web.Request) -> None:
-    """Raises `Problem` for all others."""
+    """Who logs in to machines, or says that one lets us in. Raises `Problem` for all others."""
     if not user_of(request).administrator:
         raise Problem(403, "Only administrators say that a machine lets us in again.")
 

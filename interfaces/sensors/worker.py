@@ -5,7 +5,6 @@ changelogs, and takes again what these do not say was taken.
 """
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
@@ -42,7 +41,7 @@ class SensorWorker:
         self.since: float | None = None
         """When partitions were last given to this worker, in seconds since 1970."""
         self.failures = Failures[str]()
-        """Why it takes nothing now."""
+        """Of `worker`, while it takes nothing: why, since when, and how often it began anew."""
 
     @property
     def owned(self) -> list[str]:
@@ -59,7 +58,7 @@ class SensorWorker:
                 await self._once()
             except Exception as error:
                 reason = str(error) or repr(error)
-                self.failures.add("worker", reason, time.time())
+                self.failures.add("worker", reason, self._outlet.now())
                 _log.error("sensor feeds begin anew", reason=reason, exc_info=True)
             await asyncio.sleep(_TRY_AGAIN)
 
@@ -95,7 +94,7 @@ class SensorWorker:
 
     async def _serve(self, app: faust.App, desks: Sequence[Desk]) -> NoReturn:
         await app.start()  # which takes as long as its first recovery
-        self._app, self._desks, self.since = app, desks, time.time()
+        self._app, self._desks, self.since = app, desks, self._outlet.now()
         self.failures.forget("worker")
         await app.wait_until_stopped()
         raise LogError(f"Faust ended of itself: {app.crash_reason!r}")

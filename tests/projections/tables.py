@@ -1,6 +1,7 @@
 """What lies in the read models, to be compared."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -28,7 +29,7 @@ async def _rows(pool: Pool, table: str) -> list[tuple[object, ...]]:
 @asynccontextmanager
 async def running(story: Story, pool: Pool) -> AsyncIterator[Reader]:
     """All projections, kept up to date while the context lasts."""
-    runner = Runner(story.log, pool, PROJECTIONS, look_every=0.1)
+    runner = Runner(story.log, pool, PROJECTIONS, time.time, look_every=0.1)
     task = asyncio.create_task(runner.run())
     try:
         async with open_reader(Reader(pool)) as reader:

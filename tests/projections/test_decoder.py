@@ -1,6 +1,7 @@
 """Projections that fold side by side: commits are decoded once, and nobody is held up for ever."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -43,7 +44,7 @@ async def test_a_log_is_decoded_once_though_one_projection_is_slower(
         return decode(record)
 
     monkeypatch.setattr(decoder, "decode", counting)
-    runner = Runner(story.log, pool, [commands.PROJECTION, SLOW])
+    runner = Runner(story.log, pool, [commands.PROJECTION, SLOW], time.time)
     runner._decoder = Decoder(capacity=3000)
     running = asyncio.create_task(runner.run())
     async with open_reader(Reader(pool)) as reader:

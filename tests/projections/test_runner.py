@@ -1,6 +1,7 @@
 """Runners over a log that grows: catching up, rebuilding, taking over from each other."""
 
 import asyncio
+import time
 from dataclasses import replace
 from random import Random
 
@@ -130,7 +131,7 @@ async def test_a_grown_version_is_rebuilt_and_a_smaller_one_refused(pool: Pool) 
     await pool.execute("update vestec_read.projections set version = 0 where name = 'incidents'")
     await pool.execute("delete from vestec_read.positions where projection = 'incidents'")
     await pool.execute("update vestec_read.projections set version = 99 where name = 'machines'")
-    runner = Runner(story.log, pool, PROJECTIONS)
+    runner = Runner(story.log, pool, PROJECTIONS, time.time)
     task = asyncio.create_task(runner.run())
     await until(lambda: "machines" in runner.failures.known)
     async with open_reader(Reader(pool)) as reader:
@@ -150,12 +151,14 @@ async def test_another_log_stops_a_projection_loudly(pool: Pool) -> None:
         await caught_up(reader, await story.commit(Context.INCIDENTS, "one", created()))
     other = await replace(story, log=MemoryLog(), writers={}, chance=Random(9)).begin()
     await other.commit(Context.INCIDENTS, "one", created())
-    runner = Runner(other.log, pool, PROJECTIONS)
+    runner = Runner(other.log, pool, PROJECTIONS, lambda: 2000.0)
     task = asyncio.create_task(runner.run())
     await until(lambda: "incidents" in runner.failures.known)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert "the log was replaced" in runner.failures.known["incidents"].reason
+    failure = runner.failures.known["incidents"]
+    assert "the log was replaced" in failure.reason
+    assert failure.since == 2000.0
 
 
 class BrokenOnLeaving(MemoryLog):
@@ -188,7 +191,9 @@ class SometimesAway(MemoryLog):
 async def test_who_stands_by_outlives_that_the_log_is_away(pool: Pool) -> None:
     log = SometimesAway()
     story = await Story(partitions=1, log=log).begin()
-    runners = [Runner(log, pool, [incidents.PROJECTION], look_every=0.1) for _ in range(2)]
+    runners = [
+        Runner(log, pool, [incidents.PROJECTION], time.time, look_every=0.1) for _ in range(2)
+    ]
     first, second = (asyncio.create_task(runner.run()) for runner in runners)
     await until(lambda: all(len(runner._decoder._moved_at) for runner in runners))
     log.away = True

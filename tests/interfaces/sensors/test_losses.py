@@ -283,6 +283,7 @@ async def test_a_topic_that_was_made_anew_is_refused_with_a_sentence(
     admin.delete_topics([sensor.topic])[sensor.topic].result()
     async with working(kafka_url, tmp_path, outlet) as running:
         await so("it says why", lambda: "was made anew" in why(running))
+        assert running.failures.known["worker"].since == outlet.now()
 
 
 async def test_readings_that_wait_are_few_and_none_of_them_is_lost(
