@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from events import machines as e
+from events.accounts import Accounts
 from events.machines import MachineFolders, MachineLimits, MachineSettings
 from events.values import Command
 from interfaces.cli.inputs import pairs, parameters_of
@@ -26,7 +27,7 @@ from interfaces.cli.machines.options import (
     merged,
     policy_of,
 )
-from interfaces.cli.machines.steering import changed, steer
+from interfaces.cli.machines.steering import changed, tell
 from interfaces.cli.options import AsJson
 from interfaces.cli.output import answer
 from interfaces.cli.session import desk, run
@@ -63,6 +64,8 @@ def add(
     limit: Limit = None,
     folder: Folders = None,
     policy: Policy = None,
+    account: Account = None,
+    accounts_only: AccountsOnly = None,
     agent: Agent = None,
     test_mode: Annotated[
         bool, typer.Option("--test-mode", help="No real jobs: a simulated batch system.")
@@ -106,10 +109,18 @@ def add(
         test_mode=test_mode,
     )
     connect(settings)  # says what is wrong before anybody is told of it
-    commands: list[Command] = [e.AddMachine(settings=settings)]
-    if enable:
-        commands.append(e.EnableMachine(name=name))
-    steer(ctx, name, commands, json, make=True)
+
+    async def work() -> None:
+        async with desk(ctx, make=True) as at:
+            mapped = pairs(account or ())
+            accounts = await changed_accounts(at.storage, Accounts(), mapped, accounts_only)
+            whole = settings.model_copy(update={"accounts": accounts})
+            commands: list[Command] = [e.AddMachine(settings=whole)]
+            if enable:
+                commands.append(e.EnableMachine(name=name))
+            tell(name, await changed(at, name, commands), json)
+
+    run(work())
 
 
 def edit(

@@ -115,17 +115,19 @@ def _log_in(access: OpensshAccess) -> None:
         raise Complaint(f"Nobody is logged in to {access.host}: ssh says why above.")
 
 
-def steer(
-    ctx: typer.Context, name: str, commands: list[Command], json: bool, make: bool = False
-) -> None:
+def steer(ctx: typer.Context, name: str, commands: list[Command], json: bool) -> None:
     """Have commands carried out, and tell whether jobs may go to the machine after them."""
 
     async def work() -> None:
-        async with desk(ctx, make=make) as at:
-            after = await changed(at, name, commands)
-        answer(json, after or {"name": name, "known": False}, f"{name} {_words(after)}")
+        async with desk(ctx) as at:
+            tell(name, await changed(at, name, commands), json)
 
     run(work())
+
+
+def tell(name: str, after: Machine | None, json: bool) -> None:
+    """Tell whether jobs may go to a machine, as it is `after` commands."""
+    answer(json, after or {"name": name, "known": False}, f"{name} {_words(after)}")
 
 
 async def changed(at: Desk, name: str, commands: list[Command]) -> Machine | None:

@@ -85,10 +85,11 @@ def state(simulation: UUID) -> str:
 def test_whose_account_pays_is_mapped_and_audited(here: Path) -> None:
     vestec("users", "add", "ada", "--password-stdin", stdin="pw")
     hers, another, third = incident("--owner", "ada"), incident(), incident()
-    vestec("machines", "add", "m", "--base-directory", here / "m", "--test-mode", "--enable")
+    new = ("machines", "add", "m", "--base-directory", here / "m", "--test-mode", "--enable")
+    assert "no user or incident" in complaint(*new, "--account", "eve=z01")
+    vestec(*new, "--account", "ada=z01", "--accounts-only")
     assert "no user or incident" in complaint("machines", "edit", "m", "--account", "eve=z01")
-    given = ("--account", "ada=z01", "--account", f"{another[:13]}=z07", "--accounts-only")
-    vestec("machines", "edit", "m", *given)
+    vestec("machines", "edit", "m", "--account", f"{another[:13]}=z07")
     assert '"ada": "z01"' in vestec("machines", "show", "m")
     assert '"ada"' not in "".join(vestec("log", "show", "machines", "--json"))
     ada = as_json("incidents", "show", hers)["incident"]["owner"]
