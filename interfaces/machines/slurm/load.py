@@ -31,7 +31,10 @@ squeue --noheader --states=PENDING,RUNNING --format="jobs$separator{form["jobs"]
     def parse(self, completed: Completed) -> MachineLoad:
         text = completed.checked()
         nodes = [row[1:] for row in rows(text, 4) if row[0] == "nodes"]
-        jobs = Counter((row[1], row[2]) for row in rows(text, 3) if row[0] == "jobs")
+        jobs = [row[1:] for row in rows(text, 3) if row[0] == "jobs"]
+        states = Counter(state for _, state in jobs)
+        # One that waits in several partitions is one job, and waits in each.
+        of = Counter((name, state) for names, state in jobs for name in names.split(","))
         up = [row for row in nodes if not row[0].startswith(_AWAY)]
         cores = [[int(part) for part in row[2].split("/")] for row in up]
         return MachineLoad(
@@ -39,16 +42,16 @@ squeue --noheader --states=PENDING,RUNNING --format="jobs$separator{form["jobs"]
             nodes_used=sum(int(row[1]) for row in up if row[0].startswith(_BUSY)),
             slots=sum(part[3] for part in cores),
             slots_used=sum(part[0] for part in cores),
-            running=sum(n for (_, state), n in jobs.items() if state == "RUNNING"),
-            queued=sum(n for (_, state), n in jobs.items() if state == "PENDING"),
+            running=states["RUNNING"],
+            queued=states["PENDING"],
             queues=tuple(
                 Queue(
                     name=name,
                     open=open == "up",
                     walltime=seconds(limit),
                     nodes=int(count),
-                    running=jobs[name, "RUNNING"],
-                    queued=jobs[name, "PENDING"],
+                    running=of[name, "RUNNING"],
+                    queued=of[name, "PENDING"],
                 )
                 for _, name, open, limit, count in rows(text, 5)
             ),

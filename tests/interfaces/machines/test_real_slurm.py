@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from interfaces.machines.slurm.load import Load
 from tests.patience import PATIENCE
 from tests.slurm import Slurm, slurm_in_a_folder
 
@@ -60,6 +61,15 @@ async def test_jobs_that_can_never_start_are_taken_and_wait(slurm: Slurm) -> Non
     await until(lambda: says(slurm, "squeue --format=%i|%r", f"{down}|PartitionDown"))
     await until(lambda: says(slurm, "squeue --format=%i|%r", f"{long}|PartitionTimeLimit"))
     await slurm.login.run("scancel", down, long)
+
+
+async def test_a_job_that_waits_in_two_partitions_is_one_job_and_waits_in_both(
+    plain_slurm: Slurm,
+) -> None:
+    await submit(plain_slurm, "true", "--partition=short,work", "--hold")
+    load = Load().parse(await plain_slurm.login.run("sh", "-c", Load().script()))
+    assert load.queued == 1
+    assert {queue.name: queue.queued for queue in load.queues} == {"work": 1, "short": 1, "down": 0}
 
 
 async def test_a_frozen_controller_answers_nobody_until_it_thaws(slurm: Slurm) -> None:

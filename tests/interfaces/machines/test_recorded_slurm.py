@@ -228,13 +228,13 @@ def test_load_counts_nodes_once_and_knows_the_limits_of_partitions() -> None:
     jobs = [
         "jobs\x1fstandard\x1fRUNNING",
         "jobs\x1fstandard\x1fPENDING",
-        "jobs\x1furgent\x1fPENDING",
+        "jobs\x1furgent,standard\x1fPENDING",
     ]
     load = DIALECT.load().parse(Completed(0, "\n".join([nodes, *partitions, *jobs]), ""))
     assert (load.nodes, load.nodes_used, load.slots, load.slots_used) == (1, 1, 2, 2)
     assert (load.running, load.queued) == (1, 2)
     assert [(q.name, q.walltime, q.queued) for q in load.queues] == [
-        ("standard", 86400, 1),
+        ("standard", 86400, 2),
         ("urgent", 3600, 1),
     ]
     state = json.loads(answer("sinfo_json").stdout)["nodes"][0]
