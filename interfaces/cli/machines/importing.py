@@ -78,13 +78,27 @@ def _settings(found: Found) -> MachineSettings:
     """Raises `Complaint` where something is missing or wrong; it is asked before any is added."""
     if found.missing:
         options = " and ".join(f"--{one.replace('_', '-')}" for one in found.missing)
-        raise Complaint(f"The files do not say enough of {found.name}: say {options}.")
+        raise Complaint(f"The files do not say enough of {_called(found)}: say {options}.")
+    if why := _wrong(found):
+        raise Complaint(f"{_called(found)}: {why}.")
+    return found.machine()
+
+
+def _called(found: Found) -> str:
+    return found.name or "(no name)"
+
+
+def _wrong(found: Found) -> str:
+    """Why it is no machine; empty: it is one."""
+    if not found.name:
+        return "it has no name that a machine can have: change how it is called there"
     try:
-        settings = found.machine()
+        connect(found.machine())
     except ValidationError as error:
-        raise Complaint(f"{found.name}: {describe(error)}.") from error
-    connect(settings)
-    return settings
+        return describe(error)
+    except MachineError as error:
+        return str(error).removeprefix(f"machine {found.name}: ")
+    return ""
 
 
 async def _add(ctx: typer.Context, machines: list[MachineSettings]) -> dict[str, bool]:
@@ -95,7 +109,8 @@ async def _add(ctx: typer.Context, machines: list[MachineSettings]) -> dict[str,
 
 def _show(found: list[Found], json: bool) -> None:
     if json:
-        return as_json([{**one.model_dump(), "missing": one.missing} for one in found])
+        more = ({"missing": one.missing, "refused": _refused(one)} for one in found)
+        return as_json([one.model_dump() | its for one, its in zip(found, more, strict=True)])
     rows = [
         (
             one.name,
@@ -108,15 +123,12 @@ def _show(found: list[Found], json: bool) -> None:
     columns = ("name", "spoken to by", "base directory", "access")
     table(columns, rows, "The files name no machine.")
     for one in found:
-        for sentence in [*one.left, *_refused(one)]:
-            say(f"{one.name}: {sentence}")
+        refused = [f"it cannot be added so: {why}"] if (why := _refused(one)) else []
+        for sentence in [*one.left, *refused]:
+            say(f"{_called(one)}: {sentence}")
     return None
 
 
-def _refused(found: Found) -> list[str]:
-    """Why it cannot be added as it is, whatever may be missing besides."""
-    try:
-        _settings(found.completed(base_directory="/", dialect="processes"))
-    except (Complaint, MachineError) as error:
-        return [f"it cannot be added so: {error}"]
-    return []
+def _refused(found: Found) -> str:
+    """Why it cannot be added as it is, whatever may be missing besides; empty: it can."""
+    return _wrong(found.completed(base_directory="/", dialect="processes"))

@@ -4,6 +4,7 @@ A file with a `label` sets a computer up. One without configures the way to the 
 set up before it.
 """
 
+import math
 import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -122,9 +123,13 @@ def _number(
     left: list[str],
 ) -> None:
     try:
-        into[name] = kind(value)
+        number = kind(value)
+        if not math.isfinite(number):
+            raise ValueError(number)
     except (OverflowError, TypeError, ValueError):
         left.append(f"{what} {value}: it is no number")
+    else:
+        into[name] = number
 
 
 def _configured(computer: Found, said: dict[str, Any]) -> Found:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from interfaces.machines.access import Access, Path
 
 _HOST = re.compile(
-    r"(?:(?P<user>[^@\s]+)@)?(?:\[(?P<address>[^\]\s]+)\]|(?P<name>[^:@\s\[\]]+))(?::(?P<port>\d+))?"
+    r"(?:(?P<user>[^@\s]+)@)?(?:\[(?P<address>[^\]\s]+)\]|(?P<name>[^:@\s\[\]-][^:@\s\[\]]*))(?::(?P<port>\d+))?"
 )
 
 
@@ -31,6 +31,8 @@ def host_of(text: str) -> Host:
     if found is None or text.startswith("-"):
         raise ValueError(f"{text!r} is not of the form [USER@]HOST[:PORT]")
     port = None if found["port"] is None else int(found["port"])
+    if port is not None and not 0 < port < 65536:
+        raise ValueError(f"{text!r} has no port between 1 and 65535")
     return Host(found["address"] or found["name"], port, found["user"])
 
 

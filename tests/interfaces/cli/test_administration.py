@@ -199,3 +199,38 @@ def test_machines_that_openssh_and_aiida_know_are_shown_and_added(
     assert (archer["enabled"], archer["settings"]["dialect"]) == (False, "slurm")
     assert as_json("machines", "show", "box")["settings"]["dialect"] == "processes"
     assert "other" not in vestec("machines", "list")
+
+
+@pytest.mark.parametrize(
+    ("setup", "way", "why"),
+    [
+        ("label: '!!'", "", "no name that a machine can have"),
+        ("label: b\nmpiprocs_per_machine: -5", "", "cores_per_node: Input should be greater"),
+        ("label: b\nminimum_job_poll_interval: -5", "", "limits.ask_least: Input should be"),
+        ("label: b", "port: -5", "port: Input should be greater than 0"),
+        ("label: b", "timeout: -5", "connect_within: Input should be greater than 0"),
+        ("label: b", "port: .nan", "port.float: Input should be a finite number"),
+        ("label: b", "host: -oProxyCommand=touch /tmp/owned", "is not of the form"),
+        ("label: b", "host: h:99999", "no port between 1 and 65535"),
+        ("label: b", "proxy_jump: ada@-oProxyCommand=true", "is not of the form"),
+        ("label: b", "username: -oProxyCommand=true", "user: String should match"),
+    ],
+)
+def test_what_import_cannot_add_is_said_with_its_reason(
+    here: Path, tmp_path: Path, setup: str, way: str, why: str
+) -> None:
+    files = [tmp_path / "setup.yaml"]
+    files[0].write_text(
+        f"{setup}\nhostname: h\ntransport: core.ssh\nscheduler: slurm\nwork_dir: /x"
+    )
+    if way:
+        files.append(tmp_path / "way.yaml")
+        files[1].write_text(way)
+    (found,) = as_json("machines", "import", *files)
+    assert why in found["refused"]
+    called = found["name"] or "(no name)"
+    assert f"{called}: it cannot be added so: {found['refused']}" in vestec(
+        "machines", "import", *files
+    )
+    assert why in complaint("machines", "import", *files, "--add")
+    assert '"b"' not in vestec("machines", "list", "--json")

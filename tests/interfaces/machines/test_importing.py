@@ -223,7 +223,13 @@ def test_what_is_no_file_of_aiida_is_said(tmp_path: Path, text: str, why: str) -
 
 
 @pytest.mark.parametrize(
-    "line", ["mpiprocs_per_machine: .inf", "minimum_job_poll_interval: 1" + "0" * 400]
+    "line",
+    [
+        "mpiprocs_per_machine: .inf",
+        "mpiprocs_per_machine: .nan",
+        "minimum_job_poll_interval: .nan",
+        "minimum_job_poll_interval: 1" + "0" * 400,
+    ],
 )
 def test_numbers_that_are_none_are_said(tmp_path: Path, line: str) -> None:
     (found,) = aiida_computers([written(tmp_path, f"label: archer\n{line}\n")])
