@@ -58,6 +58,11 @@ class Allowance:
         self.per_minute = per_minute
         self._left = min(self._left, self._burst)
 
+    def use_up(self, now: float) -> None:
+        """Nothing is left: from now on they go evenly."""
+        if self.per_minute < math.inf:
+            self._left, self._since = min(self._left, 0.0), now
+
     @property
     def _burst(self) -> float:
         return 1 + (self.per_minute - 1) // 6 if self.per_minute < math.inf else math.inf
@@ -124,6 +129,16 @@ class Budget:
         self._polls.least = poll_least
         if self._timer is not None:
             self._serve()
+
+    def use_up(self, now: float) -> None:
+        """Who had the machine until now may have spent all, and have asked the scheduler."""
+        self._commands.use_up(now)
+        self._submissions.use_up(now)
+        self._polls.take(now)
+
+    def poll_pause(self, now: float) -> float:
+        """Seconds until the scheduler may be asked about our jobs."""
+        return self._polls.pause(now)
 
     async def spend(self, kind: Kind) -> None:
         """Return when one more command of that kind may be run."""

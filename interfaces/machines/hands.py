@@ -100,6 +100,8 @@ class MachineHands:
         cause = f"{Context.OPERATIONS}.work/{assigned.key}/{assigned.name}"
         match assigned.item:
             case Watch(jobs):
+                if jobs.reachable is not None:
+                    machine.budget.use_up(asyncio.get_running_loop().time())
                 return MachineWatch(machine, jobs, tell)
             case Submit(job):
                 complain = _of_job(job, JobTask.SUBMIT, tell)

@@ -190,11 +190,9 @@ class MachineWatch:
 
     def _ask_now(self) -> bool:
         """Once a period, at a wish, and as long as nobody knows whether the machine answers."""
-        if self._asked is None:
-            return True
         if self._too_soon() > 0:
             return False
-        if not self._jobs.reachable:
+        if self._asked is None or not self._jobs.reachable:
             return True
         refresh = _refreshes(self._jobs) != self._refreshed
         return refresh or _now() - self._asked >= self._machine.manners.ask
@@ -202,7 +200,8 @@ class MachineWatch:
     def _too_soon(self) -> float:
         """Seconds for which the scheduler is not asked again, whoever wishes it."""
         asked, least = self._asked, self._machine.manners.ask_least
-        return 0.0 if asked is None else asked + least - _now()
+        own = 0.0 if asked is None else asked + least - _now()
+        return max(own, self._machine.budget.poll_pause(_now()))
 
     async def _vanished(self, batch: BatchSystem, gone: Mapping[Part, Job]) -> list[JobReport]:
         """What nobody explains even after the lag of queue and accounts."""

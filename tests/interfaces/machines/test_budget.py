@@ -89,6 +89,28 @@ def test_a_budget_is_not_spent_by_who_gave_up() -> None:
     assert round(budget.spent.waited, 3) == 60
 
 
+@given(st.integers(1, 50), st.integers(0, 100), wishes)
+def test_no_more_go_in_a_minute_though_a_process_takes_the_place_of_another(
+    commands: int, dies: int, wanted: Wanted
+) -> None:
+    """Who goes on knows nothing of what the one before it has spent."""
+    first, second = Budget(commands), Budget(commands)
+    before = [(at, kind) for at, kind in wanted if at <= dies]
+    went = [at for at, _ in served(first, before) if at <= dies]
+
+    async def spend(at: float, kind: Kind) -> None:
+        await asyncio.sleep(max(0.0, at - dies))
+        await second.spend(kind)
+        went.append(dies + asyncio.get_running_loop().time())
+
+    async def go_on() -> None:
+        second.use_up(asyncio.get_running_loop().time())
+        await asyncio.gather(*(spend(at, kind) for at, kind in wanted))
+
+    run_jumping(go_on())
+    assert most_in_a_minute(went) <= commands
+
+
 def test_other_limits_forget_nothing_of_what_was_spent() -> None:
     budget = Budget()
 

@@ -90,6 +90,14 @@ def test_wishes_to_know_wait_until_the_centre_allows_the_next_question() -> None
     assert len(batch.looks) > 50
 
 
+def test_who_begins_anew_asks_as_if_it_had_asked_a_moment_ago() -> None:
+    batch = Asked(None)
+    run_jumping(Watching(batch, Manners(look=2, ask=60, ask_least=30)).run(40))
+    (asked,) = batch.asks
+    assert 30 <= asked <= 33
+    assert batch.looks[0] == 0
+
+
 @pytest.mark.parametrize("reachable", [True, False])
 def test_a_scheduler_that_fails_is_not_asked_more_often_either(reachable: bool) -> None:
     batch = Asked(CommandFailed("slurmctld is away"))
