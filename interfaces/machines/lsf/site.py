@@ -10,7 +10,7 @@ from interfaces.machines.site import Site
 
 @dataclass(frozen=True)
 class AskSite:
-    """Its version, and whether a job of somebody else is seen; of history it says nothing."""
+    """Its version, and whether a job of somebody else is seen; of accounts it says nothing."""
 
     def script(self) -> str:
         return f"""{CLEAN}lsid | head -n 1
@@ -24,6 +24,7 @@ bjobs -u all -noheader -o user 2>/dev/null | grep -vxF "$(id -un)" | head -n 1
         version, most, others = completed.checked().split(SEPARATOR)
         return Site(
             version=version.strip(),
+            comments=True,  # a job's description is known as long as the job
             others=bool(others.strip()) or None,
             instances=int(most) if most.strip().isdecimal() else None,
             learns=frozenset({"lag"}),

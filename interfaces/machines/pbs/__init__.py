@@ -1,6 +1,7 @@
 """The dialect of PBS: OpenPBS and PBS Pro from 18 on, which answer in JSON.
 
-A job's token is its name, and in its variable `VESTEC_TOKEN`. An unknown id among known ones makes
+A job's token is its name, and in its variable `VESTEC_TOKEN`;
+`VESTEC_COMMENT` is its comment. An unknown id among known ones makes
 `qstat` fail though its answer is good, and a server that is down is answered for with good JSON
 without jobs: both the exit status and what was said count.
 """

@@ -17,9 +17,11 @@ class AskSite:
     def parse(self, completed: Completed) -> Site:
         said = json.loads(completed.checked(), strict=False)
         (server,) = said["Server"].values()
+        history = str(server.get("job_history_enable", "False")) == "True"
         return Site(
             version=f"PBS {said.get('pbs_version', '')}".strip(),
-            accounting=str(server.get("job_history_enable", "False")) == "True",
+            accounting=history,
+            comments=history,  # with all that was said of a job
             others=str(server.get("query_other_jobs", "False")) == "True",
             instances=server.get("max_array_size"),
             learns=frozenset({"accounting", "lag"}),

@@ -54,6 +54,7 @@ _AFTER = {
     After.FAILED: "afternotok",
     After.ENDED: "afterany",
 }
+_NOT_PLAIN = re.compile(r"[^\w .:/+-]", re.ASCII)
 _JOB_ID = re.compile(r"^\d+(\[\])?(\.[\w.-]+)?$", re.MULTILINE)
 
 
@@ -103,7 +104,7 @@ def _requested(settings: BatchSettings, request: JobRequest) -> Iterator[Option]
     values = {
         "-N": request.token,
         "-J": f"0-{request.instances - 1}" if request.instances > 1 else "",
-        "-v": f"VESTEC_TOKEN={request.token}",
+        "-v": ",".join(f"{name}={value}" for name, value in _variables(request).items()),
         "-q": options.reservation or options.queue or settings.queue,
         "-A": options.account or settings.account,
         "-M": options.mail.to if options.mail else "",
@@ -120,6 +121,12 @@ def _requested(settings: BatchSettings, request: JobRequest) -> Iterator[Option]
             yield Option(f"-l {name}", ("-l", f"{name}={value}"))
     if options.hold:
         yield Option("-h", ("-h",))
+
+
+def _variables(request: JobRequest) -> dict[str, str]:
+    """What shows whose job it is; `qsub` sets no comment, and has words of its own for commas."""
+    comment = _NOT_PLAIN.sub("_", request.comment)
+    return {"VESTEC_TOKEN": request.token} | ({"VESTEC_COMMENT": comment} if comment else {})
 
 
 def _chunks(request: JobRequest) -> str:

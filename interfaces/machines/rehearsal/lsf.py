@@ -4,8 +4,10 @@ Source: the references of `bsub`, `bjobs`, `bhosts` and `bqueues`.
 """
 
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
+from pwd import getpwuid
 
 from events.jobs import After, Dependency, JobOptions, JobRequest, JobState, Token
 from events.machines import Queue
@@ -13,6 +15,7 @@ from interfaces.machines.cluster import Cluster
 from interfaces.machines.lsf.submit import GRAMMAR
 from interfaces.machines.rehearsal.mouth import (
     CORES,
+    NEIGHBOUR,
     Call,
     Mouth,
     Replies,
@@ -44,6 +47,7 @@ _WHY = {
     JobState.CANCELLED: "TERM_OWNER: job killed by owner",
     JobState.LOST: "TERM_UNKNOWN: unknown reason",
 }
+_ME = getpwuid(os.geteuid()).pw_name
 _AWAITED = re.compile(r'(\w+)\("([^"]*)"\)')
 _TILE = re.compile(r"ptile=(\d+)")
 
@@ -87,6 +91,8 @@ def _bsub(call: Call, site: Site) -> Said:
 
 def _bjobs(call: Call, site: Site) -> Said:
     cluster, ended = site.cluster, "-d" in call.words
+    if "all" in call.words:
+        return Said(lines([*(_ME for job in cluster.jobs if not job.state.ended), NEIGHBOUR]))
     jobs = cluster.accounted() if ended else [j for j in cluster.jobs if not j.state.ended]
     if not jobs:
         return Said(stderr=f"No {'' if ended else 'unfinished '}job found\n")
@@ -174,6 +180,7 @@ LSF = Mouth(
         "bqueues": _bqueues,
         "bkill": _wish(lambda cluster: cluster.cancel),
         "bstop": _wish(lambda cluster: cluster.hold),
+        "bparams": lambda _call, _site: Said("MAX_JOB_ARRAY_SIZE = 1000\n"),
         "lsid": lambda _call, _site: Said("IBM Spectrum LSF 10.1\n"),
         "bresume": _wish(lambda cluster: cluster.release),
     },

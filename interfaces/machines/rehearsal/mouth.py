@@ -15,6 +15,8 @@ from interfaces.machines.simulated_job import SimulatedJob
 
 CORES = 4
 """Of each node; a job has its nodes to itself."""
+NEIGHBOUR = "neighbour"
+"""Who has the job that lists of all users' jobs show besides ours: it waits for ever."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,13 @@ _AFTER = {
 _STATES = {JobState.QUEUED: "Q", JobState.HELD: "H", JobState.RUNNING: "R"}
 _KILLED, _OVER_WALLTIME = 256 + 9, -29
 _DELETED, _FINISHED = 91, 92
-_SERVER = {"simulated": {"job_history_enable": "True", "query_other_jobs": "True"}}
+_SERVER = {
+    "simulated": {
+        "job_history_enable": "True",
+        "query_other_jobs": "True",
+        "max_array_size": 10_000,
+    }
+}
 _COUNTED = {JobState.QUEUED: "Queued", JobState.HELD: "Held", JobState.RUNNING: "Running"}
 
 

@@ -4,14 +4,17 @@ Source: what an SGE 8.1.9 answered (`tests/interfaces/machines/recorded`).
 """
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pwd import getpwuid
 from xml.sax.saxutils import escape
 
 from events.jobs import After, Dependency, JobOptions, JobRequest, JobState, Token
 from interfaces.machines.cluster import Cluster
 from interfaces.machines.rehearsal.mouth import (
     CORES,
+    NEIGHBOUR,
     Call,
     Mouth,
     Replies,
@@ -29,6 +32,9 @@ from interfaces.machines.simulated_job import SimulatedJob
 
 _STATES = {JobState.QUEUED: "qw", JobState.HELD: "hqw", JobState.RUNNING: "r"}
 _RULE = "=" * 62
+_ME = getpwuid(os.geteuid()).pw_name
+_TABLE = f"job-ID  prior   name       user         state\n{'-' * 45}\n"
+_OTHER = f"1 0.50000 theirs {NEIGHBOUR} qw"
 
 
 def _failed(why: str) -> Said:
@@ -65,7 +71,12 @@ def _qsub(call: Call, site: Site) -> Said:
 
 def _qstat(call: Call, site: Site) -> Said:
     cluster = site.cluster
+    if "-help" in call.words:
+        return Said("SGE 8.1.9\nusage: qstat [options]\n")
     jobs = [job for job in cluster.jobs if not job.state.ended]
+    if "-xml" not in call.words:
+        ours = (f"{job.job_id} 0.50000 {job.token[:10]} {_ME} r" for job in jobs)
+        return Said(_TABLE + lines([*ours, _OTHER]))
     waiting = [_row(job, cluster) for job in jobs if job.state is not JobState.RUNNING]
     running = [_row(job, cluster) for job in jobs if job.state is JobState.RUNNING]
     if "-f" in call.words:
@@ -188,6 +199,7 @@ SGE = Mouth(
         "qstat": _qstat,
         "qacct": _qacct,
         "qalter": _qalter,
+        "qconf": lambda _call, _site: Said("max_aj_tasks                 75000\n"),
         "qdel": _wish(lambda cluster: cluster.cancel),
         "qhold": _wish(lambda cluster: cluster.hold),
         "qrls": _wish(lambda cluster: cluster.release),

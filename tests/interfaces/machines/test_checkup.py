@@ -301,7 +301,7 @@ def test_a_machine_that_cannot_be_reached() -> None:
 
 
 @pytest.mark.parametrize("dialect", [*BENCHES])
-async def test_a_simulated_cluster_has_no_cross(tmp_path: Path, dialect: str) -> None:
+async def test_a_check_of_a_simulated_cluster_is_all_ticks(tmp_path: Path, dialect: str) -> None:
     async with simulated_cluster(tmp_path, dialect, cluster_of(2), Planned({}, Fate())) as one:
         settings = MachineSettings(
             name="m",
@@ -311,6 +311,7 @@ async def test_a_simulated_cluster_has_no_cross(tmp_path: Path, dialect: str) ->
             base_directory=str(tmp_path),
         )
         _, lines = await checked(settings)
-    assert crossed(lines) == set()
-    assert {"scheduler", "compute node"} <= ticked(lines)
+    assert ticked(lines) == {*Question}
+    names = {"slurm": "slurm 22", "sge": "SGE 8", "pbs": "PBS 23", "lsf": "IBM Spectrum LSF 10"}
+    assert lines[Question.SCHEDULER].found.startswith(names[dialect])
     assert (tmp_path / ".ssh" / "user").stat().st_mode & 0o777 == 0o600

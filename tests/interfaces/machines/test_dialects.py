@@ -182,6 +182,12 @@ def test_everything_at_once(contract: DialectContract) -> None:
     assert " ".join(words) == EVERYTHING[type(contract)]
 
 
+@pytest.mark.parametrize("contract", REAL, ids=lambda contract: type(contract).__name__)
+def test_an_exercise_is_called_one_on_the_machine(contract: DialectContract) -> None:
+    request = contract.request(comment="EXERCISE: Tubbs, the fire's 1=1")
+    assert any("EXERCISE: Tubbs" in word for word in submitted(contract, request))
+
+
 EVERYTHING = {
     TestSlurm: (
         f"sbatch --parsable --output=job.log --open-mode=append --job-name={TOKEN} "

@@ -70,13 +70,13 @@ def test_pbs_as_it_was_recorded() -> None:
     site = Pbs(LAYOUT).site().parse(recorded("openpbs-23.06", "qstat_B_json").completed)
     assert site.version == "PBS 23.06.06"
     assert site.instances == 10_000
-    assert (site.accounting, site.comments, site.others) == (True, None, True)
+    assert (site.accounting, site.comments, site.others) == (True, True, True)
 
 
 def test_a_pbs_that_keeps_no_history_and_hides_jobs() -> None:
     said = '{"pbs_version": "23.06.06", "Server": {"vm": {"server_state": "Active"}}}'
     site = Pbs(LAYOUT).site().parse(Completed(0, said, ""))
-    assert (site.accounting, site.others) == (False, False)
+    assert (site.accounting, site.comments, site.others) == (False, False, False)
 
 
 def sge(folder: Path, qacct: str, others: str) -> Site:
