@@ -68,6 +68,9 @@ class Found:
     claims: Mapping[Part, JobId] = field(default_factory=dict)
     statuses: Mapping[Part, JobReport] = field(default_factory=dict)
 
+    def __or__(self, newer: "Found") -> "Found":
+        return Found({**self.claims, **newer.claims}, {**self.statuses, **newer.statuses})
+
 
 @dataclass(frozen=True)
 class Read:

@@ -1,4 +1,4 @@
-"""A batch system whose queue answers while its accounts do not."""
+"""Witnesses that do not agree: accounts that are away, a job that ends between two questions."""
 
 import asyncio
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 
 from events.jobs import JobState, Token
 from interfaces.machines.connection import CommandFailed
+from interfaces.machines.layout import quoted
 from interfaces.machines.shell import ShellBatchSystem
 from interfaces.machines.slurm import Slurm
 from interfaces.machines.testing import FakeMachine
@@ -26,3 +27,18 @@ def test_the_queue_is_heard_and_nothing_is_proved(tmp_path: Path) -> None:
     assert here in asyncio.run(system.find([here]))
     with pytest.raises(CommandFailed, match="talking to the database"):
         asyncio.run(system.find([here, gone]))
+
+
+def test_the_word_of_a_wrapper_that_ends_while_the_queue_is_asked_is_the_best(
+    tmp_path: Path,
+) -> None:
+    """Its program was ended by the warning, which the accounts do not know."""
+    line = r"TIMEOUT\tv1\t1\t42\tn1\t5\t9\t143\n"
+    row = r"42\037v1\037FAILED\0375\0379\037n1\037143:0\0370\n"
+    machine = FakeMachine(tmp_path, {"sacct": f"printf '{row}'"})
+    ours = Path(machine.layout.ours(Token("v1")))
+    ours.mkdir(parents=True)
+    machine.tool("squeue", f"printf '{line}' >{quoted(ours / 'status-1')}")
+    system = ShellBatchSystem(FakeConnection(machine), Slurm(machine.layout), machine.layout)
+    found = asyncio.run(system.find([Token("v1")]))
+    assert found[Token("v1")].state is JobState.TIMEOUT
