@@ -54,6 +54,23 @@ async def test_a_program_that_fails(site: RehearsedSite) -> None:
     assert "this is why" in line.text
 
 
+async def test_a_program_is_warned_before_the_end_of_its_walltime(site: RehearsedSite) -> None:
+    """As many seconds before as it asked for; what it writes then is kept."""
+    warned = "trap 'echo warned >told; exit 0' TERM; sleep 600 & wait"
+    hour = {"resources": Resources(walltime=3600), "options": JobOptions(warning=3598)}
+    simulation = await site.submit(warned, outputs=("told",), **hour)
+    await site.reach(simulation, JobState.COMPLETED)
+    (kept,) = await site.until(lambda: site.of(s.OutputsKept, simulation))
+    assert await site.blobs.get(kept.outputs["told"]) == b"warned\n"
+
+
+async def test_a_program_that_the_warning_ends_is_out_of_time(site: RehearsedSite) -> None:
+    hour = {"resources": Resources(walltime=3600), "options": JobOptions(warning=3598)}
+    simulation = await site.submit(SAYS_WHY + "exec sleep 600", **hour)
+    line = await told(site, await site.reach(simulation, JobState.TIMEOUT))
+    assert "this is why" in line.text
+
+
 async def test_somebody_else_cancels_a_job(site: RehearsedSite) -> None:
     simulation = await site.submit(LONG)
     await site.reach(simulation, JobState.RUNNING)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -57,6 +59,49 @@ async def test_a_job_of_slurm_over_its_walltime(bench: ServerBench) -> None:
         return report if report and report.state is JobState.TIMEOUT else None
 
     await bench.until(over)
+
+
+async def test_a_job_of_slurm_is_warned_before_the_end_of_its_walltime(bench: ServerBench) -> None:
+    request = bench.request("trap 'echo warned >told; exit 0' TERM; sleep 600 & wait", walltime=600)
+    options = bench.options.model_copy(update={"warning": 598})
+    await bench.go(request.model_copy(update={"options": options}))
+    await bench.report(request.token, JobState.COMPLETED)
+    assert (bench.folder(request.token) / "told").read_text() == "warned\n"
+
+
+@pytest.mark.parametrize("requeued", [True, False])
+async def test_a_node_fails_under_a_job(bench: ServerBench, requeued: bool) -> None:
+    """It is queued again, as its next attempt, or has failed where its user wants no requeue."""
+    request = bench.request("echo started >>witness; sleep 600")
+    more = () if requeued else ("--no-requeue",)
+    options = bench.options.model_copy(update={"native": (*bench.options.native, *more)})
+    await bench.go(request.model_copy(update={"options": options}))
+    await bench.report(request.token, JobState.RUNNING)
+
+    async def node(*words: str) -> bool:
+        """As an administrator."""
+        command = ("scontrol", "update", "nodename=node1", *words)
+        environment = {**os.environ, **bench.login.environment}
+        process = await asyncio.create_subprocess_exec(*command, env=environment)
+        return await process.wait() == 0
+
+    async def idle() -> bool | None:
+        """It comes back by itself as soon as it is heard of, or is brought back."""
+        await node("state=resume")
+        said = await bench.login.run("sinfo", "--noheader", "--nodes=node1", "--format=%t")
+        return {*said.stdout.split()} == {"idle"} or None
+
+    assert await node("state=down", "reason=smoke")
+    try:
+        if requeued:
+            report = await bench.report(request.token, JobState.QUEUED)
+            assert report.attempt == 2
+        else:
+            report = await bench.report(request.token, JobState.FAILED)
+            assert "NODE_FAIL" in report.reason
+    finally:
+        await bench.system.cancel(request.token)
+        await bench.until(idle)
 
 
 async def test_what_can_never_start_says_so(bench: ServerBench) -> None:

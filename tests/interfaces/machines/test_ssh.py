@@ -6,7 +6,7 @@ import os
 import random
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -203,6 +203,54 @@ async def test_the_next_host_is_asked_and_then_stayed_with(sshds: Servers) -> No
             second.kill()
             second.start()
             assert int(await until_answered(connection, port)) == second.port
+
+
+async def test_a_host_that_is_silent_is_not_waited_for_longer_than_is_said(sshds: Servers) -> None:
+    gone = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+        gone.set()
+
+    silent = await asyncio.start_server(say_nothing, HOST, 0)
+    async with silent:
+        server = sshds()
+        server.start()
+        known = server.folder / "known_hosts"
+        port = silent.sockets[0].getsockname()[1]
+        known.write_text(known.read_text() + f"[{HOST}]:{port} {server.public('host')}")
+        hosts: JsonValue = [f"{HOST}:{port}", f"{HOST}:{server.port}"]
+        async with connection_to(server, host=hosts, connect_within=0.5) as connection:
+            assert await said(connection) == "here\n"
+        await gone.wait()
+
+
+async def test_several_hosts_are_gone_through_for_commands_and_files(
+    sshds: Servers, tmp_path: Path
+) -> None:
+    """And when one of them is lost, by the same way again."""
+    inside = "AllowTcpForwarding no"
+    with sshds() as outer, sshds() as inner, sshds(inside) as login, sshds(inside) as transfer:
+        servers = (outer, inner, login, transfer)
+        for server in servers[:2] + servers[3:]:
+            (server.folder / "authorized_keys").write_text(login.public("user"))
+        known = [(server.folder / "known_hosts").read_text() for server in servers]
+        (login.folder / "known_hosts").write_text("".join(known))
+        jump: JsonValue = [f"{HOST}:{outer.port}", f"{HOST}:{inner.port}"]
+        files: JsonValue = f"{HOST}:{transfer.port}"
+        async with connection_to(login, jump=jump, transfer_host=files) as connection:
+            assert await said(connection) == "here\n"
+            await connection.put(PurePosixPath(tmp_path / "file"), one(b"content"))
+            inner.kill()
+            with pytest.raises(Unreachable):
+                await said(connection)
+            inner.start()
+            assert await until_answered(connection) == "here\n"
+        assert (tmp_path / "file").read_bytes() == b"content"
+        assert "subsystem 'sftp'" in transfer.log()
+        assert login.log().count("Accepted publickey") == 2
 
 
 async def test_whatever_a_login_trips_over_is_no_way_to_the_machine(
