@@ -36,6 +36,8 @@ SchedulerParameters=batch_sched_delay=0,bf_interval=1
 MinJobAge=5
 KillWait=2
 ReturnToService=2
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 PartitionName=work Nodes=ALL Default=YES MaxTime=1:00:00
 PartitionName=short Nodes=ALL MaxTime=1
 PartitionName=down Nodes=ALL State=DOWN

@@ -69,6 +69,38 @@ async def test_a_job_of_slurm_is_warned_before_the_end_of_its_walltime(bench: Se
     assert (bench.folder(request.token) / "told").read_text() == "warned\n"
 
 
+NODE = "nodename=node1"
+
+
+async def administrator(bench: ServerBench, *words: str) -> bool:
+    """Whether `scontrol` does what an administrator wishes."""
+    environment = {**os.environ, **bench.login.environment}
+    process = await asyncio.create_subprocess_exec("scontrol", *words, env=environment)
+    return await process.wait() == 0
+
+
+async def test_a_job_of_slurm_is_preempted(bench: ServerBench) -> None:
+    urgent = "partition=urgent"
+    assert await administrator(bench, "create", urgent, "nodes=node1", "prioritytier=9")
+    try:
+        request = bench.request("echo started >>witness; sleep 600")
+        await bench.go(request)
+        await bench.report(request.token, JobState.RUNNING)
+        words = ("--parsable", "--partition=urgent", "--cpus-per-task=4", "--wrap=sleep 600")
+        other = (await bench.login.run("sbatch", *words)).checked().strip()
+        report = await bench.report(request.token, JobState.QUEUED)
+        assert report.attempt == 2
+        await bench.system.cancel(request.token)
+        await bench.login.run("scancel", other)
+    finally:
+
+        async def gone() -> bool | None:
+            """As soon as no job is in it any more."""
+            return await administrator(bench, "delete", urgent) or None
+
+        await bench.until(gone)
+
+
 @pytest.mark.parametrize("requeued", [True, False])
 async def test_a_node_fails_under_a_job(bench: ServerBench, requeued: bool) -> None:
     """It is queued again, as its next attempt, or has failed where its user wants no requeue."""
@@ -78,20 +110,13 @@ async def test_a_node_fails_under_a_job(bench: ServerBench, requeued: bool) -> N
     await bench.go(request.model_copy(update={"options": options}))
     await bench.report(request.token, JobState.RUNNING)
 
-    async def node(*words: str) -> bool:
-        """As an administrator."""
-        command = ("scontrol", "update", "nodename=node1", *words)
-        environment = {**os.environ, **bench.login.environment}
-        process = await asyncio.create_subprocess_exec(*command, env=environment)
-        return await process.wait() == 0
-
     async def idle() -> bool | None:
         """It comes back by itself as soon as it is heard of, or is brought back."""
-        await node("state=resume")
+        await administrator(bench, "update", NODE, "state=resume")
         said = await bench.login.run("sinfo", "--noheader", "--nodes=node1", "--format=%t")
         return {*said.stdout.split()} == {"idle"} or None
 
-    assert await node("state=down", "reason=smoke")
+    assert await administrator(bench, "update", NODE, "state=down", "reason=smoke")
     try:
         if requeued:
             report = await bench.report(request.token, JobState.QUEUED)
