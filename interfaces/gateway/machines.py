@@ -42,7 +42,9 @@ async def allow_login(request: web.Request) -> web.StreamResponse:
 def for_administrators(request: web.Request) -> None:
     """Who logs in to machines, or says that one lets us in. Raises `Problem` for all others."""
     if not user_of(request).administrator:
-        raise Problem(403, "Only administrators say that a machine lets us in again.")
+        raise Problem(
+            403, "Only administrators log in to machines, or say that one lets us in again."
+        )
 
 
 async def named(request: web.Request) -> Machine:

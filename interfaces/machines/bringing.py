@@ -46,7 +46,8 @@ async def bring(
             await batch.cancel(token)  # nor does it start if a process that slept submits it
             return SubmissionImpossible(token, submission, str(missing))
         except NoRoom:
-            untried = until is None and not job.may_be_there  # nor did it get far by who died
+            # Who tried it before has left a folder, and that needs no room to be read.
+            untried = until is None and not job.may_be_there
             if job.unwanted and untried:
                 return SubmissionAbsent(token, submission)
             raise

@@ -1,9 +1,8 @@
 """The dialect of PBS: OpenPBS and PBS Pro from 18 on, which answer in JSON.
 
-A job's token is its name, and in its variable `VESTEC_TOKEN`;
-`VESTEC_COMMENT` is its comment. An unknown id among known ones makes
-`qstat` fail though its answer is good, and a server that is down is answered for with good JSON
-without jobs: both the exit status and what was said count.
+A job's token is its name, and in its variable `VESTEC_TOKEN`; its comment is in `VESTEC_COMMENT`.
+An unknown id among known ones makes `qstat` fail though its answer is good, and a server that is
+down is answered for with good JSON without jobs: both the exit status and what was said count.
 """
 
 from collections.abc import Collection, Sequence
