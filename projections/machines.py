@@ -129,3 +129,9 @@ async def list_machines(database: Queries) -> list[Machine]:
     """All machines, by name."""
     found = await database.fetch("select * from vestec_read.machines order by name")
     return [TABLE.parse(record) for record in found]
+
+
+async def find_machine(database: Queries, name: str) -> Machine | None:
+    """The machine of that name."""
+    found = await database.fetchrow("select * from vestec_read.machines where name = $1", name)
+    return found and TABLE.parse(found)

@@ -8,20 +8,16 @@ import typer
 
 from deploy.storage import Storage
 from events import simulations as e
-from events.jobs import token_of
 from events.values import Command, Context
 from interfaces.cli.errors import Complaint
 from interfaces.cli.options import AsJson
 from interfaces.cli.output import answer, as_json, fields, short, table
 from interfaces.cli.session import desk, kept, run, the_one
-from interfaces.machines.layout import layout_of
-from projections.folders import Dates, dates_of, find_folder
+from interfaces.showing import ShownSimulation, shown_simulation
 from projections.incidents import TABLE as INCIDENTS
-from projections.machines import list_machines
 from projections.simulations import TABLE as SIMULATIONS
 from projections.simulations import (
     Simulation,
-    find_simulation,
     list_simulations,
     newest_simulations,
 )
@@ -85,34 +81,15 @@ def show(ctx: typer.Context, id: Id, json: AsJson = False) -> None:
     Next: vestec simulations refresh ID, vestec simulations hold ID, vestec simulations cancel ID
     """
 
-    async def work() -> dict[str, object]:
+    async def work() -> ShownSimulation:
         async with kept(ctx) as storage:
-            found = await _simulation(storage, id)
-            return {**found.model_dump(), **await _folder(storage, found)}
+            return await _simulation(storage, id)
 
     found = run(work())
     if json:
         as_json(found)
     else:
-        fields(found)
-
-
-async def _folder(storage: Storage, found: Simulation) -> dict[str, object]:
-    """Where its files are, on its machine, and until when; None: not yet, or its machine moved."""
-    token = token_of(found.id)
-    for machine in await list_machines(storage.pool):
-        if machine.name == found.machine:
-            place = layout_of(machine.settings).folder(token)
-            folder = await find_folder(storage.pool, token)
-            dates = await dates_of(storage.pool, folder) if folder else Dates()
-            return {
-                "folder": None if folder and folder.away else str(place),
-                "copies": folder and folder.copies,
-                "folder_removed": folder and folder.removed,
-                "folder_kept_until": dates.kept_until,
-                "folder_purged_from": dates.purged_from,
-            }
-    return {"folder": None}
+        fields(dict(found))
 
 
 @app.command()
@@ -206,8 +183,8 @@ def _words(after: Simulation | None) -> str:
     return f"{after.state}, its end was asked for" if after.cancelling else str(after.state)
 
 
-async def _simulation(storage: Storage, prefix: str) -> Simulation:
+async def _simulation(storage: Storage, prefix: str) -> ShownSimulation:
     id = await the_one(storage, SIMULATIONS, "simulation", prefix)
-    if (found := await find_simulation(storage.pool, UUID(id))) is None:
+    if (found := await shown_simulation(storage.pool, UUID(id))) is None:
         raise Complaint(f"There is no simulation {id} (yet). See: vestec simulations list")
     return found

@@ -10,6 +10,7 @@ from interfaces.gateway.problems import Problem
 from interfaces.gateway.surroundings import edge_of
 from interfaces.gateway.writes import not_known_yet, write
 from interfaces.issuing import Write
+from interfaces.showing import ShownMachine, shown_machine
 from projections.machines import Machine, list_machines
 
 
@@ -47,10 +48,9 @@ def for_administrators(request: web.Request) -> None:
         )
 
 
-async def named(request: web.Request) -> Machine:
+async def named(request: web.Request) -> ShownMachine:
     """The machine that the path names. Raises `Problem`."""
-    name = request.match_info["name"]
-    for machine in await list_machines(edge_of(request).pool):
-        if machine.name == name:
-            return machine
-    raise Problem(404, "There is no such machine.")
+    found = await shown_machine(edge_of(request).pool, request.match_info["name"])
+    if found is None:
+        raise Problem(404, "There is no such machine.")
+    return found

@@ -1,82 +1,21 @@
-"""What incidents make: simulations and data sets."""
+"""What incidents make: data sets, and what is in them."""
 
 import re
 from collections.abc import AsyncIterator
 from urllib.parse import quote
-from uuid import UUID
 
 from aiohttp import web
-from pydantic import BaseModel, Field
 
-from events.simulations import HoldSimulation, ReleaseSimulation
-from events.values import Context
-from interfaces.gateway.exchange import (
-    Page,
-    answer,
-    as_of,
-    body_of,
-    id_of,
-    idempotency_key,
-)
+from interfaces.gateway.exchange import Page, answer, as_of, id_of
 from interfaces.gateway.incidents import visible
 from interfaces.gateway.problems import STARTED, Problem
 from interfaces.gateway.surroundings import edge_of
-from interfaces.gateway.writes import not_known_yet, write
-from interfaces.issuing import Write
 from projections.data_sets import DataSet, find_data_set, list_data_sets
-from projections.simulations import Simulation, find_simulation, list_simulations
-
-
-class Why(BaseModel):
-    """Why a simulation is held or released, for the log."""
-
-    reason: str = Field(default="", max_length=1000)
-
 
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w.+-]+=[\w.+-]+)*", re.ASCII)
 
 _NONE = re.compile(r"bytes=-0+")
 """The last no bytes, which aiohttp takes for all."""
-
-
-async def simulations(request: web.Request) -> web.StreamResponse:
-    """The incident's simulations, in order of creation."""
-    id = str(id_of(request))
-    headers, incident = await as_of(request, "simulations", id), await visible(request, id)
-    found = await list_simulations(edge_of(request).pool, incident.id)
-    return answer(Page[Simulation](items=found), headers)
-
-
-async def hold(request: web.Request) -> web.StreamResponse:
-    """Keep a simulation whose job waits from starting; it is held when its machine says so."""
-    return await _steer(request, HoldSimulation)
-
-
-async def release(request: web.Request) -> web.StreamResponse:
-    """Let a simulation whose job is held start when it may."""
-    return await _steer(request, ReleaseSimulation)
-
-
-async def _steer(
-    request: web.Request, kind: type[HoldSimulation] | type[ReleaseSimulation]
-) -> web.StreamResponse:
-    id, why = id_of(request), await body_of(request, Why)
-    found = await _simulation(request, id)
-    command = kind(simulation=id, reason=why.reason)
-    key, shown_by = idempotency_key(request), ("simulations",)
-    wanted = Write(key, Context.SIMULATIONS, found.incident, command, shown_by)
-    if await write(request, wanted) is None:
-        return not_known_yet(wanted)
-    headers = await as_of(request, "simulations", found.incident)
-    return answer(await _simulation(request, id), headers)
-
-
-async def _simulation(request: web.Request, id: UUID) -> Simulation:
-    found = await find_simulation(edge_of(request).pool, id)
-    if found is None:
-        raise Problem(404, "There is no such simulation.")
-    await visible(request, found.incident)
-    return found
 
 
 async def data_sets(request: web.Request) -> web.StreamResponse:

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from interfaces.gateway import incidents, live, logins, machines, results, writes
+from interfaces.gateway import incidents, live, logins, machines, results, simulations, writes
 from interfaces.gateway.auth import AccessToken, Doorkeeper, Login
 from interfaces.gateway.exchange import Page, PageQuery
 from interfaces.gateway.health import Health, Metrics, health
 from interfaces.gateway.problems import Handler
+from interfaces.showing import ShownMachine, ShownSimulation
 from projections.commands import Outcome
 from projections.data_sets import DataSet
 from projections.graph import Graph
@@ -54,7 +55,8 @@ def operator_routes(metrics: Metrics) -> list[Route]:
 
 def api_routes(doorkeeper: Doorkeeper) -> list[Route]:
     """The operations of the API."""
-    i, r, one = incidents, results, "/api/v1/incidents/{id}"
+    i, s, one = incidents, simulations, "/api/v1/incidents/{id}"
+    simulation = "/api/v1/simulations/{id}"
     return [
         Route("POST", "/api/v1/login", doorkeeper.login, AccessToken, body=Login, anonymous=True),
         Route("POST", "/api/v1/incidents", i.create, Incident, body=i.NewIncident, status=201),
@@ -67,17 +69,21 @@ def api_routes(doorkeeper: Doorkeeper) -> list[Route]:
         Route("GET", f"{one}/questions", i.questions, Page[Question]),
         Route("POST", f"{one}/answer", i.choose, Incident, body=i.Answer),
         Route("POST", f"{one}/archive", i.archive, Incident),
-        Route("GET", f"{one}/simulations", r.simulations, Page[Simulation]),
-        Route("GET", f"{one}/data-sets", r.data_sets, Page[DataSet]),
+        Route("GET", f"{one}/simulations", s.list_of_incident, Page[Simulation]),
+        Route("GET", f"{one}/data-sets", results.data_sets, Page[DataSet]),
         Route("GET", f"{one}/graph", i.graph, Graph, query=i.GraphQuery),
         Route("GET", f"{one}/timeline", i.timeline, Page[TimelineEvent], query=PageQuery),
         Route("GET", f"{one}/log", i.log, Page[Entry]),
-        Route("POST", "/api/v1/simulations/{id}/hold", r.hold, Simulation, body=r.Why),
-        Route("POST", "/api/v1/simulations/{id}/release", r.release, Simulation, body=r.Why),
-        Route("GET", "/api/v1/data-sets/{id}/content", r.content, "application/octet-stream"),
+        Route("GET", simulation, s.one, ShownSimulation),
+        Route("POST", f"{simulation}/cancel", s.cancel, ShownSimulation, body=s.Why),
+        Route("POST", f"{simulation}/retry", s.retry, ShownSimulation),
+        Route("POST", f"{simulation}/hold", s.hold, ShownSimulation, body=s.Why),
+        Route("POST", f"{simulation}/release", s.release, ShownSimulation, body=s.Why),
+        Route("POST", f"{simulation}/refresh", s.refresh, ShownSimulation),
+        Route("GET", "/api/v1/data-sets/{id}/content", results.content, "application/octet-stream"),
         Route("GET", "/api/v1/machines", machines.list_all, Page[Machine]),
-        Route("GET", "/api/v1/machines/{name}", machines.one, Machine),
-        Route("POST", "/api/v1/machines/{name}/login", machines.allow_login, Machine),
+        Route("GET", "/api/v1/machines/{name}", machines.one, ShownMachine),
+        Route("POST", "/api/v1/machines/{name}/login", machines.allow_login, ShownMachine),
         Route("GET", "/api/v1/machines/{name}/login", logins.login, "application/json", status=101),
         Route("GET", "/api/v1/commands/{id}", writes.command, Outcome),
         Route("GET", "/api/v1/events", live.live, "text/event-stream", query=live.LiveQuery),

@@ -31,8 +31,9 @@ class NotKnownYet(BaseModel):
 async def write(request: web.Request, wanted: Write, refused: int = 409) -> Outcome | None:
     """What came of a command, once readers can see it; None: not known yet.
 
-    Raises `Problem` with the status `refused` and the reason if it was refused; 409, with nothing
-    sent, if its id was used for another one.
+    One that is known to have been accepted is not sent again: meanwhile somebody may have undone
+    what it did. Raises `Problem` with the status `refused` and the reason if it was refused; 409,
+    with nothing sent, if its id was used for another one.
     """
     edge, actor = edge_of(request), str(user_of(request).id)
     incident = wanted.key if wanted.context.keyed_by_incident else None
@@ -40,9 +41,11 @@ async def write(request: web.Request, wanted: Write, refused: int = 409) -> Outc
     await hold(edge, actor, wanted.id, [wanted.context, wanted.key, wanted.command.model_dump()])
     try:
         async with asyncio.timeout(edge.settings.write_deadline):
-            place = await issue(edge.log, edge.clock, wanted, actor)
-            edge.writing.hindered = None
-            found = await outcome(edge.reader, wanted, actor, place)
+            found = await find_outcome(edge.pool, wanted.id, actor)
+            if found is None or not found.accepted:
+                place = await issue(edge.log, edge.clock, wanted, actor)
+                edge.writing.hindered = None
+                found = await outcome(edge.reader, wanted, actor, place)
             await shown(edge.reader, found, wanted.shown_by)
     except (Doubt, TimeoutError):
         return None

@@ -12,7 +12,7 @@ from interfaces.cli.machines.naming import Named, machine_named
 from interfaces.cli.options import AsJson
 from interfaces.cli.output import as_json, fields, say, table
 from interfaces.cli.session import kept, run
-from projections.folders import Dates, next_dates
+from interfaces.showing import ShownMachine
 from projections.machines import Machine, list_machines
 
 
@@ -82,26 +82,21 @@ def show(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
     Next: vestec machines check NAME, vestec machines enable NAME
     """
 
-    async def work() -> tuple[Machine, dict[str, str], Dates]:
+    async def work() -> tuple[ShownMachine, dict[str, str]]:
         async with kept(ctx) as storage:
             found = await machine_named(storage, name)
-            accounts = await by_name(storage, found.settings.accounts)
-            return found, accounts, await next_dates(storage.pool, name)
+            return found, await by_name(storage, found.settings.accounts)
 
-    found, accounts, soonest = run(work())
-    dates = {
-        "folder_kept_until": soonest.kept_until,
-        "folder_purged_from": soonest.purged_from,
-    }
+    found, accounts = run(work())
     if json:
-        return as_json({**found.model_dump(), **dates})
+        return as_json(found)
     settings = found.settings.model_dump(exclude={"name"})
     settings["accounts"]["of"] = accounts
     if found.login_needed:
         say(f"{LOGIN_NEEDED}: {found.reason}. Then: vestec machines login {name}")
     known = found.model_dump(exclude={"settings", "checkup", "load", "estimates"})
     load = found.load or MachineLoad()
-    fields({**known, "load": load.model_dump(exclude={"queues"}), **dates, **settings})
+    fields({**known, "load": load.model_dump(exclude={"queues"}), **settings})
     if load.queues:
         print_queues(load.queues)
     if found.checkup:

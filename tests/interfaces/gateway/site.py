@@ -17,8 +17,10 @@ from argon2 import PasswordHasher
 from obstore.store import MemoryStore
 
 from bus import HybridClock
+from bus.epochs import START, counted
+from events.envelope import decode, events_topic
 from events.users import EVERYONE, UserAdded, login_digest
-from events.values import Context
+from events.values import Command, Context
 from interfaces.external_data.push import PushSettings, add_push
 from interfaces.gateway import (
     EdgeRunner,
@@ -155,6 +157,13 @@ async def managed(story: Story, manager: Manager[Any, Any]) -> AsyncIterator[Non
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def sent(story: Story, context: Context) -> list[Command]:
+    """What the context's manager told others to do."""
+    records = await story.log.read(events_topic(context), 0, 0)
+    commits = [decode(stored.record) for stored, _, counts in counted(START, records) if counts]
+    return [message.command for commit in commits for message in commit.messages]
 
 
 def _checked(parameters: dict[str, Any]) -> dict[str, Any]:

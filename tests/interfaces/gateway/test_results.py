@@ -4,7 +4,6 @@ from uuid import UUID, uuid4
 
 from events.datasets import DataSet, DataSetRegistered, DataSetSuperseded
 from events.incidents import IncidentCreated
-from events.jobs import JobState, Witness
 from events.machines import FLEET, MachineAdded, MachineEnabled, MachineSettings
 from events.simulations import (
     OutputsKept,
@@ -12,14 +11,10 @@ from events.simulations import (
     SimulationCreated,
     SimulationPlaced,
     SimulationRequest,
-    SimulationStateChanged,
-    SimulationSubmitted,
-    StartForeseen,
 )
-from events.values import Blob, Context, Document, IncidentId
-from managers.simulations import simulation_manager
+from events.values import Blob, Context, IncidentId
 from projections import Pool
-from tests.interfaces.gateway.site import ANNA, BERT, Site, managed, open_site
+from tests.interfaces.gateway.site import ANNA, BERT, Site, open_site
 from tests.projections.tables import all_caught_up
 
 DATA = bytes(range(256)) * 10
@@ -150,37 +145,3 @@ async def test_simulations_and_machines_are_listed(pool: Pool) -> None:
         assert (found["outputs"]["a.tif"]["size"], found["missing"]) == (1, ["b.tif"])
         (machine,) = (await site.get("/api/v1/machines"))["items"]
         assert (machine["name"], machine["enabled"], machine["reachable"]) == ("m", True, None)
-
-
-async def test_a_simulation_is_held_and_released_by_those_who_see_it(pool: Pool) -> None:
-    async with open_site(pool) as site:
-        await given(site)
-        id = uuid4()
-        wanted = SimulationRequest(
-            kind="spread", executable="true", resources=Resources(walltime=60)
-        )
-        made = SimulationCreated(
-            simulation=id, incident=FIRE, request=wanted, exercise=False, reply_to=None
-        )
-        where = SimulationPlaced(simulation=id, machine="archer", explanation="the only one")
-        sent = SimulationSubmitted(simulation=id, callbacks={}, context=Document())
-        soon = StartForeseen(simulation=id, expected=1_800_000_000)
-        waits = SimulationStateChanged(
-            simulation=id, state=JobState.QUEUED, witness=Witness.QUEUE, attempt=1
-        )
-        await site.story.commit(Context.SIMULATIONS, FIRE, made, where, sent, waits, soon)
-        await all_caught_up(site.edge.reader, site.story)
-        path = f"/api/v1/simulations/{id}"
-        async with managed(site.story, simulation_manager()):
-            await site.post(f"{path}/hold", BERT, 404)
-            await site.post(f"/api/v1/simulations/{uuid4()}/hold", status=404)
-            held = await site.post(f"{path}/hold", json={"reason": "no weather yet"})
-            assert (held["state"], held["expected"]) == ("QUEUED", "2027-01-15T08:00:00Z")
-            await site.post(f"{path}/release")
-        await all_caught_up(site.edge.reader, site.story)
-        told = (await site.get(f"/api/v1/incidents/{FIRE}/log"))["items"]
-        texts = [line["text"] for line in told if "is to be" in line["text"]]
-        assert {text.rpartition(" is to be ")[2] for text in texts} == {
-            "held: no weather yet",
-            "released",
-        }
