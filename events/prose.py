@@ -48,10 +48,19 @@ def _utf8(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
+Fault = tuple[str, str]
+"""Where something is wrong (`access.host`; empty: with all of it), and what."""
+
+
+def faults_of(error: ValidationError) -> list[Fault]:
+    """All that is wrong."""
+    wrong = error.errors(include_url=False, include_context=False, include_input=False)
+    return [(".".join(map(str, one["loc"])), one["msg"]) for one in wrong]
+
+
 def describe(error: ValidationError) -> str:
     """What is wrong where, on one line."""
-    wrong = error.errors(include_url=False, include_context=False, include_input=False)
-    sentences = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in wrong)
+    sentences = (f"{where}: {what}" for where, what in faults_of(error))
     return "; ".join(sentence.removeprefix(": ") for sentence in sentences)
 
 

@@ -3,6 +3,7 @@
 Who wanted it is looked up when it is read.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -18,9 +19,11 @@ from projections.database import Connection, Queries, at, storable
 from projections.projection import SCHEMA, Fact, Projection
 
 
-class Entry(BaseModel):
+class AuditLine(BaseModel):
     """One line: a command that was to be run on a machine, or what came of it."""
 
+    place: str
+    """Among the lines of its machine."""
     time: datetime
     machine: str
     command: str
@@ -181,12 +184,26 @@ PROJECTION = Projection(
 )
 
 
-async def read_audit(database: Queries, machine: str, limit: int = 1000) -> list[Entry]:
-    """The newest lines about a machine, in the order in which they were written."""
+_PLACE = re.compile(r"(\d{1,18})\.(\d{1,9})", re.ASCII)
+
+
+async def read_audit(
+    database: Queries, machine: str, limit: int = 1000, before: str | None = None
+) -> list[AuditLine]:
+    """The newest lines about a machine, in the order in which they were written.
+
+    With `before`, of those before that place; raises `ValueError` if it is none.
+    """
+    offset = index = None
+    if before is not None:
+        if not (place := _PLACE.fullmatch(before)):
+            raise ValueError(f"{before!r} is no place of a line")
+        offset, index = map(int, place.groups())
     found = await database.fetch(
         """
         with page as (
             select * from vestec_read.audit where machine = $1
+                and ($3::bigint is null or ("offset", "index") < ($3::bigint, $4::integer))
             order by partition, "offset" desc, "index" desc limit $2
         ), named as (
             select page.*, coalesce(page.simulation, intent.simulation) as of_simulation,
@@ -214,8 +231,8 @@ async def read_audit(database: Queries, machine: str, limit: int = 1000) -> list
             join vestec_read.stage_runs on run = (t.event->>'run')::uuid
             where made.cause like 'incidents/%'
         )
-        select time, machine, command, result, token, of_simulation as simulation, incident,
-            to_account as account,
+        select "offset" || '.' || "index" as place, time, machine, command, result, token,
+            of_simulation as simulation, incident, to_account as account,
             coalesce(person.username, whose.actor) as user,
             (select stage from asked where asked.simulation = of_simulation::text limit 1) as stage
         from named
@@ -233,5 +250,7 @@ async def read_audit(database: Queries, machine: str, limit: int = 1000) -> list
         """,
         machine,
         limit,
+        offset,
+        index,
     )
-    return [Entry.model_validate(dict(record)) for record in found]
+    return [AuditLine.model_validate(dict(record)) for record in found]

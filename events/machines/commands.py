@@ -17,6 +17,8 @@ from events.values import Command, Identifier, IncidentId
 class AddMachine(Command):
     type: Literal["AddMachine"] = "AddMachine"
     settings: MachineSettings
+    enable: bool = False
+    """Whether jobs may go there at once."""
 
 
 class ChangeMachine(Command):

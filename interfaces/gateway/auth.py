@@ -118,6 +118,12 @@ def _unauthorised(detail: str) -> Problem:
     return Problem(401, detail, headers={"WWW-Authenticate": "Bearer"})
 
 
+def for_administrators(request: web.Request) -> None:
+    """Raises `Problem` for all others."""
+    if not user_of(request).administrator:
+        raise Problem(403, "Only administrators may do that.")
+
+
 def user_of(request: web.Request) -> User:
     """Who sent the request."""
     return request[USER]

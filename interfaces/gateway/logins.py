@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field, ValidationError
 from bus import LogError
 from events.machines import FLEET, AllowLogin
 from events.values import Context
-from interfaces.gateway.auth import WEB_SOCKET
+from interfaces.gateway.auth import WEB_SOCKET, for_administrators
 from interfaces.gateway.exchange import idempotency_key
 from interfaces.gateway.live import known_as_stream
-from interfaces.gateway.machines import for_administrators, named
+from interfaces.gateway.machines import named
 from interfaces.gateway.problems import STARTED, Problem
 from interfaces.gateway.surroundings import edge_of
 from interfaces.gateway.writes import write

@@ -80,7 +80,7 @@ def _responses(route: Route, schemas: Schemas) -> JsonObject:
         str(route.status): {"description": route.summary, "content": content},
         "default": {"description": "What went wrong", "content": problem},
     }
-    if route.writes:
+    if route.writes or route.later:
         later = _content("application/json", schemas[NotKnownYet, "serialization"])
         responses["202"] = {"description": "Accepted, not known yet", "content": later}
     return responses

@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problem details, in one place for the whole web edge."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
 
 import asyncpg
@@ -11,7 +11,9 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from bus import Doubt, LogError, RecordTooLarge
+from events.prose import Fault, faults_of
 from interfaces.gateway.surroundings import edge_of
+from interfaces.machines.connection import WrongSettings
 from managers.blobs import BlobMissing, BlobStoreUnavailable
 from managers.runtime import about
 from projections.database import UNAVAILABLE
@@ -110,6 +112,8 @@ def _problem(error: Exception) -> Problem | None:
             return Problem(error.status, _sentence(error), headers=headers)
         case HttpProcessingError() | web.RequestPayloadError():
             return unreadable(getattr(error, "message", "") or str(error))
+        case WrongSettings():
+            return unfit(f"{error}.", error.faults)
         case RecordTooLarge():
             return Problem(413, str(error))
         case BlobMissing():
@@ -156,8 +160,10 @@ def _sentence(error: web.HTTPException) -> str:
 
 def invalid(error: ValidationError, status: int) -> Problem:
     """The problem of a body or query that does not fit its model."""
-    errors: list[JsonValue] = [
-        {"where": ".".join(map(str, found["loc"])), "what": found["msg"]}
-        for found in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
-    return Problem(status, "What was sent does not fit; see `errors`.", errors=errors)
+    return unfit("What was sent does not fit; see `errors`.", faults_of(error), status)
+
+
+def unfit(detail: str, faults: Iterable[Fault], status: int = 422) -> Problem:
+    """The problem of what is understood, and is wrong in these places."""
+    errors: list[JsonValue] = [{"where": where, "what": what} for where, what in faults]
+    return Problem(status, detail, errors=errors)

@@ -4,12 +4,24 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from interfaces.gateway import incidents, live, logins, machines, results, simulations, writes
+from events.machines import StartEstimate
+from interfaces.gateway import (
+    incidents,
+    live,
+    logins,
+    machine_settings,
+    machines,
+    results,
+    simulations,
+    writes,
+)
 from interfaces.gateway.auth import AccessToken, Doorkeeper, Login
 from interfaces.gateway.exchange import Page, PageQuery
 from interfaces.gateway.health import Health, Metrics, health
 from interfaces.gateway.problems import Handler
+from interfaces.gateway.writes import NotKnownYet
 from interfaces.showing import ShownMachine, ShownSimulation
+from projections.audit import AuditLine
 from projections.commands import Outcome
 from projections.data_sets import DataSet
 from projections.graph import Graph
@@ -34,10 +46,11 @@ class Route:
     query: type[BaseModel] | None = None
     status: int = 200
     anonymous: bool = False
+    later: bool = False
+    """Whether it may be answered with "not known yet", as every write may."""
 
     @property
     def writes(self) -> bool:
-        """Whether it may be answered with "not known yet"."""
         return self.method == "POST" and not self.anonymous
 
     @property
@@ -55,10 +68,20 @@ def operator_routes(metrics: Metrics) -> list[Route]:
 
 def api_routes(doorkeeper: Doorkeeper) -> list[Route]:
     """The operations of the API."""
-    i, s, one = incidents, simulations, "/api/v1/incidents/{id}"
-    simulation = "/api/v1/simulations/{id}"
     return [
         Route("POST", "/api/v1/login", doorkeeper.login, AccessToken, body=Login, anonymous=True),
+        *_of_incidents(),
+        *_of_simulations(),
+        Route("GET", "/api/v1/data-sets/{id}/content", results.content, "application/octet-stream"),
+        *_of_machines(),
+        Route("GET", "/api/v1/commands/{id}", writes.command, Outcome),
+        Route("GET", "/api/v1/events", live.live, "text/event-stream", query=live.LiveQuery),
+    ]
+
+
+def _of_incidents() -> list[Route]:
+    i, one = incidents, "/api/v1/incidents/{id}"
+    return [
         Route("POST", "/api/v1/incidents", i.create, Incident, body=i.NewIncident, status=201),
         Route("GET", "/api/v1/incidents", i.list_all, Page[Incident], query=i.IncidentQuery),
         Route("GET", one, i.one, Incident),
@@ -69,22 +92,44 @@ def api_routes(doorkeeper: Doorkeeper) -> list[Route]:
         Route("GET", f"{one}/questions", i.questions, Page[Question]),
         Route("POST", f"{one}/answer", i.choose, Incident, body=i.Answer),
         Route("POST", f"{one}/archive", i.archive, Incident),
-        Route("GET", f"{one}/simulations", s.list_of_incident, Page[Simulation]),
+        Route("GET", f"{one}/simulations", simulations.list_of_incident, Page[Simulation]),
         Route("GET", f"{one}/data-sets", results.data_sets, Page[DataSet]),
         Route("GET", f"{one}/graph", i.graph, Graph, query=i.GraphQuery),
         Route("GET", f"{one}/timeline", i.timeline, Page[TimelineEvent], query=PageQuery),
         Route("GET", f"{one}/log", i.log, Page[Entry]),
-        Route("GET", simulation, s.one, ShownSimulation),
-        Route("POST", f"{simulation}/cancel", s.cancel, ShownSimulation, body=s.Why),
-        Route("POST", f"{simulation}/retry", s.retry, ShownSimulation),
-        Route("POST", f"{simulation}/hold", s.hold, ShownSimulation, body=s.Why),
-        Route("POST", f"{simulation}/release", s.release, ShownSimulation, body=s.Why),
-        Route("POST", f"{simulation}/refresh", s.refresh, ShownSimulation),
-        Route("GET", "/api/v1/data-sets/{id}/content", results.content, "application/octet-stream"),
-        Route("GET", "/api/v1/machines", machines.list_all, Page[Machine]),
-        Route("GET", "/api/v1/machines/{name}", machines.one, ShownMachine),
-        Route("POST", "/api/v1/machines/{name}/login", machines.allow_login, ShownMachine),
-        Route("GET", "/api/v1/machines/{name}/login", logins.login, "application/json", status=101),
-        Route("GET", "/api/v1/commands/{id}", writes.command, Outcome),
-        Route("GET", "/api/v1/events", live.live, "text/event-stream", query=live.LiveQuery),
+    ]
+
+
+def _of_simulations() -> list[Route]:
+    s, one = simulations, "/api/v1/simulations/{id}"
+    return [
+        Route("GET", one, s.one, ShownSimulation),
+        Route("POST", f"{one}/cancel", s.cancel, ShownSimulation, body=s.Why),
+        Route("POST", f"{one}/retry", s.retry, ShownSimulation),
+        Route("POST", f"{one}/hold", s.hold, ShownSimulation, body=s.Why),
+        Route("POST", f"{one}/release", s.release, ShownSimulation, body=s.Why),
+        Route("POST", f"{one}/refresh", s.refresh, ShownSimulation),
+    ]
+
+
+def _of_machines() -> list[Route]:
+    m, of, all = machines, machine_settings, machines.MACHINES
+    one = f"{all}/{{name}}"
+    estimate, estimates = f"{one}/estimate", f"{one}/estimates/{{id}}"
+    return [
+        Route("GET", all, m.list_all, Page[Machine]),
+        Route("POST", all, of.add, ShownMachine, body=of.NewMachine, status=201),
+        Route("GET", one, m.one, ShownMachine),
+        Route("POST", f"{one}/edit", of.edit, ShownMachine, body=of.MachineChange),
+        Route("POST", f"{one}/enable", m.enable, ShownMachine),
+        Route("POST", f"{one}/disable", m.disable, ShownMachine),
+        Route("POST", f"{one}/drain", m.drain, ShownMachine),
+        Route("POST", f"{one}/remove", m.remove, Outcome),
+        Route("POST", f"{one}/login", m.allow_login, ShownMachine),
+        Route("GET", f"{one}/login", logins.login, "application/json", status=101),
+        Route("POST", f"{one}/check", m.check, NotKnownYet, status=202),
+        Route("GET", f"{one}/checkup", m.checkup, m.Checked, query=m.CheckupQuery, later=True),
+        Route("POST", estimate, m.estimate, NotKnownYet, body=m.JobInMind, status=202),
+        Route("GET", estimates, m.estimated, StartEstimate, later=True),
+        Route("GET", f"{one}/audit", m.audit, Page[AuditLine], query=PageQuery),
     ]

@@ -4,7 +4,7 @@ import asyncio
 from uuid import UUID
 
 from aiohttp import web
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 from pydantic_core import to_jsonable_python
 from structlog.contextvars import bind_contextvars
 
@@ -20,25 +20,29 @@ from projections.keys import hold_key, release_key
 
 
 class NotKnownYet(BaseModel):
-    """The command was sent; what comes of it is not known yet."""
+    """Something was accepted; what comes of it is not known yet."""
 
     detail: str = "accepted, not known yet"
-    command: UUID
+    command: UUID | None = None
     outcome: str
     """Where to ask."""
 
 
-async def write(request: web.Request, wanted: Write, refused: int = 409) -> Outcome | None:
+async def write(
+    request: web.Request, wanted: Write, refused: int = 409, use: JsonValue = None
+) -> Outcome | None:
     """What came of a command, once readers can see it; None: not known yet.
 
     One that is known to have been accepted is not sent again: meanwhile somebody may have undone
     what it did. Raises `Problem` with the status `refused` and the reason if it was refused; 409,
-    with nothing sent, if its id was used for another one.
+    with nothing sent, if its id was used for another one, or for another `use`: what was asked
+    for, where the command was made of that and of something else.
     """
     edge, actor = edge_of(request), str(user_of(request).id)
     incident = wanted.key if wanted.context.keyed_by_incident else None
     bind_contextvars(**about(incident, correlation=wanted.id))
-    await hold(edge, actor, wanted.id, [wanted.context, wanted.key, wanted.command.model_dump()])
+    use = use or wanted.command.model_dump(mode="json")
+    await hold(edge, actor, wanted.id, [wanted.context, wanted.key, use])
     try:
         async with asyncio.timeout(edge.settings.write_deadline):
             found = await find_outcome(edge.pool, wanted.id, actor)
@@ -65,9 +69,14 @@ async def hold(edge: WebEdge, actor: str, key: UUID, use: object) -> None:
 
 
 def not_known_yet(wanted: Write) -> web.Response:
-    """202, and where to ask."""
+    """202, and where to ask for the word on a command."""
     where = f"/api/v1/commands/{wanted.id}"
-    return answer(NotKnownYet(command=wanted.id, outcome=where), {"Location": where}, 202)
+    return later(NotKnownYet(command=wanted.id, outcome=where))
+
+
+def later(told: NotKnownYet) -> web.Response:
+    """202, and where to ask."""
+    return answer(told, {"Location": told.outcome}, 202)
 
 
 async def command(request: web.Request) -> web.StreamResponse:

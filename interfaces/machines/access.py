@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, ValidationError
 
 from events.machines import MachineSettings
-from events.prose import describe
+from events.prose import describe, faults_of
 from interfaces.machines.connection import WrongSettings
 
 A = TypeVar("A", bound="Access")
@@ -44,4 +44,5 @@ def checked(
         wrong = f"machine {settings.name}: {part}: {describe(error)}"
         if any(one["type"] == "extra_forbidden" for one in error.errors()):
             wrong = f"{wrong}; there are: {', '.join(model.model_fields) or 'none'}"
-        raise WrongSettings(wrong) from error
+        faults = ((f"{part}.{where}".rstrip("."), what) for where, what in faults_of(error))
+        raise WrongSettings(wrong, *faults) from error

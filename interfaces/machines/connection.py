@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Protocol, Self
 
+from events.prose import Fault
+
 MIB = 1 << 20
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -33,6 +35,11 @@ class MachineError(Exception):
 
 class WrongSettings(MachineError):
     """The settings of a machine cannot work; the text says which and why."""
+
+    def __init__(self, text: str, *faults: Fault) -> None:
+        super().__init__(text)
+        self.faults = faults
+        """By setting."""
 
 
 class Unreachable(MachineError):

@@ -13,7 +13,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from events.jobs import Text, VariableName
 from events.machines import MachineSettings
-from events.prose import describe
+from events.prose import describe, faults_of
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.budget import Toll, free
 from interfaces.machines.connection import Connection, WrongSettings
@@ -70,14 +70,16 @@ def _layout(settings: MachineSettings) -> Layout:
     try:
         return layout_of(settings)
     except ValueError as error:
-        raise WrongSettings(f"machine {settings.name}: {error}") from error
+        fault = ("base_directory", str(error))
+        raise WrongSettings(f"machine {settings.name}: {error}", fault) from error
 
 
 def _environment(settings: MachineSettings) -> dict[str, str]:
     try:
         return _variables.validate_python(settings.environment)
     except ValidationError as error:
-        raise WrongSettings(f"machine {settings.name}: {describe(error)}") from error
+        faults = ((f"environment.{where}", what) for where, what in faults_of(error))
+        raise WrongSettings(f"machine {settings.name}: {describe(error)}", *faults) from error
 
 
 def _made(kind: str, name: str, settings: MachineSettings) -> Any:
@@ -88,7 +90,8 @@ def _made(kind: str, name: str, settings: MachineSettings) -> Any:
         raise
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
-        raise WrongSettings(f"machine {settings.name}: {kind} {name}: {said}") from error
+        text = f"machine {settings.name}: {kind} {name}: {said}"
+        raise WrongSettings(text, (kind, said)) from error
 
 
 def _named(kind: str, name: str) -> Callable[[MachineSettings], Any]:
@@ -96,7 +99,8 @@ def _named(kind: str, name: str) -> Callable[[MachineSettings], Any]:
     match [*installed.select(name=name)]:
         case []:
             known = ", ".join(sorted(installed.names)) or "none"
-            raise WrongSettings(f"there is no {kind} {name!r}; there are: {known}")
+            text = f"there is no {kind} {name!r}; there are: {known}"
+            raise WrongSettings(text, (kind, text))
         case [point]:
             return _loaded(kind, point)
         case _:

@@ -59,12 +59,15 @@ def decide(was: Fleet | None, input: Input, given: Given) -> Iterable[Effect]:
 
 def _add(fleet: Fleet, wanted: e.AddMachine) -> Iterator[Effect]:
     name = wanted.settings.name
-    if name in fleet.machines:
-        if fleet.machines[name].settings == wanted.settings:
-            return
+    if name not in fleet.machines:
+        added = e.MachineAdded(settings=wanted.settings)
+        yield added
+        yield Send(Context.OPERATIONS, name, ConfigureMachine(settings=wanted.settings))
+        fleet = evolve(fleet, added) or fleet
+    elif fleet.machines[name].settings != wanted.settings:
         raise Rejected(f"there is a machine {name} with other settings already")
-    yield e.MachineAdded(settings=wanted.settings)
-    yield Send(Context.OPERATIONS, name, ConfigureMachine(settings=wanted.settings))
+    if wanted.enable:
+        yield from _see(fleet, e.MachineEnabled(name=name))
 
 
 def _change(fleet: Fleet, wanted: e.ChangeMachine) -> Iterator[Effect]:

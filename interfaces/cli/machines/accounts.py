@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 from deploy.storage import Storage
 from events.accounts import Accounts
-from interfaces.cli.machines.options import merged
 from interfaces.cli.session import the_one
+from interfaces.machines.changes import merged
 from projections.incidents import TABLE as INCIDENTS
 from projections.people import find_person, list_people
 
 
 async def changed_accounts(
-    storage: Storage, was: Accounts, given: Mapping[str, str], only: bool | None
+    storage: Storage, was: Accounts, given: Mapping[str, str | None], only: bool | None
 ) -> Accounts:
     """With what is given over what was. Raises `Complaint` for whom nobody knows."""
     of = {await _id(storage, who): account for who, account in given.items()}

@@ -24,13 +24,14 @@ from interfaces.cli.machines.options import (
     Policy,
     agents_of,
     fields_of,
-    merged,
     policy_of,
+    texts_of,
 )
 from interfaces.cli.machines.steering import changed, tell
 from interfaces.cli.options import AsJson
 from interfaces.cli.output import answer
 from interfaces.cli.session import desk, run
+from interfaces.machines.changes import edited
 from interfaces.machines.registry import connect
 
 
@@ -161,7 +162,7 @@ def edit(
     async def work() -> None:
         async with desk(ctx) as at:
             before = (await machine_named(at.storage, name)).settings
-            was, mapped = before.model_dump(), pairs(account or ())
+            mapped = texts_of(account)
             given = {
                 "base_directory": base_directory,
                 "connection": connection,
@@ -175,17 +176,13 @@ def edit(
                 "accounts": await changed_accounts(
                     at.storage, before.accounts, mapped, accounts_only
                 ),
-                "access": merged(was["access"], parameters_of(None, access or ())),
-                "batch": merged(was["batch"], parameters_of(None, batch or ())),
-                "environment": merged(was["environment"], pairs(environment or ())),
-                "limits": merged(was["limits"], fields_of("limit", MachineLimits, limit)),
-                "folders": merged(
-                    was["folders"], fields_of("time of folders", MachineFolders, folder)
-                ),
+                "access": parameters_of(None, access or ()),
+                "batch": parameters_of(None, batch or ()),
+                "environment": texts_of(environment),
+                "limits": fields_of("limit", MachineLimits, limit),
+                "folders": fields_of("time of folders", MachineFolders, folder),
             }
-            now = {key: value for key, value in given.items() if value is not None}
-            settings = MachineSettings.model_validate({**was, **now})
-            connect(settings)
+            settings = edited(before, {k: v for k, v in given.items() if v is not None})
             after = await changed(at, name, [e.ChangeMachine(settings=settings)])
         told = f"{name} {'is changed' if after else 'not known yet'}"
         answer(json, after or {"name": name, "known": False}, told)

@@ -14,7 +14,7 @@ from interfaces.cli.machines.steering import LOOK, carry_out
 from interfaces.cli.options import AsJson
 from interfaces.cli.output import as_json, compact, say, table
 from interfaces.cli.session import desk, kept, run
-from projections.audit import Entry, read_audit
+from projections.audit import AuditLine, read_audit
 
 _MARKS = {Mark.YES: "✓", Mark.NO: "✗", Mark.UNKNOWN: "?"}
 
@@ -35,10 +35,12 @@ def audit(
     Next: vestec simulations show ID
     """
 
-    async def work() -> list[Entry]:
+    async def work() -> list[AuditLine]:
         async with kept(ctx) as storage:
-            await machine_named(storage, name)
-            return await read_audit(storage.pool, name, limit)
+            lines = await read_audit(storage.pool, name, limit)
+            if not lines:
+                await machine_named(storage, name)  # one that was removed has lines, too
+            return lines
 
     found = run(work())
     if json:

@@ -1,16 +1,14 @@
 """The options that describe a machine, of those commands that may: what they are, what they say."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
 
 from interfaces.cli.errors import Complaint
-from interfaces.cli.inputs import parameters_of
+from interfaces.cli.inputs import pairs, parameters_of
 
-V = TypeVar("V")
 Pairs = list[str] | None
 """Of an option that may be repeated; None: it was not given."""
 
@@ -102,7 +100,7 @@ def fields_of(kind: str, model: type[BaseModel], given: Pairs) -> dict[str, Any]
     return said
 
 
-def merged(was: Mapping[str, V], given: Mapping[str, V]) -> dict[str, V]:
-    """What was, with what is given over it; null takes one away."""
-    after = {**was, **given}
-    return {key: value for key, value in after.items() if value not in (None, "null")}
+def texts_of(given: Pairs) -> dict[str, str | None]:
+    """What an option says whose values are texts; null takes one away."""
+    said = pairs(given or ())
+    return {name: None if value == "null" else value for name, value in said.items()}

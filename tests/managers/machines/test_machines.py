@@ -125,6 +125,15 @@ def test_a_machine_is_added_once_and_told_to_its_interface() -> None:
     of.when(add("m")).then().when(add("m", nodes=5)).rejected("other settings already")
 
 
+def test_a_machine_that_is_added_enabled_takes_what_waits() -> None:
+    enabled = add("n", nodes=8).model_copy(update={"enable": True})
+    of = fleet("m").when(add("p", nodes=8)).when(choose(nodes=8)).then(e.ChoicePostponed)
+    added = (e.MachineAdded, ConfigureMachine, e.MachineEnabled)
+    of.when(enabled).then(*added, e.MachineChosen, PlaceSimulation)
+    of.when(e.DisableMachine(name="n")).when(enabled).then(e.MachineEnabled)
+    of.when(enabled).then()
+
+
 def test_a_new_machine_is_disabled() -> None:
     of = scenario(MANAGER).when(add("m")).when(choose()).then(e.ChoicePostponed)
     of.when(e.EnableMachine(name="m")).then(e.MachineEnabled, e.MachineChosen, PlaceSimulation)
