@@ -30,6 +30,7 @@ def hands_on_machines(storage: Storage, around: Surroundings) -> MachineHands:
         Fetching(settings.result_limit, settings.result_deadline),
         around.chance,
         partial(agents_alive, storage.pool),
+        wall=around.wall,
     )
 
 

@@ -229,8 +229,11 @@ def _spent(on_machines: MachineHands) -> dict[str, CommandsSpent]:
 
 async def _health(running: Running) -> Mapping[str, PartHealth]:
     parts = {str(service.context): await _health_of(service) for service in running.services}
-    if running.agent is not None:
-        parts["agent"] = PartHealth(owns=running.agent.owned, broken=running.agent.broken)
+    if interface := parts.get(Context.OPERATIONS):
+        interface.failing |= _failing(running.on_machines.failing())
+    if (agent := running.agent) is not None:
+        failing = _failing(agent.failing)
+        parts["agent"] = PartHealth(owns=agent.owned, broken=agent.broken, failing=failing)
     if running.stream is not None:
         parts[Part.PUBLIC_STREAM] = await _health_of(running.stream)
     if running.runner is not None:

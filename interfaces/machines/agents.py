@@ -24,6 +24,8 @@ from events.values import SYSTEM, Command, Context
 from managers.operations import MachineJobs, Task, on_machine, written
 from managers.runtime import (
     Chain,
+    Failure,
+    Failures,
     Manager,
     PartitionState,
     Reply,
@@ -55,6 +57,7 @@ class Agent:
         self._name, self._around, self._machines, self._look = name, around, machines, look
         self._manager = replace(manager, under_way=on_machine)
         self._shares: dict[str, Share[Deputy]] = {}
+        self._failures = Failures[str]()
 
     @property
     def owned(self) -> list[str]:
@@ -66,6 +69,13 @@ class Agent:
         """Machines that were given up here, and why."""
         reasons = ((name, share.broken.values()) for name, share in self._shares.items())
         return {name: "; ".join(why) for name, why in reasons if why}
+
+    @property
+    def failing(self) -> dict[str, Failure]:
+        """Machines whose work began again and again; and what tells which machines there are."""
+        shares = self._shares.items()
+        begun = {name: one for name, share in shares for one in share.failing.values()}
+        return {**begun, **self._failures.known}
 
     async def run(self) -> NoReturn:
         """Work on machines until cancelled."""
@@ -83,10 +93,13 @@ class Agent:
 
     async def _named(self, known: Collection[str]) -> set[str]:
         try:
-            return {one.name for one in await self._machines() if self._name in one.agents}
+            named = {one.name for one in await self._machines() if self._name in one.agents}
         except Exception as error:  # whatever it is, the next look may tell
             _log.warning("machines not read", agent=self._name, reason=repr(error))
+            self._failures.add("which machines there are", repr(error), self._around.wall())
             return {*known}
+        self._failures.forget("which machines there are")
+        return named
 
     def _share(self, machine: str) -> "Share[Deputy]":
         """One member of a group works on the machine: it is given that topic's one partition."""

@@ -6,6 +6,7 @@ once: it is said of the job, and of the machine, until the work is done.
 
 import asyncio
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -54,7 +55,7 @@ from managers.operations import (
     TaskFails,
     Watch,
 )
-from managers.runtime import Assignment, Chain, TaskWork, Work, crash_point
+from managers.runtime import Assignment, Chain, Failure, TaskWork, Work, crash_point
 from managers.runtime.manager import Input, Tell
 
 
@@ -80,12 +81,14 @@ class MachineHands:
         chance: random.Random | None = None,
         agents: Agents = no_agents,
         look_out: float = LOOK,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         """`agents` tells which are alive, and is asked every `look_out` seconds."""
         self._blobs, self._connect, self._manners = blobs, connect, manners
         self._fetching = fetching or Fetching()
         self._chance = chance or random.Random(0)
         self._agents, self._look_out = agents, look_out
+        self._wall = wall
         self._machines: dict[str, Machine] = {}
 
     def begin(self, assigned: Assignment[MachineJobs, Task]) -> Work[Task]:
@@ -98,6 +101,7 @@ class MachineHands:
         machine.learn(assigned.state.learned)
         machine.has_room(not assigned.state.full)
         cause = f"{Context.OPERATIONS}.work/{assigned.key}/{assigned.name}"
+        failed = partial(machine.tried, what=assigned.name)
         match assigned.item:
             case Watch(jobs):
                 if jobs.reachable is not None:
@@ -114,12 +118,13 @@ class MachineHands:
                 work = partial(self._collect, machine, job, tell)
             case Remove(token, folder):
                 removal = partial(self._remove, machine, token, folder, tell)
-                return TaskWork(removal, cause, Chain(folder.incident, folder.correlation))
+                return TaskWork(removal, cause, Chain(folder.incident, folder.correlation), failed)
             case Estimate(id, request):
-                return TaskWork(partial(self._estimate, machine, id, request, tell), cause)
+                asking = partial(self._estimate, machine, id, request, tell)
+                return TaskWork(asking, cause, failed=failed)
             case CheckUp(check):
-                return TaskWork(partial(self._check, machine, check, tell), cause)
-        return TaskWork(work, cause, Chain(job.incident, job.correlation))
+                return TaskWork(partial(self._check, machine, check, tell), cause, failed=failed)
+        return TaskWork(work, cause, Chain(job.incident, job.correlation), failed)
 
     def shell_startup(self) -> dict[str, float]:
         """Seconds that a shell took to start, of each machine where that was seen."""
@@ -130,6 +135,11 @@ class MachineHands:
         """What was spent of each machine's budget of commands."""
         return {name: machine.budget.spent for name, machine in self._machines.items()}
 
+    def failing(self) -> dict[str, Failure]:
+        """What is tried again and again on machines, each machine's as one."""
+        found = {name: machine.failing for name, machine in self._machines.items()}
+        return {name: failure for name, failure in found.items() if failure}
+
     def _machine(self, settings: MachineSettings) -> Machine:
         before = self._machines.get(settings.name)
         if before is not None and before.settings == settings:
@@ -139,7 +149,8 @@ class MachineHands:
             self._connect,
             self._manners(settings),
             self._chance,
-            before.budget if before else None,
+            self._wall,
+            before,
         )
         return machine
 

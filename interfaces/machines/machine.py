@@ -3,6 +3,7 @@
 import asyncio
 import math
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from interfaces.machines.budget import Budget, Toll
 from interfaces.machines.connection import LoginNeeded, MachineError
 from interfaces.machines.dialect import InDoubt
 from managers.blobs import BlobStoreUnavailable
+from managers.runtime import Failure, Failures
 
 R = TypeVar("R")
 Connect = Callable[[MachineSettings, Toll], BatchSystem]
@@ -55,18 +57,20 @@ class Machine:
         connect: Connect,
         manners: Manners,
         chance: random.Random,
-        budget: Budget | None = None,
+        wall: Callable[[], float] = time.time,
+        before: "Machine | None" = None,
     ) -> None:
-        """`budget` is the one of the same machine before its settings changed."""
+        """`before` is the same machine before its settings changed."""
         self.settings, self.manners = settings, manners
         self.wake = asyncio.Event()
         """Set when there is a reason to look at the machine now."""
         self.room = asyncio.Event()
         """Set while files of ours have room there, as far as is known."""
         self.room.set()
-        self.budget = budget or Budget()
+        self.budget: Budget = before.budget if before else Budget()
         self.budget.limit(manners.commands, manners.submissions, manners.ask_least)
-        self._connect, self._chance = connect, chance
+        self._failures: Failures[object] = before._failures if before else Failures()
+        self._connect, self._chance, self._wall = connect, chance, wall
         self._stack = AsyncExitStack()
         self._batch: BatchSystem | None = None
         self._learned: Mapping[str, JsonValue] = {}
@@ -100,6 +104,26 @@ class Machine:
         """Seconds; None: not seen, or there is no shell."""
         return self._batch.shell_startup if self._batch else None
 
+    @property
+    def failing(self) -> Failure | None:
+        """What is tried there and fails again and again, as one: the newest reason, all times."""
+        again = [one for one in self._failures.known.values() if one.times >= _WORTH_TELLING]
+        if not again:
+            return None
+        since, times = min(one.since for one in again), sum(one.times for one in again)
+        return Failure(again[-1].reason, since, times)
+
+    def tried(self, reason: str, what: object = None) -> int:
+        """Something (None: to look at it) failed for a reason; how many times by now.
+
+        Without a reason it went well, or is not tried any more.
+        """
+        if not reason:
+            self._failures.forget(what)
+            return 0
+        self._failures.add(what, reason, self._wall())
+        return self._failures.known[what].times
+
     def before_repeating(self, submission: int) -> float:
         """Seconds before another submission of a job goes out: longer from one to the next."""
         first, longest = self.manners.retry
@@ -118,23 +142,27 @@ class Machine:
         machine's to tell, and ends the work from elsewhere.
         """
         wait, longest = self.manners.retry
-        failures = 0
-        while True:
-            try:
-                return await action(await self.batch())
-            except InDoubt:
-                raise
-            except LoginNeeded:
-                self.wake.set()
-            except (MachineError, BlobStoreUnavailable) as error:
-                _log.warning("machine", machine=self.settings.name, error=str(error))
-                failures += 1
-                if failures >= _WORTH_TELLING:
-                    complain(str(error))
-            await asyncio.sleep(self.jittered(wait))
-            wait = min(2 * wait, longest)
+        what = object()
+        try:
+            while True:
+                try:
+                    return await action(await self.batch())
+                except InDoubt:
+                    raise
+                except LoginNeeded:
+                    self.wake.set()
+                except (MachineError, BlobStoreUnavailable) as error:
+                    _log.warning("machine", machine=self.settings.name, error=str(error))
+                    if self.tried(str(error), what) >= _WORTH_TELLING:
+                        complain(str(error))
+                await asyncio.sleep(self.jittered(wait))
+                wait = min(2 * wait, longest)
+        finally:
+            self.tried("", what)
 
     async def close(self) -> None:
+        """Nobody looks at it any more."""
+        self.tried("")
         async with self._opening:
             self._batch = None
             await self._stack.aclose()

@@ -100,7 +100,6 @@ class MachineWatch:
         load, notice, ask = self._jobs.load, self._jobs.notice, self._ask_now()
         if not ask and not self._jobs.reachable:
             return  # only an answer of the scheduler's would say more
-        refused = False
         try:
             batch = await self._machine.batch()
             silence = await self._follow(batch, ask)
@@ -112,14 +111,15 @@ class MachineWatch:
             if not isinstance(error, MachineError):
                 _log.exception("machine", machine=self._machine.settings.name)
             self._failures = min(self._failures + 1, _MOST_FAILURES)
-            refused = isinstance(error, LoginNeeded)
-            looked = MachineLooked(False, cut(str(error) or repr(error)), None, refused, notice)
+            why, refused = cut(str(error) or repr(error)), isinstance(error, LoginNeeded)
+            looked = MachineLooked(False, why, None, refused, notice)
         else:
             self._failures = 0
             looked = MachineLooked(True, "", load, False, notice)
+        self._machine.tried("" if looked.login_needed else looked.reason)
         jobs = self._jobs
         known = (jobs.reachable, jobs.reason, jobs.load, jobs.login_needed, jobs.notice)
-        if (looked.reachable, looked.reason, looked.load, refused, notice) != known:
+        if (looked.reachable, looked.reason, looked.load, looked.login_needed, notice) != known:
             await self._tell(looked)
 
     async def _load(self, batch: BatchSystem) -> tuple[MachineLoad | None, str]:

@@ -24,8 +24,8 @@ class Failures(Generic[K]):
         self.known: dict[K, Failure] = {}
 
     def add(self, what: K, reason: str, now: float) -> None:
-        """It failed, for the first time or once more."""
-        before = self.known.get(what)
+        """It failed, for the first time or once more; the newest is the last."""
+        before = self.known.pop(what, None)
         self.known[what] = (
             replace(before, reason=reason, times=before.times + 1)
             if before

@@ -27,10 +27,17 @@ class TaskWork(Generic[W]):
     """
 
     def __init__(
-        self, make: Callable[[], Awaitable[None]], name: str, chain: Chain | None = None
+        self,
+        make: Callable[[], Awaitable[None]],
+        name: str,
+        chain: Chain | None = None,
+        failed: Callable[[str], object] = lambda _: None,
     ) -> None:
-        """All its lines in the log carry its name, as their cause, and what it belongs to."""
-        self._make = make
+        """All its lines in the log carry its name, as their cause, and what it belongs to.
+
+        `failed` is told why it begins again; nothing (empty) when it has ended.
+        """
+        self._make, self._failed = make, failed
         incident, correlation = (chain.incident, chain.correlation) if chain else (None, None)
         self._about = about(incident, name, correlation)
         self._task = asyncio.get_running_loop().create_task(self._run(), name=name)
@@ -44,10 +51,14 @@ class TaskWork(Generic[W]):
     async def _run(self) -> None:
         bind_contextvars(**self._about)
         pause = _FIRST_PAUSE
-        while True:
-            try:
-                return await self._make()
-            except Exception:
-                _log.exception("work failed, it begins again", seconds=pause)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+        try:
+            while True:
+                try:
+                    return await self._make()
+                except Exception as error:
+                    _log.exception("work failed, it begins again", seconds=pause)
+                    self._failed(f"{type(error).__name__}: {error}")
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+        finally:
+            self._failed("")

@@ -23,6 +23,7 @@ from interfaces.machines.hands import MachineHands
 from managers.operations import operations_manager
 from managers.runtime import Surroundings
 from tests.interfaces.machines.hands_site import FETCHING, QUICK, AnySite, TroubledSystem, working
+from tests.interfaces.machines.test_failing import failed, goes_well
 
 NAMING = MachineSettings(
     name="m", base_directory="/m", nodes=100, cores_per_node=100, agents=("near", "next")
@@ -35,6 +36,8 @@ class Site(AnySite):
 
     machine: TroubledSystem
     alive: list[str] = field(default_factory=list)
+    readable: bool = True
+    """Whether the read model can be asked which machines there are."""
     reached_by: list[str] = field(default_factory=list)
     """Who opened a connection to the machine, one after the other."""
 
@@ -42,6 +45,8 @@ class Site(AnySite):
         return self.alive
 
     async def machines(self) -> Collection[MachineSettings]:
+        if not self.readable:
+            raise OSError("no database")
         changed = await self.events(m.MachineChanged)
         added = await self.events(m.MachineAdded)
         return [(changed or added)[-1].settings]
@@ -196,3 +201,35 @@ async def test_an_agent_begins_anew_when_what_it_tells_cannot_be_kept() -> None:
         assert failed
         assert len(await site.turns(2)) == 2
         assert [*site.machine.starts.values()] == [1]
+
+
+async def test_an_agent_says_what_fails_since_when_and_how_often() -> None:
+    began = time.time()
+    async with open_site() as site, site.agent("near") as near:
+        await site.seen(True)
+        assert not near.failing
+        append = site.log.append
+
+        async def fails(topic: str, partition: int, records: object) -> int:
+            if topic == "vestec.operations.commands":
+                raise LogUnavailable("the log is away")
+            return await append(topic, partition, records)  # type: ignore[arg-type]
+
+        site.log.append = fails  # type: ignore[method-assign]
+        await site.submit()
+        found = await failed(lambda: near.failing, "m", 3)
+        assert found.reason == "LogUnavailable: the log is away"
+        assert began <= found.since <= time.time()
+        site.log.append = append  # type: ignore[method-assign]
+        await site.turns(2)
+
+
+async def test_an_agent_that_cannot_learn_which_machines_there_are_says_so() -> None:
+    async with open_site() as site, site.agent("near") as near:
+        await site.seen(True)
+        site.readable = False
+        found = await failed(lambda: near.failing, "which machines there are", 3)
+        assert "no database" in found.reason
+        assert near.owned == ["m"]
+        site.readable = True
+        await goes_well(lambda: near.failing)
