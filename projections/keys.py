@@ -34,8 +34,8 @@ async def prepare_keys(connection: Connection) -> None:
     await connection.execute(_DDL)
 
 
-async def hold_key(database: Queries, actor: str, key: UUID, use: JsonValue) -> bool:
-    """Bind a sender's key to a use; False: it is bound to another one.
+async def hold_key(database: Queries, actor: str, key: UUID, use: JsonValue) -> int:
+    """Bind a sender's key to a use; how often it is bound to it now, 0 if it is to another one.
 
     Every hold counts until `release_key`: a key is free again when all that used it were refused.
     """
@@ -56,7 +56,7 @@ async def hold_key(database: Queries, actor: str, key: UUID, use: JsonValue) -> 
         await database.execute(
             "delete from vestec_read.keys where used < now() - $1::text::interval", _REMEMBERED
         )
-    return found is not None
+    return found or 0
 
 
 async def release_key(database: Queries, actor: str, key: UUID) -> None:

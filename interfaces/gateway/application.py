@@ -5,8 +5,8 @@ import json
 from aiohttp import web
 
 from interfaces.gateway.auth import Doorkeeper, authenticated
-from interfaces.gateway.health import Metrics
 from interfaces.gateway.live import STREAMS, end_streams
+from interfaces.gateway.metrics import Metrics
 from interfaces.gateway.openapi import describe
 from interfaces.gateway.passwords import Verifier
 from interfaces.gateway.problems import Handler, identified, problems

@@ -1,17 +1,12 @@
-"""For operators and their tools: what runs here, how far behind it is, and metrics."""
+"""For operators and their tools: what runs here, and how far behind it is."""
 
-import time
 from collections.abc import Iterable
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
 from interfaces.gateway.exchange import answer
-from interfaces.gateway.parts import MachineMetrics, PartMetrics
-from interfaces.gateway.problems import Handler
-from interfaces.gateway.surroundings import PartHealth, WebEdge, edge_of
+from interfaces.gateway.surroundings import PartHealth, edge_of
 from projections import PartitionStatus, status
 
 
@@ -42,12 +37,13 @@ async def health(request: web.Request) -> web.StreamResponse:
             status="degraded" if broken or edge.writing.hindered else "ok",
             writes=edge.writing.hindered or "ok",
             parts=parts,
-            projections=_by_projection(await status(edge.pool, edge.log, edge.wall)),
+            projections=by_projection(await status(edge.pool, edge.log, edge.wall)),
         )
     )
 
 
-def _by_projection(rows: Iterable[PartitionStatus]) -> dict[str, ProjectionHealth]:
+def by_projection(rows: Iterable[PartitionStatus]) -> dict[str, ProjectionHealth]:
+    """How far each is behind, over all its partitions."""
     found: dict[str, ProjectionHealth] = {}
     for row in rows:
         before = found.get(row.projection, ProjectionHealth(lag_records=0, lag_seconds=0.0))
@@ -56,64 +52,3 @@ def _by_projection(rows: Iterable[PartitionStatus]) -> dict[str, ProjectionHealt
             lag_seconds=max(before.lag_seconds, row.lag_seconds),
         )
     return found
-
-
-class Metrics:
-    """Counts requests, and shows how parts and projections are when asked."""
-
-    def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        self._requests = Counter(
-            "vestec_requests", "Requests", ["method", "route", "status"], registry=registry
-        )
-        self._seconds = Histogram(
-            "vestec_request_seconds", "Time to answer", ["method", "route"], registry=registry
-        )
-        self._lag = Gauge(
-            "vestec_projection_lag_records", "Not taken in", ["projection"], registry=registry
-        )
-        self._age = Gauge(
-            "vestec_projection_lag_seconds",
-            "Oldest not taken in",
-            ["projection"],
-            registry=registry,
-        )
-        self._machines = MachineMetrics()
-        registry.register(self._machines)
-        self._parts = PartMetrics()
-        registry.register(self._parts)
-
-        self._shells = Gauge(
-            "vestec_machine_shell_startup_seconds",
-            "Until a shell of the machine begins with a command, its start-up files included",
-            ["machine"],
-            registry=registry,
-        )
-
-    async def show(self, request: web.Request) -> web.StreamResponse:
-        """Metrics in Prometheus' text format."""
-        edge: WebEdge = edge_of(request)
-        self._parts.parts = await edge.parts()
-        rows = await status(edge.pool, edge.log, edge.wall)
-        for name, lag in _by_projection(rows).items():
-            self._lag.labels(name).set(lag.lag_records)
-            self._age.labels(name).set(lag.lag_seconds)
-        self._machines.spent = edge.on_machines()
-        self._shells.clear()
-        for machine, seconds in edge.shell_startup().items():
-            self._shells.labels(machine).set(seconds)
-        body = generate_latest(self.registry)
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    @web.middleware
-    async def measure(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Measure every request, by its route's pattern."""
-        started, response = time.monotonic(), None
-        try:
-            response = await handler(request)
-        finally:
-            route = request.match_info.route.resource
-            labels = (request.method, route.canonical if route else "unknown")
-            self._requests.labels(*labels, response.status if response else "none").inc()
-            self._seconds.labels(*labels).observe(time.monotonic() - started)
-        return response

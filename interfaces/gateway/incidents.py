@@ -33,7 +33,7 @@ from interfaces.gateway.exchange import (
 )
 from interfaces.gateway.problems import Problem
 from interfaces.gateway.surroundings import WebEdge, edge_of
-from interfaces.gateway.writes import not_known_yet, write
+from interfaces.gateway.writes import not_known_yet, write, write_and
 from interfaces.issuing import Write
 from managers.runtime import about
 from projections.database import storable
@@ -60,7 +60,7 @@ class NewIncident(BaseModel):
     urgency: Urgency = Urgency.ROUTINE
 
 
-class Pressing(BaseModel):
+class UrgencyChange(BaseModel):
     """How much an incident presses from now on, and why."""
 
     urgency: Urgency
@@ -176,7 +176,7 @@ async def cancel(request: web.Request) -> web.StreamResponse:
 
 async def set_urgency(request: web.Request) -> web.StreamResponse:
     """Say how much the incident presses: of the simulations that are created from now on."""
-    wanted = await body_of(request, Pressing)
+    wanted = await body_of(request, UrgencyChange)
     return await _steer(request, SetUrgency(urgency=wanted.urgency, reason=wanted.reason))
 
 
@@ -209,9 +209,7 @@ async def _steer(request: web.Request, command: Command) -> web.StreamResponse:
     wanted = Write(
         idempotency_key(request), Context.INCIDENTS, incident.id, command, ("incidents",)
     )
-    if await write(request, wanted) is None:
-        return not_known_yet(wanted)
-    return await one(request)
+    return await write_and(request, wanted, one)
 
 
 async def graph(request: web.Request) -> web.StreamResponse:

@@ -28,7 +28,7 @@ _YES_OR_NO = "(yes/no"
 """How `ssh` asks whether a host key is the right one."""
 
 
-class Answer(BaseModel):
+class Typed(BaseModel):
     """What a person types at a prompt."""
 
     answer: str = Field(max_length=1024, repr=False)
@@ -75,7 +75,7 @@ async def _converse(
         if message.type is not WSMsgType.TEXT:
             raise Abandoned
         try:
-            return Answer.model_validate_json(message.data).answer
+            return Typed.model_validate_json(message.data).answer
         except ValidationError:
             raise Abandoned from None
 

@@ -11,10 +11,10 @@ from events.accounts import Accounts
 from events.machines import AddMachine, ChangeMachine, MachineSettings
 from interfaces.gateway.auth import for_administrators
 from interfaces.gateway.exchange import answer, as_of, body_of, idempotency_key
-from interfaces.gateway.machines import MACHINES, carrying, named
+from interfaces.gateway.machines import MACHINES, carrying, named, one
 from interfaces.gateway.problems import Problem, invalid, unfit
 from interfaces.gateway.surroundings import edge_of
-from interfaces.gateway.writes import not_known_yet, write
+from interfaces.gateway.writes import not_known_yet, write, write_and
 from interfaces.machines.changes import edited, merged
 from interfaces.machines.registry import connect
 from interfaces.showing import shown_machine
@@ -94,9 +94,7 @@ async def edit(request: web.Request) -> web.StreamResponse:
         raise invalid(error, status=422) from None
     wanted = carrying(idempotency_key(request), ChangeMachine(settings=settings))
     use: list[JsonValue] = [was.name, given.model_dump(mode="json", exclude_unset=True)]
-    if await write(request, wanted, use=use) is None:
-        return not_known_yet(wanted)
-    return answer(await named(request), await as_of(request, "machines"))
+    return await write_and(request, wanted, one, use)
 
 
 async def _by_id(request: web.Request, of: Mapping[str, V]) -> dict[str, V]:

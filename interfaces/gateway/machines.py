@@ -33,7 +33,7 @@ from interfaces.gateway.exchange import (
 )
 from interfaces.gateway.problems import Problem
 from interfaces.gateway.surroundings import edge_of
-from interfaces.gateway.writes import NotKnownYet, later, not_known_yet, write
+from interfaces.gateway.writes import NotKnownYet, later, not_known_yet, write, write_and
 from interfaces.issuing import Write
 from interfaces.showing import ShownMachine, shown_machine
 from projections.audit import AuditLine, read_audit
@@ -134,15 +134,14 @@ async def allow_login(request: web.Request) -> web.StreamResponse:
 async def drain(request: web.Request) -> web.StreamResponse:
     """As disable; 202 as long as jobs of ours are there: for administrators."""
     wanted = carrying(idempotency_key(request), DisableMachine(name=await _known(request)))
-    if await write(request, wanted) is None:
-        return not_known_yet(wanted)
-    found = await named(request)
-    if found.simulations:
-        told = f"{len(found.simulations)} of our jobs are on {found.name}"
-        return later(
-            NotKnownYet(detail=told, command=wanted.id, outcome=f"{MACHINES}/{found.name}")
-        )
-    return await one(request)
+
+    async def drained(request: web.Request) -> web.StreamResponse:
+        if not (jobs := len((await named(request)).simulations)):
+            return await one(request)
+        told, where = f"{jobs} of our jobs are on {_name(request)}", f"{MACHINES}/{_name(request)}"
+        return later(NotKnownYet(detail=told, command=wanted.id, outcome=where))
+
+    return await write_and(request, wanted, drained)
 
 
 async def remove(request: web.Request) -> web.StreamResponse:
@@ -179,10 +178,7 @@ async def estimate(request: web.Request) -> web.StreamResponse:
 
 
 async def _steer(request: web.Request, command: Command) -> web.StreamResponse:
-    wanted = carrying(idempotency_key(request), command)
-    if await write(request, wanted) is None:
-        return not_known_yet(wanted)
-    return await one(request)
+    return await write_and(request, carrying(idempotency_key(request), command), one)
 
 
 def carrying(key: UUID, command: Command) -> Write:

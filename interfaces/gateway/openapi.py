@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from interfaces.gateway.exchange import IDEMPOTENCY_KEY
 from interfaces.gateway.problems import ProblemDetails
 from interfaces.gateway.routes import Route
 from interfaces.gateway.writes import NotKnownYet
@@ -16,7 +17,7 @@ Schemas = Mapping[Any, JsonObject]
 """By model and mode."""
 
 _IDEMPOTENCY_KEY: JsonObject = {
-    "name": "Idempotency-Key",
+    "name": IDEMPOTENCY_KEY,
     "in": "header",
     "schema": {"type": "string", "format": "uuid"},
     "description": "Send the same key with a request that is sent again: it acts once. The same key"

@@ -17,7 +17,8 @@ from interfaces.gateway import (
 )
 from interfaces.gateway.auth import AccessToken, Doorkeeper, Login
 from interfaces.gateway.exchange import Page, PageQuery
-from interfaces.gateway.health import Health, Metrics, health
+from interfaces.gateway.health import Health, health
+from interfaces.gateway.metrics import Metrics
 from interfaces.gateway.problems import Handler
 from interfaces.gateway.writes import NotKnownYet
 from interfaces.showing import ShownMachine, ShownSimulation
@@ -86,7 +87,7 @@ def _of_incidents() -> list[Route]:
         Route("GET", "/api/v1/incidents", i.list_all, Page[Incident], query=i.IncidentQuery),
         Route("GET", one, i.one, Incident),
         Route("POST", f"{one}/activate", i.activate, Incident),
-        Route("POST", f"{one}/urgency", i.set_urgency, Incident, body=i.Pressing),
+        Route("POST", f"{one}/urgency", i.set_urgency, Incident, body=i.UrgencyChange),
         Route("POST", f"{one}/cancel", i.cancel, Incident, body=i.Cancellation),
         Route("POST", f"{one}/retry", i.retry, Incident, body=i.Retry),
         Route("GET", f"{one}/questions", i.questions, Page[Question]),

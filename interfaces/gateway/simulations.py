@@ -17,7 +17,7 @@ from interfaces.gateway.exchange import Page, answer, as_of, body_of, id_of, ide
 from interfaces.gateway.incidents import visible
 from interfaces.gateway.problems import Problem
 from interfaces.gateway.surroundings import edge_of
-from interfaces.gateway.writes import not_known_yet, write
+from interfaces.gateway.writes import write_and
 from interfaces.issuing import Write
 from interfaces.showing import ShownSimulation, shown_simulation
 from projections.simulations import Simulation, list_simulations
@@ -75,9 +75,7 @@ async def _steer(request: web.Request, command: Command) -> web.StreamResponse:
     found = await _found(request, id_of(request))
     key, shown_by = idempotency_key(request), ("simulations",)
     wanted = Write(key, Context.SIMULATIONS, found.incident, command, shown_by)
-    if await write(request, wanted) is None:
-        return not_known_yet(wanted)
-    return await one(request)
+    return await write_and(request, wanted, one)
 
 
 async def _found(request: web.Request, id: UUID) -> ShownSimulation:

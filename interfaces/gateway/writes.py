@@ -11,7 +11,7 @@ from structlog.contextvars import bind_contextvars
 from bus import Doubt
 from interfaces.gateway.auth import user_of
 from interfaces.gateway.exchange import answer, as_of, id_of
-from interfaces.gateway.problems import Problem
+from interfaces.gateway.problems import Handler, Problem
 from interfaces.gateway.surroundings import WebEdge, edge_of
 from interfaces.issuing import Write, issue, outcome, shown
 from managers.runtime import about
@@ -42,10 +42,10 @@ async def write(
     incident = wanted.key if wanted.context.keyed_by_incident else None
     bind_contextvars(**about(incident, correlation=wanted.id))
     use = use or wanted.command.model_dump(mode="json")
-    await hold(edge, actor, wanted.id, [wanted.context, wanted.key, use])
+    held = await hold(edge, actor, wanted.id, [wanted.context, wanted.key, use])
     try:
         async with asyncio.timeout(edge.settings.write_deadline):
-            found = await find_outcome(edge.pool, wanted.id, actor)
+            found = await find_outcome(edge.pool, wanted.id, actor) if held > 1 else None
             if found is None or not found.accepted:
                 place = await issue(edge.log, edge.clock, wanted, actor)
                 edge.writing.hindered = None
@@ -59,13 +59,27 @@ async def write(
     return found
 
 
-async def hold(edge: WebEdge, actor: str, key: UUID, use: object) -> None:
-    """Bind a sender's key to what it is used for. Raises `Problem` if that is something else."""
-    if not await hold_key(edge.pool, actor, key, to_jsonable_python(use)):
+async def write_and(
+    request: web.Request, wanted: Write, show: Handler, use: JsonValue = None
+) -> web.StreamResponse:
+    """The answer to a command about something that `show` answers with, once it was carried out."""
+    if await write(request, wanted, use=use) is None:
+        return not_known_yet(wanted)
+    return await show(request)
+
+
+async def hold(edge: WebEdge, actor: str, key: UUID, use: object) -> int:
+    """Bind a sender's key to what it is used for; how often it was by now, refusals not counted.
+
+    Raises `Problem` if that is something else.
+    """
+    held = await hold_key(edge.pool, actor, key, to_jsonable_python(use))
+    if not held:
         detail = (
             "This key or id was used for something else, so that nothing is done: take another."
         )
         raise Problem(409, detail, command=str(key))
+    return held
 
 
 def not_known_yet(wanted: Write) -> web.Response:
