@@ -31,7 +31,9 @@ def gateway(
     if api:
         table = [*api_routes(Doorkeeper(edge, verifier or Verifier())), *table]
     for route in table:
-        handler = route.handler if route.anonymous else authenticated(route.handler)
+        handler = route.handler
+        if not route.anonymous:
+            handler = authenticated(handler, administrators=route.administrators)
         app.router.add_route(route.method, route.path, handler)
         if route.method == "GET" and route.answer != "text/event-stream":
             app.router.add_route("HEAD", route.path, handler)

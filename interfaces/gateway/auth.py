@@ -75,8 +75,8 @@ def _key(edge: WebEdge) -> OctKey:
     return OctKey.import_key(edge.token_key)
 
 
-def authenticated(handler: Handler) -> Handler:
-    """Let only enabled users with a valid token through."""
+def authenticated(handler: Handler, *, administrators: bool) -> Handler:
+    """Let only enabled users with a valid token through, or `administrators` alone."""
 
     @wraps(handler)
     async def checked(request: web.Request) -> web.StreamResponse:
@@ -85,6 +85,8 @@ def authenticated(handler: Handler) -> Handler:
         user = await find_user(edge.pool, id)
         if user is None or not user.enabled:
             raise _unauthorised("This user is disabled.")
+        if administrators and not user.administrator:
+            raise Problem(403, "Only administrators may do that.")
         request[USER] = user
         return await handler(request)
 
@@ -116,12 +118,6 @@ def _claims(edge: WebEdge, header: str) -> tuple[UUID, float]:
 
 def _unauthorised(detail: str) -> Problem:
     return Problem(401, detail, headers={"WWW-Authenticate": "Bearer"})
-
-
-def for_administrators(request: web.Request) -> None:
-    """Raises `Problem` for all others."""
-    if not user_of(request).administrator:
-        raise Problem(403, "Only administrators may do that.")
 
 
 def user_of(request: web.Request) -> User:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 from bus import LogError
 from events.machines import FLEET, AllowLogin
 from events.values import Context
-from interfaces.gateway.auth import WEB_SOCKET, for_administrators
+from interfaces.gateway.auth import WEB_SOCKET
 from interfaces.gateway.exchange import idempotency_key
 from interfaces.gateway.live import known_as_stream
 from interfaces.gateway.machines import named
@@ -39,8 +39,7 @@ class Abandoned(Exception):
 
 
 async def login(request: web.Request) -> web.StreamResponse:
-    """Answer the prompts of a machine's login on a WebSocket: for administrators."""
-    for_administrators(request)
+    """Answer the prompts of a machine's login on a WebSocket."""
     machine, edge = await named(request), edge_of(request)
     socket = web.WebSocketResponse(
         protocols=(WEB_SOCKET,), heartbeat=edge.settings.heartbeat, max_msg_size=_MOST_BYTES

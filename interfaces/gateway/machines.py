@@ -20,7 +20,7 @@ from events.machines import (
 )
 from events.simulations import Resources
 from events.values import Command, Context
-from interfaces.gateway.auth import for_administrators, user_of
+from interfaces.gateway.auth import user_of
 from interfaces.gateway.exchange import (
     Page,
     PageQuery,
@@ -77,8 +77,7 @@ async def one(request: web.Request) -> web.StreamResponse:
 
 
 async def audit(request: web.Request) -> web.StreamResponse:
-    """What was done on a machine, or on one that was removed, newest first: for administrators."""
-    for_administrators(request)
+    """What was done on a machine, or on one that was removed, newest first."""
     wanted, pool, name = query_of(request, PageQuery), edge_of(request).pool, _name(request)
     headers = await as_of(request, "audit")
     try:
@@ -107,9 +106,9 @@ async def checkup(request: web.Request) -> web.StreamResponse:
 async def estimated(request: web.Request) -> web.StreamResponse:
     """When a job would start on a machine; 202 while it is being asked."""
     id, pool, headers = id_of(request), edge_of(request).pool, await as_of(request, "machines")
-    for one in (await named(request)).estimates:
-        if one.id == id:
-            return answer(one, headers)
+    for told in (await named(request)).estimates:
+        if told.id == id:
+            return answer(told, headers)
     asked = await find_outcome(pool, id)
     if asked is None or not asked.accepted:
         raise Problem(404, "Nobody asked this.")
@@ -117,22 +116,22 @@ async def estimated(request: web.Request) -> web.StreamResponse:
 
 
 async def enable(request: web.Request) -> web.StreamResponse:
-    """Let new jobs go to a machine: for administrators."""
+    """Let new jobs go to a machine."""
     return await _steer(request, EnableMachine(name=await _known(request)))
 
 
 async def disable(request: web.Request) -> web.StreamResponse:
-    """Let no new job go to a machine; those there go on to their end: for administrators."""
+    """Let no new job go to a machine; those there go on to their end."""
     return await _steer(request, DisableMachine(name=await _known(request)))
 
 
 async def allow_login(request: web.Request) -> web.StreamResponse:
-    """Try a machine's refused login again, once: for administrators."""
+    """Try a machine's refused login again, once."""
     return await _steer(request, AllowLogin(name=await _known(request)))
 
 
 async def drain(request: web.Request) -> web.StreamResponse:
-    """As disable; 202 as long as jobs of ours are there: for administrators."""
+    """As disable; 202 as long as jobs of ours are there."""
     wanted = carrying(idempotency_key(request), DisableMachine(name=await _known(request)))
 
     async def drained(request: web.Request) -> web.StreamResponse:
@@ -145,8 +144,7 @@ async def drain(request: web.Request) -> web.StreamResponse:
 
 
 async def remove(request: web.Request) -> web.StreamResponse:
-    """Take a machine out of the fleet; its history stays: for administrators."""
-    for_administrators(request)
+    """Take a machine out of the fleet; its history stays."""
     wanted = carrying(idempotency_key(request), RemoveMachine(name=_name(request)))
     if await find_outcome(edge_of(request).pool, wanted.id, str(user_of(request).id)) is None:
         await named(request)
@@ -155,7 +153,7 @@ async def remove(request: web.Request) -> web.StreamResponse:
 
 
 async def check(request: web.Request) -> web.StreamResponse:
-    """Find out what a machine is like; 202, and where it will be told: for administrators."""
+    """Find out what a machine is like; 202, and where it will be told."""
     name, key = await _known(request), idempotency_key(request)
     wanted = carrying(key, CheckMachine(name=name, check=key))
     found = await write(request, wanted)
@@ -166,7 +164,7 @@ async def check(request: web.Request) -> web.StreamResponse:
 
 
 async def estimate(request: web.Request) -> web.StreamResponse:
-    """Ask when a job would start; 202, and where it will be told: for administrators."""
+    """Ask when a job would start; 202, and where it will be told."""
     name, key = await _known(request), idempotency_key(request)
     job = await body_of(request, JobInMind)
     asked = EstimateStart(name=name, estimate=key, resources=job.resources, options=job.options)
@@ -187,8 +185,7 @@ def carrying(key: UUID, command: Command) -> Write:
 
 
 async def _known(request: web.Request) -> str:
-    """The name in the path, of a machine that there is, for an administrator."""
-    for_administrators(request)
+    """The name in the path, of a machine that there is."""
     return (await named(request)).name
 
 

@@ -1,6 +1,6 @@
 """The table of everything that can be asked of the gateway; the API's description is made of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import BaseModel
 
@@ -47,6 +47,8 @@ class Route:
     query: type[BaseModel] | None = None
     status: int = 200
     anonymous: bool = False
+    administrators: bool = False
+    """Whether nobody else may."""
     later: bool = False
     """Whether it may be answered with "not known yet", as every write may."""
 
@@ -56,7 +58,8 @@ class Route:
 
     @property
     def summary(self) -> str:
-        return (self.handler.__doc__ or "").strip().splitlines()[0]
+        sentence = (self.handler.__doc__ or "").strip().splitlines()[0]
+        return f"{sentence} For administrators." if self.administrators else sentence
 
 
 def operator_routes(metrics: Metrics) -> list[Route]:
@@ -117,10 +120,14 @@ def _of_machines() -> list[Route]:
     m, of, all = machines, machine_settings, machines.MACHINES
     one = f"{all}/{{name}}"
     estimate, estimates = f"{one}/estimate", f"{one}/estimates/{{id}}"
-    return [
+    for_all = [
         Route("GET", all, m.list_all, Page[Machine]),
-        Route("POST", all, of.add, ShownMachine, body=of.NewMachine, status=201),
         Route("GET", one, m.one, ShownMachine),
+        Route("GET", f"{one}/checkup", m.checkup, m.Checked, query=m.CheckupQuery, later=True),
+        Route("GET", estimates, m.estimated, StartEstimate, later=True),
+    ]
+    for_administrators = [
+        Route("POST", all, of.add, ShownMachine, body=of.NewMachine, status=201),
         Route("POST", f"{one}/edit", of.edit, ShownMachine, body=of.MachineChange),
         Route("POST", f"{one}/enable", m.enable, ShownMachine),
         Route("POST", f"{one}/disable", m.disable, ShownMachine),
@@ -129,8 +136,7 @@ def _of_machines() -> list[Route]:
         Route("POST", f"{one}/login", m.allow_login, ShownMachine),
         Route("GET", f"{one}/login", logins.login, "application/json", status=101),
         Route("POST", f"{one}/check", m.check, NotKnownYet, status=202),
-        Route("GET", f"{one}/checkup", m.checkup, m.Checked, query=m.CheckupQuery, later=True),
         Route("POST", estimate, m.estimate, NotKnownYet, body=m.JobInMind, status=202),
-        Route("GET", estimates, m.estimated, StartEstimate, later=True),
         Route("GET", f"{one}/audit", m.audit, Page[AuditLine], query=PageQuery),
     ]
+    return [*for_all, *(replace(route, administrators=True) for route in for_administrators)]

@@ -38,6 +38,8 @@ from managers.runtime.manager import Input
 
 LOOK = 5.0
 """Seconds between two looks at which machines there are."""
+_LIST = "which machines there are"
+"""What fails where that cannot be read."""
 Machines = Callable[[], Awaitable[Collection[MachineSettings]]]
 
 _log = structlog.get_logger()
@@ -96,9 +98,9 @@ class Agent:
             named = {one.name for one in await self._machines() if self._name in one.agents}
         except Exception as error:  # whatever it is, the next look may tell
             _log.warning("machines not read", agent=self._name, reason=repr(error))
-            self._failures.add("which machines there are", repr(error), self._around.wall())
+            self._failures.add(_LIST, repr(error), self._around.wall())
             return {*known}
-        self._failures.forget("which machines there are")
+        self._failures.forget(_LIST)
         return named
 
     def _share(self, machine: str) -> "Share[Deputy]":

@@ -152,9 +152,10 @@ class Machine:
                 except LoginNeeded:
                     self.wake.set()
                 except (MachineError, BlobStoreUnavailable) as error:
-                    _log.warning("machine", machine=self.settings.name, error=str(error))
-                    if self.tried(str(error), what) >= _WORTH_TELLING:
-                        complain(str(error))
+                    reason = str(error) or repr(error)
+                    _log.warning("machine", machine=self.settings.name, error=reason)
+                    if self.tried(reason, what) >= _WORTH_TELLING:
+                        complain(reason)
                 await asyncio.sleep(self.jittered(wait))
                 wait = min(2 * wait, longest)
         finally:

@@ -61,9 +61,9 @@ async def test_what_hinders_a_submission_is_known_until_it_succeeds() -> None:
 
 async def test_what_is_given_up_fails_no_more() -> None:
     async with at_work() as (site, hands):
-        site.machine.troubles["prepare"] = MachineError("no")
+        site.machine.troubles["prepare"] = MachineError()  # without a word
         simulation = await site.submit()
-        await failed(hands.failing, "m", 3)
+        assert (await failed(hands.failing, "m", 3)).reason == "MachineError()"
         cancel = CancelSimulation(simulation=simulation, reason="no more")
         await site.issue(Context.SIMULATIONS, FIRE, cancel)
         await goes_well(hands.failing)
