@@ -204,7 +204,7 @@ async def web_edge(
             settings=GatewaySettings(token_lifetime=settings.token_hours * 3600),
             parts=lambda: _health(running),
             shell_startup=running.on_machines.shell_startup,
-            on_machines=lambda: _spent(running.on_machines),
+            commands_spent=lambda: _spent(running.on_machines),
         )
         verifier = Verifier()
         app = gateway(edge, verifier, api=Part.GATEWAY in parts)

@@ -42,13 +42,6 @@ class Metrics:
         self._parts = PartMetrics()
         registry.register(self._parts)
 
-        self._shells = Gauge(
-            "vestec_machine_shell_startup_seconds",
-            "Until a shell of the machine begins with a command, its start-up files included",
-            ["machine"],
-            registry=registry,
-        )
-
     async def show(self, request: web.Request) -> web.StreamResponse:
         """Metrics in Prometheus' text format."""
         edge = edge_of(request)
@@ -57,10 +50,8 @@ class Metrics:
         for name, lag in by_projection(rows).items():
             self._lag.labels(name).set(lag.lag_records)
             self._age.labels(name).set(lag.lag_seconds)
-        self._machines.spent = edge.on_machines()
-        self._shells.clear()
-        for machine, seconds in edge.shell_startup().items():
-            self._shells.labels(machine).set(seconds)
+        self._machines.spent = edge.commands_spent()
+        self._machines.shell_startup = edge.shell_startup()
         body = generate_latest(self.registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
@@ -119,10 +110,11 @@ def _feeds(feeds: Mapping[str, FeedHealth]) -> Iterator[Family]:
 
 
 class MachineMetrics(Collector):
-    """Shows what was run on machines: `spent`, as it was last."""
+    """Shows what was run on machines, and how soon, as that was last."""
 
     def __init__(self) -> None:
         self.spent: Mapping[str, CommandsSpent] = {}
+        self.shell_startup: Mapping[str, float] = {}
 
     def collect(self) -> Iterator[Family]:
         commands = CounterMetricFamily(
@@ -137,4 +129,11 @@ class MachineMetrics(Collector):
             waited.add_metric([machine], spent.waited)
             for kind, number in spent.commands.items():
                 commands.add_metric([machine, kind], number)
-        yield from (commands, waited)
+        shells = GaugeMetricFamily(
+            "vestec_machine_shell_startup_seconds",
+            "Until a shell of the machine begins with a command, its start-up files included",
+            labels=["machine"],
+        )
+        for machine, seconds in self.shell_startup.items():
+            shells.add_metric([machine], seconds)
+        yield from (commands, waited, shells)

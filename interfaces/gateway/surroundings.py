@@ -111,7 +111,7 @@ class WebEdge:
     parts: Callable[[], Awaitable[Mapping[str, PartHealth]]] = _no_parts
     shell_startup: Callable[[], Mapping[str, float]] = dict
     """Seconds that a shell took to start on each machine that this process works on."""
-    on_machines: Callable[[], Mapping[str, CommandsSpent]] = dict
+    commands_spent: Callable[[], Mapping[str, CommandsSpent]] = dict
     """Of the same machines."""
     writing: Writing = field(default_factory=Writing)
     logging_in: set[str] = field(default_factory=set)

@@ -77,16 +77,18 @@ async def test_metrics_count_requests_by_their_pattern(pool: Pool) -> None:
 
 async def test_metrics_show_what_was_run_on_machines(pool: Pool) -> None:
     spent = {"far": CommandsSpent({"submit": 3, "poll": 2}, 1.5)}
-    async with (
-        open_site(pool) as site,
-        TestClient(TestServer(gateway(replace(site.edge, on_machines=lambda: spent)))) as client,
-        client.get("/metrics") as response,
-    ):
-        lines = (await response.text()).splitlines()
+    async with open_site(pool) as site:
+        edge = replace(site.edge, commands_spent=lambda: spent, shell_startup=lambda: {"far": 0.5})
+        async with (
+            TestClient(TestServer(gateway(edge))) as client,
+            client.get("/metrics") as response,
+        ):
+            lines = (await response.text()).splitlines()
     assert {line for line in lines if line.startswith("vestec_machine_")} == {
         'vestec_machine_commands_total{kind="submit",machine="far"} 3.0',
         'vestec_machine_commands_total{kind="poll",machine="far"} 2.0',
         'vestec_machine_budget_wait_seconds_total{machine="far"} 1.5',
+        'vestec_machine_shell_startup_seconds{machine="far"} 0.5',
     }
 
 
