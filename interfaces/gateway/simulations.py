@@ -50,7 +50,7 @@ async def cancel(request: web.Request) -> web.StreamResponse:
 
 
 async def retry(request: web.Request) -> web.StreamResponse:
-    """Submit once more what was submitted again and again, and never found on its machine."""
+    """Submit once more what was never found on its machine, or now what waits for room there."""
     return await _steer(request, RetrySimulation(simulation=id_of(request)))
 
 

@@ -8,7 +8,6 @@ import typer
 from events import machines as e
 from events.accounts import Accounts
 from events.machines import MachineFolders, MachineLimits, MachineSettings
-from events.values import Command
 from interfaces.cli.inputs import pairs, parameters_of
 from interfaces.cli.machines.accounts import changed_accounts
 from interfaces.cli.machines.naming import Named, machine_named
@@ -113,13 +112,11 @@ def add(
 
     async def work() -> None:
         async with desk(ctx, make=True) as at:
-            mapped = pairs(account or ())
+            mapped = texts_of(account)
             accounts = await changed_accounts(at.storage, Accounts(), mapped, accounts_only)
             whole = settings.model_copy(update={"accounts": accounts})
-            commands: list[Command] = [e.AddMachine(settings=whole)]
-            if enable:
-                commands.append(e.EnableMachine(name=name))
-            tell(name, await changed(at, name, commands), json)
+            add = e.AddMachine(settings=whole, enable=enable)
+            tell(name, await changed(at, name, [add]), json)
 
     run(work())
 
