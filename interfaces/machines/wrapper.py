@@ -94,20 +94,21 @@ if test -e cancel; then
     witness CANCELLED "$(now)" ''
     exit {CANCELLED}
 fi
-told= warned= program= timer= passed=
+cd .. || exit {CANNOT_CLAIM}
+timer=
+{_warn(request)}told= warned= program= passed=
 pass() {{ passed=yes; test -z "$program" || kill -"$1" "$program" 2>/dev/null; }}
 trap 'told=yes; pass TERM' TERM
 trap 'pass USR1' USR1
 trap 'pass USR2' USR2
 trap 'warned=yes; pass TERM' ALRM
-cd .. || exit {CANNOT_CLAIM}
 started=$(now)
 witness RUNNING '' ''
 (
 {exports}{before}{load}exec {options.launcher} {_program(request.executable)}
 ) </dev/null >>stdout{its} 2>>stderr{its} &
 program=$!
-{_warn(request)}test -z "$told" || kill -TERM "$program"
+test -z "$told" || kill -TERM "$program"
 await "$program"
 test "$code" != {_TOLD} || test -n "$told" || sleep 1  # a batch system tells us, too
 test -z "$timer" || kill "$timer" 2>/dev/null
@@ -128,7 +129,11 @@ def _program(executable: str) -> str:
 
 
 def _warn(request: JobRequest) -> str:
-    """Lines that start the alarm; a program that then ends with 0 has completed all the same."""
+    """Lines that start the alarm; a program that then ends with 0 has completed all the same.
+
+    A shell forgets a signal that comes while it leaves its parent's traps behind: the alarm begins
+    before there are any.
+    """
     after = request.walltime - request.options.warning
     if not request.options.warning or after <= 0:
         return ""
