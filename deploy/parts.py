@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from aiohttp import web
 
-from bus import LogError
+from bus import Log, LogError
 from deploy.on_machines import hands_on_machines
 from deploy.secrets import token_key
 from deploy.settings import Settings
@@ -40,7 +40,7 @@ from interfaces.public.publisher import Publisher, declare_progress, public_stre
 from interfaces.sensors import FeedsError, read_feeds
 from interfaces.sensors.delivery import Delivery
 from managers.everyone import all_managers
-from managers.runtime import Failure, Service, Share, Surroundings
+from managers.runtime import Ends, Failure, Service, Share, Surroundings
 from projections import PROJECTIONS, Reader, Runner, open_reader
 from workflows.host import StageHost
 
@@ -92,6 +92,9 @@ _CONTEXTS = {
 
 Services = list[Service[Any, Any]]
 
+_GIVE_WAY = 60.0
+"""Seconds after the start: a manager that never comes to its end must not keep all from reading."""
+
 
 @dataclass(frozen=True)
 class Running:
@@ -139,11 +142,21 @@ async def managers(
         yield services, on_machines
 
 
-def projection_runner(parts: Parts, storage: Storage, around: Surroundings) -> Runner | None:
-    """All projections, not running yet."""
+def projection_runner(
+    parts: Parts, storage: Storage, services: Services, around: Surroundings
+) -> Runner | None:
+    """All projections, not running yet; at first they give way to managers that take over.
+
+    Where all is made anew from the log, managers that have it to themselves act many times sooner.
+    """
     if Part.PROJECTIONS not in parts:
         return None
-    return Runner(storage.log, storage.pool, PROJECTIONS, around.wall)
+    until = around.wall() + _GIVE_WAY
+
+    def gives_way() -> bool:
+        return around.wall() < until and any(service.taking_over for service in services)
+
+    return Runner(storage.log, storage.pool, PROJECTIONS, around.wall, gives_way=gives_way)
 
 
 def sensor_worker(parts: Parts, storage: Storage, around: Surroundings) -> "SensorWorker | None":
@@ -202,7 +215,7 @@ async def web_edge(
             blobs=storage.blobs,
             token_key=token_key(settings),
             settings=GatewaySettings(token_lifetime=settings.token_hours * 3600),
-            parts=lambda: _health(running),
+            parts=lambda: _health(running, storage.log),
             shell_startup=running.on_machines.shell_startup,
             commands_spent=lambda: _spent(running.on_machines),
         )
@@ -227,15 +240,17 @@ def _spent(on_machines: MachineHands) -> dict[str, CommandsSpent]:
     }
 
 
-async def _health(running: Running) -> Mapping[str, PartHealth]:
-    parts = {str(service.context): await _health_of(service) for service in running.services}
+async def _health(running: Running, log: Log) -> Mapping[str, PartHealth]:
+    services, ends = running.services, Ends(log)
+    found = await asyncio.gather(*(_health_of(service, ends) for service in services))
+    parts = {str(service.context): one for service, one in zip(services, found, strict=True)}
     if interface := parts.get(Context.OPERATIONS):
         interface.failing |= _failing(running.on_machines.failing())
     if (agent := running.agent) is not None:
         failing = _failing(agent.failing)
         parts["agent"] = PartHealth(owns=agent.owned, broken=agent.broken, failing=failing)
     if running.stream is not None:
-        parts[Part.PUBLIC_STREAM] = await _health_of(running.stream)
+        parts[Part.PUBLIC_STREAM] = await _health_of(running.stream, ends)
     if running.runner is not None:
         parts[Part.PROJECTIONS] = PartHealth(failing=_failing(running.runner.failures.known))
     if (sensors := running.sensors) is not None:
@@ -256,11 +271,11 @@ def _moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
-async def _health_of(share: Share[Any]) -> PartHealth:
+async def _health_of(share: Share[Any], ends: Ends) -> PartHealth:
     return PartHealth(
         owns=[str(partition) for partition in sorted(share.owned)],
         since=_moment(share.since),
-        behind=await _behind(share),
+        behind=await _behind(share, ends),
         broken={str(partition): reason for partition, reason in share.broken.items()},
         failing=_failing(share.failing),
     )
@@ -270,9 +285,9 @@ def _failing(failures: Mapping[Any, Failure]) -> dict[str, Failing]:
     return {str(what): Failing.model_validate(failure) for what, failure in failures.items()}
 
 
-async def _behind(share: Share[Any]) -> int | None:
+async def _behind(share: Share[Any], ends: Ends) -> int | None:
     try:
-        return await share.behind()
+        return await share.behind(ends)
     except LogError:
         return None
 

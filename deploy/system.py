@@ -81,7 +81,6 @@ async def running_parts(parts: Parts, settings: Settings) -> AsyncIterator[Syste
     ):
         await _tidy(storage.blobs)
         around = storage.surroundings()
-        runner = projection_runner(parts, storage, around)
         sensors = sensor_worker(parts, storage, around)
         stream = await public_publisher(parts, storage, around)
         async with (
@@ -91,6 +90,7 @@ async def running_parts(parts: Parts, settings: Settings) -> AsyncIterator[Syste
             agent = (
                 machine_agent(storage, around, on_machines) if _is_agent(parts, settings) else None
             )
+            runner = projection_runner(parts, storage, services, around)
             running = Running(services, on_machines, agent, runner, sensors, stream)
             tasks = [group.create_task(part.run()) for part in running.parts]
             if neighbours is not None:

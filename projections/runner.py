@@ -37,10 +37,11 @@ class Runner:
         projections: Sequence[Projection],
         wall: Callable[[], float],
         look_every: float = LOOK_EVERY,
+        gives_way: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`wall` gives seconds since 1970."""
+        """`wall` gives seconds since 1970. While `gives_way` answers so, no batch begins."""
         self._log, self._pool, self._projections = log, pool, projections
-        self._wall, self._look_every = wall, look_every
+        self._wall, self._look_every, self._gives_way = wall, look_every, gives_way
         self._decoder = Decoder()
         self.failures = Failures[str]()
         """Of each projection that makes no progress now: why, since when, how often."""
@@ -100,6 +101,8 @@ class Runner:
                     group.create_task(tails.follow(source, marks[source].position))
                 self.failures.forget(projection.name)
                 while True:
+                    while self._gives_way():
+                        await asyncio.sleep(PACE)
                     await self._batch(projection, build, tails, marks)
                     await asyncio.sleep(PACE)
         raise AssertionError("tails are followed until there is an error")

@@ -24,6 +24,7 @@ from events.values import SYSTEM, Command, Context
 from managers.operations import MachineJobs, Task, on_machine, written
 from managers.runtime import (
     Chain,
+    Ends,
     Failure,
     Failures,
     Manager,
@@ -150,7 +151,7 @@ class Deputy:
             for reply in self._replies.values():
                 reply.cancel()
 
-    async def behind(self) -> int:
+    async def behind(self, ends: Ends) -> int:
         """It follows but one machine: that is not counted."""
         return 0
 

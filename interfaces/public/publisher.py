@@ -25,7 +25,7 @@ from interfaces.public.cloud_events import TOGETHER, TOPIC, Place, place_in, rec
 from interfaces.public.order import Next, Order
 from interfaces.public.progress import Progress
 from interfaces.public.telling import CONTEXTS, told
-from managers.runtime import PartitionBroken, Share, Surroundings, crash_point
+from managers.runtime import Ends, PartitionBroken, Share, Surroundings, crash_point
 from managers.runtime.sources import SKIPPED, source_name
 
 _PACE = 0.02
@@ -97,15 +97,16 @@ class Publisher:
                 await self._publish(reign)
                 await asyncio.sleep(_PACE)
 
-    async def behind(self) -> int:
+    async def behind(self, ends: Ends) -> int:
         """How many records of the sources were not passed; raises `LogError`."""
         if self._order is None:
             return 0
-        count = 0
-        for context, position in [*self._order.positions.items()]:
-            _, end = await self._log.bounds(events_topic(context), self._partition)
-            count += max(0, end - position.offset)
-        return count
+        positions = self._order.positions.items()
+        return sum(
+            await asyncio.gather(
+                *(ends.behind(events_topic(c), self._partition, p.offset) for c, p in positions)
+            )
+        )
 
     async def _take_over(self) -> _Reign:
         nonce = f"{self._around.chance.getrandbits(64):016x}"

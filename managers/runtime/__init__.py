@@ -2,6 +2,7 @@
 
 from managers.runtime.about import about
 from managers.runtime.crashpoints import crash_point
+from managers.runtime.ends import Ends
 from managers.runtime.failures import Failure, Failures
 from managers.runtime.folding import PartitionBroken, PartitionState, kept_state
 from managers.runtime.inbox import Reply
@@ -30,6 +31,7 @@ __all__ = [
     "Chain",
     "Decided",
     "Effect",
+    "Ends",
     "Failure",
     "Failures",
     "Given",

@@ -27,6 +27,7 @@ from events.prose import describe
 from events.values import SYSTEM, Context, Event, IncidentId, ReplyTo
 from managers.runtime.about import about
 from managers.runtime.crashpoints import crash_point
+from managers.runtime.ends import Ends
 from managers.runtime.folding import PartitionState, fold_until, keep_snapshot
 from managers.runtime.inbox import Inbox, Item, Reply
 from managers.runtime.manager import Decided, Given, Input, Manager, Rejected, Send
@@ -123,17 +124,20 @@ class Owner(Generic[S, W]):
             start = self._cursor(source_name(*source))
             group.create_task(pull_messages(around, source, target, start, self._inbox))
 
-    async def behind(self) -> int:
+    async def behind(self, ends: Ends) -> int:
         """How many records of its sources it has not decided about; raises `LogError`."""
         commands = (commands_topic(self._manager.context), self._partition)
         places = {COMMANDS: commands}
         async for context, partition in self._sources():
             places[source_name(context, partition)] = (events_topic(context), partition)
-        count = len(self._inbox) + len(self._deciding)
-        for source, place in places.items():
-            _, end = await self._around.log.bounds(*place)
-            count += max(0, end - self._inbox.read.get(source, self._cursor(source).offset))
-        return count
+        read = self._inbox.read
+        unread = await asyncio.gather(
+            *(
+                ends.behind(*place, read.get(source, self._cursor(source).offset))
+                for source, place in places.items()
+            )
+        )
+        return len(self._inbox) + len(self._deciding) + sum(unread)
 
     async def _sources(self) -> AsyncIterator[tuple[Context, int]]:
         for context in self._manager.sources:

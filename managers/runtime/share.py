@@ -7,6 +7,7 @@ from typing import Generic, NoReturn, Protocol, TypeVar
 import structlog
 
 from bus import LogReplaced
+from managers.runtime.ends import Ends
 from managers.runtime.failures import Failure, Failures
 from managers.runtime.folding import PartitionBroken
 from managers.runtime.groups import end_if_cancelled, first
@@ -30,7 +31,7 @@ class Owning(Protocol):
     async def run(self) -> NoReturn:
         """Own the partition until doubt, which is raised as whatever caused it."""
 
-    async def behind(self) -> int:
+    async def behind(self, ends: Ends) -> int:
         """How many records of its sources it has not taken in; raises `LogError`."""
 
 
@@ -77,9 +78,15 @@ class Share(Generic[P]):
         ready = [self._at_work[one].since if one in self._at_work else None for one in self.owned]
         return max((at for at in ready if at is not None), default=None) if all(ready) else None
 
-    async def behind(self) -> int:
+    @property
+    def taking_over(self) -> bool:
+        """Whether one of them is not ready yet, and has not been given up."""
+        at_work = self._at_work.items()
+        return any(owner.since is None for one, owner in at_work if one not in self.broken)
+
+    async def behind(self, ends: Ends) -> int:
         """How many records of their sources they have not taken in; raises `LogError`."""
-        return sum([await owner.behind() for owner in [*self._at_work.values()]])
+        return sum(await asyncio.gather(*(one.behind(ends) for one in self._at_work.values())))
 
     async def run(self) -> NoReturn:
         """Take part until cancelled; hands over its partitions on leaving."""
