@@ -9,7 +9,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from events.prose import describe
 from events.values import INLINE_BYTES, Document
-from managers.blobs import keep_document, open_document
+from managers.blobs import BlobStoreUnavailable, keep_document, open_document
 from managers.incidents import FailRun, FinishRun, Run
 from managers.incidents import Incident as IncidentRecord
 from managers.incidents.inputs import RejectedArrival
@@ -65,6 +65,7 @@ def failure(run: Run, error: BaseException) -> FailRun:
     unwanted = [leaf.calls for leaf in errors if isinstance(leaf, SimulationFailed | CodeChanged)]
     forget = {call for calls in unwanted for call in calls}
     final = any(isinstance(leaf, _FINAL) for leaf in errors)
+    outage = all(isinstance(leaf, BlobStoreUnavailable) for leaf in errors)
     return FailRun(
         run.id,
         run.attempt,
@@ -72,6 +73,7 @@ def failure(run: Run, error: BaseException) -> FailRun:
         "".join(traceback.format_exception(error)),
         tuple(sorted(forget)),
         final,
+        outage,
     )
 
 

@@ -76,7 +76,7 @@ class FinishRun:
 
 @dataclass(frozen=True, slots=True)
 class FailRun:
-    """A stage raised; `final`: no retry will help."""
+    """A stage raised; `final`: no retry will help; `outage`: what it needs of ours is away."""
 
     run: UUID
     attempt: int
@@ -85,6 +85,7 @@ class FailRun:
     forget: tuple[str, ...] = ()
     """Calls that are part of the failure; their answers are not kept for the next attempt."""
     final: bool = False
+    outage: bool = False
 
 
 @dataclass(frozen=True, slots=True)

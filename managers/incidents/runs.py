@@ -30,6 +30,9 @@ HELD_APART = 8.0
 HELD_FOR_LONG = 60.0
 """Seconds that are added at most to the later ones."""
 
+OUTAGE_PAUSE = 30.0
+"""Seconds until the next attempt in an outage that lasts longer than the stage's own retries."""
+
 REFUSALS_TOLD = 50
 """Of one arrival; the rest is counted."""
 
@@ -60,10 +63,15 @@ def finish(draft: Draft, input: i.FinishRun) -> None:
 
 
 def fail(draft: Draft, input: i.FailRun) -> None:
-    """Tried again as declared, then failed: its simulations go on, a retry finds them."""
+    """Tried again as declared, then failed: its simulations go on, a retry finds them.
+
+    In an outage it is tried again until that is over.
+    """
     run = draft.current(input.run, input.attempt)
     plan = draft.stage(run.message.stage)
     delay = None if input.final else plan.retry.delay(run.failures + 1)
+    if delay is None and input.outage:
+        delay = OUTAGE_PAUSE
     if delay is not None:
         draft.add(
             e.StageAttemptFailed(

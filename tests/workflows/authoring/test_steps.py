@@ -18,7 +18,8 @@ from events.envelope import Recorded
 from events.incidents import IncidentStatus
 from events.jobs import JobState
 from events.simulations import SimulationResult
-from events.values import INLINE_BYTES, Context, IncidentId
+from events.values import INLINE_BYTES, Blob, Context, IncidentId
+from managers.blobs import BlobStoreUnavailable
 from workflows import (
     Arrival,
     Incident,
@@ -520,6 +521,40 @@ def test_a_stage_is_retried_as_declared_and_keeps_what_succeeded() -> None:
 
     rehearsal()
     assert runs == {"good": 1, "bad": 3}
+
+
+def test_a_stage_outlasts_a_blob_store_that_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    workflow = simple()
+    room_from, tried = 100.0, list[float]()
+
+    @workflow.on_activate
+    async def start(incident: Plain) -> None:
+        incident.send(work)
+
+    @workflow.stage()
+    async def work(incident: Plain) -> None:
+        await incident.data.put(b"result")
+        incident.note("kept")
+
+    @rehearse(workflow)
+    async def rehearsal(kit: Kit) -> None:
+        clock, put = asyncio.get_running_loop().time, kit.blobs.put_now
+        began = clock()
+
+        def fills(data: bytes) -> Blob:
+            tried.append(clock() - began)
+            if tried[-1] < room_from:
+                raise BlobStoreUnavailable("the blob store cannot be used: no space left")
+            return put(data)
+
+        monkeypatch.setattr(kit.blobs, "put_now", fills)
+        incident = await kit.start()
+        assert await kit.notes(incident) == ["kept"]
+        failed = await of_type(kit, incident, e.StageAttemptFailed)
+        assert "no space left" in failed[-1].event.model_dump()["error"]
+
+    rehearsal()
+    assert [round(at) for at in tried] == [0, 30, 60, 90, 120]
 
 
 def test_a_timeout_counts_running_and_not_waiting() -> None:
