@@ -3,7 +3,6 @@
 import asyncio
 import math
 import random
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -57,7 +56,7 @@ class Machine:
         connect: Connect,
         manners: Manners,
         chance: random.Random,
-        wall: Callable[[], float] = time.time,
+        wall: Callable[[], float],
         before: "Machine | None" = None,
     ) -> None:
         """`before` is the same machine before its settings changed."""

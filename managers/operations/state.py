@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 from uuid import UUID
 
 from pydantic import JsonValue
@@ -14,6 +15,8 @@ from events.prose import day
 from events.values import Event
 from managers.operations.folders import Folder, folder_of, purge_of, still_removed
 from managers.operations.job import Job, OfJob, Phase, job_after, job_of, paused
+
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +128,11 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
 def _with(was: MachineJobs, job: Job) -> MachineJobs:
     if not job.left:
         return replace(was, jobs={**was.jobs, job.token: job})
-    jobs = {token: other for token, other in was.jobs.items() if token != job.token}
     folder = folder_of(job)
     kept = was.settings is not None and was.settings.folders.keep is not None
     folders = {**was.folders, job.token: folder} if folder and kept else was.folders
-    return replace(was, jobs=jobs, folders=folders)
+    return replace(was, jobs=_without(was.jobs, job.token), folders=folders)
 
 
-def _without(folders: Mapping[Token, Folder], gone: Token) -> Mapping[Token, Folder]:
-    return {token: folder for token, folder in folders.items() if token != gone}
+def _without(known: Mapping[Token, V], gone: Token) -> Mapping[Token, V]:
+    return {token: one for token, one in known.items() if token != gone}

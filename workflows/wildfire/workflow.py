@@ -161,7 +161,7 @@ def _forecast_from_report(incident: Fire, seen: Report | None) -> None:
     if seen is None or not _covered(incident, "report", seen.time):
         return
     if away := _outside(incident, seen):
-        lies = f"it lies {away:,.1f} km outside the landscape"
+        lies = f"the place lies {away:,.1f} km outside the landscape"
         hint = "push a landscape around it, or another report"
         _no_forecast(incident, "report", seen.time, f"{lies}; {hint}")
         return
@@ -278,9 +278,9 @@ def _covered(incident: Fire, source: str, begin: datetime) -> bool:
     if span is None:
         why = "there is no weather"
     elif begin < span.begins:
-        why = f"the weather begins {span.begins:%Y-%m-%d %H:%M} UTC"
+        why = f"the weather begins {span.begins:%H:%M UTC on %Y-%m-%d}"
     elif end > span.ends:
-        why = f"the weather ends {span.ends:%Y-%m-%d %H:%M} UTC"
+        why = f"the weather ends {span.ends:%H:%M UTC on %Y-%m-%d}"
     else:
         return True
     _no_forecast(incident, source, begin, why)
@@ -288,8 +288,7 @@ def _covered(incident: Fire, source: str, begin: datetime) -> bool:
 
 
 def _no_forecast(incident: Fire, source: str, begin: datetime, why: str) -> None:
-    note = f"no forecast from the {source} of {begin:%Y-%m-%d %H:%M} UTC: {why}"
-    incident.note(note, "warning")
+    incident.note(f"no forecast: {why} ({source} of {begin:%Y-%m-%d %H:%M} UTC)", "warning")
 
 
 # Forecasts and their scores.

@@ -4,10 +4,8 @@ Source: the references of `bsub`, `bjobs`, `bhosts` and `bqueues`.
 """
 
 import math
-import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from pwd import getpwuid
 
 from events.jobs import After, Dependency, JobOptions, JobRequest, JobState, Token
 from events.machines import Queue
@@ -26,6 +24,7 @@ from interfaces.machines.rehearsal.mouth import (
     nodes_used,
     options,
     submit,
+    user,
 )
 from interfaces.machines.rehearsal.site import Site, Work
 from interfaces.machines.simulated_job import SimulatedJob
@@ -47,7 +46,6 @@ _WHY = {
     JobState.CANCELLED: "TERM_OWNER: job killed by owner",
     JobState.LOST: "TERM_UNKNOWN: unknown reason",
 }
-_ME = getpwuid(os.geteuid()).pw_name
 _AWAITED = re.compile(r'(\w+)\("([^"]*)"\)')
 _TILE = re.compile(r"ptile=(\d+)")
 
@@ -92,7 +90,8 @@ def _bsub(call: Call, site: Site) -> Said:
 def _bjobs(call: Call, site: Site) -> Said:
     cluster, ended = site.cluster, "-d" in call.words
     if "all" in call.words:
-        return Said(lines([*(_ME for job in cluster.jobs if not job.state.ended), NEIGHBOUR]))
+        me = user()
+        return Said(lines([*(me for job in cluster.jobs if not job.state.ended), NEIGHBOUR]))
     jobs = cluster.accounted() if ended else [j for j in cluster.jobs if not j.state.ended]
     if not jobs:
         return Said(stderr=f"No {'' if ended else 'unfinished '}job found\n")

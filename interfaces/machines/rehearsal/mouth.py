@@ -1,10 +1,12 @@
 """The commands of a simulated cluster's batch system: the port, and what they share."""
 
+import os
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from pwd import getpwuid
 
 from events.jobs import JobRequest, JobState
 from events.machines import Queue
@@ -17,6 +19,11 @@ CORES = 4
 """Of each node; a job has its nodes to itself."""
 NEIGHBOUR = "neighbour"
 """Who has the job that lists of all users' jobs show besides ours: it waits for ever."""
+
+
+def user() -> str:
+    """Who has all the others: the account that the model runs as."""
+    return getpwuid(os.geteuid()).pw_name
 
 
 @dataclass(frozen=True)

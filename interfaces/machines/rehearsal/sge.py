@@ -4,10 +4,8 @@ Source: what an SGE 8.1.9 answered (`tests/interfaces/machines/recorded`).
 """
 
 import math
-import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pwd import getpwuid
 from xml.sax.saxutils import escape
 
 from events.jobs import After, Dependency, JobOptions, JobRequest, JobState, Token
@@ -25,6 +23,7 @@ from interfaces.machines.rehearsal.mouth import (
     nodes_used,
     options,
     submit,
+    user,
 )
 from interfaces.machines.rehearsal.site import Site, Work
 from interfaces.machines.sge.submit import GRAMMAR
@@ -32,7 +31,6 @@ from interfaces.machines.simulated_job import SimulatedJob
 
 _STATES = {JobState.QUEUED: "qw", JobState.HELD: "hqw", JobState.RUNNING: "r"}
 _RULE = "=" * 62
-_ME = getpwuid(os.geteuid()).pw_name
 _TABLE = f"job-ID  prior   name       user         state\n{'-' * 45}\n"
 _OTHER = f"1 0.50000 theirs {NEIGHBOUR} qw"
 
@@ -75,7 +73,8 @@ def _qstat(call: Call, site: Site) -> Said:
         return Said("SGE 8.1.9\nusage: qstat [options]\n")
     jobs = [job for job in cluster.jobs if not job.state.ended]
     if "-xml" not in call.words:
-        ours = (f"{job.job_id} 0.50000 {job.token[:10]} {_ME} r" for job in jobs)
+        me = user()
+        ours = (f"{job.job_id} 0.50000 {job.token[:10]} {me} r" for job in jobs)
         return Said(_TABLE + lines([*ours, _OTHER]))
     waiting = [_row(job, cluster) for job in jobs if job.state is not JobState.RUNNING]
     running = [_row(job, cluster) for job in jobs if job.state is JobState.RUNNING]

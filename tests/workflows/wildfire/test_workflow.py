@@ -25,9 +25,7 @@ from workflows.wildfire.state import FireState
 
 TUBBS = Path(under_test.__file__).parent / "data" / "tubbs_2017"
 PASSES = sorted((TUBBS / "passes").glob("*.csv"))
-UNCOVERED = (
-    "no forecast from the pass of 2017-10-10 09:56 UTC: the weather ends 2017-10-10 05:45 UTC"
-)
+UNCOVERED = "no forecast: the weather ends 05:45 UTC on 2017-10-10 (pass of 2017-10-10 09:56 UTC)"
 RESULTS = {"fire-spread": {name: f"canned {name}".encode() for name in FORECAST_OUTPUTS}}
 
 
@@ -210,7 +208,9 @@ async def test_a_landscape_that_comes_later_and_lies_elsewhere_costs_no_job(kit:
 async def test_a_pass_elsewhere_costs_no_job(kit: Kit) -> None:
     incident = await begin(kit)
     await kit.push(incident, "hotspots", AWAY)
-    assert any("UTC: what burned lies" in note for note in await kit.notes(incident))
+    (why,) = (note for note in await kit.notes(incident) if "no forecast" in note)
+    assert why.startswith("no forecast: what burned lies")
+    assert why.endswith("(pass of 2017-10-09 10:15 UTC)")
     assert await started(kit, incident) == ["report of 04:45 UTC"]
 
 
