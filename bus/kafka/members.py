@@ -118,7 +118,8 @@ class Member:
             await reach(self._address, client.bootstrap)
             subscription = SubscriptionState()
             subscription.register_fetch_waiters(set())
-            subscription.subscribe({self._topic}, listener=_Listener(self._assigned))
+            listener = _Listener(self._assigned)
+            subscription.subscribe({self._topic}, listener=listener)
             coordinator = GroupCoordinator(
                 client,
                 subscription,
@@ -135,6 +136,7 @@ class Member:
             try:
                 yield coordinator
             finally:
+                listener.stop()
                 self._give(frozenset())
                 await _leave(coordinator, self._seconds / 2)
         finally:
@@ -200,6 +202,10 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
 
     def __init__(self, assigned: Callable[[frozenset[int]], None]) -> None:
         self._assigned = assigned
+
+    def stop(self) -> None:
+        """Take nothing more: a rebalance may end while we leave."""
+        self._assigned = lambda _: None
 
     def on_partitions_revoked(self, revoked: object) -> None:
         """Wait for what we are given instead."""
