@@ -103,8 +103,8 @@ class Simulations(Asking, Generic[P, S]):
 
         A job of which nobody on its machine knows the end is `LOST`. It is cancelled, so that it
         does not start should it come back, and another simulation is run in its stead, `attempts`
-        in all. Raises `SimulationFailed` for every other end, and when an output is missing. `more`
-        is as for `create`.
+        in all, unless somebody else had wished its end. Raises `SimulationFailed` for every other
+        end, and when an output is missing. `more` is as for `create`.
 
         The program of one simulation is started at most once; those of two are not kept apart while
         the machine of a lost one cannot be told to cancel it.
@@ -116,10 +116,11 @@ class Simulations(Asking, Generic[P, S]):
             waited, result = await self._wait(simulation)
             if result.state == JobState.COMPLETED and not result.missing:
                 return result
-            if result.state == JobState.LOST:
+            lost = result.state == JobState.LOST
+            if lost:
                 await self.cancel(simulation, "it is lost: should it come back, it is not wanted")
             attempts -= 1
-            if result.state != JobState.LOST or attempts < 1:
+            if not lost or result.unwanted or attempts < 1:
                 raise SimulationFailed(kind, result, (created, submitted, waited))
 
     async def create(

@@ -74,3 +74,5 @@ class SimulationResult(Value):
     outputs: dict[str, Blob] = {}
     missing: tuple[str, ...] = ()
     """Declared outputs that it did not leave as files; `reason` says why where it is known."""
+    unwanted: bool = False
+    """Somebody wished its end before it came."""

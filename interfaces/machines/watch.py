@@ -237,17 +237,14 @@ def unexplained(report: JobReport) -> bool:
 def verdict(job: Job, found: JobReport | None, instance: int | None = None) -> JobReport | None:
     """What to believe of what has vanished, after all lags; None: it has turned up.
 
-    Its end was wished, and there was nobody to object; or its wrapper told with what exit code it
-    ended when it was told to stop; or it is `LOST`.
+    Its wrapper told with what exit code it ended when it was told to stop, or it is `LOST`.
     """
     if found and not unexplained(found):
         return None
     was = found or job.word(instance)
     reason = "neither its folder nor the queue nor the accounts know its end"
     state = JobState.LOST
-    if job.unwanted and not job.cancelling:
-        state, reason = JobState.CANCELLED, "it is in no queue any more, as was wished"
-    elif found and not gone_without_a_word(found):
+    if found and not gone_without_a_word(found) and not job.unwanted:
         state, reason = JobState.FAILED, "it was told to stop, and nobody tells by whom"
     return JobReport(
         token=job.token,
@@ -256,6 +253,7 @@ def verdict(job: Job, found: JobReport | None, instance: int | None = None) -> J
         witness=Witness.QUEUE,
         attempt=was.attempt if was else 1,
         exit_code=found.exit_code if found else None,
+        started=was.started if was else None,
         reason=reason,
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from events import operations as e
 from events.jobs import JobId, JobReport, JobState, Witness
+from events.prose import cut
 from events.simulations import ReportJob
 from events.values import Context
 from managers.operations.job import Job, Phase, reported
@@ -20,13 +21,22 @@ def is_news(job: Job, report: JobReport) -> bool:
     if report.attempt < last.attempt:
         return False
     if last.state == JobState.LOST:
-        return report.state != JobState.LOST and not gone_without_a_word(report)
+        silent = gone_without_a_word(report) or _left_behind(report, last)
+        return report.state != JobState.LOST and not silent
     if last.state.ended:
         return False
     if report.unknown:
         return report.unknown != last.unknown
     now = (report.state, report.attempt, report.stuck)
     return now != (last.state, last.attempt, last.stuck) or report.copies > last.copies
+
+
+def _left_behind(report: JobReport, lost: JobReport) -> bool:
+    """Whether a wrapper's mark is the one that it had left when its job was lost."""
+    if report.witness != Witness.STATUS_FILE or report.state.ended or report.started is None:
+        return False
+    now = (report.attempt, report.started, report.exit_code)
+    return now == (lost.attempt, lost.started, lost.exit_code)
 
 
 _MOVED = 600.0
@@ -58,6 +68,7 @@ def seen(job: Job, reports: Iterable[JobReport]) -> Iterator[Effect]:
             is_back |= last.state == JobState.LOST and not report.state.ended
             if report.unknown:
                 report = report.model_copy(update={"state": last.state})
+        report = _as_wished(now, report)
         yield e.JobReported(report=report)
         now = reported(now, report)
     if now.report is None or now.report == job.report:
@@ -71,6 +82,15 @@ def seen(job: Job, reports: Iterable[JobReport]) -> Iterator[Effect]:
     over = now.report.state.ended and now.report.state != JobState.LOST
     if over and not job.unwanted and (reason := _left(now, now.report)):
         yield e.CancelIntended(token=job.token, reason=reason)
+
+
+def _as_wished(job: Job, report: JobReport) -> JobReport:
+    """What is lost after its end was wished is cancelled, unless a copy of it may come unheard."""
+    heard = job.is_all_there or not job.cancelling
+    if report.state is not JobState.LOST or not (job.unwanted and heard):
+        return report
+    reason = f"as was wished: {report.reason}"
+    return report.model_copy(update={"state": JobState.CANCELLED, "reason": cut(reason)})
 
 
 def _left(job: Job, whole: JobReport) -> str:

@@ -73,6 +73,7 @@ class Simulation:
             instances=dict(self.instances),
             outputs=dict(self.outputs or {}),
             missing=self.missing,
+            unwanted=self.cancelling,
         )
 
 

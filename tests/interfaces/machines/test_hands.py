@@ -1,7 +1,11 @@
 """What hands do on a machine, what they tell of it, and what they keep to themselves."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -24,10 +28,19 @@ from interfaces.machines.connection import (
 from interfaces.machines.dialect import InDoubt, Refused
 from interfaces.machines.fates import Fate
 from interfaces.machines.machine import Manners
+from interfaces.machines.registry import connect
 from interfaces.machines.simulated import SimulatedBatchSystem
 from interfaces.machines.site import Site as BatchSite
 from managers.blobs import BlobStore, BlobStoreUnavailable
-from tests.interfaces.machines.hands_site import FIRE, Site, is_about, open_site
+from tests.interfaces.machines.hands_site import (
+    FIRE,
+    QUICK,
+    AnySite,
+    Site,
+    is_about,
+    open_site,
+    working,
+)
 
 
 async def seen(site: Site, reachable: bool) -> m.MachineSeen:
@@ -215,6 +228,19 @@ async def test_a_job_that_stays_lost_is_told_of_once() -> None:
             return (await site.of(o.JobReported, simulation))[reports:]
 
         assert (await site.until(found))[0].report.state == JobState.RUNNING
+
+
+async def test_what_a_killed_job_has_left_does_not_bring_it_back(tmp_path: Path) -> None:
+    site = AnySite(settings=m.MachineSettings(name="m", base_directory=str(tmp_path), slots=2))
+    async with working(site, connect, replace(QUICK, ask=0.5)):
+        killed = await site.submit("exec sleep 60")
+        await site.reach(killed, JobState.RUNNING)
+        lock = tmp_path / "jobs" / token_of(killed) / ".vestec" / "lock"
+        os.killpg(int(lock.read_text().split()[-1]), signal.SIGKILL)
+        await site.reach(killed, JobState.LOST)
+        await site.reach(await site.submit("sleep 1"), JobState.COMPLETED)
+        words = [one.report.state for one in await site.of(o.JobReported, killed)]
+        assert words[words.index(JobState.LOST) :] == [JobState.LOST]
 
 
 async def test_accounts_that_are_away_lose_no_job_and_hold_up_no_other() -> None:

@@ -47,7 +47,8 @@ async def test_jobs_are_cancelled_on_a_real_disk_without_room(tmp_path: Path, wa
                 await site.issue(Context.SIMULATIONS, FIRE, cancel)
             await site.reach(waiting, JobState.CANCELLED)
             await site.until(lambda: site.of(CancelSent, running))
-            await site.until(lambda: ends(site, running))
+            await site.reach(running, JobState.CANCELLED)
+            assert not await of_state(site, running, JobState.LOST)
             disk.make_room()
             await site.until(lambda: site.of(CancelSent, waiting))
             folder = disk.folder / "jobs" / token_of(waiting) / ".vestec"
@@ -55,10 +56,9 @@ async def test_jobs_are_cancelled_on_a_real_disk_without_room(tmp_path: Path, wa
             assert not [*folder.glob("claim*")]
 
 
-async def ends(site: AnySite, simulation: UUID) -> list[JobReported]:
-    """The words of its end; it is lost where it had no room for its own."""
+async def of_state(site: AnySite, simulation: UUID, state: JobState) -> list[JobReported]:
     words = await site.of(JobReported, simulation)
-    return [word for word in words if word.report.state.ended]
+    return [word for word in words if word.report.state is state]
 
 
 async def one_mib(site: AnySite) -> Blob:

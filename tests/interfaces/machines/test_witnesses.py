@@ -141,14 +141,9 @@ GONE = says(Witness.QUEUE, "ENDING", 2)
         pytest.param(JOB, None, JobState.LOST, id="nothing at all"),
         pytest.param(JOB, GONE, JobState.LOST, id="it had started"),
         pytest.param(JOB, TOLD_TO_STOP, JobState.FAILED, id="told to stop, and no accounts"),
-        pytest.param(replace(JOB, unwanted=True), None, JobState.CANCELLED, id="cancelled"),
-        pytest.param(replace(JOB, unwanted=True), TOLD_TO_STOP, JobState.CANCELLED, id="and told"),
-        pytest.param(
-            replace(JOB, unwanted=True, cancelling=True), None, JobState.LOST,
-            id="the machine does not know yet that its end is wished",
-        ),
+        pytest.param(replace(JOB, unwanted=True), TOLD_TO_STOP, JobState.LOST, id="and wished"),
     ],
-)  # fmt: skip
+)
 def test_what_is_believed_of_a_job_that_has_vanished(
     job: Job, found: JobReport | None, state: JobState | None
 ) -> None:

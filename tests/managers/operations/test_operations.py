@@ -521,6 +521,42 @@ def test_what_was_lost_and_is_not_wanted_any_more_is_cancelled_when_it_comes_bac
     ended.when(seen(JobState.COMPLETED)).then(*REPORTED)
 
 
+def test_what_is_lost_after_its_end_was_wished_is_cancelled() -> None:
+    for of in (queued().when(CANCEL), queued().when(CANCEL).when(CancelTaken(TOKEN))):
+        of.when(seen(JobState.LOST)).then(*REPORTED)
+        last = job(of).report
+        assert last is not None
+        assert last.state is JobState.CANCELLED
+
+
+def test_it_is_lost_while_a_copy_of_it_may_come_that_the_machine_was_not_told_to_end() -> None:
+    of = repeated().when(CANCEL).when(seen(JobState.LOST)).then(*REPORTED)
+    last = job(of).report
+    assert last is not None
+    assert last.state is JobState.LOST
+
+
+def test_what_a_lost_wrapper_had_left_is_no_news_and_whatever_else_it_says_is() -> None:
+    def mark(state: JobState, started: float, exit_code: int | None = None) -> JobReport:
+        return JobReport(
+            token=TOKEN,
+            state=state,
+            witness=Witness.STATUS_FILE,
+            started=started,
+            exit_code=exit_code,
+        )
+
+    lost = JobReport(token=TOKEN, state=JobState.LOST, witness=Witness.ACCOUNTING, started=1.0)
+    of = queued().when(JobSeen(mark(JobState.RUNNING, 1.0))).when(JobSeen(lost)).then(*REPORTED)
+    of.when(JobSeen(mark(JobState.RUNNING, 1.0))).then()
+    told = mark(JobState.ENDING, 1.0, 143)
+    of.when(JobSeen(told)).then(*REPORTED)
+    of.when(JobSeen(lost.model_copy(update={"exit_code": 143}))).then(*REPORTED)
+    of.when(JobSeen(told)).then()
+    of.when(JobSeen(mark(JobState.RUNNING, 2.0))).then(*REPORTED)
+    of.when(JobSeen(lost)).when(JobSeen(mark(JobState.COMPLETED, 1.0, 0))).then(*REPORTED)
+
+
 def test_what_is_lost_may_be_found() -> None:
     queued().when(seen(JobState.LOST)).then(*REPORTED).when(seen(JobState.RUNNING)).then(*REPORTED)
 

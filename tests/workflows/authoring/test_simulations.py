@@ -10,7 +10,7 @@ from events import incidents as e
 from events import simulations as s
 from events.endpoints import EndpointClosed, EndpointOpened
 from events.incidents import IncidentStatus
-from events.jobs import Dependency, JobState, token_of
+from events.jobs import Dependency, JobReport, JobState, Witness, token_of
 from events.values import Context, IncidentId
 from interfaces.machines.fates import Fate
 from workflows import (
@@ -199,6 +199,29 @@ def test_what_lies_in_our_own_folder_is_refused_at_once(files: dict[str, Any]) -
         incident = await kit.start()
         assert await created(kit, incident) == 0
         assert "does not begin with .vestec" in await error(kit, incident)
+
+    rehearsal()
+
+
+def test_one_that_is_lost_after_somebody_wished_its_end_is_not_run_again() -> None:
+    test = workflow()
+
+    @test.on_activate
+    async def start(incident: Plain) -> None:
+        await incident.simulations.run("slow", walltime=hours(1))
+
+    @rehearse(test, fates=FATES)
+    async def rehearsal(kit: Kit) -> None:
+        incident = await kit.start(settle=False)
+        await asyncio.sleep(60)
+        told = [one.event for one in await kit.events(incident, Context.SIMULATIONS)]
+        (id,) = [one.simulation for one in told if isinstance(one, s.SimulationCreated)]
+        lost = JobReport(token=token_of(id), state=JobState.LOST, witness=Witness.ACCOUNTING)
+        for command in (s.CancelSimulation(simulation=id), s.ReportJob(simulation=id, report=lost)):
+            await kit.issue(Context.SIMULATIONS, incident, command)
+        await kit.settle(incident)
+        assert "is LOST" in await error(kit, incident)
+        assert await created(kit, incident) == 1
 
     rehearsal()
 
