@@ -3,7 +3,8 @@
 It inherits its own lock as file descriptor 9 and its place in the queue as 8, and takes its slot as
 7. No child may keep them, or a dead job would seem alive. If it is killed itself, `setpriv` sees to
 it that its program ends as well. What a program leaves behind is ended with it; where that has a
-session of its own, a variable of its environment gives it away.
+session of its own, a variable of its environment gives it away. It lives until there is room for
+its account: nobody takes it for one that was killed.
 """
 
 from events.jobs import JobId, JobRequest, Part
@@ -78,9 +79,16 @@ if ! cancelled; then
     esac
 fi
 cancelled && state=CANCELLED
-case $word in COMPLETED | FAILED | CANCELLED) state=$word ;; esac
+case $word in
+    COMPLETED | FAILED | CANCELLED) state=$word ;;
+    RUNNING) test -n "$state" || test "$code" != 0 || state=COMPLETED ;;  # it had no room to say it
+esac
 ended=$(now)
-status "$submission/account{its}" ${{state:-FAILED}} "$ended" "$code"
+exec 7>&-
+until status "$submission/account{its}" ${{state:-FAILED}} "$ended" "$code"; do
+    test -d "$submission" && ! cancelled || break
+    sleep 1 9>&-
+done
 case $(readlink claim{its}) in
     "$job_id" | '') status "$base/spool/$token" ${{state:-FAILED}} "$ended" "$code" ;;
 esac

@@ -7,7 +7,7 @@ import pytest
 
 from events.jobs import JobState, Waiting, token_of
 from events.machines import MachineSettings
-from events.operations import CancelSent, JobReported
+from events.operations import CancelSent, JobReported, MachineAnswered
 from events.simulations import CancelSimulation
 from events.values import Blob, Context
 from interfaces.machines.registry import connect
@@ -54,6 +54,30 @@ async def test_jobs_are_cancelled_on_a_real_disk_without_room(tmp_path: Path, wa
             folder = disk.folder / "jobs" / token_of(waiting) / ".vestec"
             assert (folder / "cancel").exists()
             assert not [*folder.glob("claim*")]
+
+
+@pytest.mark.parametrize("wanting", ["blocks", "inodes"])
+async def test_a_job_that_ends_without_room_for_its_word_waits_for_it(
+    tmp_path: Path, wanting: str
+) -> None:
+    with small_disk(tmp_path / "small", 4, inodes=200) as disk:
+        settings = MachineSettings(name="m", base_directory=str(disk.folder))
+        site = AnySite(settings=settings)
+        async with working(site, connect, QUICK):
+            go = tmp_path / "go"
+
+            async def slot_is_free() -> list[MachineAnswered]:
+                last = (await site.events(MachineAnswered))[-1]
+                return [last] if last.load and not last.load.slots_used else []
+
+            job = await site.submit(f"until test -e {go}; do sleep 0.1; done")
+            await site.reach(job, JobState.RUNNING)
+            (disk.fill if wanting == "blocks" else disk.use_up_inodes)()
+            go.touch()
+            await site.until(slot_is_free)
+            disk.make_room()
+            await site.reach(job, JobState.COMPLETED)
+            assert not await of_state(site, job, JobState.LOST)
 
 
 async def of_state(site: AnySite, simulation: UUID, state: JobState) -> list[JobReported]:
