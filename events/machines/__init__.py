@@ -3,6 +3,7 @@
 Key: always `FLEET`, since whoever decides must see all machines.
 """
 
+from events.machines.changes import AccountsChange, MachineChanges
 from events.machines.commands import (
     AddMachine,
     AllowLogin,
@@ -10,6 +11,7 @@ from events.machines.commands import (
     CheckMachine,
     ChooseMachine,
     DisableMachine,
+    EditMachine,
     EnableMachine,
     EstimateStart,
     LeaveMachine,
@@ -54,6 +56,7 @@ __all__ = [
     "LOGIN_NEEDED",
     "MOST_ESTIMATES",
     "PLACE",
+    "AccountsChange",
     "AddMachine",
     "AllowLogin",
     "ChangeMachine",
@@ -61,6 +64,7 @@ __all__ = [
     "ChoicePostponed",
     "ChooseMachine",
     "DisableMachine",
+    "EditMachine",
     "EnableMachine",
     "EstimateStart",
     "LeaveMachine",
@@ -68,6 +72,7 @@ __all__ = [
     "LoginAllowed",
     "MachineAdded",
     "MachineChanged",
+    "MachineChanges",
     "MachineChecked",
     "MachineChosen",
     "MachineCommand",

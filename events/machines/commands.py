@@ -7,6 +7,7 @@ from pydantic import Field
 
 from events.checkups import Checkup
 from events.jobs import JobOptions, JobState, Word
+from events.machines.changes import MachineChanges
 from events.machines.load import LoadNews, StartEstimate
 from events.machines.settings import MachineSettings
 from events.prose import Prose
@@ -21,7 +22,17 @@ class AddMachine(Command):
     """Whether jobs may go there at once."""
 
 
+class EditMachine(Command):
+    """Refused where jobs of ours would not be found any more."""
+
+    type: Literal["EditMachine"] = "EditMachine"
+    name: Identifier
+    changes: MachineChanges
+
+
 class ChangeMachine(Command):
+    """As older systems said it: all settings, whatever they are by then."""
+
     type: Literal["ChangeMachine"] = "ChangeMachine"
     settings: MachineSettings
 
@@ -135,6 +146,7 @@ class SeeTrouble(Command):
 
 MachineCommand = Annotated[
     AddMachine
+    | EditMachine
     | ChangeMachine
     | RemoveMachine
     | EnableMachine

@@ -5,16 +5,15 @@ from typing import TypeVar
 from uuid import UUID
 
 from aiohttp import web
-from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic import ValidationError
 
 from events.accounts import Accounts
-from events.machines import AddMachine, ChangeMachine, MachineSettings
+from events.machines import AddMachine, EditMachine, MachineChanges, MachineSettings
 from interfaces.gateway.exchange import answer, as_of, body_of, idempotency_key
 from interfaces.gateway.machines import MACHINES, carrying, named, one
 from interfaces.gateway.problems import Problem, invalid, unfit
 from interfaces.gateway.surroundings import edge_of
 from interfaces.gateway.writes import not_known_yet, write, write_and
-from interfaces.machines.changes import edited, merged
 from interfaces.machines.registry import connect
 from interfaces.showing import shown_machine
 from projections.people import find_person
@@ -26,38 +25,6 @@ class NewMachine(MachineSettings):
     """The settings of a machine, and whether jobs go there at once."""
 
     enable: bool = False
-
-
-class AccountsChange(BaseModel):
-    """Accounts of users, by id or login name, and of incidents; null takes one away."""
-
-    of: dict[str, str | None] = {}
-    only: bool | None = None
-
-
-class MachineChange(BaseModel):
-    """What changes of a machine's settings; all else stays as it is.
-
-    Of what is made of names and values, those that are given change, and null takes one away;
-    `agents` and `policy` change as a whole.
-    """
-
-    connection: str | None = None
-    dialect: str | None = None
-    base_directory: str | None = None
-    nodes: int | None = None
-    cores_per_node: int | None = None
-    slots: int | None = None
-    access: dict[str, JsonValue] = {}
-    batch: dict[str, JsonValue] = {}
-    limits: dict[str, JsonValue] = {}
-    folders: dict[str, JsonValue] = {}
-    environment: dict[str, str | None] = {}
-    accounts: AccountsChange = AccountsChange()
-    agents: list[str] | None = None
-    policy: dict[str, JsonValue] | None = None
-    test_mode: bool | None = None
-    seed: int | None = None
 
 
 async def add(request: web.Request) -> web.StreamResponse:
@@ -81,17 +48,15 @@ async def add(request: web.Request) -> web.StreamResponse:
 
 async def edit(request: web.Request) -> web.StreamResponse:
     """Change what is known of a machine, test mode included."""
-    given, was = await body_of(request, MachineChange), (await named(request)).settings
-    changes = {name: value for name, value in given if value is not None}
-    of = merged(was.accounts.of, await _by_id(request, given.accounts.of))
-    only = was.accounts.only if given.accounts.only is None else given.accounts.only
+    given, was = await body_of(request, MachineChanges), (await named(request)).settings
+    accounts = given.accounts.model_copy(update={"of": await _by_id(request, given.accounts.of)})
+    changes = given.model_copy(update={"accounts": accounts})
     try:
-        settings = edited(was, {**changes, "accounts": {"of": of, "only": only}})
+        connect(changes.made_to(was))  # says what is wrong, field by field
     except ValidationError as error:
         raise invalid(error, status=422) from None
-    wanted = carrying(idempotency_key(request), ChangeMachine(settings=settings))
-    use: list[JsonValue] = [was.name, given.model_dump(mode="json", exclude_unset=True)]
-    return await write_and(request, wanted, one, use)
+    command = EditMachine(name=was.name, changes=changes)
+    return await write_and(request, carrying(idempotency_key(request), command), one)
 
 
 async def _by_id(request: web.Request, of: Mapping[str, V]) -> dict[str, V]:

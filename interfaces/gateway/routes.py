@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import BaseModel
 
-from events.machines import StartEstimate
+from events.machines import MachineChanges, StartEstimate
 from interfaces.gateway import (
     incidents,
     live,
@@ -128,7 +128,7 @@ def _of_machines() -> list[Route]:
     ]
     for_administrators = [
         Route("POST", all, of.add, ShownMachine, body=of.NewMachine, status=201),
-        Route("POST", f"{one}/edit", of.edit, ShownMachine, body=of.MachineChange),
+        Route("POST", f"{one}/edit", of.edit, ShownMachine, body=MachineChanges),
         Route("POST", f"{one}/enable", m.enable, ShownMachine),
         Route("POST", f"{one}/disable", m.disable, ShownMachine),
         Route("POST", f"{one}/drain", m.drain, ShownMachine),

@@ -4,7 +4,7 @@ import asyncio
 from uuid import UUID
 
 from aiohttp import web
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 from structlog.contextvars import bind_contextvars
 
@@ -28,20 +28,17 @@ class NotKnownYet(BaseModel):
     """Where to ask."""
 
 
-async def write(
-    request: web.Request, wanted: Write, refused: int = 409, use: JsonValue = None
-) -> Outcome | None:
+async def write(request: web.Request, wanted: Write, refused: int = 409) -> Outcome | None:
     """What came of a command, once readers can see it; None: not known yet.
 
     One that is known to have been accepted is not sent again: meanwhile somebody may have undone
     what it did. Raises `Problem` with the status `refused` and the reason if it was refused; 409,
-    with nothing sent, if its id was used for another one, or for another `use`: what was asked
-    for, where the command was made of that and of something else.
+    with nothing sent, if its id was used for another one.
     """
     edge, actor = edge_of(request), str(user_of(request).id)
     incident = wanted.key if wanted.context.keyed_by_incident else None
     bind_contextvars(**about(incident, correlation=wanted.id))
-    use = use or wanted.command.model_dump(mode="json")
+    use = wanted.command.model_dump(mode="json")
     held = await hold(edge, actor, wanted.id, [wanted.context, wanted.key, use])
     try:
         async with asyncio.timeout(edge.settings.write_deadline):
@@ -59,11 +56,9 @@ async def write(
     return found
 
 
-async def write_and(
-    request: web.Request, wanted: Write, show: Handler, use: JsonValue = None
-) -> web.StreamResponse:
+async def write_and(request: web.Request, wanted: Write, show: Handler) -> web.StreamResponse:
     """The answer to a command about something that `show` answers with, once it was carried out."""
-    if await write(request, wanted, use=use) is None:
+    if await write(request, wanted) is None:
         return not_known_yet(wanted)
     return await show(request)
 

@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 
+from pydantic import ValidationError
+
 from events import machines as e
 from events.jobs import JobRequest, token_of
+from events.machines import MachineSettings
 from events.operations import CheckUp, ConfigureMachine, EstimateJob, ForgetMachine, TryLogin
+from events.prose import describe
 from events.simulations import PlaceSimulation, RefusePlacement
 from events.values import Context, Event
 from managers.machines.choice import Chosen, NotFound, choose
@@ -20,7 +24,9 @@ def decide(was: Fleet | None, input: Input, given: Given) -> Iterable[Effect]:
         case e.AddMachine():
             return _add(fleet, input)
         case e.ChangeMachine():
-            return _change(fleet, input)
+            return _change(fleet, input.settings)
+        case e.EditMachine():
+            return _change(fleet, _edited(fleet, input))
         case e.RemoveMachine():
             return _remove(fleet, input)
         case e.EnableMachine():
@@ -70,8 +76,14 @@ def _add(fleet: Fleet, wanted: e.AddMachine) -> Iterator[Effect]:
         yield from _see(fleet, e.MachineEnabled(name=name))
 
 
-def _change(fleet: Fleet, wanted: e.ChangeMachine) -> Iterator[Effect]:
-    settings = wanted.settings
+def _edited(fleet: Fleet, wanted: e.EditMachine) -> MachineSettings:
+    try:
+        return wanted.changes.made_to(_known(fleet, wanted.name).settings)
+    except ValidationError as error:
+        raise Rejected(f"machine {wanted.name}: {describe(error)}") from None
+
+
+def _change(fleet: Fleet, settings: MachineSettings) -> Iterator[Effect]:
     was = _known(fleet, settings.name).settings
     if was == settings:
         return

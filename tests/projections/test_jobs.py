@@ -4,10 +4,10 @@ from events import operations as o
 from events.jobs import JobReport, JobState, Token, Witness, token_of
 from events.machines import (
     FLEET,
-    ChangeMachine,
+    EditMachine,
     LoadNews,
     MachineAdded,
-    MachineFolders,
+    MachineChanges,
     MachineLoad,
     MachineSeen,
     MachineSettings,
@@ -109,9 +109,9 @@ async def test_a_pause_for_want_of_room_is_told(pool: Pool) -> None:
 
 async def test_a_purge_that_nears_and_folders_that_go_are_told(pool: Pool) -> None:
     async with open_site(long=Fate(run=60)) as site:
-        lasts = MachineFolders(keep=0.1 / 86400, purge=1 / 86400)
-        settings = site.settings.model_copy(update={"folders": lasts})
-        await site.issue(Context.MACHINES, FLEET, ChangeMachine(settings=settings))
+        lasts = MachineChanges(folders={"keep": 0.1 / 86400, "purge": 1 / 86400})
+        edit = EditMachine(name=site.settings.name, changes=lasts)
+        await site.issue(Context.MACHINES, FLEET, edit)
         long, short = await site.submit("long"), await site.submit()
         await site.until(lambda: site.of(o.PurgeNears, long))
         await site.until(lambda: site.of(o.FolderRemoved, short))

@@ -4,18 +4,18 @@ from collections.abc import Mapping
 
 from deploy.storage import Storage
 from events.accounts import Accounts
+from events.machines import AccountsChange
 from interfaces.cli.session import the_one
-from interfaces.machines.changes import merged
 from projections.incidents import TABLE as INCIDENTS
 from projections.people import find_person, list_people
 
 
-async def changed_accounts(
-    storage: Storage, was: Accounts, given: Mapping[str, str | None], only: bool | None
-) -> Accounts:
-    """With what is given over what was. Raises `Complaint` for whom nobody knows."""
+async def accounts_change(
+    storage: Storage, given: Mapping[str, str | None], only: bool | None
+) -> AccountsChange:
+    """By id what is given by name. Raises `Complaint` for whom nobody knows."""
     of = {await _id(storage, who): account for who, account in given.items()}
-    return Accounts(of=merged(was.of, of), only=was.only if only is None else only)
+    return AccountsChange(of=of, only=only)
 
 
 async def by_name(storage: Storage, accounts: Accounts) -> dict[str, str]:

@@ -7,9 +7,9 @@ import typer
 
 from events import machines as e
 from events.accounts import Accounts
-from events.machines import MachineFolders, MachineLimits, MachineSettings
+from events.machines import MachineChanges, MachineFolders, MachineLimits, MachineSettings
 from interfaces.cli.inputs import pairs, parameters_of
-from interfaces.cli.machines.accounts import changed_accounts
+from interfaces.cli.machines.accounts import accounts_change
 from interfaces.cli.machines.naming import Named, machine_named
 from interfaces.cli.machines.options import (
     Access,
@@ -30,7 +30,6 @@ from interfaces.cli.machines.steering import changed, tell
 from interfaces.cli.options import AsJson
 from interfaces.cli.output import answer
 from interfaces.cli.session import desk, run
-from interfaces.machines.changes import edited
 from interfaces.machines.registry import connect
 
 
@@ -112,9 +111,8 @@ def add(
 
     async def work() -> None:
         async with desk(ctx, make=True) as at:
-            mapped = texts_of(account)
-            accounts = await changed_accounts(at.storage, Accounts(), mapped, accounts_only)
-            whole = settings.model_copy(update={"accounts": accounts})
+            mapped = await accounts_change(at.storage, texts_of(account), accounts_only)
+            whole = settings.model_copy(update={"accounts": mapped.made_to(Accounts())})
             add = e.AddMachine(settings=whole, enable=enable)
             tell(name, await changed(at, name, [add]), json)
 
@@ -158,29 +156,26 @@ def edit(
 
     async def work() -> None:
         async with desk(ctx) as at:
+            changes = MachineChanges(
+                base_directory=base_directory,
+                connection=connection,
+                dialect=dialect,
+                slots=slots,
+                nodes=nodes,
+                cores_per_node=cores_per_node,
+                test_mode=test_mode,
+                policy=policy_of(policy),
+                agents=agents_of(agent),
+                accounts=await accounts_change(at.storage, texts_of(account), accounts_only),
+                access=parameters_of(None, access or ()),
+                batch=parameters_of(None, batch or ()),
+                environment=texts_of(environment),
+                limits=fields_of("limit", MachineLimits, limit),
+                folders=fields_of("time of folders", MachineFolders, folder),
+            )
             before = (await machine_named(at.storage, name)).settings
-            mapped = texts_of(account)
-            given = {
-                "base_directory": base_directory,
-                "connection": connection,
-                "dialect": dialect,
-                "slots": slots,
-                "nodes": nodes,
-                "cores_per_node": cores_per_node,
-                "test_mode": test_mode,
-                "policy": policy_of(policy),
-                "agents": agents_of(agent),
-                "accounts": await changed_accounts(
-                    at.storage, before.accounts, mapped, accounts_only
-                ),
-                "access": parameters_of(None, access or ()),
-                "batch": parameters_of(None, batch or ()),
-                "environment": texts_of(environment),
-                "limits": fields_of("limit", MachineLimits, limit),
-                "folders": fields_of("time of folders", MachineFolders, folder),
-            }
-            settings = edited(before, {k: v for k, v in given.items() if v is not None})
-            after = await changed(at, name, [e.ChangeMachine(settings=settings)])
+            connect(changes.made_to(before))  # as in `add`
+            after = await changed(at, name, [e.EditMachine(name=before.name, changes=changes)])
         told = f"{name} {'is changed' if after else 'not known yet'}"
         answer(json, after or {"name": name, "known": False}, told)
 

@@ -17,6 +17,7 @@ from events.simulations import CreateSimulation, Resources, SimulationRequest, S
 from events.values import Context, IncidentId
 from interfaces.issuing import Write, issue
 from tests.interfaces.cli.vestec import COMMAND, Up, as_json, complaint, eventually, up, vestec
+from tests.patience import PATIENCE
 
 HOUR = Resources(walltime=3600)
 
@@ -80,6 +81,17 @@ async def _state(pool: Any, simulation: UUID) -> tuple[bool, str] | None:
 
 def state(simulation: UUID) -> str:
     return str(as_json("simulations", "show", simulation)["state"])
+
+
+def test_of_edits_at_once_none_undoes_another(here: Path) -> None:
+    vestec("machines", "add", "e", "--base-directory", here / "e", "--test-mode")
+    changes = ("--slots=3", "--nodes=4", "--limit=commands=60", "--environment=A=1")
+    edits = [subprocess.Popen([COMMAND, "machines", "edit", "e", change]) for change in changes]
+    assert [edit.wait(PATIENCE) for edit in edits] == [0] * len(edits)
+    now = as_json("machines", "show", "e")["settings"]
+    assert (now["slots"], now["nodes"], now["environment"]) == (3, 4, {"A": "1"})
+    assert now["limits"]["commands"] == 60
+    vestec("machines", "remove", "e")
 
 
 def test_whose_account_pays_is_mapped_and_audited(here: Path) -> None:

@@ -1,5 +1,6 @@
 """Machines as administrators add and change them, by the rules of the command line."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ from interfaces.gateway import GatewaySettings, gateway
 from managers.machines import machine_manager
 from projections import Pool
 from tests.interfaces.gateway.site import ANNA, BERT, ROOT, Site, managed, open_site, sent
+from tests.patience import PATIENCE
 from tests.projections.tables import all_caught_up
 
 ALL = "/api/v1/machines"
@@ -116,6 +118,32 @@ async def test_an_edit_changes_what_is_given_and_nothing_else(pool: Pool) -> Non
         assert after["policy"] == before["policy"]
 
 
+async def test_of_edits_at_once_none_undoes_another(pool: Pool) -> None:
+    async with open_site(pool, GatewaySettings(write_deadline=0.2)) as site:
+        first = {"limits": {"commands": 60}, "accounts": {"of": {str(ANNA): "fire"}}}
+        added = MachineAdded(settings=MachineSettings.model_validate({**NEW, **first}))
+        await site.story.commit(Context.MACHINES, FLEET, added)
+        await all_caught_up(site.edge.reader, site.story)
+        at_once: list[dict[str, Any]] = [
+            {"slots": 3, "nodes": 2},
+            {"limits": {"ask": 5}},
+            {"accounts": {"of": {"bert": "flood"}}},
+            {"accounts": {"only": True}, "environment": {"A": "1"}},
+            {"nodes": 4},
+        ]
+        for change in at_once:  # nobody has decided them yet
+            await site.post(f"{ALL}/archer/edit", ROOT, 202, json=change)
+        async with managed(site.story, machine_manager()):
+            async with asyncio.timeout(PATIENCE):
+                while len(await configured(site)) < len(at_once):
+                    await asyncio.sleep(0.01)
+            await all_caught_up(site.edge.reader, site.story)
+        now = (await site.get(f"{ALL}/archer"))["settings"]
+    assert (now["slots"], now["nodes"], now["environment"]) == (3, 4, {"A": "1"})
+    assert (now["limits"]["commands"], now["limits"]["ask"]) == (60, 5)
+    assert now["accounts"] == {"of": {str(ANNA): "fire", str(BERT): "flood"}, "only": True}
+
+
 async def test_an_edit_that_is_sent_again_undoes_nobodys_edit(pool: Pool) -> None:
     async with administered(pool) as site:
         await site.post(ALL, ROOT, 201, json=NEW)
@@ -145,6 +173,6 @@ async def test_an_edit_of_a_machine_that_is_being_removed_is_refused(pool: Pool)
                     assert response.status in (404, 409), await response.text()
             await all_caught_up(site.edge.reader, site.story)
             outcome = await site.get(later["outcome"], ROOT)
-            assert (outcome["accepted"], outcome["command"]) == (False, "ChangeMachine")
+            assert (outcome["accepted"], outcome["command"]) == (False, "EditMachine")
             assert outcome["reason"] == "there is no machine archer"
         assert not await configured(site)

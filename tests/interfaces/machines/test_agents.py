@@ -171,13 +171,13 @@ async def test_an_agent_that_was_deposed_takes_its_turn_again_only_while_it_is_i
 async def test_a_machine_is_anybodys_again_once_it_names_nobody() -> None:
     async with open_site() as site, site.agent("near"):
         await site.seen(True)
-        free = NAMING.model_copy(update={"agents": ()})
-        await site.issue(Context.MACHINES, FLEET, m.ChangeMachine(settings=free))
+        free = m.EditMachine(name=NAMING.name, changes=m.MachineChanges(agents=[]))
+        await site.issue(Context.MACHINES, FLEET, free)
         simulation = await site.submit()
         await site.reach(simulation, JobState.COMPLETED)
         assert site.reached_by[-1] == "decider"
-        named = NAMING.model_copy(update={"agents": ("near",)})
-        await site.issue(Context.MACHINES, FLEET, m.ChangeMachine(settings=named))
+        named = m.EditMachine(name=NAMING.name, changes=m.MachineChanges(agents=["near"]))
+        await site.issue(Context.MACHINES, FLEET, named)
         await site.turns(2)
         await site.reach(await site.submit(), JobState.COMPLETED)
         assert site.reached_by[-1] == "near"

@@ -74,8 +74,9 @@ async def test_a_machine_is_spoken_to_by_its_newest_settings() -> None:
     async with open_site() as site:
         await seen(site, True)
         connected = site.connected
-        settings = site.settings.model_copy(update={"cores_per_node": 200})
-        await site.issue(Context.MACHINES, FLEET, m.ChangeMachine(settings=settings))
+        changes = m.MachineChanges(cores_per_node=200)
+        edit = m.EditMachine(name=site.settings.name, changes=changes)
+        await site.issue(Context.MACHINES, FLEET, edit)
         async with asyncio.timeout(10):
             while site.connected == connected:
                 await asyncio.sleep(0.005)
@@ -158,13 +159,14 @@ async def test_a_job_that_its_machine_does_not_hold_goes_on() -> None:
 
 async def test_an_urgent_job_asks_for_one_privilege_after_the_other() -> None:
     names = ("reserved", "express", "patient")
-    policy = [m.Privilege(name=name, qos=name, waits=name == "patient") for name in names]
+    policy = [{"name": name, "qos": name, "waits": name == "patient"} for name in names]
     async with open_site() as site:
         site.machine.turned_down["reserved"] = Refused("no such QoS", permanent=True)
         site.machine.turned_down["express"] = Refused("too many jobs", permanent=False)
         site.machine.turned_down["patient"] = Refused("too many jobs", permanent=False)
-        settings = site.settings.model_copy(update={"policy": {Urgency.CRITICAL: tuple(policy)}})
-        await site.issue(Context.MACHINES, FLEET, m.ChangeMachine(settings=settings))
+        changes = m.MachineChanges(policy={"critical": policy})
+        edit = m.EditMachine(name=site.settings.name, changes=changes)
+        await site.issue(Context.MACHINES, FLEET, edit)
         simulation = await site.create(urgency=Urgency.CRITICAL)
         await site.submit_created(simulation)
         await site.until(lambda: site.of(o.TaskHindered, simulation))

@@ -27,6 +27,10 @@ def add(name: str, **more: Any) -> e.AddMachine:
     return e.AddMachine(settings=settings(name, **more))
 
 
+def edit(name: str, **changes: Any) -> e.EditMachine:
+    return e.EditMachine(name=name, changes=e.MachineChanges(**changes))
+
+
 def see(name: str, running: int | None = 0, queued: int | None = 0) -> e.SeeMachine:
     return e.SeeMachine(name=name, reachable=True, load=LoadNews(running=running, queued=queued))
 
@@ -59,20 +63,47 @@ def chosen(of: Scenario[Fleet]) -> e.MachineChosen:
 
 
 def test_a_machine_is_changed_and_its_interface_told() -> None:
-    changed = e.ChangeMachine(settings=settings("m", nodes=4))
+    changed = edit("m", nodes=4)
     of = fleet("m").when(changed).then(e.MachineChanged, ConfigureMachine).when(changed).then()
     of.when(choose(nodes=4)).then(e.MachineChosen, PlaceSimulation)
     fleet().when(changed).rejected("there is no machine m")
 
 
-def test_what_waits_has_its_place_once_a_machine_is_enlarged() -> None:
-    of = (
-        fleet("m", "n")
-        .when(e.DisableMachine(name="n"))
-        .when(e.ChangeMachine(settings=settings("n", nodes=8)))
+def test_of_two_edits_neither_undoes_the_other() -> None:
+    first = {"nodes": 2, "limits": {"commands": 60}, "environment": {"A": "1", "B": "2"}}
+    of = fleet("m", **first, accounts=Accounts(of={"ada": "z01"}, only=True))
+    of.when(edit("m", slots=3, limits={"ask": 5}, accounts={"of": {"bert": "z02"}}))
+    of.when(edit("m", cores_per_node=4, environment={"A": None, "C": "3"}))
+    of.when(edit("m", nodes=8)).when(edit("m", nodes=9, accounts={"of": {"ada": None}}))
+    assert of.state is not None
+    assert of.state.machines["m"].settings == settings(
+        "m",
+        nodes=9,
+        slots=3,
+        cores_per_node=4,
+        limits=e.MachineLimits(commands=60, ask=5),
+        environment={"B": "2", "C": "3"},
+        accounts=Accounts(of={"bert": "z02"}, only=True),
     )
+
+
+def test_an_edit_that_leaves_no_machine_is_refused_with_its_place() -> None:
+    of = fleet("m").when(edit("m", nodes=0)).rejected("machine m: nodes: ", "greater than 0")
+    of.when(edit("m", limits={"comands": 9})).rejected("limits.comands", "not permitted")
+
+
+def test_all_settings_at_once_as_older_systems_said_them_replace_all() -> None:
+    of = fleet("m", slots=3, environment={"A": "1"})
+    of.when(e.ChangeMachine(settings=settings("m", nodes=4)))
+    of.then(e.MachineChanged, ConfigureMachine)
+    assert of.state is not None
+    assert of.state.machines["m"].settings == settings("m", nodes=4)
+
+
+def test_what_waits_has_its_place_once_a_machine_is_enlarged() -> None:
+    of = fleet("m", "n").when(e.DisableMachine(name="n")).when(edit("n", nodes=8))
     of.when(choose(nodes=8)).then(e.ChoicePostponed)
-    enlarged = e.ChangeMachine(settings=settings("m", nodes=8))
+    enlarged = edit("m", nodes=8)
     of.when(enlarged).then(e.MachineChanged, e.MachineChosen, PlaceSimulation, ConfigureMachine)
 
 
@@ -80,16 +111,14 @@ def test_what_no_machine_will_ever_run_any_more_waits_no_longer() -> None:
     of = fleet("m", "n", nodes=8).when(lose("m")).when(lose("n"))
     of.when(choose(nodes=8)).then(e.ChoicePostponed)
     of.when(e.RemoveMachine(name="n")).then(e.MachineRemoved, ForgetMachine)
-    small = e.ChangeMachine(settings=settings("m", nodes=2))
+    small = edit("m", nodes=2)
     of.when(small).then(e.MachineChanged, e.NoMachineFound, RefusePlacement, ConfigureMachine)
 
 
 def test_where_jobs_are_found_does_not_change_under_them() -> None:
     of = fleet("m").when(choose())
-    of.when(e.ChangeMachine(settings=settings("m", slots=2))).then(
-        e.MachineChanged, ConfigureMachine
-    )
-    moved = e.ChangeMachine(settings=settings("m", slots=2, dialect="slurm"))
+    of.when(edit("m", slots=2)).then(e.MachineChanged, ConfigureMachine)
+    moved = edit("m", dialect="slurm")
     of.when(moved).rejected("1 of our jobs are on m", "another dialect: drain it first")
     of.when(e.RemoveMachine(name="m")).rejected("drain it first")
     of.when(e.LeaveMachine(simulation=ONE, state=JobState.COMPLETED))
@@ -239,11 +268,10 @@ def test_an_array_goes_where_one_of_its_size_is_taken() -> None:
     of.when(e.SeeCheckup(name="a", checkup=found))
     assert chosen(of.when(choose(ONE, instances=10))).name == "a"
     assert chosen(of.when(choose(TWO, instances=11))).name == "b"
-    said = settings("b", dialect="slurm", batch={"instances": 1})
-    of.when(e.ChangeMachine(settings=said))
+    of.when(edit("b", batch={"instances": 1}))
     of.when(choose(THREE, instances=11)).then(e.NoMachineFound, RefusePlacement)
     assert "a: an array of 11 is wanted, it takes 10 at most" in str(of.effects)
-    of.when(e.ChangeMachine(settings=settings("a", dialect="slurm", nodes=2)))
+    of.when(edit("a", nodes=2))
     assert chosen(of.when(choose(UUID(int=4), instances=11))).name == "a"
 
 

@@ -1,0 +1,70 @@
+"""What changes of a machine's settings, as it is asked for: what is not said stays as it is.
+
+It is made to the settings as they are when it is decided, so that nobody's edit undoes another's.
+"""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from pydantic import JsonValue
+
+from events.accounts import Accounts
+from events.machines.settings import MachineSettings
+from events.values import Value
+
+V = TypeVar("V")
+
+_BY_NAME = ("access", "batch", "limits", "folders", "environment")
+"""Of these what is given changes, name by name; of all others the whole."""
+
+
+class AccountsChange(Value):
+    """Accounts of users and of incidents, by id (in a request, by login name, too); null takes one
+    away."""
+
+    of: dict[str, str | None] = {}
+    only: bool | None = None
+
+    def made_to(self, was: Accounts) -> Accounts:
+        """Raises `pydantic.ValidationError`."""
+        only = was.only if self.only is None else self.only
+        return Accounts(of=_merged(was.of, self.of), only=only)
+
+
+class MachineChanges(Value):
+    """What changes of a machine's settings; null, or nothing: it stays as it is.
+
+    Of what is made of names and values, those that are given change, and null takes one away;
+    `agents` and `policy` change as a whole.
+    """
+
+    connection: str | None = None
+    dialect: str | None = None
+    base_directory: str | None = None
+    nodes: int | None = None
+    cores_per_node: int | None = None
+    slots: int | None = None
+    access: dict[str, JsonValue] = {}
+    batch: dict[str, JsonValue] = {}
+    limits: dict[str, JsonValue] = {}
+    folders: dict[str, JsonValue] = {}
+    environment: dict[str, str | None] = {}
+    accounts: AccountsChange = AccountsChange()
+    agents: list[str] | None = None
+    policy: dict[str, JsonValue] | None = None
+    test_mode: bool | None = None
+    seed: int | None = None
+
+    def made_to(self, was: MachineSettings) -> MachineSettings:
+        """The settings after it. Raises `pydantic.ValidationError` where they are none."""
+        before, said = was.model_dump(), {name: value for name, value in self if value is not None}
+        now = {
+            **said,
+            **{name: _merged(before[name], said[name]) for name in _BY_NAME},
+            "accounts": self.accounts.made_to(was.accounts).model_dump(),
+        }
+        return MachineSettings.model_validate({**before, **now}, extra="forbid")
+
+
+def _merged(was: Mapping[str, V], given: Mapping[str, V | None]) -> dict[str, V]:
+    return {name: value for name, value in {**was, **given}.items() if value is not None}
