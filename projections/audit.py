@@ -1,6 +1,6 @@
 """What was done on machines: every command that changed something there, and what came of it.
 
-Who wanted it is looked up when it is read.
+Who asked for it, and for whom, is looked up when it is read.
 """
 
 import re
@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from events import operations as e
 from events.envelope import Recorded
 from events.jobs import Token, token_of
-from events.values import Context
+from events.values import SYSTEM, Context
 from projections.database import Connection, Queries, at, storable
 from projections.projection import SCHEMA, Fact, Projection
 
@@ -37,8 +37,11 @@ class AuditLine(BaseModel):
     """What it is charged to; None: no job, or nobody has said so."""
     simulation: UUID | None = None
     incident: str | None = None
-    user: str | None = None
-    """Whose command it follows from, or else who created the incident."""
+    owner: str | None = None
+    """Whose incident it is, by login name: it is done for them. None: nobody's."""
+    actor: str
+    """Who asked for it, or for what it concludes: a login name, `cli` on the system's own computer,
+    what else began what it follows from, or `system`, if nobody did."""
     stage: str | None = None
     """Which one made the simulation."""
 
@@ -119,6 +122,23 @@ def _account(event: object) -> str | None:
             return None
 
 
+_INTENTIONS = (
+    e.CheckIntended,
+    e.SubmissionIntended,
+    e.SubmissionRepeated,
+    e.HoldIntended,
+    e.CancelIntended,
+    e.RemovalIntended,
+)
+"""What is told of a job's command afterwards is owed to whoever asked for the newest of these."""
+
+
+def _asked(it: Recorded, token: Token | None) -> UUID | None:
+    """The command that it follows from; None: the one that what it concludes follows from."""
+    concludes = token and it.commit.actor == SYSTEM and not isinstance(it.event, _INTENTIONS)
+    return None if concludes else it.commit.correlation
+
+
 def _rows(it: Recorded) -> Iterator[tuple[object, ...]]:
     if told := _line(it.event):
         command, result, token = told
@@ -128,7 +148,8 @@ def _rows(it: Recorded) -> Iterator[tuple[object, ...]]:
         incident = incident and storable(incident)
         what = (storable(commit.key), command, storable(result), token, simulation, incident)
         place = (it.partition, it.offset, it.index)
-        yield (*place, at(it.time), *what, commit.correlation, _account(it.event))
+        asked = (_asked(it, token), storable(commit.actor))
+        yield (*place, at(it.time), *what, *asked, _account(it.event))
 
 
 _COLUMNS = (
@@ -143,6 +164,7 @@ _COLUMNS = (
     "simulation",
     "incident",
     "correlation",
+    "actor",
     "account",
 )
 
@@ -157,7 +179,7 @@ async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
 
 PROJECTION = Projection(
     name="audit",
-    version=2,
+    version=3,
     contexts=(Context.OPERATIONS,),
     tables=("audit",),
     ddl="""
@@ -172,13 +194,15 @@ PROJECTION = Projection(
             token text,
             simulation uuid,
             incident text,
-            correlation uuid not null,
+            correlation uuid,
+            actor text not null,
             account text,
             primary key (partition, "offset", "index")
         );
         create index on vestec_read.audit (machine, partition, "offset", "index");
         create index on vestec_read.audit (token) where simulation is not null;
         create index on vestec_read.audit (token, "offset", "index") where account is not null;
+        create index on vestec_read.audit (token, "offset", "index") where correlation is not null;
         """,
     apply=_apply,
 )
@@ -207,7 +231,8 @@ async def read_audit(
             order by partition, "offset" desc, "index" desc limit $2
         ), named as (
             select page.*, coalesce(page.simulation, intent.simulation) as of_simulation,
-                charged.account as to_account
+                charged.account as to_account, asked_by.correlation as asked,
+                coalesce(asked_by.actor, page.actor) as acted
             from page left join lateral (
                 select simulation from vestec_read.audit
                 where token = page.token and simulation is not null limit 1
@@ -218,6 +243,13 @@ async def read_audit(
                     and (a."offset", a."index") <= (page."offset", page."index")
                 order by a."offset" desc, a."index" desc limit 1
             ) as charged on true
+            left join lateral (
+                select correlation, actor from vestec_read.audit a
+                where a.token = page.token and a.command = page.command
+                    and a.correlation is not null
+                    and (a."offset", a."index") <= (page."offset", page."index")
+                order by a."offset" desc, a."index" desc limit 1
+            ) as asked_by on true
         ), made as (
             select distinct on (event->>'simulation') event->>'simulation' as simulation, cause
             from vestec_read.timeline
@@ -233,19 +265,22 @@ async def read_audit(
         )
         select "offset" || '.' || "index" as place, time, machine, command, result, token,
             of_simulation as simulation, incident, to_account as account,
-            coalesce(person.username, whose.actor) as user,
+            coalesce(owner.username, nullif(of.owner, '')) as owner,
+            coalesce(person.username, whose.actor) as actor,
             (select stage from asked where asked.simulation = of_simulation::text limit 1) as stage
         from named
         left join lateral (
             select coalesce(
-                (select actor from vestec_read.commands where id = correlation limit 1),
                 (
-                    select actor from vestec_read.timeline t
-                    where t.incident = named.incident order by serial limit 1
-                )
+                    select actor from vestec_read.commands
+                    where id = coalesce(asked, correlation) limit 1
+                ),
+                acted
             ) as actor
         ) as whose on true
         left join vestec_private.people as person on person.id::text = whose.actor
+        left join vestec_read.incidents as of on of.id = incident
+        left join vestec_private.people as owner on owner.id::text = of.owner
         order by partition, "offset", "index"
         """,
         machine,

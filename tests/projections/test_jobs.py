@@ -1,9 +1,14 @@
 """What an operator sees of jobs, from commits that the managers themselves made."""
 
+from uuid import uuid4
+
 from events import operations as o
+from events.incidents import IncidentCreated
 from events.jobs import JobReport, JobState, Token, Witness, token_of
 from events.machines import (
     FLEET,
+    AccountsChange,
+    CheckMachine,
     EditMachine,
     LoadNews,
     MachineAdded,
@@ -13,6 +18,7 @@ from events.machines import (
     MachineSettings,
     Queue,
 )
+from events.simulations import CancelSimulation
 from events.values import Context
 from interfaces.machines.connection import MachineError
 from interfaces.machines.fates import Fate
@@ -21,6 +27,7 @@ from projections.audit import read_audit
 from projections.folders import Dates, dates_of, find_folder
 from projections.journal import read_journal
 from projections.machines import Machine, list_machines
+from projections.people import Person, keep_person
 from projections.timeline import incident_timeline
 from tests.interfaces.machines.hands_site import FIRE, Site, open_site
 from tests.projections.story import Story
@@ -105,6 +112,49 @@ async def test_a_pause_for_want_of_room_is_told(pool: Pool) -> None:
     assert "Disk quota exceeded" in line.text
     paused = {"paused, there is no room", "goes on, there is room"}
     assert paused < {result.partition(":")[0] for result in told}
+
+
+async def test_the_audit_tells_who_asked_and_whose_account_was_used(pool: Pool) -> None:
+    ada = uuid4()
+    await keep_person(pool, Person(id=ada, username="ada", name="Ada", email=""))
+    async with open_site(long=Fate(run=60)) as site:
+        of_hers = IncidentCreated(
+            incident=FIRE,
+            kind="wildfire",
+            workflow_version=1,
+            name="hers",
+            parameters={},
+            exercise=False,
+            owner=str(ada),
+        )
+        await Story(partitions=1, log=site.log).commit(Context.INCIDENTS, FIRE, of_hers)
+        account = AccountsChange(of={FIRE: "z01"})
+        edit = EditMachine(name="m", changes=MachineChanges(accounts=account))
+        await site.issue(Context.MACHINES, FLEET, edit, actor="root")
+        job = await site.submit("long")
+        await site.reach(job, JobState.RUNNING)
+        cancel = CancelSimulation(simulation=job)
+        await site.issue(Context.SIMULATIONS, FIRE, cancel, actor="bert")
+        await site.reach(job, JobState.CANCELLED)
+        check = CheckMachine(name="m", check=uuid4())
+        await site.issue(Context.MACHINES, FLEET, check, actor="cli")
+        await site.until(lambda: site.events(o.CheckConcluded))
+        await _machine(site, pool)
+        lines = await read_audit(pool, "m")
+    told = [
+        (line.command, line.result.partition(":")[0], line.actor, line.owner, line.account)
+        for line in lines
+    ]
+    assert told == [
+        ("configure", "local/processes", "test", None, None),
+        ("configure", "local/processes", "root", None, None),
+        ("submit", "intended", "test", "ada", "z01"),
+        ("submit", "done", "test", "ada", "z01"),
+        ("cancel", "intended", "bert", "ada", "z01"),
+        ("cancel", "done", "bert", "ada", "z01"),
+        ("check", "intended, with a job of a second", "cli", None, None),
+        ("check", "done", "cli", None, None),
+    ]
 
 
 async def test_a_purge_that_nears_and_folders_that_go_are_told(pool: Pool) -> None:

@@ -27,8 +27,8 @@ def audit(
 ) -> None:
     """Show what was done on a machine: each command that changes something, with its result.
 
-    It says for whom (the user, the incident and its stage) and what a job is charged to. Questions
-    change nothing and are not in it. It is kept for ever.
+    It says for whom (the incident, its stage and its owner), who asked for it, and what a job is
+    charged to. Questions change nothing and are not in it. It is kept for ever.
 
     Example: vestec machines audit local
 
@@ -55,7 +55,8 @@ def audit(
             entry.simulation,
             entry.incident,
             entry.stage,
-            entry.user,
+            entry.owner,
+            entry.actor,
         )
         for entry in found
     ]
@@ -68,7 +69,8 @@ def audit(
         "simulation",
         "incident",
         "stage",
-        "user",
+        "owner",
+        "asked by",
     )
     return table(columns, rows, "Nothing was done there yet.")
 

@@ -116,7 +116,8 @@ def test_whose_account_pays_is_mapped_and_audited(here: Path) -> None:
     lines = [one for one in as_json("machines", "audit", "m") if one["simulation"]]
     paid = {(one["simulation"], one["account"]) for one in lines}
     assert paid == {*((str(id), account) for id, account in charged.items()), (str(free), None)}
-    assert {one["user"] for one in lines if one["incident"] == hers} >= {"test"}
+    whose = {(one["incident"], one["owner"], one["actor"]) for one in lines}
+    assert whose == {(hers, "ada", "test"), (another, None, "test"), (third, None, "test")}
 
 
 def test_a_machine_that_names_an_agent_waits_for_it(here: Path) -> None:

@@ -226,7 +226,7 @@ def test_simulations(here: Path) -> None:
     ]
     ours = done[1:]
     assert {(line["simulation"], line["incident"]) for line in ours} == {(str(id), incident)}
-    assert all(line["user"] for line in done)
+    assert all(line["actor"] for line in done)
     assert "no simulation q" in complaint("simulations", "show", "q")
 
 

@@ -171,10 +171,12 @@ class AnySite:
     connected: int = 0
     """How often somebody connected to the machine."""
 
-    async def issue(self, context: Context, key: str, command: Command) -> UUID:
+    async def issue(
+        self, context: Context, key: str, command: Command, actor: str = "test"
+    ) -> UUID:
         """Give a command, as a person or a stage would; the id of its chain."""
         id = uuid4()
-        issued = Issued(id=id, time=self.clock.now(), actor="test", correlation=id, command=command)
+        issued = Issued(id=id, time=self.clock.now(), actor=actor, correlation=id, command=command)
         await self.log.append(commands_topic(context), 0, [encode_issued(key, issued)])
         return id
 
