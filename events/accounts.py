@@ -1,7 +1,7 @@
 """Whose jobs are charged to which account of a machine."""
 
-from events.jobs import Word
 from events.values import Value
+from events.words import BatchName, Word
 
 
 class NotAllowed(ValueError):
@@ -11,7 +11,7 @@ class NotAllowed(ValueError):
 class Accounts(Value):
     """Accounts of a machine's batch system, by those who may use them."""
 
-    of: dict[str, Word] = {}
+    of: dict[str, BatchName] = {}
     """By the id of an incident, or of the user who made it; an incident's own counts first. Empty:
     its jobs are let in, and charged as they or the machine's settings say."""
     only: bool = False

@@ -10,10 +10,12 @@ from enum import StrEnum
 from typing import Annotated, NewType
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from events.entry import AtMost
 from events.prose import Prose
 from events.values import Urgency
+from events.words import MOST_WALLTIME, BatchName, Text, VariableName, Word
 
 Token = NewType("Token", str)
 JobId = NewType("JobId", str)
@@ -41,15 +43,6 @@ def relative_path(name: str) -> str:
 
 RelativePath = Annotated[str, AfterValidator(relative_path)]
 """A file's name inside a job's folder; may have folders, never leaves it nor enters ours."""
-
-Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
-"""What a shell can be told: anything but a zero byte."""
-
-Word = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=255)]
-"""A name that a batch system is told, or shows: one line."""
-
-VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-"""A name that a shell can export."""
 
 
 class JobState(StrEnum):
@@ -154,12 +147,12 @@ class JobOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    queue: Word = ""
+    queue: BatchName = ""
     """Or partition: the kind that a batch system has."""
-    account: Word = ""
+    account: BatchName = ""
     """Who pays."""
-    qos: Word = ""
-    reservation: Word = ""
+    qos: BatchName = ""
+    reservation: BatchName = ""
     after: tuple[Dependency, ...] = ()
     hold: bool = False
     """Submitted, and not started before somebody releases it."""
@@ -172,7 +165,7 @@ class JobOptions(BaseModel):
     """Lines for `sh` before the program, in its folder."""
     launcher: Word = ""
     """What starts the program, such as `srun` or `mpirun -n 8`."""
-    warning: int = Field(default=0, ge=0)
+    warning: Annotated[int, AtMost(MOST_WALLTIME)] = Field(default=0, ge=0)
     """Seconds before the end of its walltime at which the program gets TERM; 0: never."""
 
 
@@ -186,7 +179,7 @@ class JobRequest(BaseModel):
     """What it computes, in a word or two."""
     executable: Text = Field(min_length=1, max_length=4096)
     """A line for `/bin/sh`, run in the job's folder."""
-    walltime: int = Field(gt=0, le=366 * 86400)
+    walltime: int = Field(gt=0, le=MOST_WALLTIME)
     """Seconds of running time after which the job is ended."""
     instances: int = Field(default=1, gt=0, le=MOST_INSTANCES)
     """More than one: an array, whose every instance runs the executable with resources of its own

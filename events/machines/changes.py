@@ -9,6 +9,7 @@ from typing import TypeVar
 from pydantic import JsonValue
 
 from events.accounts import Accounts
+from events.entry import said
 from events.machines.settings import MachineSettings
 from events.values import Value
 
@@ -57,13 +58,13 @@ class MachineChanges(Value):
 
     def made_to(self, was: MachineSettings) -> MachineSettings:
         """The settings after it. Raises `pydantic.ValidationError` where they are none."""
-        before, said = was.model_dump(), {name: value for name, value in self if value is not None}
+        before, given = was.model_dump(), {name: value for name, value in self if value is not None}
         now = {
-            **said,
-            **{name: _merged(before[name], said[name]) for name in _BY_NAME},
+            **given,
+            **{name: _merged(before[name], given[name]) for name in _BY_NAME},
             "accounts": self.accounts.made_to(was.accounts).model_dump(),
         }
-        return MachineSettings.model_validate({**before, **now}, extra="forbid")
+        return said(MachineSettings, {**before, **now})
 
 
 def _merged(was: Mapping[str, V], given: Mapping[str, V | None]) -> dict[str, V]:

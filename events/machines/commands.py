@@ -6,13 +6,14 @@ from uuid import UUID
 from pydantic import Field
 
 from events.checkups import Checkup
-from events.jobs import JobOptions, JobState, Word
+from events.jobs import JobOptions, JobState
 from events.machines.changes import MachineChanges
 from events.machines.load import LoadNews, StartEstimate
 from events.machines.settings import MachineSettings
 from events.prose import Prose
 from events.simulations import Resources
 from events.values import Command, Identifier, IncidentId
+from events.words import Word
 
 
 class AddMachine(Command):

@@ -1,25 +1,31 @@
 """How a machine is reached, what it has, and what is allowed there."""
 
-from pydantic import Field, JsonValue
+from typing import Annotated, Any
+
+from pydantic import Field, JsonValue, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
 
 from events.accounts import Accounts
-from events.jobs import Word
+from events.entry import AtMost, is_entry
 from events.prose import Prose
 from events.values import DAY, Identifier, Name, Urgency, Value
+from events.words import BatchName, Count, Pause, PerMinute, Seconds, Word
 
 FLEET = "fleet"
 LOGIN_NEEDED = "LOGIN NEEDED"
 """The words, wherever people read of it."""
+
+_BOUGHT = ("queue", "account", "qos", "reservation", "native")
 
 
 class Privilege(Value):
     """What a job of an urgent incident asks for on a machine, so that it starts sooner."""
 
     name: Name
-    queue: Word = ""
-    account: Word = ""
-    qos: Word = ""
-    reservation: Word = ""
+    queue: BatchName = ""
+    account: BatchName = ""
+    qos: BatchName = ""
+    reservation: BatchName = ""
     native: tuple[Word, ...] = ()
     """Options in the batch system's own words, besides those of the job."""
     waits: bool = False
@@ -27,17 +33,35 @@ class Privilege(Value):
     cost: Prose = ""
     """What it costs, for whoever reads of it."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _is_known(cls, said: Any, info: ValidationInfo) -> Any:
+        unknown = said.keys() - cls.model_fields.keys() if isinstance(said, dict) else ()
+        if is_entry(info) and unknown:
+            names = {"unknown": min(unknown), "known": ", ".join(cls.model_fields)}
+            sentence = "a privilege has no {unknown}; there are: {known}"
+            raise PydanticCustomError("privilege", sentence, names)
+        return said
+
+    @model_validator(mode="after")
+    def _buys(self, info: ValidationInfo) -> "Privilege":
+        bought = [getattr(self, name) for name in _BOUGHT]
+        if is_entry(info) and not any(bought):
+            sentence = "a privilege buys something: say at least one of {bought}"
+            raise PydanticCustomError("privilege", sentence, {"bought": ", ".join(_BOUGHT)})
+        return self
+
 
 class MachineLimits(Value):
     """What a centre lets us do on a login node; None: as the system usually does."""
 
-    commands: int | None = Field(default=None, gt=0)
+    commands: PerMinute | None = None
     """In any minute, all together: files and looks, too."""
-    submissions: int | None = Field(default=None, gt=0)
+    submissions: PerMinute | None = None
     """Of them, in any minute."""
-    ask: float | None = Field(default=None, gt=0)
+    ask: Pause | None = None
     """Seconds between two questions to the scheduler about our jobs."""
-    ask_least: float = Field(default=0.0, ge=0)
+    ask_least: Seconds = 0.0
     """Seconds that are never undercut, whoever wishes to know sooner."""
 
 
@@ -66,9 +90,9 @@ class MachineSettings(Value):
     dialect: Identifier = "processes"
     base_directory: str = Field(min_length=1)
     """Everything of ours on the machine lies below it."""
-    nodes: int = Field(default=1, gt=0)
-    cores_per_node: int = Field(default=1, gt=0)
-    slots: int = Field(default=1, gt=0)
+    nodes: Count = 1
+    cores_per_node: Count = 1
+    slots: Count = 1
     """Jobs at once, where the dialect has no queue of its own (`processes`)."""
     access: dict[str, JsonValue] = {}
     """What the connection has to know, in its own words, and checked by it; never a secret."""
@@ -86,7 +110,7 @@ class MachineSettings(Value):
     the end they are submitted as any other."""
     test_mode: bool = False
     """No real job: a seeded model of a batch system."""
-    seed: int = 0
+    seed: Annotated[int, AtMost(2**63 - 1)] = 0
 
 
 PLACE = ("connection", "dialect", "base_directory", "access", "test_mode")

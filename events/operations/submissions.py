@@ -3,10 +3,11 @@
 from typing import Literal
 from uuid import UUID
 
-from events.jobs import JobId, JobRequest, RelativePath, Token, Word
+from events.jobs import JobId, JobRequest, RelativePath, Token
 from events.machines import Privilege
 from events.prose import Prose
 from events.values import Blob, Event, IncidentId, Name
+from events.words import Word
 
 
 class SubmissionIntended(Event):

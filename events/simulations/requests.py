@@ -4,19 +4,19 @@ from uuid import UUID
 
 from pydantic import Field
 
-from events.jobs import (
-    MOST_INSTANCES,
-    JobId,
-    JobOptions,
-    JobState,
-    RelativePath,
-    Text,
-    VariableName,
-    Waiting,
-    Word,
-)
+from events.jobs import MOST_INSTANCES, JobId, JobOptions, JobState, RelativePath, Waiting
 from events.prose import Prose
 from events.values import Blob, Identifier, Name, Value
+from events.words import (
+    MOST_WALLTIME,
+    Constraint,
+    Count,
+    Mebibytes,
+    PerNode,
+    Tasks,
+    Text,
+    VariableName,
+)
 
 
 class Resources(Value):
@@ -24,18 +24,18 @@ class Resources(Value):
 
     instances: int = Field(default=1, gt=0, le=MOST_INSTANCES)
     """More than one: an array, each with its number, from 0, in `VESTEC_INSTANCE`."""
-    nodes: int = Field(default=1, gt=0)
-    tasks: int = Field(default=1, gt=0)
-    cpus_per_task: int = Field(default=1, gt=0)
-    memory_mib: int | None = Field(default=None, gt=0)
+    nodes: Count = 1
+    tasks: Tasks = 1
+    cpus_per_task: PerNode = Field(default=1, gt=0)
+    memory_mib: Mebibytes | None = None
     """Of each node."""
-    gpus: int = Field(default=0, ge=0)
+    gpus: PerNode = Field(default=0, ge=0)
     """Of each node."""
     exclusive: bool = False
     """No other job on its nodes."""
-    constraint: Word = ""
+    constraint: Constraint = ""
     """Properties that its nodes must have, in the batch system's words."""
-    walltime: int = Field(gt=0, le=366 * 86400)
+    walltime: int = Field(gt=0, le=MOST_WALLTIME)
     """Seconds."""
 
 

@@ -8,6 +8,7 @@ from aiohttp import web
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import from_json
 
+from events.entry import said
 from interfaces.gateway.problems import Problem, invalid
 from interfaces.gateway.surroundings import edge_of
 from projections import freshness
@@ -47,7 +48,7 @@ async def body_of(request: web.Request, model: type[M]) -> M:
     except ValueError as error:
         raise Problem(400, f"The body is not JSON: {error}.") from None
     try:
-        return model.model_validate(value, extra="forbid")
+        return said(model, value)
     except ValidationError as error:
         raise invalid(error, status=422) from None
 

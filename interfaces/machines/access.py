@@ -5,6 +5,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, ValidationError
 
+from events.entry import said
 from events.machines import MachineSettings
 from events.prose import describe, faults_of
 from interfaces.machines.connection import WrongSettings
@@ -39,7 +40,7 @@ def checked(
 ) -> M:
     """A part of a machine's settings that only one edge understands; raises `WrongSettings`."""
     try:
-        return model.model_validate(values)
+        return said(model, values)
     except ValidationError as error:
         wrong = f"machine {settings.name}: {part}: {describe(error)}"
         if any(one["type"] == "extra_forbidden" for one in error.errors()):

@@ -1,11 +1,12 @@
 """What dialects may be told about a site, in `MachineSettings.batch`."""
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from events.jobs import Text, Word
+from events.entry import AtMost
 from events.machines import MachineSettings
+from events.words import BatchName, Seconds, Text, Word
 from interfaces.machines.access import checked
 
 
@@ -21,19 +22,19 @@ class OwnSettings(BaseModel):
 class BatchSettings(OwnSettings):
     """Settings of a site with a batch system; each dialect adds its own."""
 
-    queue: Word = ""
+    queue: BatchName = ""
     """Where jobs go that name no queue."""
-    account: Word = ""
+    account: BatchName = ""
     """Who pays for jobs that name no account."""
     native: tuple[Word, ...] = ()
     """Options of every job in the batch system's own words, a line each."""
     accounting: bool = True
     """Whether the site keeps accounts of ended jobs that we can read; if not, nobody asks them."""
-    instances: int | None = Field(default=None, gt=0)
+    instances: Annotated[int, Field(gt=0), AtMost(1_000_000_000)] | None = None
     """The most that an array may have; 1: no arrays; None: it is left to the batch system."""
-    lag: float = Field(default=10.0, ge=0)
+    lag: Seconds = 10.0
     """Seconds that queue and accounts may be behind the truth."""
-    late: float = Field(default=120.0, ge=0)
+    late: Seconds = 120.0
     """Seconds after which a submission that got no answer is not accepted any more."""
 
     @property
@@ -45,7 +46,7 @@ class BatchSettings(OwnSettings):
 class DatedSettings(BatchSettings):
     """Of a batch system whose accounts are asked for a span of time."""
 
-    accounts_days: int = Field(default=30, gt=0)
+    accounts_days: Annotated[int, AtMost(36_500)] = Field(default=30, gt=0)
     """How far back they are asked for a job whose folder does not tell when it was submitted."""
 
 

@@ -9,10 +9,11 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from pathlib import PurePosixPath
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field
 
+from events.entry import AtMost
 from events.machines import MachineSettings
 from interfaces.machines.access import Access, Path, access_of
 from interfaces.machines.connection import (
@@ -46,7 +47,7 @@ class OpensshAccess(Access):
     """Another configuration than the user's and the computer's."""
     socket: Path = "~/.ssh/vestec-%C"
     """Where the master listens, `%C` being made of host, port and user."""
-    sessions: int = Field(default=8, gt=0)
+    sessions: Annotated[int, AtMost(1000)] = Field(default=8, gt=0)
     """At once on the one connection; a usual server refuses the eleventh."""
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from events.jobs import Text, VariableName
 from events.machines import MachineSettings
 from events.prose import describe, faults_of
+from events.words import Text, VariableName
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.budget import Toll, free
 from interfaces.machines.connection import Connection, WrongSettings

@@ -11,6 +11,7 @@ from events.operations import CheckUp, ConfigureMachine, EstimateJob, ForgetMach
 from events.prose import describe
 from events.simulations import PlaceSimulation, RefusePlacement
 from events.values import Context, Event
+from managers.entries import require_entry
 from managers.machines.choice import Chosen, NotFound, choose
 from managers.machines.state import Fleet, Machine, evolve
 from managers.runtime import Effect, Given, Rejected, Send
@@ -65,6 +66,7 @@ def decide(was: Fleet | None, input: Input, given: Given) -> Iterable[Effect]:
 
 def _add(fleet: Fleet, wanted: e.AddMachine) -> Iterator[Effect]:
     name = wanted.settings.name
+    require_entry(f"machine {name}", wanted.settings)
     if name not in fleet.machines:
         added = e.MachineAdded(settings=wanted.settings)
         yield added
@@ -155,6 +157,7 @@ def _check(fleet: Fleet, wanted: e.CheckMachine) -> Iterator[Effect]:
 def _estimate(fleet: Fleet, wanted: e.EstimateStart) -> Iterator[Effect]:
     if _known(fleet, wanted.name).login_needed:
         raise Rejected(f"{wanted.name} lets nobody in: vestec machines login {wanted.name}")
+    require_entry("the job", wanted.resources, wanted.options)
     request = JobRequest(
         token=token_of(wanted.estimate),
         executable="true",

@@ -11,6 +11,7 @@ from events.machines import FLEET, ChooseMachine
 from events.operations import HoldJob, RefreshJob, RetrySubmission, SubmitJob
 from events.values import Context
 from managers.answers import answer
+from managers.entries import require_entry
 from managers.runtime import Effect, Given, Rejected, Send
 from managers.runtime.manager import Input
 from managers.simulations import ending
@@ -99,6 +100,7 @@ def _create(was: Simulations | None, wanted: e.CreateSimulation) -> Iterator[Eff
     if was and (known := was.by_id.get(wanted.simulation)):
         yield from _created_before(known, wanted)
         return
+    require_entry("the simulation", wanted.request)
     yield e.SimulationCreated(
         simulation=wanted.simulation,
         incident=wanted.incident,

@@ -7,6 +7,7 @@ import typer
 
 from events import machines as e
 from events.accounts import Accounts
+from events.entry import said
 from events.machines import MachineChanges, MachineFolders, MachineLimits, MachineSettings
 from interfaces.cli.inputs import pairs, parameters_of
 from interfaces.cli.machines.accounts import accounts_change
@@ -88,25 +89,25 @@ def add(
 
     Next: vestec machines show NAME
     """
-    settings = MachineSettings(
-        name=name,
-        connection=connection,
-        dialect=dialect,
-        base_directory=str(Path(base_directory).absolute())
-        if connection == "local"
-        else base_directory,
-        nodes=nodes,
-        cores_per_node=cores_per_node,
-        slots=slots,
-        access=parameters_of(None, access or ()),
-        batch=parameters_of(None, batch or ()),
-        environment=pairs(environment or ()),
-        limits=MachineLimits.model_validate(fields_of("limit", MachineLimits, limit)),
-        folders=MachineFolders.model_validate(fields_of("time of folders", MachineFolders, folder)),
-        policy=policy_of(policy) or {},
-        agents=tuple(agents_of(agent) or ()),
-        test_mode=test_mode,
-    )
+    local = connection == "local"
+    given = {
+        "name": name,
+        "connection": connection,
+        "dialect": dialect,
+        "base_directory": str(Path(base_directory).absolute()) if local else base_directory,
+        "nodes": nodes,
+        "cores_per_node": cores_per_node,
+        "slots": slots,
+        "access": parameters_of(None, access or ()),
+        "batch": parameters_of(None, batch or ()),
+        "environment": pairs(environment or ()),
+        "limits": fields_of("limit", MachineLimits, limit),
+        "folders": fields_of("time of folders", MachineFolders, folder),
+        "policy": policy_of(policy) or {},
+        "agents": agents_of(agent) or (),
+        "test_mode": test_mode,
+    }
+    settings = said(MachineSettings, given)
     connect(settings)  # says what is wrong before anybody is told of it
 
     async def work() -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from events.entry import entered
 from events.machines import AddMachine, MachineSettings
 from events.prose import describe
 from interfaces.cli.errors import Complaint
@@ -93,7 +94,7 @@ def _wrong(found: Found) -> str:
     if not found.name:
         return "it has no name that a machine can have: change how it is called there"
     try:
-        connect(found.machine())
+        connect(entered(found.machine()))
     except ValidationError as error:
         return describe(error)
     except MachineError as error:

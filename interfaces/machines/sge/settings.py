@@ -1,15 +1,13 @@
 """What Grid Engine has to be told about its site, which names most things itself."""
 
-from pydantic import Field
-
-from events.jobs import Word
+from events.words import Seconds, Word
 from interfaces.machines.batch_settings import DatedSettings
 
 
 class SgeSettings(DatedSettings):
     """The words of `qconf -spl` and `qconf -sc` at a site; empty where it has none."""
 
-    lag: float = Field(default=30.0, ge=0)
+    lag: Seconds = 30.0
     shared: Word = ""
     """The parallel environment for several slots on one node, such as `smp`."""
     distributed: Word = ""

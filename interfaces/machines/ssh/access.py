@@ -6,6 +6,8 @@ from typing import Annotated, NamedTuple
 import asyncssh
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from events.entry import AtMost
+from events.words import Pause
 from interfaces.machines.access import Access, Path
 
 _HOST = re.compile(
@@ -84,9 +86,9 @@ class SshAccess(Access):
     """An OpenSSH client configuration, for what is not said here."""
     transfer_host: Hosts = ()
     """Hosts for files, where the centre has such; they see the same folders."""
-    sessions: int = Field(default=8, gt=0)
+    sessions: Annotated[int, AtMost(1000)] = Field(default=8, gt=0)
     """At once on one connection; a usual server refuses the eleventh."""
-    keep_alive: float = Field(default=15.0, gt=0)
+    keep_alive: Pause = 15.0
     """Seconds of silence after which a sign of life is asked for; the third missing one ends it."""
-    connect_within: float = Field(default=30.0, gt=0)
+    connect_within: Pause = 30.0
     """Seconds for a login, jumps included."""

@@ -68,6 +68,7 @@ async def test_a_machine_that_was_removed_is_not_added_by_an_old_request(pool: P
         assert (await site.post(ALL, ROOT, 201, json=NEW))["name"] == "archer"
 
 
+POLICY = {"policy": {"critical": [{"name": "express", "cost": "nothing"}]}}
 WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "a name": ({"name": "../x"}, "name", "pattern"),
     "no directory": ({"base_directory": "jobs"}, "base_directory", "absolute"),
@@ -81,6 +82,15 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "access": ({"connection": "ssh"}, "access.host", "required"),
     "batch": ({"dialect": "slurm", "batch": {"lag": "late"}}, "batch.lag", "number"),
     "variable": ({"environment": {"A B": "1"}}, "environment.A B", "pattern"),
+    "slots": ({"slots": 10**30}, "slots", "less than or equal to 1000000"),
+    "account": ({"accounts": {"of": {"anna": "z;rm -rf"}}}, "accounts.of", "made of letters"),
+    "nothing bought": (POLICY, "policy.critical.0", "at least one of queue"),
+    "site's account": ({"dialect": "slurm", "batch": {"account": "$x"}}, "batch.account", "made"),
+    "sessions": (
+        {"connection": "ssh", "access": {"host": "h", "sessions": 10**30}},
+        "access.sessions",
+        "less than or equal to 1000",
+    ),
     "stranger": ({"accounts": {"of": {"zoe": "fire"}}}, "accounts.of.zoe", "no user"),
 }
 

@@ -178,6 +178,8 @@ async def test_when_a_job_would_start_is_told(pool: Pool) -> None:
             ({}, "resources"),
             ({"resources": {"walltime": -1}}, "resources.walltime"),
             ({"resources": {"walltime": 1, "node": 2}}, "resources.node"),
+            ({"resources": {"walltime": 1, "nodes": 10**30}}, "resources.nodes"),
+            ({**JOB, "options": {"account": "z;rm -rf"}}, "options.account"),
         ):
             problem = await site.post(f"{HERE}/estimate", ROOT, 422, json=wrong)
             assert [one["where"] for one in problem["errors"]] == [where]

@@ -92,6 +92,15 @@ def test_an_edit_that_leaves_no_machine_is_refused_with_its_place() -> None:
     of.when(edit("m", limits={"comands": 9})).rejected("limits.comands", "not permitted")
 
 
+def test_what_nobody_may_ask_for_is_refused_and_mended_where_a_log_has_it() -> None:
+    scenario(MANAGER).when(add("m", slots=10**30)).rejected("machine m: slots: ", "1000000")
+    of = scenario(MANAGER).given(e.MachineAdded(settings=settings("m", slots=10**30)))
+    of.when(edit("m", nodes=2)).rejected("machine m: slots: ", "1000000")
+    of.when(edit("m", nodes=2, slots=2)).then(e.MachineChanged, ConfigureMachine)
+    job = e.EstimateStart(name="m", estimate=ONE, resources=Resources(walltime=60, constraint="$x"))
+    of.when(job).rejected("the job: constraint: ")
+
+
 def test_all_settings_at_once_as_older_systems_said_them_replace_all() -> None:
     of = fleet("m", slots=3, environment={"A": "1"})
     of.when(e.ChangeMachine(settings=settings("m", nodes=4)))

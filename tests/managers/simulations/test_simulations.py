@@ -6,7 +6,7 @@ import pytest
 
 from events import simulations as e
 from events.incidents import AnswerCall, Deliver
-from events.jobs import JobState, Waiting
+from events.jobs import JobOptions, JobState, Waiting
 from events.machines import FLEET, ChooseMachine, LeaveMachine
 from events.operations import (
     CancelJob,
@@ -52,6 +52,15 @@ def test_a_new_simulation_asks_for_a_machine_and_its_creator_is_told_which() -> 
     of = scenario(MANAGER).when(create()).then(e.SimulationCreated, ChooseMachine)
     of.when(place()).then(e.SimulationPlaced, AnswerCall)
     assert answers(of)[0].value.json_value == {"simulation": str(ONE), "machine": "local"}
+
+
+def test_what_no_batch_system_should_be_told_is_refused() -> None:
+    odd = create()
+    options = JobOptions(account="z;rm -rf")
+    asked = odd.model_copy(update={"request": odd.request.model_copy(update={"options": options})})
+    scenario(MANAGER).when(asked).rejected("the simulation: options.account: ", "made of letters")
+    created = e.SimulationCreated(**{**asked.model_dump(exclude={"type"}), "urgency": "routine"})
+    scenario(MANAGER).given(created).when(asked).then()
 
 
 def test_created_again_it_is_the_same_and_the_answer_too() -> None:

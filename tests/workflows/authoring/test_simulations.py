@@ -125,6 +125,24 @@ def test_a_stage_says_what_a_batch_system_may_be_told() -> None:
     rehearsal()
 
 
+def test_a_stage_is_told_what_no_batch_system_should_be() -> None:
+    test = workflow()
+
+    @test.on_activate
+    async def start(incident: Plain) -> None:
+        try:
+            await incident.simulations.create("fire", walltime=minutes(1), account="z;rm -rf")
+        except CallFailed as refused:
+            incident.note(str(refused))
+
+    @rehearse(test)
+    async def rehearsal(kit: Kit) -> None:
+        (told,) = await kit.notes(await kit.start())
+        assert "options.account: it is made of letters" in told
+
+    rehearsal()
+
+
 def test_a_list_of_data_sets_of_any_length_is_whole() -> None:
     test = workflow()
 
