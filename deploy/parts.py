@@ -36,6 +36,7 @@ from interfaces.gateway import (
 )
 from interfaces.machines.agents import Agent
 from interfaces.machines.hands import MachineHands
+from interfaces.machines.registry import why_wrong
 from interfaces.public.publisher import Publisher, declare_progress, public_stream
 from interfaces.sensors import FeedsError, read_feeds
 from interfaces.sensors.delivery import Delivery
@@ -137,6 +138,7 @@ async def managers(
             host.begin,
             on_machines.begin,
             pull.begin,
+            why_wrong,
         )
         services = [Service(manager, around) for manager in made if manager.context in contexts]
         yield services, on_machines

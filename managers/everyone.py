@@ -10,7 +10,7 @@ from managers.endpoints import endpoint_manager
 from managers.endpoints import manager as endpoints
 from managers.incidents import Catalogue, incident_manager
 from managers.incidents import manager as incidents
-from managers.machines import machine_manager
+from managers.machines import WhyWrong, machine_manager, nobody_knows
 from managers.neighbours import TOPIC as NEIGHBOURS
 from managers.operations import manager as operations
 from managers.operations import operations_manager
@@ -27,6 +27,7 @@ def all_managers(
     run_stage: incidents.Hands,
     on_machines: operations.Hands,
     pull: endpoints.Hands,
+    why_wrong: WhyWrong = nobody_knows,
 ) -> list[Manager[Any, Any]]:
     """One manager for each context."""
     return [
@@ -34,7 +35,7 @@ def all_managers(
         simulation_manager(),
         data_set_manager(),
         endpoint_manager(pull),
-        machine_manager(),
+        machine_manager(why_wrong),
         operations_manager(on_machines),
         user_manager(),
     ]

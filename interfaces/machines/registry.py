@@ -66,6 +66,15 @@ def connect(
     )
 
 
+def why_wrong(settings: MachineSettings) -> str:
+    """Why there is no such batch system, in a sentence; empty: there is."""
+    try:
+        connect(settings)
+    except WrongSettings as error:
+        return str(error)
+    return ""
+
+
 def _layout(settings: MachineSettings) -> Layout:
     try:
         return layout_of(settings)

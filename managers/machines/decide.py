@@ -1,6 +1,6 @@
 """What the Machine Status Manager makes of a command: pure, like all of its kind."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from pydantic import ValidationError
 
@@ -17,17 +17,24 @@ from managers.machines.state import Fleet, Machine, evolve
 from managers.runtime import Effect, Given, Rejected, Send
 from managers.runtime.manager import Input
 
+WhyWrong = Callable[[MachineSettings], str]
+"""Why nobody could work on a machine of these settings, in a sentence; empty: somebody could."""
 
-def decide(was: Fleet | None, input: Input, given: Given) -> Iterable[Effect]:
+
+def nobody_knows(_settings: MachineSettings) -> str:
+    return ""
+
+
+def decide(why_wrong: WhyWrong, was: Fleet | None, input: Input, given: Given) -> Iterable[Effect]:
     """The effects of one command on the fleet."""
     fleet = was or Fleet()
     match input:
         case e.AddMachine():
-            return _add(fleet, input)
+            return _add(fleet, input, why_wrong)
         case e.ChangeMachine():
             return _change(fleet, input.settings)
         case e.EditMachine():
-            return _change(fleet, _edited(fleet, input))
+            return _change(fleet, _edited(fleet, input, why_wrong))
         case e.RemoveMachine():
             return _remove(fleet, input)
         case e.EnableMachine():
@@ -64,9 +71,11 @@ def decide(was: Fleet | None, input: Input, given: Given) -> Iterable[Effect]:
     raise Rejected(f"machines do not take {type(input).__name__}")
 
 
-def _add(fleet: Fleet, wanted: e.AddMachine) -> Iterator[Effect]:
+def _add(fleet: Fleet, wanted: e.AddMachine, why_wrong: WhyWrong) -> Iterator[Effect]:
     name = wanted.settings.name
     require_entry(f"machine {name}", wanted.settings)
+    if why := why_wrong(wanted.settings):
+        raise Rejected(why)
     if name not in fleet.machines:
         added = e.MachineAdded(settings=wanted.settings)
         yield added
@@ -78,11 +87,14 @@ def _add(fleet: Fleet, wanted: e.AddMachine) -> Iterator[Effect]:
         yield from _see(fleet, e.MachineEnabled(name=name))
 
 
-def _edited(fleet: Fleet, wanted: e.EditMachine) -> MachineSettings:
+def _edited(fleet: Fleet, wanted: e.EditMachine, why_wrong: WhyWrong) -> MachineSettings:
     try:
-        return wanted.changes.made_to(_known(fleet, wanted.name).settings)
+        settings = wanted.changes.made_to(_known(fleet, wanted.name).settings)
     except ValidationError as error:
         raise Rejected(f"machine {wanted.name}: {describe(error)}") from None
+    if why := why_wrong(settings):
+        raise Rejected(why)
+    return settings
 
 
 def _change(fleet: Fleet, settings: MachineSettings) -> Iterator[Effect]:

@@ -1,18 +1,23 @@
 """The Machine Status Manager as the runtime takes it."""
 
+from functools import partial
+
 from events.values import Context
-from managers.machines.decide import decide
+from managers.machines.decide import WhyWrong, decide, nobody_knows
 from managers.machines.state import Fleet, evolve
 from managers.runtime import Manager
 
 
-def machine_manager() -> Manager[Fleet, object]:
-    """The manager of the fleet; it has no hands, the Machine Interface reports to it."""
+def machine_manager(why_wrong: WhyWrong = nobody_knows) -> Manager[Fleet, object]:
+    """The manager of the fleet; it has no hands, the Machine Interface reports to it.
+
+    `why_wrong` knows what connections and dialects have to be told.
+    """
     return Manager(
         context=Context.MACHINES,
         sources=(Context.SIMULATIONS, Context.OPERATIONS),
         state=Fleet,
         fold=7,
-        decide=decide,
+        decide=partial(decide, why_wrong),
         evolve=evolve,
     )

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -14,8 +14,10 @@ from events.machines import FLEET, MachineAdded, MachineSettings
 from events.operations import ConfigureMachine
 from events.values import Context
 from interfaces.gateway import GatewaySettings, gateway
+from interfaces.machines.registry import why_wrong
 from managers.machines import machine_manager
 from projections import Pool
+from projections.commands import find_outcome
 from tests.interfaces.gateway.site import ANNA, BERT, ROOT, Site, managed, open_site, sent
 from tests.patience import PATIENCE
 from tests.projections.tables import all_caught_up
@@ -152,6 +154,23 @@ async def test_of_edits_at_once_none_undoes_another(pool: Pool) -> None:
     assert (now["slots"], now["nodes"], now["environment"]) == (3, 4, {"A": "1"})
     assert (now["limits"]["commands"], now["limits"]["ask"]) == (60, 5)
     assert now["accounts"] == {"of": {str(ANNA): "fire", str(BERT): "flood"}, "only": True}
+
+
+async def test_an_edit_that_does_not_fit_any_more_is_refused(pool: Pool) -> None:
+    async with open_site(pool, GatewaySettings(write_deadline=0.2)) as site:
+        slurm = MachineSettings.model_validate({**NEW, "dialect": "slurm"})
+        await site.story.commit(Context.MACHINES, FLEET, MachineAdded(settings=slurm))
+        await all_caught_up(site.edge.reader, site.story)
+        path, account = f"{ALL}/archer/edit", {"batch": {"account": "fire"}}
+        await site.post(path, ROOT, 202, json={"dialect": "processes"})
+        later = await site.post(path, ROOT, 202, json=account)  # nobody has decided them yet
+        async with managed(site.story, machine_manager(why_wrong)):
+            async with asyncio.timeout(PATIENCE):
+                while not (told := await find_outcome(pool, UUID(later["command"]))):
+                    await asyncio.sleep(0.01)
+    assert not told.accepted
+    assert told.reason is not None
+    assert told.reason.startswith("machine archer: batch: account: ")
 
 
 async def test_an_edit_that_is_sent_again_undoes_nobodys_edit(pool: Pool) -> None:
