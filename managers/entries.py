@@ -1,16 +1,18 @@
-"""What somebody asks a manager for, checked once more: not every way here checks it."""
+"""What may not be asked of a manager is refused with its place and reason."""
 
-from pydantic import BaseModel, ValidationError
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from events.entry import entered
+from pydantic import ValidationError
+
 from events.prose import describe
 from managers.runtime import Rejected
 
 
-def require_entry(what: str, *values: BaseModel) -> None:
-    """Raises `Rejected` where something may not be asked for."""
+@contextmanager
+def refusing(what: str) -> Iterator[None]:
+    """Raises `Rejected` for what does not fit its model (`events.entry`)."""
     try:
-        for value in values:
-            entered(value)
+        yield
     except ValidationError as error:
         raise Rejected(f"{what}: {describe(error)}") from None

@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from pydantic import ValidationError
-
 from events import machines as e
+from events.entry import entered
 from events.jobs import JobRequest, token_of
 from events.machines import MachineSettings
 from events.operations import CheckUp, ConfigureMachine, EstimateJob, ForgetMachine, TryLogin
-from events.prose import describe
 from events.simulations import PlaceSimulation, RefusePlacement
 from events.values import Context, Event
-from managers.entries import require_entry
+from managers.entries import refusing
 from managers.machines.choice import Chosen, NotFound, choose
 from managers.machines.state import Fleet, Machine, evolve
 from managers.runtime import Effect, Given, Rejected, Send
@@ -73,9 +71,9 @@ def decide(why_wrong: WhyWrong, was: Fleet | None, input: Input, given: Given) -
 
 def _add(fleet: Fleet, wanted: e.AddMachine, why_wrong: WhyWrong) -> Iterator[Effect]:
     name = wanted.settings.name
-    require_entry(f"machine {name}", wanted.settings)
-    if why := why_wrong(wanted.settings):
-        raise Rejected(why)
+    with refusing(f"machine {name}"):
+        entered(wanted.settings)
+    _require_sense(wanted.settings, why_wrong)
     if name not in fleet.machines:
         added = e.MachineAdded(settings=wanted.settings)
         yield added
@@ -88,13 +86,16 @@ def _add(fleet: Fleet, wanted: e.AddMachine, why_wrong: WhyWrong) -> Iterator[Ef
 
 
 def _edited(fleet: Fleet, wanted: e.EditMachine, why_wrong: WhyWrong) -> MachineSettings:
-    try:
-        settings = wanted.changes.made_to(_known(fleet, wanted.name).settings)
-    except ValidationError as error:
-        raise Rejected(f"machine {wanted.name}: {describe(error)}") from None
+    was = _known(fleet, wanted.name).settings
+    with refusing(f"machine {wanted.name}"):
+        settings = wanted.changes.made_to(was)
+    _require_sense(settings, why_wrong)
+    return settings
+
+
+def _require_sense(settings: MachineSettings, why_wrong: WhyWrong) -> None:
     if why := why_wrong(settings):
         raise Rejected(why)
-    return settings
 
 
 def _change(fleet: Fleet, settings: MachineSettings) -> Iterator[Effect]:
@@ -169,7 +170,9 @@ def _check(fleet: Fleet, wanted: e.CheckMachine) -> Iterator[Effect]:
 def _estimate(fleet: Fleet, wanted: e.EstimateStart) -> Iterator[Effect]:
     if _known(fleet, wanted.name).login_needed:
         raise Rejected(f"{wanted.name} lets nobody in: vestec machines login {wanted.name}")
-    require_entry("the job", wanted.resources, wanted.options)
+    with refusing("the job"):
+        entered(wanted.resources)
+        entered(wanted.options)
     request = JobRequest(
         token=token_of(wanted.estimate),
         executable="true",

@@ -6,12 +6,13 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from events import simulations as e
+from events.entry import entered
 from events.jobs import JobRequest, JobState
 from events.machines import FLEET, ChooseMachine
 from events.operations import HoldJob, RefreshJob, RetrySubmission, SubmitJob
 from events.values import Context
 from managers.answers import answer
-from managers.entries import require_entry
+from managers.entries import refusing
 from managers.runtime import Effect, Given, Rejected, Send
 from managers.runtime.manager import Input
 from managers.simulations import ending
@@ -100,7 +101,8 @@ def _create(was: Simulations | None, wanted: e.CreateSimulation) -> Iterator[Eff
     if was and (known := was.by_id.get(wanted.simulation)):
         yield from _created_before(known, wanted)
         return
-    require_entry("the simulation", wanted.request)
+    with refusing("the simulation"):
+        entered(wanted.request)
     yield e.SimulationCreated(
         simulation=wanted.simulation,
         incident=wanted.incident,
