@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from pydantic import JsonValue
 
-from events.accounts import Accounts
 from events.entry import said
 from events.machines.settings import MachineSettings
 from events.values import Value
@@ -25,11 +24,6 @@ class AccountsChange(Value):
 
     of: dict[str, str | None] = {}
     only: bool | None = None
-
-    def made_to(self, was: Accounts) -> Accounts:
-        """Raises `pydantic.ValidationError`."""
-        only = was.only if self.only is None else self.only
-        return Accounts(of=_merged(was.of, self.of), only=only)
 
 
 class MachineChanges(Value):
@@ -59,12 +53,13 @@ class MachineChanges(Value):
     def made_to(self, was: MachineSettings) -> MachineSettings:
         """The settings after it. Raises `pydantic.ValidationError` where they are none."""
         before, given = was.model_dump(), {name: value for name, value in self if value is not None}
-        now = {
-            **given,
-            **{name: _merged(before[name], given[name]) for name in _BY_NAME},
-            "accounts": self.accounts.made_to(was.accounts).model_dump(),
+        by_name = {name: _merged(before[name], given[name]) for name in _BY_NAME}
+        of, only = self.accounts.of, self.accounts.only
+        accounts = {
+            "of": _merged(was.accounts.of, of),
+            "only": was.accounts.only if only is None else only,
         }
-        return said(MachineSettings, {**before, **now})
+        return said(MachineSettings, {**before, **given, **by_name, "accounts": accounts})
 
 
 def _merged(was: Mapping[str, V], given: Mapping[str, V | None]) -> dict[str, V]:

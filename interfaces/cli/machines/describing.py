@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from events import machines as e
-from events.accounts import Accounts
 from events.entry import said
 from events.machines import MachineChanges, MachineFolders, MachineLimits, MachineSettings
 from interfaces.cli.inputs import pairs, parameters_of
@@ -113,7 +112,7 @@ def add(
     async def work() -> None:
         async with desk(ctx, make=True) as at:
             mapped = await accounts_change(at.storage, texts_of(account), accounts_only)
-            whole = settings.model_copy(update={"accounts": mapped.made_to(Accounts())})
+            whole = MachineChanges(accounts=mapped).made_to(settings)
             add = e.AddMachine(settings=whole, enable=enable)
             tell(name, await changed(at, name, [add]), json)
 

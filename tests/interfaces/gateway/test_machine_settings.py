@@ -86,6 +86,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "variable": ({"environment": {"A B": "1"}}, "environment.A B", "pattern"),
     "slots": ({"slots": 10**30}, "slots", "less than or equal to 1000000"),
     "account": ({"accounts": {"of": {"anna": "z;rm -rf"}}}, "accounts.of", "made of letters"),
+    "two lines": ({"accounts": {"of": {"anna": "a\nb"}}}, "accounts.of", "pattern"),
     "nothing bought": (POLICY, "policy.critical.0", "at least one of queue"),
     "site's account": ({"dialect": "slurm", "batch": {"account": "$x"}}, "batch.account", "made"),
     "sessions": (
