@@ -17,6 +17,11 @@ class Accounts(Value):
     only: bool = False
     """Whether the jobs of all others are refused."""
 
+    @property
+    def spoken_for(self) -> frozenset[str]:
+        """Accounts that are somebody's; case folded, since Slurm takes them in any case."""
+        return frozenset(account.casefold() for account in self.of.values() if account)
+
     def charged(self, incident: str, owner: str, asked: Word) -> Word:
         """The account of an incident's job that asks for one itself, or (empty) for none.
 
@@ -27,6 +32,6 @@ class Accounts(Value):
             raise NotAllowed("nobody has given the incident, or the user who made it, an account")
         if mine:
             return mine
-        if asked and asked in self.of.values():
+        if asked.casefold() in self.spoken_for:
             raise NotAllowed(f"the account {asked} is for others")
         return asked

@@ -49,7 +49,8 @@ async def running_slurm(
     """A Slurm in `folder`, which others must be able to enter, until the context ends.
 
     Partitions: `work`, `short` with a limit of one minute, and `down`. With `accounting`, the user
-    has the account `vestec` and the QoS `normal` and `few`, which takes one job of a user.
+    has the account `vestec` and the QoS `normal`, `few`, which takes one job of a user, and
+    `one`, which takes one job of all.
     Raises `ServerMissing`, `ServerFailed`.
     """
     require("slurm", *_PROGRAMS)

@@ -59,7 +59,8 @@ async def start_accounting(folder: Path, ports: Ports, inside: Namespace) -> Acc
         ("cluster", "test"),
         ("account", ACCOUNT),
         ("qos", "few", "MaxSubmitJobsPerUser=1"),
-        ("user", ordinary_user().pw_name, f"account={ACCOUNT}", "qos=normal,few"),
+        ("qos", "one", "GrpSubmitJobs=1"),
+        ("user", ordinary_user().pw_name, f"account={ACCOUNT}", "qos=normal,few,one"),
     ):
         (await sacctmgr("add", *words)).checked()
     return Accounting(daemon, database)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from events.entry import AtMost
 from events.machines import MachineSettings
@@ -17,6 +17,12 @@ class OwnSettings(BaseModel):
 
     prologue: Text = ""
     """Lines for `sh` before every program, for example to make `module` known."""
+    _spoken_for: frozenset[str] = PrivateAttr(frozenset())
+
+    @property
+    def spoken_for(self) -> frozenset[str]:
+        """Accounts that are somebody's, case folded: no job asks for one of them by itself."""
+        return self._spoken_for
 
 
 class BatchSettings(OwnSettings):
@@ -55,4 +61,6 @@ S = TypeVar("S", bound=OwnSettings)
 
 def batch_settings(kind: type[S], machine: MachineSettings) -> S:
     """A machine's settings for its dialect; raises `WrongSettings`."""
-    return checked(machine, "batch", machine.batch, kind)
+    settings = checked(machine, "batch", machine.batch, kind)
+    settings._spoken_for = machine.accounts.spoken_for
+    return settings

@@ -2,15 +2,19 @@
 
 Whoever is asked first counts: the request, then its own native lines, then the machine's, then the
 directives of the user's script. What is left out for that is said. Nobody but we ourselves says
-what we need for ourselves: the job's name, where its output goes, whether it is an array.
+what we need for ourselves: the job's name, where its output goes, whether it is an array. And none
+is charged to an account that the machine's administrators have given to others.
 """
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from events.jobs import JobRequest
 from interfaces.machines.batch_settings import BatchSettings
+
+_BEFORE_COMMENT = re.compile(r"""(?:[^"'\\#]|\\.|"(?:\\.|[^"\\])*"|'[^']*'|(?<=\S)#)*""")
 
 
 @dataclass(frozen=True)
@@ -19,9 +23,14 @@ class Option:
 
     subject: str
     words: tuple[str, ...]
+    """None: what it says is put on the line elsewhere."""
 
     def __str__(self) -> str:
-        return shlex.join(self.words)
+        return shlex.join(self.words) or self.subject
+
+    @property
+    def value(self) -> str:
+        return self.words[1] if len(self.words) > 1 else self.words[0].partition("=")[2]
 
 
 def words(text: str) -> frozenset[str]:
@@ -39,6 +48,10 @@ class Grammar:
     """Options without a value, by their names."""
     ours: frozenset[str]
     """Subjects that nobody else has a say in."""
+    accounts: frozenset[str]
+    """Subjects that say what a job is charged to."""
+    longs: frozenset[str] = frozenset()
+    """All long options, where the beginning of one does for the whole."""
     letters: bool = False
     """Whether `-x` may be followed by its value without a space."""
     lists: frozenset[str] = frozenset()
@@ -54,7 +67,7 @@ class Grammar:
         """The options in some lines; what is none has no subject."""
         for line in lines:
             try:
-                split = shlex.split(line, comments=True)
+                split = shlex.split(_uncommented(line))
             except ValueError:
                 yield Option("", (line,))
             else:
@@ -73,7 +86,7 @@ class Grammar:
 
     def _next(self, line: list[str]) -> list[str]:
         """Take the next option off a line; a long one with its value is one word."""
-        word = line.pop(0)
+        word = self._in_full(line.pop(0))
         if word.startswith("--"):
             if "=" in word or word in self.flags or not line or line[0].startswith("-"):
                 return [word]
@@ -86,13 +99,32 @@ class Grammar:
         values, line[:] = line[:many], line[many:]
         return [word, *values]
 
+    def _in_full(self, word: str) -> str:
+        """A long option by its whole name, if its beginning is that of one alone."""
+        name, _, _ = word.partition("=")
+        meant = self._meant(name)
+        return meant[0] + word.removeprefix(name) if len(meant) == 1 else word
+
+    def _meant(self, name: str) -> list[str]:
+        """The options that a name may begin."""
+        if name in self.longs or not name.startswith("--") or name == "--":
+            return []
+        return [long for long in self.longs if long.startswith(name)]
+
     def _subject(self, name: str) -> str:
         name = name.partition("=")[0]
-        if len(name) < 2 or name[0] != "-" or name == "--":
+        if len(name) < 2 or name[0] != "-" or name == "--" or self._meant(name):
             return ""
         if self.letters and name[1] != "-" and len(name) > 2:
             return ""  # several flags in one word
         return self.subjects.get(name, name)
+
+
+def _uncommented(line: str) -> str:
+    """A line up to a `#` that begins a word and is not quoted."""
+    begin = _BEFORE_COMMENT.match(line)
+    assert begin
+    return begin[0] if line[begin.end() :].startswith("#") else line
 
 
 def _about(name: str, value: str) -> str:
@@ -126,7 +158,8 @@ def arrange(
     for who, lines in others:
         mine: dict[str, tuple[str, Option]] = {}
         for option in grammar.read(lines):
-            if why := _left_out(grammar, option, taken):
+            theirs = frozenset() if who == "the machine" else settings.spoken_for
+            if why := _left_out(grammar, option, taken, theirs):
                 remarks.append(f"{option} of {who} is left out: {why}.")
             else:
                 line += option.words
@@ -136,12 +169,19 @@ def arrange(
     return Arranged(tuple(line), " ".join(remarks))
 
 
-def _left_out(grammar: Grammar, option: Option, taken: Mapping[str, tuple[str, Option]]) -> str:
+def _left_out(
+    grammar: Grammar,
+    option: Option,
+    taken: Mapping[str, tuple[str, Option]],
+    theirs: frozenset[str],
+) -> str:
     if not option.subject:
-        return "it is no option"
+        return "it is no option, or may be several"
     if option.subject in grammar.ours:
         return "VESTEC sees to that"
     if option.subject in taken and option.subject not in grammar.free:
         who, other = taken[option.subject]
         return f"{who} says {other}"
+    if option.subject in grammar.accounts and option.value.casefold() in theirs:
+        return "the account is for others"
     return ""

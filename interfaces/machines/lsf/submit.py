@@ -21,6 +21,7 @@ GRAMMAR = Grammar(
         "-cwd -e -eo -env -h -I -i -Ip -is -Is -IS -ISp -ISs -IX -J -Jd -json -K -jsdl -o -oo "
         "-outdir -pack -tty -V -yaml -Zs"
     ),
+    accounts=words("-P"),
     free=words("-R -a -f"),
 )
 

@@ -18,6 +18,7 @@ GRAMMAR = Grammar(
     flags=words("-f -G -h -I -V -X -z --version"),
     ours=words("-C -e -f -G -I -J -j -k -N -o -v -X -z --version")
     | {"-W block", "-W interactive", "-W sandbox", "-W umask"},
+    accounts=words("-A -P"),
     letters=True,
     lists=words("-l"),
     named=words("-W"),
@@ -121,6 +122,8 @@ def _requested(settings: BatchSettings, request: JobRequest) -> Iterator[Option]
             yield Option(f"-l {name}", ("-l", f"{name}={value}"))
     if options.hold:
         yield Option("-h", ("-h",))
+    if options.after:
+        yield Option("-W depend", ())
 
 
 def _variables(request: JobRequest) -> dict[str, str]:

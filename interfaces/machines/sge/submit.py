@@ -22,6 +22,7 @@ GRAMMAR = Grammar(
         "-@ -A -b -C -clear -cwd -e -help -i -inherit -j -N -now -o -S -shell -soft -sync -t -tc "
         "-terse -verify -wd"
     ),
+    accounts=words("-P"),
     lists=words("-l"),
     pairs=words("-pe -masterl"),
 )

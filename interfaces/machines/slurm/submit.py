@@ -35,12 +35,33 @@ GRAMMAR = Grammar(
         "--array --chdir --clusters --error --help --input --job-name --open-mode --output "
         "--parsable --test-only --version --wait --wrap"
     ),
+    accounts=words("--account"),
+    longs=words(
+        "--account --acctg-freq --array --batch --bb --bbf --begin --chdir --cluster "
+        "--cluster-constraint --clusters --comment --constraint --container --container-id "
+        "--context --contiguous --core-spec --cores-per-socket --cpu-freq --cpus-per-gpu "
+        "--cpus-per-task --deadline --delay-boot --dependency --disable-stdout-job-summary "
+        "--distribution --error --exclude --exclusive --export --export-file --extra "
+        "--extra-node-info --get-user-env --gid --gpu-bind --gpu-freq --gpus --gpus-per-node "
+        "--gpus-per-socket --gpus-per-task --gres --gres-flags --help --hint --hold --ignore-pbs "
+        "--input --job-name --kill-on-invalid-dep --licenses --mail-type --mail-user --mcs-label "
+        "--mem --mem-bind --mem-per-cpu --mem-per-gpu --mincpus --network --nice --no-kill "
+        "--no-requeue --nodefile --nodelist --nodes --ntasks --ntasks-per-core --ntasks-per-gpu "
+        "--ntasks-per-node --ntasks-per-socket --ntasks-per-tres --oom-kill-step --open-mode "
+        "--output --overcommit --oversubscribe --parsable --partition --power --prefer --priority "
+        "--profile --propagate --qos --quiet --reboot --requeue --reservation --resv-ports "
+        "--segment --share --signal --sockets-per-node --spread-job --stepmgr --switches --tasks "
+        "--tasks-per-node --test-only --thread-spec --threads-per-core --time --time-min --tmp "
+        "--tres-bind --tres-per-job --tres-per-task --uid --umask --usage --use-min-nodes "
+        "--verbose --version --wait --wait-all-nodes --wckey --wrap"
+    ),
     letters=True,
 )  # fmt: skip
 
 _FAILED = "Batch job submission failed: "
 REFUSALS = Refusals(
     not_now=(
+        "GrpSubmit",
         "MaxSubmit",
         *(
             _FAILED + text
@@ -79,6 +100,7 @@ REFUSALS = Refusals(
         "This does not look like a batch script",
         "Unable to open file",
         "invalid option",
+        "is ambiguous",
         "invalid partition specified",
         "requires an argument",
         "unrecognized option",
@@ -191,6 +213,9 @@ def _requested(settings: DatedSettings, request: JobRequest) -> Iterator[Option]
         yield Option("--exclusive", ("--exclusive",))
     if options.hold:
         yield Option("--hold", ("--hold",))
+    if options.after:
+        yield Option("--dependency", ())
+        yield Option("--kill-on-invalid-dep", ())
 
 
 def _mail(mail: Mail) -> str:

@@ -146,8 +146,9 @@ async def test_slurm_tells_when_a_job_would_start(bench: ServerBench) -> None:
     assert (await bench.system.estimate(nine)).impossible
 
 
-async def test_what_a_qos_does_not_take_now_goes_out_later(bench: ServerBench) -> None:
-    options = JobOptions(qos="few")
+@pytest.mark.parametrize("qos", ["few", "one"])
+async def test_what_a_qos_does_not_take_now_goes_out_later(bench: ServerBench, qos: str) -> None:
+    options = JobOptions(qos=qos)
     first = bench.request("sleep 60").model_copy(update={"options": options})
     second = bench.request("true").model_copy(update={"options": options})
     assert isinstance(await bench.go(first), Submitted)
@@ -167,6 +168,17 @@ async def test_what_a_qos_does_not_take_now_goes_out_later(bench: ServerBench) -
 
 SOON = "StartTime=now+5"
 """Not two minutes after a requeue, nor before its node has cleared the first run away."""
+
+
+async def test_the_beginning_of_an_option_is_no_way_around_what_is_ours(bench: ServerBench) -> None:
+    line = ("--job=evil", "--arr=1-3", "--outp=/dev/null")
+    request = bench.request("sleep 60").model_copy(update={"options": JobOptions(native=line)})
+    answer = await bench.go(request)
+    assert isinstance(answer, Submitted)
+    assert answer.remarks.count("VESTEC sees to that") == 3
+    await bench.report(request.token, JobState.RUNNING)
+    await bench.system.cancel(request.token, answer.job_id)
+    await bench.report(request.token, JobState.CANCELLED)
 
 
 async def test_a_requeued_job_runs_again_as_its_next_attempt(bench: ServerBench) -> None:

@@ -5,8 +5,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from events.jobs import JobOptions, JobRequest, Token
-from interfaces.machines.batch_settings import BatchSettings, DatedSettings
+from events.accounts import Accounts
+from events.jobs import After, Dependency, JobOptions, JobRequest, Token
+from events.machines import MachineSettings
+from interfaces.machines.batch_settings import BatchSettings, DatedSettings, batch_settings
 from interfaces.machines.dialect import Dialect, Submitted
 from interfaces.machines.layout import Layout
 from interfaces.machines.lsf import Lsf
@@ -66,10 +68,57 @@ def test_options_about_the_same_exclude_each_other_whatever_they_are_called() ->
     assert "the request says --gpus-per-node=2" in said.remarks
 
 
+def test_the_beginning_of_a_long_option_does_for_the_whole() -> None:
+    said = slurm("--part=big", "--acco other", "--nodes=2", queue="q", account="a")
+    assert said.remarks == (
+        "--partition=big of the script is left out: the request says --partition=q. "
+        "--account=other of the script is left out: the request says --account=a."
+    )
+    assert "--nodes=2" in said.words
+    assert "--mem=5" in slurm("--mem=5").words
+    assert "--of-the-site=x" in slurm("--of-the-site=x").words
+
+
+def test_what_a_job_is_charged_to_is_not_said_by_a_script_where_it_is_somebodys() -> None:
+    machine = MachineSettings(
+        name="m",
+        base_directory="/m",
+        accounts=Accounts(of={"joe": "other"}),
+        batch={"native": ["--comment=x"]},
+    )
+    settings = batch_settings(DatedSettings, machine)
+    for line in ("-A other", "--account=OTHER", "-Aother", "--acco=other"):
+        for said in (
+            arranged(settings, request(native=[line]), ()),
+            arranged(settings, request(), [line]),
+        ):
+            assert "ther" not in " ".join(said.words)
+            assert "is left out: the account is for others." in said.remarks
+    assert "--account=own" in arranged(settings, request(), ["--account=own"]).words
+    site = settings.model_copy(update={"native": ("-A other",)})
+    assert "other" in arranged(site, request(), ()).words
+
+
+def test_what_a_job_waits_for_is_said_once() -> None:
+    after = [Dependency(token=Token("v2"), on=After.ENDED)]
+    said = slurm("--depend=singleton", after=after)
+    assert said.remarks == (
+        "--dependency=singleton of the script is left out: the request says --dependency."
+    )
+
+
+def test_a_comment_begins_a_word() -> None:
+    said = slurm("--account=a#b --qos='x # y' # don't", "-p big #no")
+    assert said.words[-4:] == ("--account=a#b", "--qos=x # y", "-p", "big")
+    assert said.remarks == ""
+
+
 @pytest.mark.parametrize(
     ("grammar", "line"),
     [
-        (SLURM, "--job-name=other"), (SLURM, "-J other"), (SLURM, "-Jother"), (SLURM, "-a 1-9"),
+        (SLURM, "--job=other"), (SLURM, "--job-nam other"), (SLURM, "--arr=1-3"), (SLURM, "--wai"),
+        (SLURM, "--ou=x"), (SLURM, "--job-name=other"),
+        (SLURM, "-J other"), (SLURM, "-Jother"), (SLURM, "-a 1-9"),
         (SLURM, "--array 1-9"), (SLURM, "-W"), (SLURM, "--wait"), (SLURM, "--wrap='rm x'"),
         (SLURM, "-o x"), (SLURM, "-D /"), (SLURM, "--test-only"), (SLURM, "-M other"),
         (SLURM, "other.sh"), (SLURM, "--"), (SLURM, "-HW"), (SLURM, "'unbalanced"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import string
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -9,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from interfaces.machines.slurm.load import Load
+from interfaces.machines.slurm.submit import GRAMMAR
 from tests.patience import PATIENCE
 from tests.slurm import Slurm, slurm_in_a_folder
 
@@ -133,6 +135,15 @@ async def submit(slurm: Slurm, program: str, *options: str) -> str:
     """The id of a job."""
     answer = await slurm.login.run("sbatch", "--parsable", *options, f"--wrap={program}")
     return answer.checked().strip()
+
+
+async def test_the_options_of_sbatch_are_those_that_we_know(slurm: Slurm) -> None:
+    known: set[str] = set()
+    for letter in string.ascii_lowercase:
+        said = (await slurm.login.run("sbatch", f"--{letter}")).stderr
+        known |= {*re.findall(r"'(--[a-z-]+)'", said.partition("possibilities:")[2])}
+    assert len(known) > 90
+    assert known - GRAMMAR.longs == set()
 
 
 async def says(slurm: Slurm, question: str, answer: str) -> bool:
