@@ -249,12 +249,22 @@ async def _health(running: Running, log: Log) -> Mapping[str, PartHealth]:
     if interface := parts.get(Context.OPERATIONS):
         interface.failing |= _failing(running.on_machines.failing())
     if (agent := running.agent) is not None:
-        failing = _failing(agent.failing)
-        parts["agent"] = PartHealth(owns=agent.owned, broken=agent.broken, failing=failing)
+        parts["agent"] = PartHealth(
+            owns=agent.owned,
+            since=_moment(agent.since),
+            behind=await _behind(agent, ends),
+            broken=agent.broken,
+            failing=_failing(agent.failing),
+        )
     if running.stream is not None:
         parts[Part.PUBLIC_STREAM] = await _health_of(running.stream, ends)
-    if running.runner is not None:
-        parts[Part.PROJECTIONS] = PartHealth(failing=_failing(running.runner.failures.known))
+    if (runner := running.runner) is not None:
+        parts[Part.PROJECTIONS] = PartHealth(
+            owns=sorted(runner.owned),
+            since=_moment(runner.since),
+            behind=await _behind(runner, ends),
+            failing=_failing(runner.failures.known),
+        )
     if (sensors := running.sensors) is not None:
         parts[Part.SENSORS] = PartHealth(
             owns=sensors.owned,
@@ -287,9 +297,9 @@ def _failing(failures: Mapping[Any, Failure]) -> dict[str, Failing]:
     return {str(what): Failing.model_validate(failure) for what, failure in failures.items()}
 
 
-async def _behind(share: Share[Any], ends: Ends) -> int | None:
+async def _behind(part: Share[Any] | Agent | Runner, ends: Ends) -> int | None:
     try:
-        return await share.behind(ends)
+        return await part.behind(ends)
     except LogError:
         return None
 

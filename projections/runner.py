@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NoReturn
 
 import structlog
 
 from bus import Log, LogError
 from events.envelope import events_topic
+from managers.runtime.ends import Ends
 from managers.runtime.failures import Failures
 from managers.runtime.groups import end_if_cancelled, first
 from projections import builds, positions
@@ -27,6 +29,14 @@ PACE = 0.02
 _WAIT_AT_MOST = 30.0
 
 
+@dataclass(frozen=True)
+class _Folding:
+    """A projection that is folded here: how far it is, and since when."""
+
+    marks: dict[Source, Mark]
+    since: float
+
+
 class Runner:
     """Runs projections until cancelled; any number of processes may, each batch is taken once."""
 
@@ -43,8 +53,27 @@ class Runner:
         self._log, self._pool, self._projections = log, pool, projections
         self._wall, self._look_every, self._gives_way = wall, look_every, gives_way
         self._decoder = Decoder()
+        self._folding: dict[str, _Folding | None] = {one.name: None for one in projections}
+        """Of those for which this process does not stand by; None: it has not begun yet."""
         self.failures = Failures[str]()
         """Of each projection that makes no progress now: why, since when, how often."""
+
+    @property
+    def owned(self) -> frozenset[str]:
+        """The projections that are folded here; of two runners both, until one finds the other."""
+        return frozenset(self._folding)
+
+    @property
+    def since(self) -> float | None:
+        """When the newest of them began here, in seconds since 1970; None: one has not yet."""
+        began = [one and one.since for one in self._folding.values()]
+        return max((at for at in began if at), default=None) if all(began) else None
+
+    async def behind(self, ends: Ends) -> int:
+        """How many records they have not taken in, each counting its own; raises `LogError`."""
+        marks = [mark for one in self._folding.values() if one for mark in one.marks.items()]
+        unread = (ends.behind(events_topic(c), p, mark.position.offset) for (c, p), mark in marks)
+        return sum(await asyncio.gather(*unread))
 
     async def run(self) -> NoReturn:
         """Take part until cancelled."""
@@ -62,8 +91,10 @@ class Runner:
             began = clock()
             try:
                 if stepped_back:
+                    self._folding.pop(projection.name, None)
                     await self._stand_by(projection)
                     stepped_back = False
+                self._folding[projection.name] = None
                 await self._fold(projection)
             except* Rebuilt as errors:
                 _log.info("projection begins again", name=projection.name, reason=_reason(errors))
@@ -99,6 +130,7 @@ class Runner:
             async with asyncio.TaskGroup() as group:
                 for source in sources:
                     group.create_task(tails.follow(source, marks[source].position))
+                self._folding[projection.name] = _Folding(marks, self._wall())
                 self.failures.forget(projection.name)
                 while True:
                     while self._gives_way():

@@ -60,11 +60,12 @@ class PartHealth(BaseModel):
     """A manager or runner in this process, as `/health` shows it."""
 
     owns: list[str] = []
-    """Partitions that are written or followed here."""
+    """What is worked on here: partitions; of an agent machines, of projections their names."""
     since: datetime | None = None
-    """When the newest of them was taken over."""
+    """When the newest of them was ready; None: one is not yet, or there is none."""
     behind: int | None = None
-    """Records that came for them and were not taken in yet; None: unknown, the log is away."""
+    """Records that came for them and were not taken in yet, counted once for each that reads them;
+    None: unknown, the log is away."""
     broken: dict[str, str] = {}
     """What of it makes no progress, and why."""
     failing: dict[str, Failing] = {}

@@ -68,6 +68,16 @@ class Agent:
         return [name for name, share in self._shares.items() if share.owned]
 
     @property
+    def since(self) -> float | None:
+        """When it began with the newest of them, in seconds since 1970; None: not with all yet."""
+        began = [share.since for share in self._shares.values() if share.owned]
+        return max((at for at in began if at), default=None) if all(began) else None
+
+    async def behind(self, ends: Ends) -> int:
+        """How many records of their operations it has not read; raises `LogError`."""
+        return sum(await asyncio.gather(*(one.behind(ends) for one in self._shares.values())))
+
+    @property
     def broken(self) -> dict[str, str]:
         """Machines that were given up here, and why."""
         reasons = ((name, share.broken.values()) for name, share in self._shares.items())
@@ -152,8 +162,10 @@ class Deputy:
                 reply.cancel()
 
     async def behind(self, ends: Ends) -> int:
-        """It follows but one machine: that is not counted."""
-        return 0
+        """How many records of the machine's partition it has not read; raises `LogError`."""
+        topic = events_topic(Context.OPERATIONS)
+        partition = partition_of(self._machine, await self._around.log.partitions(topic))
+        return await ends.behind(topic, partition, self._state.position.offset)
 
     async def _follow(self, topic: str, partition: int, offset: int) -> bool:
         """Take in what comes next, and bring the work into line; whether there was anything."""

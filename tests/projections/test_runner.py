@@ -12,6 +12,7 @@ from bus.contract import LogUnavailable
 from events import incidents as e
 from events.incidents import IncidentStatus
 from events.values import Context
+from managers.runtime import Ends
 from projections import (
     PROJECTIONS,
     Pool,
@@ -211,6 +212,45 @@ async def test_who_stands_by_outlives_that_the_log_is_away(pool: Pool) -> None:
         await one_caught_up(reader, "incidents", place)
     second.cancel()
     await asyncio.wait([second])
+
+
+async def test_a_runner_says_what_it_folds_since_when_and_how_far_it_is_behind(pool: Pool) -> None:
+    story = await Story(partitions=1).begin()
+    await story.commit(Context.INCIDENTS, "one", created())
+    waits = True
+    runner = Runner(
+        story.log, pool, [incidents.PROJECTION], lambda: 2000.0, gives_way=lambda: waits
+    )
+    assert runner.owned == {"incidents"}
+    assert runner.since is None
+    task = asyncio.create_task(runner.run())
+    await until(lambda: runner.since == 2000.0)
+    assert await runner.behind(Ends(story.log)) == 2
+    waits = False
+    async with asyncio.timeout(10.0):
+        while await runner.behind(Ends(story.log)):
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_of_two_runners_one_does_not_own_what_the_other_folds(pool: Pool) -> None:
+    story = await Story(partitions=1).begin()
+    runners = [
+        Runner(story.log, pool, [incidents.PROJECTION], time.time, look_every=0.1) for _ in range(2)
+    ]
+    tasks = [asyncio.create_task(runner.run()) for runner in runners]
+    await until(lambda: all(runner.since for runner in runners))
+    async with asyncio.timeout(10.0):
+        while all(runner.owned for runner in runners):
+            await story.commit(Context.INCIDENTS, "one", e.IncidentActivated())
+            await asyncio.sleep(0.02)
+    (idle,) = (runner for runner in runners if not runner.owned)
+    assert idle.since is None
+    assert await idle.behind(Ends(story.log)) == 0
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_lag_is_in_records_and_in_seconds(pool: Pool) -> None:
