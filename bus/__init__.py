@@ -1,7 +1,8 @@
 """The log and nothing of VESTEC: topics, partitions, keys, records, and who may write where.
 
 One contract (`Log`), several engines, one contract test suite (`tests/contract`) that each passes.
-What counts in a partition, and therefore every position in one, is decided in `bus.epochs`.
+What counts in a partition, and therefore every position in one, is decided in `bus.epochs`; that a
+partition is another one by now is noticed in `bus.watch`, for all engines.
 """
 
 from bus.cache import CachedLog
@@ -22,6 +23,7 @@ from bus.contract import (
 )
 from bus.epochs import START, LogReplaced, Position, Writer, check_commit, counted, verify
 from bus.memory import MemoryLog
+from bus.watch import WatchedLog
 
 __all__ = [
     "START",
@@ -43,6 +45,7 @@ __all__ = [
     "Stored",
     "Timestamp",
     "UnknownTopic",
+    "WatchedLog",
     "Writer",
     "check_commit",
     "counted",

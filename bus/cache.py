@@ -8,6 +8,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import NoReturn
 
 from bus.contract import Doubt, Log, Membership, Record, Stored
 
@@ -52,6 +53,9 @@ class CachedLog(Log):
     async def wait(self, topic: str, partition: int, offset: int) -> None:
         if offset >= self._tails[topic, partition].end:
             await self._engine.wait(topic, partition, offset)
+
+    async def stands(self, topic: str, partition: int) -> NoReturn:
+        await self._engine.stands(topic, partition)
 
     async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         first, end = await self._engine.bounds(topic, partition)

@@ -10,12 +10,13 @@
   for a while both believe to own one: `bus.epochs` decides whose commits count.
 """
 
+import asyncio
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 MAX_RECORD_BYTES = 1_000_000
 """Largest record (key, headers and value) that every engine takes."""
@@ -118,6 +119,11 @@ class Log(ABC):
     @abstractmethod
     async def wait(self, topic: str, partition: int, offset: int) -> None:
         """Return when a record at `offset` may exist."""
+
+    async def stands(self, topic: str, partition: int) -> NoReturn:
+        """Never return; `bus.WatchedLog` raises `LogReplaced` where the partition was replaced."""
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
 
     @abstractmethod
     async def bounds(self, topic: str, partition: int) -> tuple[int, int]:

@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from bus import HybridClock, Log
-from bus.cache import CachedLog
+from bus import CachedLog, HybridClock, Log, WatchedLog
 from deploy.blobs import open_blobs
 from deploy.embedded import EmbeddedServer
 from deploy.engines import is_kafka, open_log
 from deploy.settings import Settings
+from events.envelope import events_topic
+from events.values import Context
 from managers.blobs import BlobStore
 from managers.everyone import declare_topics
 from managers.runtime import Surroundings
@@ -40,12 +41,21 @@ class Storage:
         )
 
 
+_KEPT = {events_topic(context) for context in Context}
+"""Topics of which nothing is ever trimmed."""
+
+
 @asynccontextmanager
 async def open_storage(
-    settings: Settings, *, make: bool = True, connections: tuple[int, int] = (10, 16)
+    settings: Settings,
+    *,
+    make: bool = True,
+    watch: bool = False,
+    connections: tuple[int, int] = (10, 16),
 ) -> AsyncIterator[Storage]:
     """Open what is kept; with `make` it is made where there is none.
 
+    With `watch` a log that is replaced meanwhile is noticed (`bus.WatchedLog`).
     `connections` to PostgreSQL are opened when needed: so many for the log at most (and two more),
     and so many for read models.
 
@@ -58,9 +68,8 @@ async def open_storage(
             embedded = (await stack.enter_async_context(opening(settings.data))).url
             log_url, database = log_url or embedded, database or embedded
         deadline, lease = settings.append_deadline, settings.lease
-        log = CachedLog(
-            await open_log(log_url, connections=connections[0], deadline=deadline, lease=lease)
-        )
+        engine = await open_log(log_url, connections=connections[0], deadline=deadline, lease=lease)
+        log = CachedLog(WatchedLog(engine, whole=_KEPT.__contains__) if watch else engine)
         stack.push_async_callback(log.close)
         await declare_topics(log, settings.partitions)
         pool = await stack.enter_async_context(open_pool(database, connections[1]))

@@ -76,7 +76,7 @@ async def running_parts(parts: Parts, settings: Settings) -> AsyncIterator[Syste
     connections = (min(10, 2 + 2 * len(parts)), min(16, 2 + 3 * len(parts)))
     async with (
         ended_when_frozen(settings.frozen_after),
-        open_storage(settings, connections=connections) as storage,
+        open_storage(settings, watch=True, connections=connections) as storage,
         _present(parts, storage) as neighbours,
     ):
         await _tidy(storage.blobs)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ValidationError
 
-from bus import Log, Position, Timestamp
+from bus import Log, LogReplaced, Position, Timestamp
 from bus.clock import seconds
 from events.envelope import events_topic
 from events.values import Context
@@ -78,8 +78,12 @@ class _Dated(BaseModel):
 async def _age_of_next(
     log: Log, wall: Callable[[], float], source: Source, position: Position
 ) -> float:
-    """Seconds since the next commit was decided; a takeover has no time."""
-    for stored in await log.read(events_topic(source[0]), source[1], position.offset, 10):
+    """Seconds since the next commit was decided; a takeover has no time, nor what is lost."""
+    try:
+        found = await log.read(events_topic(source[0]), source[1], position.offset, 10)
+    except LogReplaced:
+        return 0.0
+    for stored in found:
         try:
             time = Timestamp(_Dated.model_validate_json(stored.record.value).time)
         except ValidationError:

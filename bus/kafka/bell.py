@@ -16,7 +16,6 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError, OffsetOutOfRangeError, StaleMetadata
 
 from bus.contract import LogError
-from bus.epochs import LogReplaced
 from bus.kafka.connections import FAILURES, Connections, TopicPartition
 from bus.kafka.readers import Reader, fetch_request
 from bus.waiting import Waiting
@@ -35,7 +34,6 @@ class Bell:
     def __init__(self, connections: Connections, reader: Reader) -> None:
         self._connections, self._reader = connections, reader
         self._ends: dict[TopicPartition, int] = {}
-        self._lost: dict[TopicPartition, str] = {}
         self._waiting: dict[TopicPartition, Waiting] = defaultdict(Waiting)
         self._newcomer = asyncio.Event()
 
@@ -56,13 +54,11 @@ class Bell:
             self._reaches_at_least(place, end)
 
     async def until_beyond(self, place: TopicPartition, offset: int) -> None:
-        """Return when the partition may reach beyond `offset`; raises `LogReplaced`."""
+        """Return when the partition may reach beyond `offset`."""
         while place not in self._ends:
             await self._learn(place)
-        if self._ends[place] <= offset and place not in self._lost:
+        if self._ends[place] <= offset:
             await self._waiting[place].until_beyond(offset)
-        if place in self._lost:
-            raise LogReplaced(self._lost[place])
 
     async def _learn(self, place: TopicPartition) -> None:
         try:
@@ -85,7 +81,7 @@ class Bell:
     async def _look_for_leaders(self, client: AIOKafkaClient, nodes: set[int]) -> NoReturn:
         """Raises `StaleMetadata` where a partition is led by a broker that came later."""
         while True:
-            leaders = {_leader(client, place) for place in self._ends.keys() - self._lost.keys()}
+            leaders = {_leader(client, place) for place in self._ends}
             if leaders - nodes - {None}:
                 raise StaleMetadata
             if None in leaders and not await self._connections.refresh(client):
@@ -102,7 +98,7 @@ class Bell:
             try:
                 if ends := self._led(client, node):
                     request = fetch_request([*ends.items()], 1, wait=LONGEST_POLL)
-                    news = await self._hear(client, ends, await client.send(node, request))
+                    news = await self._hear(client, await client.send(node, request))
             except FAILURES as error:
                 _log.warning("broker did not answer the bell", node=node, reason=repr(error))
                 if not await self._connections.refresh(client):
@@ -112,22 +108,18 @@ class Bell:
 
     def _led(self, client: AIOKafkaClient, node: int) -> dict[TopicPartition, int]:
         """The ends of the partitions that this broker leads."""
-        return {
-            place: end
-            for place, end in self._ends.items()
-            if place not in self._lost and _leader(client, place) == node
-        }
+        return {place: end for place, end in self._ends.items() if _leader(client, place) == node}
 
-    async def _hear(
-        self, client: AIOKafkaClient, asked: dict[TopicPartition, int], response: Any
-    ) -> bool:
+    async def _hear(self, client: AIOKafkaClient, response: Any) -> bool:
         """Whether anything grew that was not known to."""
         news = moved = False
         for topic, parts in response.topics:
             for partition, code, highest, *_ in parts:
                 place = (topic, partition)
                 if code == OffsetOutOfRangeError.errno:
-                    await self._look_again(place, asked[place])
+                    # Trimmed beyond, or cut: the polls go on from where it ends now.
+                    _, self._ends[place] = await self._reader.bounds(place)
+                    self._waiting[place].reaches(self._ends[place])
                 elif code:
                     moved = True
                 elif highest > self._ends[place]:
@@ -136,17 +128,6 @@ class Bell:
         if moved and not await self._connections.refresh(client):
             raise KafkaConnectionError("no broker answers")
         return news
-
-    async def _look_again(self, place: TopicPartition, known: int) -> None:
-        """The partition does not reach as far as it was known to, unless it was trimmed beyond."""
-        _, end = await self._reader.bounds(place)
-        if end < known:
-            self._lost[place] = (
-                f"{place[0]}/{place[1]} ends at {end}, where it reached {known} before: the log"
-                " lost its tail or was replaced"
-            )
-            self._waiting[place].wake()
-        self._reaches_at_least(place, end)
 
     def _reaches_at_least(self, place: TopicPartition, end: int) -> None:
         self._ends[place] = max(end, self._ends[place])

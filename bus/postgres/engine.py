@@ -106,8 +106,10 @@ class PostgresLog(Log):
 
     async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         await self._check(topic, partition)
-        ((first, end),) = await self._calls.fetch(BOUNDS, topic, partition)
-        return first, end
+        rows = await self._calls.fetch(BOUNDS, topic, partition)
+        if not rows:
+            raise UnknownTopic(f"topic {topic} is gone from the database")
+        return rows[0]["first"], rows[0]["next"]
 
     async def trim(self, topic: str, partition: int, below: int) -> None:
         await self._check(topic, partition)

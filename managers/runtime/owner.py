@@ -118,8 +118,8 @@ class Owner(Generic[S, W]):
 
     async def _pull(self, group: asyncio.TaskGroup) -> None:
         around, target = self._around, (self._manager.context, self._partition)
-        start = self._cursor(COMMANDS)
-        group.create_task(pull_commands(around, *target, start, self._inbox))
+        group.create_task(around.log.stands(events_topic(target[0]), target[1]))
+        group.create_task(pull_commands(around, *target, self._cursor(COMMANDS), self._inbox))
         async for source in self._sources():
             start = self._cursor(source_name(*source))
             group.create_task(pull_messages(around, source, target, start, self._inbox))

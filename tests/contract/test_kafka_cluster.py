@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from bus import Log
+from bus import Log, WatchedLog
 from bus.kafka import KafkaLog
 from bus.kafka.topics import TopicUnfit
 from deploy.kafka import Cluster, KafkaMissing, running_cluster
@@ -29,7 +29,8 @@ def three() -> Iterator[Cluster]:
 
 @pytest.fixture
 async def log(three: Cluster) -> AsyncIterator[Log]:
-    log = await KafkaLog.connect(three.url, deadline=30)
+    """Watched: a new leader is no loss."""
+    log = WatchedLog(await KafkaLog.connect(three.url, deadline=30), lambda _: True, look_every=0.1)
     yield log
     await log.close()
 

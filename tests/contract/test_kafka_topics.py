@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Mapping
 from uuid import uuid4
 
 import pytest
-from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from bus import (
@@ -17,6 +17,7 @@ from bus import (
     PartitionsChanged,
     Record,
     UnknownTopic,
+    WatchedLog,
     Writer,
     verify,
 )
@@ -26,6 +27,8 @@ from deploy.kafka import Cluster
 from tests.contract.log_contract import numbered, read_all, until
 
 LEASE = 1.0
+NOTICED_WITHIN = 10.0
+"""Seconds until what reads a log knows that it is not what it was."""
 
 
 @pytest.fixture
@@ -155,14 +158,15 @@ async def test_partitions_that_were_added_are_noticed_and_refused(
             await log.append("t", 0, numbered(1))
 
 
-async def test_a_log_that_lost_its_tail_is_noticed(
+async def test_a_topic_that_is_made_anew_is_noticed_while_it_is_read(
     log: Log, operator: AIOKafkaAdminClient, namespace: str
 ) -> None:
-    """The topic is made anew, as with a backup that knows nothing of the newest records."""
+    """As with a backup that knows nothing of the newest records."""
     await log.declare("t", 1)
-    writer = await Writer.take_over(log, "t", 0, "nonce")
+    watched = WatchedLog(log, whole=lambda _: True)
+    writer = await Writer.take_over(watched, "t", 0, "nonce")
     position = await writer.append(numbered(1, 2))
-    waiting = asyncio.create_task(log.wait("t", 0, position.offset))
+    waiting = asyncio.create_task(watched.wait("t", 0, position.offset))
     await asyncio.sleep(0)
     await operator.delete_topics([f"{namespace}.t"])
 
@@ -172,11 +176,29 @@ async def test_a_log_that_lost_its_tail_is_noticed(
 
     async with asyncio.timeout(20):
         await until(made_anew)
-        with pytest.raises(LogReplaced, match="ends at 0, where it reached 3"):
+    async with asyncio.timeout(NOTICED_WITHIN):
+        with pytest.raises(LogReplaced, match="ends at 0, but 3 records of it were read before"):
             await waiting
     with pytest.raises(LogReplaced, match="lost its tail"):
         await verify(log, "t", 0, position)
     assert await log.read("t", 0, position.offset) == []
+    await watched.close()
+
+
+@pytest.mark.parametrize("deleted", [1, 3])
+async def test_records_that_somebody_deletes_are_noticed_by_who_waits_behind_them(
+    log: Log, operator: AIOKafkaAdminClient, namespace: str, deleted: int
+) -> None:
+    await log.declare("t", 1)
+    watched = WatchedLog(log, whole=lambda _: True)
+    await watched.append("t", 0, numbered(1, 2, 3))
+    waiting = asyncio.create_task(watched.wait("t", 0, 3))
+    await asyncio.sleep(0)
+    await operator.delete_records({TopicPartition(f"{namespace}.t", 0): RecordsToDelete(deleted)})
+    async with asyncio.timeout(NOTICED_WITHIN):
+        with pytest.raises(LogReplaced, match=f"begins at {deleted}, where all of it is kept"):
+            await waiting
+    await watched.close()
 
 
 async def test_asking_for_a_topic_does_not_make_it(

@@ -1,8 +1,8 @@
-"""The memory engine keeps the contract, also behind the cache."""
+"""The memory engine keeps the contract, also behind the watch and the cache."""
 
 import pytest
 
-from bus import CachedLog, Log, MemoryLog
+from bus import CachedLog, Log, MemoryLog, WatchedLog
 from tests.contract.log_contract import Opener, WholeContract
 
 
@@ -23,6 +23,7 @@ class TestCachedMemory(WholeContract):
         log = MemoryLog()
 
         async def open() -> Log:
-            return CachedLog(log, records=10, size=100_000)
+            watched = WatchedLog(log, whole=lambda _: False)
+            return CachedLog(watched, records=10, size=100_000)
 
         return open

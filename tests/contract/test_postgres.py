@@ -1,8 +1,8 @@
-"""The PostgreSQL engine keeps the contract, also behind the cache."""
+"""The PostgreSQL engine keeps the contract, also behind the watch and the cache."""
 
 import pytest
 
-from bus import CachedLog, Log, Record
+from bus import CachedLog, Log, Record, WatchedLog
 from bus.postgres import PostgresLog
 from tests.contract.log_contract import Opener, WholeContract
 
@@ -26,6 +26,7 @@ class TestCachedPostgres(WholeContract):
     @pytest.fixture
     def open_log(self, database_url: str) -> Opener:
         async def open() -> Log:
-            return CachedLog(await PostgresLog.connect(database_url), records=10, size=100_000)
+            log = WatchedLog(await PostgresLog.connect(database_url), whole=lambda _: False)
+            return CachedLog(log, records=10, size=100_000)
 
         return open
