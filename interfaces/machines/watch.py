@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import structlog
 
-from events.jobs import JobReport, JobState, Part, Token, Witness, instance_of, parts_of
+from events.jobs import JobReport, JobState, Part, Token, Witness, instance_of
 from events.machines import MachineLoad
 from events.prose import cut
 from events.values import DAY, Context
@@ -19,6 +19,15 @@ from interfaces.machines.connection import (
     Unreachable,
 )
 from interfaces.machines.machine import Machine
+from interfaces.machines.questions import (
+    Questions,
+    followed,
+    is_lost,
+    is_open,
+    open_parts,
+    refreshes,
+    word_of,
+)
 from interfaces.machines.room import RoomTries
 from managers.operations import (
     Job,
@@ -48,9 +57,8 @@ class MachineWatch:
 
     def __init__(self, machine: Machine, jobs: MachineJobs, tell: Tell) -> None:
         self._machine, self._jobs, self._tell = machine, jobs, tell
-        self._asked: float | None = None
+        self._questions = Questions(machine, jobs)
         self._checked: float | None = None
-        self._refreshed = _refreshes(jobs)
         self._room = RoomTries(machine.manners.ask)
         self._failures = 0
         cause = f"{Context.OPERATIONS}.work/{machine.settings.name}/watch"
@@ -60,10 +68,10 @@ class MachineWatch:
         assert isinstance(item, Watch)
         was, self._jobs = self._jobs, item.machine
         self._machine.learn(self._jobs.learned)
-        new = _followed(self._jobs).keys() - _followed(was).keys()
-        if new or _refreshes(self._jobs) != self._refreshed:
+        new = followed(self._jobs).keys() - followed(was).keys()
+        if new or self._questions.wished(self._jobs):
             self._machine.wake.set()
-        if _refreshes(self._jobs) > _refreshes(was):
+        if refreshes(self._jobs) > refreshes(was):
             self._room.wished()
         if self._jobs.full:
             self._machine.room.clear()
@@ -85,25 +93,27 @@ class MachineWatch:
             await self._machine.close()
 
     async def _pause(self) -> None:
-        busy = bool(_followed(self._jobs))
+        busy = bool(followed(self._jobs))
         machine, manners = self._machine, self._machine.manners
         pause = manners.look * 2.0**self._failures if busy or self._failures else manners.ask
         if self._failures:
             pause = machine.jittered(min(pause, manners.ask))
-            pause = max(pause, self._too_soon())  # the next look asks the scheduler, too
+            pause = max(pause, self._questions.too_soon())  # the next look asks the scheduler, too
         with suppress(TimeoutError):
             async with asyncio.timeout(min(pause, max(manners.ask, manners.ask_least))):
                 await machine.wake.wait()
 
     async def _look(self) -> None:
         """Jobs come first: they are followed though nobody understands what the load is."""
-        load, notice, ask = self._jobs.load, self._jobs.notice, self._ask_now()
+        load, notice = self._jobs.load, self._jobs.notice
+        in_turn = self._questions.in_turn(self._jobs)
+        ask = in_turn or self._questions.out_of_turn(self._jobs)
         if not ask and not self._jobs.reachable:
             return  # only an answer of the scheduler's would say more
         try:
             batch = await self._machine.batch()
-            silence = await self._follow(batch, ask)
-            if ask:
+            silence = await self._follow(batch, ask, in_turn)
+            if in_turn:
                 load, unknown = await self._load(batch)
                 await self._try_room(batch)
                 notice = cut(batch.notice or silence or unknown)
@@ -142,23 +152,23 @@ class MachineWatch:
             if bool(host.full) != full:
                 await self._tell(RoomLooked(host.full))
 
-    async def _follow(self, batch: BatchSystem, ask: bool) -> str:
+    async def _follow(self, batch: BatchSystem, ask: bool, in_turn: bool) -> str:
         """Tell what is new of jobs; why it cannot be known of some, if their accounts are away."""
-        jobs = {token: job for token, job in _followed(self._jobs).items() if _is_open(job.report)}
+        jobs = {token: job for token, job in followed(self._jobs).items() if is_open(job.report)}
         if ask:
-            self._asked, self._refreshed = _now(), _refreshes(self._jobs)
-        parts = {part: job for job in jobs.values() for part in _open_parts(job)}
+            self._questions.begins(self._jobs, in_turn=in_turn)
+        parts = {part: job for job in jobs.values() for part in open_parts(job)}
         seen = await batch.observe(list(parts), ask_scheduler=ask)
         news = [one for one in seen if is_news(jobs[one.token], one)]
         await self._report(batch, jobs, news)
-        if not ask:
+        if not in_turn:
             return ""
         await self._foresee(seen)
         known = {report.part for report in seen if not unexplained(report)}
         gone = {
             part: job
             for part, job in parts.items()
-            if part not in known and job.phase is Phase.SETTLED and not _is_lost(_word(job, part))
+            if part not in known and job.phase is Phase.SETTLED and not is_lost(word_of(job, part))
         }
         try:
             await self._report(batch, jobs, await self._vanished(batch, gone))
@@ -187,21 +197,6 @@ class MachineWatch:
             job = self._jobs.jobs.get(token)
             if job and is_foreseen_anew(job, expected):
                 await self._tell(StartSeen(token, expected))
-
-    def _ask_now(self) -> bool:
-        """Once a period, at a wish, and as long as nobody knows whether the machine answers."""
-        if self._too_soon() > 0:
-            return False
-        if self._asked is None or not self._jobs.reachable:
-            return True
-        refresh = _refreshes(self._jobs) != self._refreshed
-        return refresh or _now() - self._asked >= self._machine.manners.ask
-
-    def _too_soon(self) -> float:
-        """Seconds for which the scheduler is not asked again, whoever wishes it."""
-        asked, least = self._asked, self._machine.manners.ask_least
-        own = 0.0 if asked is None else asked + least - _now()
-        return max(own, self._machine.budget.poll_pause(_now()))
 
     async def _vanished(self, batch: BatchSystem, gone: Mapping[Part, Job]) -> list[JobReport]:
         """What nobody explains even after the lag of queue and accounts."""
@@ -258,34 +253,5 @@ def verdict(job: Job, found: JobReport | None, instance: int | None = None) -> J
     )
 
 
-def _followed(machine: MachineJobs) -> dict[Token, Job]:
-    """Jobs that the machine may have; without room, also those of which who died told nobody."""
-    full = bool(machine.full)
-    return {token: job for token, job in machine.jobs.items() if full or job.may_be_there}
-
-
-def _is_open(word: JobReport | None) -> bool:
-    """Whether anything is still to be learned of what was spoken of."""
-    return word is None or not word.state.ended or _is_lost(word)
-
-
-def _is_lost(word: JobReport | None) -> bool:
-    return word is not None and word.state == JobState.LOST
-
-
-def _open_parts(job: Job) -> list[Part]:
-    """What is still to be learned of: the job, or some of its instances, if it has any."""
-    parts = parts_of(job.token, job.request.instances)
-    return [part for part in parts if _is_open(_word(job, part))]
-
-
-def _word(job: Job, part: Part) -> JobReport | None:
-    return job.word(instance_of(part))
-
-
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _refreshes(machine: MachineJobs) -> int:
-    return sum(job.refresh for job in machine.jobs.values())

@@ -112,6 +112,7 @@ class TroubledSystem(SimulatedBatchSystem):
     async def observe(
         self, parts: Collection[Part], *, ask_scheduler: bool = False
     ) -> list[JobReport]:
+        self.asked["look"] += 1
         if ask_scheduler:
             self._meet("ask")
         self.asks_accounts = False
@@ -253,11 +254,11 @@ class Site(AnySite):
 
     machine: TroubledSystem
 
-    async def looks(self, number: int = 5) -> None:
-        """Wait until the machine's scheduler was asked so often."""
-        before = self.machine.asked["ask"]
+    async def looks(self, number: int = 5, what: str = "ask") -> None:
+        """Wait until the machine's scheduler was asked so often; or its jobs were looked at."""
+        before = self.machine.asked[what]
         async with asyncio.timeout(10):
-            while self.machine.asked["ask"] < before + number:
+            while self.machine.asked[what] < before + number:
                 await asyncio.sleep(0.005)
 
 

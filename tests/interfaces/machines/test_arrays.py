@@ -34,9 +34,9 @@ dialects = pytest.mark.parametrize("dialect", [*BENCHES])
 
 
 @asynccontextmanager
-async def site_with(settings: MachineSettings) -> AsyncIterator[AnySite]:
+async def site_with(settings: MachineSettings, ask: float = 2) -> AsyncIterator[AnySite]:
     site = AnySite(settings=settings)
-    async with working(site, connect, Manners(look=0.2, ask=2, retry=(0.1, 1))):
+    async with working(site, connect, Manners(look=0.2, ask=ask, retry=(0.1, 1))):
         yield site
 
 
@@ -77,6 +77,39 @@ async def test_on_a_real_grid_engine(gridengine: GridEngine, sshds: Callable[...
     with sshds(f"ForceCommand {shell}") as server:
         async with site_with(at(gridengine.login, server, "sge")) as site:
             await run_an_array(site)
+
+
+async def cancel_an_array(site: AnySite) -> None:
+    """All of its instances run; the end of each is known long before the scheduler's next turn."""
+    simulation = await site.submit("exec sleep 600", instances=2)
+
+    async def all_run() -> list[o.JobReported]:
+        said = await site.of(o.JobReported, simulation)
+        running = {one.report.instance for one in said if one.report.state is JobState.RUNNING}
+        return said if len(running) == 2 else []
+
+    await site.until(all_run)
+    await site.issue(Context.SIMULATIONS, FIRE, s.CancelSimulation(simulation=simulation))
+    change = await site.reach(simulation, JobState.CANCELLED)
+    assert change.instances == {"CANCELLED": 2}
+
+
+async def test_one_that_is_cancelled_on_a_real_slurm(
+    slurm: Slurm, sshds: Callable[..., Sshd]
+) -> None:
+    shell = slurm.login.shell(slurm.login.folder.parent / "shell")
+    with sshds(f"ForceCommand {shell}") as server:
+        async with site_with(at(slurm.login, server), ask=3600) as site:
+            await cancel_an_array(site)
+
+
+async def test_one_that_is_cancelled_on_a_real_grid_engine(
+    gridengine: GridEngine, sshds: Callable[..., Sshd]
+) -> None:
+    shell = gridengine.login.shell(gridengine.login.folder.parent / "shell")
+    with sshds(f"ForceCommand {shell}") as server:
+        async with site_with(at(gridengine.login, server, "sge"), ask=3600) as site:
+            await cancel_an_array(site)
 
 
 @dialects

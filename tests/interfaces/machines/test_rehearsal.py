@@ -37,10 +37,16 @@ class RehearsedSite(AnySite):
 
 @asynccontextmanager
 async def site_on(
-    folder: Path, dialect: str, fate: Fate, lag: float = 1.0, accounts_lag: float = 0.0
+    folder: Path,
+    dialect: str,
+    fate: Fate,
+    lag: float = 1.0,
+    accounts_lag: float = 0.0,
+    slots: int = 2,
+    manners: Manners = MANNERS,
 ) -> AsyncIterator[RehearsedSite]:
     """Managers and hands that use a simulated cluster as any other."""
-    model = cluster_of(2, accounts_lag=accounts_lag)
+    model = cluster_of(slots, accounts_lag=accounts_lag)
     async with simulated_cluster(folder, dialect, model, Planned({}, fate)) as one:
         settings = MachineSettings(
             name="m",
@@ -52,7 +58,7 @@ async def site_on(
         )
         site = RehearsedSite(settings=settings)
         site.cluster = one
-        async with working(site, connect, MANNERS):
+        async with working(site, connect, manners):
             yield site
 
 
