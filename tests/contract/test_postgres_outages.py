@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from bus import Doubt, Log, LogError, LogUnavailable, Record
+from bus import Doubt, Log, LogError, LogReplaced, LogUnavailable, Record, WatchedLog
 from bus.postgres import PostgresLog, bell
 from tests.contract.log_contract import numbered, read_all, until
 from tests.contract.racing import PARTITIONS, Racing
@@ -115,6 +115,27 @@ async def test_a_lost_bell_is_made_up_for(log: Log, operator: asyncpg.Connection
     async with asyncio.timeout(3 * bell.LOOK_EVERY):
         await operator.execute("UPDATE vestec_log.heads SET next = 1")
         await waiting
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("DELETE FROM vestec_log.batches; UPDATE vestec_log.heads SET next = 0", "ends at 0"),
+        ("UPDATE vestec_log.heads SET first = 1", "begins at 1"),
+    ],
+)
+async def test_a_log_that_is_restored_or_cut_is_noticed_while_it_is_read(
+    log: Log, operator: asyncpg.Connection, change: str, sentence: str
+) -> None:
+    watched = WatchedLog(log, whole=lambda _: True, look_every=0.1)
+    await watched.append("t", 0, numbered(1, 2))
+    waiting = asyncio.create_task(watched.wait("t", 0, 2))
+    await asyncio.sleep(0)
+    await operator.execute(change)
+    async with asyncio.timeout(10):
+        with pytest.raises(LogReplaced, match=sentence):
+            await waiting
+    await watched.close()
 
 
 async def test_many_open_an_empty_database_at_once(database_url: str) -> None:
