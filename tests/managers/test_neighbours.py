@@ -9,6 +9,7 @@ import pytest
 from bus import Log
 from bus.memory import MemoryLog
 from managers.neighbours import TOPIC, BlobsElsewhere, Neighbour, Neighbours
+from tests.patience import PATIENCE
 
 HERE, THERE = "the folder /blobs of host a", "the folder /blobs of host b"
 LEASE = 0.2
@@ -64,7 +65,7 @@ async def test_who_was_stopped_while_others_took_its_place_has_to_go_itself(log:
     stopped, other = process(log, "1", HERE), process(log, "2", THERE)
     await stopped.join()
     await other.join()
-    async with listening(other) as there, asyncio.timeout(10):
+    async with listening(other) as there, asyncio.timeout(PATIENCE):
         with pytest.raises(BlobsElsewhere, match=f"part-2 keeps blobs in {THERE}, this one would"):
             await stopped.listen()
         assert not there.done()

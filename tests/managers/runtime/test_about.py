@@ -16,6 +16,7 @@ from bus import MemoryLog, Record
 from events.values import IncidentId
 from managers.runtime import Chain, Effect, Given, Manager, Service, TaskWork, work
 from tests.managers.runtime.notes import COMMANDS, NOTES, commits, declared, issue, surroundings
+from tests.patience import PATIENCE
 
 Lines = list[EventDict]
 
@@ -41,7 +42,7 @@ async def decide_one(log: MemoryLog, manager: Manager[Any, Any]) -> Service[Any,
     service = Service(manager, surroundings(log))
     owner = asyncio.create_task(service._own(0))
     try:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             while not (service.broken or await commits(log)):
                 await asyncio.sleep(0)
     finally:
@@ -76,7 +77,7 @@ async def test_a_partition_that_stops_says_at_what(lines: Lines) -> None:
         raise RuntimeError("the code does not fit the log")
 
     service = Service(replace(NOTES, evolve=evolve), surroundings(log))
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE):
         await service._own(0)
     assert service.broken
     stopped = line(lines, "partition stopped")
@@ -101,7 +102,7 @@ async def test_what_work_logs_carries_its_ids_and_no_other_works(
         TaskWork[object](once, "machine/1", Chain(IncidentId("i-1"), began)),
         TaskWork[object](once, "machine/2", Chain(IncidentId("i-2"), None)),
     ]
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*(one._task for one in works))
     for event in ("at work", "work failed, it begins again"):
         said = {ids(one) for one in lines if one["event"] == event}

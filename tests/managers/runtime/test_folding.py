@@ -20,6 +20,7 @@ from tests.managers.runtime.notes import (
     issue,
     surroundings,
 )
+from tests.patience import PATIENCE
 
 
 class OneSnapshot:
@@ -70,7 +71,7 @@ async def _all_decided(log: MemoryLog, count: int) -> bool:
 
 
 async def until(condition: Callable[[], Awaitable[object]]) -> None:
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE):
         while not await condition():
             await asyncio.sleep(0)
 
@@ -107,7 +108,7 @@ async def test_a_commit_that_a_wrong_clock_dated_is_folded_and_does_not_drag_tim
     await issue(log, "from an hour ahead", at=NOW + 3600)
     ahead = surroundings(log, lambda: NOW + 3600)
     owner = asyncio.create_task(Service(NOTES, ahead)._own(0))
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE):
         while not await commits(log):
             await log.wait(EVENTS, 0, (await log.bounds(EVENTS, 0))[1])
     owner.cancel()

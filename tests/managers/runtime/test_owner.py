@@ -12,6 +12,7 @@ from events.values import Context, Note
 from managers.runtime import Assignment, Effect, Given, Manager, Rejected, Service, Tell
 from managers.runtime.sources import SKIPPED
 from tests.managers.runtime.notes import EVENTS, NOTES, commits, declared, issue, surroundings
+from tests.patience import PATIENCE
 
 Notes = tuple[str, ...]
 
@@ -50,7 +51,7 @@ def _decide_at_length(state: Notes | None, input: object, given: Given) -> Itera
 async def running(manager: Manager[Notes, object], log: MemoryLog) -> AsyncIterator[None]:
     owner = asyncio.create_task(Service(manager, surroundings(log))._own(0))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             yield
     finally:
         owner.cancel()

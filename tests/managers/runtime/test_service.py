@@ -19,6 +19,7 @@ from tests.managers.runtime.notes import (
     issue,
     surroundings,
 )
+from tests.patience import PATIENCE
 
 
 class StoppedInDoubt(MemoryLog):
@@ -50,7 +51,7 @@ async def test_a_commit_that_cannot_be_read_stops_the_partition_loudly() -> None
     await log.append(EVENTS, 0, [Record("", b"", {"takeover": "n"})])
     await log.append(EVENTS, 0, [Record("key", b"{}", {"epoch": "0", "sequence": "0"})])
     service = Service(NOTES, surroundings(log))
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE):
         await service._own(0)
     assert "cannot read the commit at 1" in service.broken[0]
 
@@ -74,7 +75,7 @@ async def test_a_partition_that_was_given_up_is_not_owned_and_forgotten_with_its
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(0)
 
@@ -116,7 +117,7 @@ async def decisions(log: MemoryLog, manager: Manager[Any, Any], count: int) -> l
     """The first commits of an owner."""
     owner = asyncio.create_task(Service(manager, surroundings(log))._own(0))
     try:
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE):
             while len(decided := await commits(log)) < count:
                 await log.wait(EVENTS, 0, (await log.bounds(EVENTS, 0))[1])
     finally:

@@ -16,6 +16,7 @@ from managers.runtime.inbox import Inbox
 from managers.runtime.sources import COMMANDS as SOURCE
 from managers.runtime.sources import pull_commands, pull_messages, source_name
 from tests.managers.runtime.notes import COMMANDS, EVENTS, NOTES, NOW, declared, issue, surroundings
+from tests.patience import PATIENCE
 
 
 class Yielding(MemoryLog):
@@ -36,7 +37,7 @@ async def test_commands_that_another_owner_took_and_forgot_are_a_reason_for_doub
     await log.trim(COMMANDS, 0, trimmed)
     start = Cursor(source=SOURCE, offset=0)
     with pytest.raises(Doubt, match="somebody else took the commands"):
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE):
             await pull_commands(surroundings(log), Context.INCIDENTS, 0, start, Inbox())
 
 
@@ -71,7 +72,7 @@ async def test_messages_are_pulled_from_where_they_were_read_to() -> None:
     inbox = Inbox()
     start = Cursor.at(NAME, replace(read, offset=read.offset - 1, sequence=read.sequence - 1))
     puller = asyncio.create_task(pull_messages(surroundings(log), FROM, TO, start, inbox))
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE):
         (item,) = await inbox.take(10)
     puller.cancel()
     assert item.cursor == Cursor.at(NAME, read)
@@ -91,6 +92,6 @@ async def test_a_replaced_source_stops_the_partition_loudly(
     owner = await Writer.take_over(log, EVENTS, 0, "ours")
     await owner.append([encode(_commit(cursor=start))])
     service = Service(LISTENING, surroundings(log))
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE):
         await service._own(0)
     assert why in service.broken[0]

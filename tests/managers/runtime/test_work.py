@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from managers.runtime import TaskWork, work
+from tests.patience import PATIENCE
 
 
 async def test_work_that_raises_begins_again_until_it_returns(
@@ -21,7 +22,7 @@ async def test_work_that_raises_begins_again_until_it_returns(
         done.set()
 
     TaskWork[object](fails_twice, "a try")
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE):
         await done.wait()
     assert tries == 3
 
