@@ -15,7 +15,7 @@ from projections.data_sets import DataSet, find_data_set, list_data_sets
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w.+-]+=[\w.+-]+)*", re.ASCII)
 
 _NONE = re.compile(r"bytes=-0+")
-"""The last no bytes, which aiohttp takes for all."""
+"""The last 0 bytes: not satisfiable (RFC 9110), and for aiohttp the whole file."""
 
 
 async def data_sets(request: web.Request) -> web.StreamResponse:

@@ -40,7 +40,7 @@ def _due(incident: Incident) -> float | None:
 
 
 def _moments(incident: Incident) -> Iterator[float]:
-    """What one decision had no room for is due as soon as what it started."""
+    """When something is to be decided: a decision starts so many runs, the rest are due at once."""
     busy, last_start = incident.busy_lanes, incident.last_start
     for message in incident.waiting.values() if incident.at_work else ():
         if message.lane not in busy:
@@ -58,5 +58,5 @@ def _moments(incident: Incident) -> Iterator[float]:
 
 
 def _resume(incident: Incident) -> Iterable[Input]:
-    """Whose code starts again."""
+    """The runs to start again after a takeover."""
     return [ResumeRun(run.id) for run in incident.runs.values() if run.under_way]

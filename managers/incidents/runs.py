@@ -93,18 +93,17 @@ def fail(draft: Draft, input: i.FailRun) -> None:
 def resume(draft: Draft, input: i.ResumeRun) -> None:
     """Once more after a process ended; not for ever, since the stage may be what ends it.
 
-    Every process that starts its code counts, until it makes progress or rests (`rest`). So a
-    stage that only waits is never blamed for what others do to its process, and one that waits in
-    one branch and kills its process in another is. Who waits is allowed more starts: where another
-    stage ends the process at once, nobody has the time to say that he rests, and the other one is
-    failed first.
+    A run's starts are counted until it makes progress or rests (`rest`):
 
-    Who is merely busy while another one, perhaps of another incident, ends the process must not be
-    counted as often as that one. So after the first few times a run is held before it starts again:
-    a while that differs from run to run, so that the two start apart, and from then on longer by as
-    long as it ran. Who was there first had more time for progress; had it none, it ran for longer,
-    is held for longer, and is not there when the other one ends the process again. What is held
-    does not run, and is not counted.
+    - up to `STARTS_AT_ONCE` it starts again at once;
+    - then it is held before each start, and neither runs nor is counted meanwhile: at first for a
+      while that differs from run to run, so that two that shared a process start apart, then for
+      longer by as long as it ran. So a run that is merely busy is not there when another one,
+      perhaps of another incident, ends the process again;
+    - at `STARTS_WITHOUT_PROGRESS` it fails, as the one that may end the process;
+    - a run that waits for an answer fails at `STARTS_WHILE_WAITING` only, which is more: where
+      another stage ends the process at once, it has no time to say that it rests, and the other
+      one fails first. If one of its branches waits and another ends the process, it fails, too.
     """
     run, process = draft.incident.runs.get(input.run), draft.given.process
     if run is None or run.process == process or not run.under_way:

@@ -8,17 +8,17 @@ K = TypeVar("K")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Of something that was tried anew each time, and did not go well in between."""
+    """An action that was tried again and again, and failed each time since then."""
 
     reason: str
-    """Of the newest time."""
+    """Why it failed the last time."""
     since: float
     """When it failed first, in seconds since 1970."""
     times: int = 1
 
 
 class Failures(Generic[K]):
-    """By what failed."""
+    """Actions that fail in a row, by their names."""
 
     def __init__(self) -> None:
         self.known: dict[K, Failure] = {}

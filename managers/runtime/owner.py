@@ -67,7 +67,7 @@ class Owner(Generic[S, W]):
         self._since_snapshot = 0
         self._trimmed = 0
         self.since: float | None = None
-        """When it was ready, in seconds since the epoch; None: it takes over yet."""
+        """When it was ready, in seconds since the epoch; None while it is taking over."""
 
     async def run(self) -> NoReturn:
         """Own the partition until doubt, which is raised as whatever caused it."""

@@ -26,7 +26,7 @@ class Owning(Protocol):
 
     @property
     def since(self) -> float | None:
-        """When it was ready, in seconds since the epoch; None: it takes over yet."""
+        """When it was ready, in seconds since the epoch; None while it is taking over."""
 
     async def run(self) -> NoReturn:
         """Own the partition until doubt, which is raised as whatever caused it."""

@@ -58,10 +58,9 @@ _TABLE = """
 204 SB4 5.25 3.50  5.25 0.00 0.00 S 2000 9999 9999 2.7 25 8000
 """
 
-CLASSES = 6
-"""Fuel classes, in the order of every array here: dead 1 h, 10 h, 100 h, dead herbaceous; live
-herbaceous, live woody."""
 DEAD = slice(0, 4)
+"""Of the fuel classes, in the order of every array here: dead 1 h, 10 h, 100 h, dead herbaceous;
+live herbaceous, live woody."""
 LIVE = slice(4, 6)
 _UNBURNABLE = -1
 

@@ -12,5 +12,4 @@ KJ_PER_SQUARE_METRE_PER_BTU_PER_SQUARE_FOOT = 1.05506 / 0.3048**2
 WIND_10M_PER_20FT = 1.15
 """Wind at 10 m over wind at 20 ft in the open (Turner and Lawson 1978; Andrews 2012,
 RMRS-GTR-266)."""
-EARTH_RADIUS_M = 6371200.0
 M2_PER_HECTARE = 10000.0
