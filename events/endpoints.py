@@ -4,6 +4,7 @@ Key: the incident's id. A pushed endpoint's *path* is what senders post to: `<na
 """
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import Field, HttpUrl
 
@@ -29,6 +30,16 @@ class Endpoint(Value):
     when_changed: bool = True
 
 
+class Place(Value):
+    """An arrival's place in a series, whose numbers only grow: a lower one has been there before.
+
+    An endpoint knows of each series how far it has come, however many arrivals that was ago.
+    """
+
+    series: UUID
+    number: int
+
+
 class OpenEndpoint(Command):
     type: Literal["OpenEndpoint"] = "OpenEndpoint"
     endpoint: Endpoint
@@ -50,6 +61,8 @@ class CloseAllEndpoints(Command):
 class ReceivePush(Command):
     type: Literal["ReceivePush"] = "ReceivePush"
     arrival: Arrival
+    place: Place | None = None
+    """None: the arrival is known by its id, while it is among the newest."""
 
 
 class EndpointOpened(Event):
@@ -65,6 +78,7 @@ class EndpointClosed(Event):
 class DataArrived(Event):
     type: Literal["DataArrived"] = "DataArrived"
     arrival: Arrival
+    place: Place | None = None
     etag: str | None = None
     last_modified: str | None = None
     sha256: Sha256 | None = None

@@ -30,6 +30,16 @@ class Finding(Value):
     """Those behind it: of each value its reading; of a silence the last before it."""
 
     @property
+    def series(self) -> UUID:
+        """Of what the rule finds of the key, in which `number` only grows."""
+        return uuid5(_FINDINGS, "\n".join((self.feed, self.rule, self.key)))
+
+    @property
+    def number(self) -> int:
+        """The window's end in milliseconds since 1970."""
+        return round(self.end.timestamp() * 1000)
+
+    @property
     def id(self) -> UUID:
         """The same whoever finds it, and however often: at an endpoint it arrives once."""
-        return uuid5(_FINDINGS, "\n".join((self.feed, self.rule, self.end.isoformat(), self.key)))
+        return uuid5(self.series, str(self.number))

@@ -15,7 +15,7 @@ import structlog
 
 from bus import Doubt, HybridClock, Log, Record
 from bus.contract import LogUnavailable, portions
-from events.endpoints import ReceivePush
+from events.endpoints import Place, ReceivePush
 from events.incidents import Arrival
 from events.sensors import Finding, ReadingId
 from events.values import Context, IncidentId
@@ -111,7 +111,8 @@ class Delivery:
             content=await keep_content(self.blobs, _bytes_of(finding), "application/json"),
             source=f"sensor feed {finding.feed}",
         )
-        pushed = ReceivePush(arrival=arrival)
+        place = Place(series=finding.series, number=finding.number)
+        pushed = ReceivePush(arrival=arrival, place=place)
         write = Write(finding.id, Context.ENDPOINTS, IncidentId(endpoint.incident), pushed)
         await issue(self.log, self.clock, write, ACTOR)
 

@@ -24,6 +24,9 @@ from interfaces.sensors.topics import memory_table
 
 _WAITING = 4
 """Batches that have been fetched, so that the next one is there when one was taken."""
+_FINDINGS = 1000
+"""That are delivered before what led to them is saved: what a worker that dies leaves to be done
+again by the next one is not much more."""
 _SAVE_EVERY = 0.5
 """Seconds between two times when memories are made durable, and silence is looked for."""
 _UNANSWERED = 3
@@ -104,6 +107,13 @@ class Desk:
             else:
                 findings += found
                 self.counts.taken += 1
+            if len(findings) >= _FINDINGS:
+                taken = record.offset + 1
+                await self._conclude(generation, partition, states, findings, taken, refused)
+                await self._save()
+                if generation != self._table.generation:
+                    return
+                states, findings, refused = {}, [], []
         taken = records[-1].offset + 1
         await self._conclude(generation, partition, states, findings, taken, refused)
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from uuid import UUID
 
 from events import endpoints as e
 from events.endpoints import Endpoint
 from events.incidents import Arrival, DeliverArrival
 from events.values import Context, Event
 from managers.answers import answer
+from managers.endpoints.arrived import Arrived
 from managers.runtime import (
     Assignment,
     Effect,
@@ -20,11 +20,6 @@ from managers.runtime import (
 )
 from managers.runtime.manager import Input
 
-REMEMBERED = 10_000
-"""How many of an endpoint's newest arrivals are known at least: minutes of a busy feed."""
-_TOGETHER = 250
-"""Arrivals in one set: adding to a set copies it."""
-
 
 @dataclass(frozen=True, slots=True)
 class EndpointState:
@@ -35,8 +30,7 @@ class EndpointState:
     last_modified: str | None = None
     sha256: str | None = None
     failing: str | None = None
-    recent: tuple[frozenset[UUID], ...] = ()
-    """The newest arrivals, newest sets first: one of these that is sent again arrives once."""
+    arrived: Arrived = field(default_factory=Arrived)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +68,7 @@ def endpoint_manager(hands: Hands) -> Manager[Endpoints, EndpointState]:
         context=Context.ENDPOINTS,
         sources=(Context.INCIDENTS,),
         state=Endpoints,
-        fold=3,
+        fold=4,
         decide=decide,
         evolve=evolve,
         under_way=_pulls,
@@ -107,16 +101,12 @@ def evolve(was: Endpoints | None, event: Event) -> Endpoints | None:
 
 
 def _arrived(was: EndpointState, event: e.DataArrived) -> EndpointState:
-    newest, *older = was.recent or (frozenset[UUID](),)
-    if len(newest) == _TOGETHER:
-        newest, older = frozenset(), [newest, *older][: REMEMBERED // _TOGETHER]
-    recent = (newest | {event.arrival.id}, *older)
     return replace(
         was,
         etag=event.etag,
         last_modified=event.last_modified,
         sha256=event.sha256,
-        recent=recent,
+        arrived=was.arrived.and_also(event.arrival.id, event.place),
     )
 
 
@@ -125,7 +115,7 @@ def decide(was: Endpoints | None, input: Input, given: Given) -> Iterable[Effect
     was = was or Endpoints()
     match input:
         case e.ReceivePush():
-            return _receive(_find(was, input.arrival.endpoint), input.arrival)
+            return _receive(_find(was, input.arrival.endpoint), input.arrival, input.place)
         case PullBrought():
             return _brought(was, input)
         case PullBroke():
@@ -166,12 +156,16 @@ def _close(was: Endpoints, wanted: e.CloseEndpoint) -> Iterator[Effect]:
 
 
 def _receive(
-    state: EndpointState, arrival: Arrival, pulled: PullBrought | None = None
+    state: EndpointState,
+    arrival: Arrival,
+    place: e.Place | None = None,
+    pulled: PullBrought | None = None,
 ) -> Iterator[Effect]:
-    if any(arrival.id in some for some in state.recent):
+    if state.arrived.has(arrival.id, place):
         return
     yield e.DataArrived(
         arrival=arrival,
+        place=place,
         etag=pulled.etag if pulled else None,
         last_modified=pulled.last_modified if pulled else None,
         sha256=pulled.sha256 if pulled else None,
@@ -185,7 +179,7 @@ def _brought(was: Endpoints, input: PullBrought) -> Iterator[Effect]:
     if state.failing is not None:
         yield e.PullRecovered(name=input.name)
     if input.arrival is not None:
-        yield from _receive(state, input.arrival, input)
+        yield from _receive(state, input.arrival, pulled=input)
 
 
 def _broke(was: Endpoints, input: PullBroke) -> Iterator[Effect]:

@@ -46,8 +46,12 @@ def arrival(number: int, endpoint: str = "hot") -> Arrival:
     )
 
 
-def push(number: int, endpoint: str = "hot") -> e.ReceivePush:
-    return e.ReceivePush(arrival=arrival(number, endpoint))
+def push(number: int, endpoint: str = "hot", place: e.Place | None = None) -> e.ReceivePush:
+    return e.ReceivePush(arrival=arrival(number, endpoint), place=place)
+
+
+def place(series: int, number: int) -> e.Place:
+    return e.Place(series=UUID(int=series), number=number)
 
 
 def state(of: Scenario[Endpoints], name: str = "feed") -> EndpointState:
@@ -80,7 +84,28 @@ def test_the_newest_ten_thousand_arrivals_are_remembered_and_not_many_more() -> 
     of.given(*(e.DataArrived(arrival=arrival(number)) for number in range(11_000)))
     of.when(push(1000)).then().when(push(10_999)).then()
     of.when(push(0)).then(e.DataArrived, DeliverArrival)
-    assert sum(map(len, state(of, "hot").recent)) <= 11_000
+    assert sum(map(len, state(of, "hot").arrived.newest)) <= 11_000
+
+
+def test_an_arrival_in_a_series_takes_effect_once_however_many_came_since() -> None:
+    of = scenario(MANAGER).when(opens())
+    of.given(
+        *(
+            e.DataArrived(arrival=arrival(number), place=place(number % 12_000, number // 12_000))
+            for number in range(24_000)
+        )
+    )
+    of.when(push(0, place=place(0, 0))).then().when(push(12_000, place=place(0, 1))).then()
+    of.when(push(24_000, place=place(0, 2))).then(e.DataArrived, DeliverArrival)
+    of.when(push(24_000, place=place(0, 2))).then()
+    of.when(push(23_999, place=place(11_999, 1))).then()
+    of.when(push(9, place=place(12_000, 0))).then(e.DataArrived, DeliverArrival)
+
+
+def test_arrivals_in_series_do_not_make_others_forgotten() -> None:
+    of = scenario(MANAGER).when(opens()).when(push(1))
+    pushed = (e.DataArrived(arrival=arrival(n), place=place(n, 1)) for n in range(2, 11_000))
+    of.given(*pushed).when(push(1)).then()
 
 
 def test_where_there_is_no_endpoint_nothing_arrives() -> None:
