@@ -21,6 +21,8 @@ class Finding(Value):
 
     feed: Identifier
     rule: Identifier
+    definition: str = ""
+    """A digest of what the rule was when it found this: a rule that was edited is another one."""
     key: str
     start: datetime
     end: datetime
@@ -32,7 +34,7 @@ class Finding(Value):
     @property
     def series(self) -> UUID:
         """Of what the rule finds of the key, in which `number` only grows."""
-        return uuid5(_FINDINGS, "\n".join((self.feed, self.rule, self.key)))
+        return uuid5(_FINDINGS, "\n".join((self.feed, self.rule, self.definition, self.key)))
 
     @property
     def number(self) -> int:

@@ -66,7 +66,7 @@ class Desk:
         self._app, self._source = app, source
         self._outlet, self.counts, self._failed = outlet, counts, failed
         name = memory_table(source.name)
-        self._table = MemoryTable(app, source.topic, name=name, partitions=partitions, **_RAW)
+        self._table = MemoryTable(app, source, name=name, partitions=partitions, **_RAW)
         app.tables.add(self._table)
         self._memories = self._table.memories
         self._busy = asyncio.Lock()

@@ -15,9 +15,11 @@
 Times are in seconds.
 """
 
+import json
 import tomllib
 from collections.abc import Mapping
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -210,6 +212,16 @@ class Feed(_Declared):
         return (rule.at_least - 1) * rule.window.kept(self.lateness_ms)
 
     @cached_property
+    def definitions(self) -> Mapping[str, str]:
+        """Of each rule a digest of all that makes it what it is: its settings, and whose and when
+        a reading is. A setting that has its default is left out, so that a new one alters none."""
+        feed = self.model_dump(include={"key", "time"}, exclude_defaults=True)
+        return {
+            name: _digest({**feed, "rule": rule.model_dump(exclude_defaults=True)})
+            for name, rule in self.rules.items()
+        }
+
+    @cached_property
     def fields(self) -> tuple[str, ...]:
         """Those of the values that rules look at."""
         looked_at = (getattr(rule, "value", None) for rule in self.rules.values())
@@ -227,6 +239,10 @@ class Feed(_Declared):
     @cached_property
     def ahead_ms(self) -> int:
         return milliseconds(self.ahead)
+
+
+def _digest(settings: object) -> str:
+    return sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
 
 
 Feeds = Mapping[str, Feed]

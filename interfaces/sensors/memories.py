@@ -8,7 +8,8 @@ from collections.abc import Container, Iterator, Mapping, MutableMapping
 
 from pydantic import TypeAdapter
 
-from interfaces.sensors.rules import KeyState
+from interfaces.sensors.feeds import Feed
+from interfaces.sensors.rules import KeyState, known
 
 NOTHING = b"-1"
 
@@ -16,10 +17,10 @@ _STATE = TypeAdapter(KeyState)
 
 
 class Memories:
-    """A view of a table's records in which states are decoded once."""
+    """A view of a table's records in which states are decoded once, for today's rules."""
 
-    def __init__(self, records: MutableMapping[bytes, bytes]) -> None:
-        self._records = records
+    def __init__(self, feed: Feed, records: MutableMapping[bytes, bytes]) -> None:
+        self._feed, self._records = feed, records
         self._decoded: dict[bytes, tuple[bytes, KeyState]] = {}
         self._unsaved: dict[int, set[bytes]] = {}
 
@@ -88,11 +89,12 @@ class Memories:
         record = self._records.get(name)
         if record is None:
             return None
-        known = self._decoded.get(name)
-        if known is None or known[0] is not record:
-            known = record, _STATE.validate_json(record.partition(b" ")[2])
-            self._decoded[name] = known
-        return known[1]
+        decoded = self._decoded.get(name)
+        if decoded is None or decoded[0] is not record:
+            state = _STATE.validate_json(record.partition(b" ")[2])
+            decoded = record, known(self._feed, state)
+            self._decoded[name] = decoded
+        return decoded[1]
 
 
 def offset_of(record: bytes) -> int:

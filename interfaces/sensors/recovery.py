@@ -18,6 +18,7 @@ from faust.types import TP
 from bus.contract import LogError
 from interfaces.sensors import consumer
 from interfaces.sensors.memories import NOTHING, Memories, offset_of
+from interfaces.sensors.rules import Source
 
 
 class MemoryTable(faust.Table[bytes, bytes]):
@@ -27,7 +28,7 @@ class MemoryTable(faust.Table[bytes, bytes]):
     worker that was stopped and wakes up writes once more what it had in hand.
     """
 
-    def __init__(self, app: faust.App, source: str, **how: Any) -> None:
+    def __init__(self, app: faust.App, source: Source, **how: Any) -> None:
         super().__init__(app, **how)
         self.source = source
         self.generation: int | None = None
@@ -40,7 +41,7 @@ class MemoryTable(faust.Table[bytes, bytes]):
     @cached_property
     def memories(self) -> Memories:
         """Its records, as rules see them."""
-        return Memories(self.data)
+        return Memories(self.source.feed, self.data)
 
     def apply_changelog_batch(self, batch: Any) -> None:
         """Records that were read from the changelog."""
@@ -94,7 +95,7 @@ class Consumer(consumer.Consumer):
             tp: table.memories.taken(tp.partition)
             for table in tables
             for tp in assigned
-            if tp.topic == table.source
+            if tp.topic == table.source.topic
         }
         for tp, end in (await self.highwaters(*places)).items():
             if places[tp] > (end or 0):

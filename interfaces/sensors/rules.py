@@ -36,6 +36,8 @@ class Memory:
     """Windows that end by then do not fire (any more)."""
     windows: Mapping[int, tuple[Seen, ...]] = field(default_factory=dict)
     """By their ends: the readings that count so far."""
+    definition: str = ""
+    """Of the rule whose memory it is; that of an older version does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,6 @@ class KeyState:
     """By rule."""
 
 
-_EMPTY = Memory()
-
-
 @dataclass(frozen=True, slots=True)
 class Source:
     """A feed, and where its readings lie."""
@@ -59,6 +58,21 @@ class Source:
     name: str
     topic: str
     feed: Feed
+
+
+def known(feed: Feed, state: KeyState) -> KeyState:
+    """What the rules may go on from, as they are declared now, of what was kept of a key.
+
+    A rule that was edited is another one and begins anew, and one that is gone is forgotten. What
+    does not say of which definition it is, is taken as of today's: nothing fires anew because this
+    code is newer.
+    """
+    memories = {}
+    for name, memory in state.memories.items():
+        definition = feed.definitions.get(name)
+        if definition is not None and memory.definition in ("", definition):
+            memories[name] = replace(memory, definition=definition)
+    return replace(state, memories=memories)
 
 
 def take(source: Source, was: KeyState | None, reading: Reading) -> tuple[KeyState, list[Finding]]:
@@ -78,7 +92,7 @@ def take(source: Source, was: KeyState | None, reading: Reading) -> tuple[KeySta
     newest = seen if seen.time >= before.time else before
     memories, findings = was.memories, []
     for name, rule in feed.rules.items():
-        memory = memories.get(name, _EMPTY)
+        memory = memories.get(name) or Memory(definition=feed.definitions[name])
         about = _About(source, name, reading.key, reading.partition)
         if isinstance(rule, Silence):
             after, finding = _silence(rule, memory, before, reading.time, about)
@@ -99,7 +113,7 @@ def silences(
     state, findings = was, []
     for name, rule in source.feed.rules.items():
         if isinstance(rule, Silence):
-            memory = was.memories.get(name, _EMPTY)
+            memory = was.memories.get(name) or Memory(definition=source.feed.definitions[name])
             about = _About(source, name, key, partition)
             after, finding = _silence(rule, memory, was.newest, now, about)
             if finding is not None:
@@ -121,6 +135,7 @@ class _About:
         return Finding(
             feed=self.source.name,
             rule=self.rule,
+            definition=self.source.feed.definitions[self.rule],
             key=self.key,
             start=moment(start),
             end=moment(end),
@@ -138,7 +153,9 @@ def _silence(
     end = last.time + rule.after_ms
     if now <= end or end <= memory.done:
         return memory, None
-    return Memory(done=end), about.finding(last.time, end, (last,), values=False)
+    return Memory(end, definition=memory.definition), about.finding(
+        last.time, end, (last,), values=False
+    )
 
 
 def _windowed(
@@ -157,13 +174,13 @@ def _windowed(
         kept, behind = _gathered(rule, before, seen)
         if behind:
             left = {at: held for at, held in memory.windows.items() if at > ends[-1]}
-            return Memory(ends[-1], left), about.finding(end - size, end, behind)
+            return Memory(ends[-1], left, memory.definition), about.finding(end - size, end, behind)
         if kept is not before:
             changed[end] = kept
     if not changed:
         return memory, None
     open_still = {at: held for at, held in memory.windows.items() if at > expired}
-    return Memory(memory.done, {**open_still, **changed}), None
+    return Memory(memory.done, {**open_still, **changed}, memory.definition), None
 
 
 def _counts(rule: Windowed, value: float | None) -> bool:

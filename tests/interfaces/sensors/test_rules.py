@@ -143,8 +143,8 @@ def test_memories_are_read_as_they_were_kept(said: Sequence[Reading], at: int) -
     if state is None:
         return
     table: dict[bytes, bytes] = {}
-    Memories(table).keep(0, {"a": state}, at)
-    kept = Memories(table).get(0, "a")
+    Memories(ALL.feed, table).keep(0, {"a": state}, at)
+    kept = Memories(ALL.feed, table).get(0, "a")
     assert kept == state
     assert found + fold(ALL, said[at:], kept)[1] == fold(ALL, said)[1]
 
@@ -177,7 +177,7 @@ def test_what_was_in_hand_when_the_partition_went_elsewhere_is_not_kept(
     if near is None or far is None:
         return
     table: dict[bytes, bytes] = {}
-    memories = Memories(table)
+    memories = Memories(ALL.feed, table)
     memories.keep(0, {"a": far}, 40)
     memories.keep(0, {"a": near}, 1)
     assert (memories.get(0, "a"), memories.taken(0)) == (far, 40)
@@ -199,5 +199,65 @@ def test_all_that_a_key_may_hold_is_a_record_that_kafka_takes() -> None:
     (memory,) = state.memories.values()
     assert sum(len(held) for held in memory.windows.values()) == 7992
     records: dict[bytes, bytes] = {}
-    Memories(records).keep(0, {"a": state}, 0)
+    Memories(feed, records).keep(0, {"a": state}, 0)
     assert len(records[b"0 a"]) < 1_000_000 - 10_000
+
+
+def edited(state: KeyState | None, now: Source) -> KeyState:
+    """What is kept of a key, as a worker reads it whose rules are other ones."""
+    assert state is not None
+    table: dict[bytes, bytes] = {}
+    Memories(now.feed, table).keep(0, {"a": state}, 0)
+    kept = Memories(now.feed, table).get(0, "a")
+    assert kept is not None
+    return kept
+
+
+TWO = [Reading("a", 0, {"v": 5, "w": 350}, 0, 0), Reading("a", 1000, {"v": 100, "w": 351}, 0, 1)]
+
+
+def test_a_change_of_another_field_is_not_compared_with_the_values_of_the_old_one() -> None:
+    first, second = TWO
+    state, _ = fold(source(CHANGE), [first])
+    other = source(CHANGE.replace('"v"', '"w"'))
+    state, found = fold(other, [second], edited(state, other))
+    assert not found
+    _, found = fold(other, [Reading("a", 2000, {"w": 21}, 0, 2)], edited(state, other))
+    assert [one.values for one in found] == [(351, 21)]
+
+
+def test_a_threshold_whose_window_was_shortened_is_told_in_the_shorter_one() -> None:
+    before, after = source(THRESHOLD.replace("60", "86400")), source(THRESHOLD)
+    state, found = fold(before, readings((0, 11)))
+    state, more = fold(after, [Reading("a", 70_000, {"v": 11}, 0, 1)], edited(state, after))
+    assert [(one.rule, one.end) for one in more] == [("r0", moment(2 * MINUTE))]
+    assert more[0].series != found[0].series
+    _, back = fold(before, [Reading("a", 80_000, {"v": 11}, 0, 2)], edited(state, before))
+    assert [one.id for one in back] == [one.id for one in found]
+
+
+def test_whose_and_when_a_reading_is_belongs_to_what_a_rule_is_and_how_late_it_comes_does_not() -> (
+    None
+):
+    def definition(more: str, rule: str = SILENCE) -> str:
+        feed = parse_feeds(f'[f]\n{more}\n[f.rules.r]\nendpoint = "e"\n{rule}')["f"]
+        return feed.definitions["r"]
+
+    plain = definition('key = "k"')
+    assert definition('key = "k"\nlateness = 1\nretention = 5') == plain
+    assert definition('key = "k"', 'after = 60.0\nwhen = "silence"') == plain
+    others = definition('key = "l"'), definition('key = "k"\ntime = "t"')
+    assert len({plain, *others, definition('key = "k"', SILENCE + "1")}) == 4
+
+
+def test_the_memory_of_an_older_version_goes_on_and_that_of_a_rule_that_is_gone_does_not() -> None:
+    of = source(THRESHOLD)
+    old = (
+        b'5 {"offset":5,"newest":{"time":1000,"offset":5,"value":null},"memories":'
+        b'{"r0":{"done":60000,"windows":{}},"gone":{"done":60000,"windows":{}}}}'
+    )
+    state = Memories(of.feed, {b"0 a": old}).get(0, "a")
+    assert state is not None
+    assert [*state.memories] == ["r0"]
+    assert not fold(of, [Reading("a", 2000, {"v": 11}, 0, 6)], state)[1]
+    assert fold(of, [Reading("a", 61_000, {"v": 11}, 0, 6)], state)[1]

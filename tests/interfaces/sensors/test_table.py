@@ -5,7 +5,18 @@ from pathlib import Path
 
 import faust
 
+from interfaces.sensors.feeds import parse_feeds
 from interfaces.sensors.recovery import MemoryTable
+from interfaces.sensors.rules import Source
+
+FEED = """
+[f]
+key = "k"
+[f.rules.silent]
+when = "silence"
+after = 60
+endpoint = "e"
+"""
 
 
 @dataclass
@@ -25,9 +36,9 @@ async def test_of_two_records_the_one_that_goes_farther_is_true_whichever_came_l
     tmp_path: Path,
 ) -> None:
     app = faust.App("test", store="memory://", datadir=tmp_path, web_enabled=False)
-    table = MemoryTable(
-        app, "readings", name="memory", key_type=bytes, value_type=bytes, partitions=1
-    )
+    feed = parse_feeds(FEED)["f"]
+    source = Source("f", "readings", feed)
+    table = MemoryTable(app, source, name="memory", key_type=bytes, value_type=bytes, partitions=1)
 
     def told(*records: tuple[bytes, bytes]) -> None:
         events = [Event(key, value, Message(value)) for key, value in records]
