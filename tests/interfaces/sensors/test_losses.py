@@ -165,6 +165,32 @@ async def test_a_failure_that_repeats_passes_over_no_reading(
         await so("all are found", lambda: outlet.keys() == {*"ABCDE"})
 
 
+class Breaking(Outlet):
+    """Delivers one after the other, and breaks once, behind a finding of the key K."""
+
+    async def deliver(self, findings: Sequence[Finding], names: Sequence[str]) -> int:
+        for finding in findings:
+            self.found.append(finding)
+            if finding.key == "K" and not self.failures:
+                self.failures += 1
+                raise RuntimeError("nobody expected this")
+        return len(findings)
+
+
+async def test_of_a_burst_only_a_part_is_delivered_again(
+    kafka_url: str, tmp_path: Path, sensor: Sensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_TRY_AGAIN", 0.0)
+    monkeypatch.setattr(desk, "_FINDINGS", 5)
+    outlet = Breaking()
+    async with working(kafka_url, tmp_path, Outlet()):
+        await sensor.finds_its_topic()
+    sensor.gale(*"ABCDEFGHIJKLM")
+    async with working(kafka_url, tmp_path, outlet):
+        await so("all are found", lambda: outlet.keys() == {*"ABCDEFGHIJKLM"})
+    assert "".join(one.key for one in outlet.found) == "ABCDEFGHIJK" + "KLM"
+
+
 async def test_nothing_is_fetched_into_queues_that_are_still_to_be_emptied(
     kafka_url: str, tmp_path: Path, sensor: Sensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
