@@ -11,6 +11,7 @@ find the same: its window ends `after` the last reading.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from events.sensors import Finding, ReadingId
 from interfaces.sensors.feeds import Change, Feed, Silence, Window, Windowed
@@ -92,7 +93,7 @@ def take(source: Source, was: KeyState | None, reading: Reading) -> tuple[KeySta
     newest = seen if seen.time >= before.time else before
     memories, findings = was.memories, []
     for name, rule in feed.rules.items():
-        memory = memories.get(name) or Memory(definition=feed.definitions[name])
+        memory = memories.get(name) or _empty(feed.definitions[name])
         about = _About(source, name, reading.key, reading.partition)
         if isinstance(rule, Silence):
             after, finding = _silence(rule, memory, before, reading.time, about)
@@ -113,7 +114,7 @@ def silences(
     state, findings = was, []
     for name, rule in source.feed.rules.items():
         if isinstance(rule, Silence):
-            memory = was.memories.get(name) or Memory(definition=source.feed.definitions[name])
+            memory = was.memories.get(name) or _empty(source.feed.definitions[name])
             about = _About(source, name, key, partition)
             after, finding = _silence(rule, memory, was.newest, now, about)
             if finding is not None:
@@ -145,6 +146,11 @@ class _About:
                 for seen in behind
             ),
         )
+
+
+@cache
+def _empty(definition: str) -> Memory:
+    return Memory(definition=definition)
 
 
 def _silence(
