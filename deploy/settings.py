@@ -17,7 +17,9 @@ LogUrl = Annotated[str, StringConstraints(pattern=r"^(postgres(ql)?|kafka)://")]
 class Settings(BaseSettings):
     """How a VESTEC is run."""
 
-    model_config = SettingsConfigDict(env_prefix="VESTEC_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="VESTEC_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     data: Path = Field(
         Path(".vestec"),

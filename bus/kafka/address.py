@@ -91,6 +91,8 @@ def _encryption(options: Mapping[str, str]) -> dict[str, Any]:
         if given:
             raise ValueError(f"{given[0]} is for encryption, and tls is off")
         return {}
+    for name in given:
+        Path(options[name]).open().close()  # an error of ssl's does not say which file it is about
     context = ssl.create_default_context(cafile=options.get("ca"))
     if certificate := options.get("certificate"):
         context.load_cert_chain(certificate, options.get("key"))

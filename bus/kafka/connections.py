@@ -57,6 +57,9 @@ def passing(error: BaseException) -> bool:
     return not isinstance(error, ssl.SSLCertVerificationError)
 
 
+_CLOSED = " (who closes a connection at once may want tls=on, a user or another certificate)"
+
+
 class Connections:
     """One client, replaced when it finds no broker any more; `deadline` is in seconds."""
 
@@ -171,7 +174,8 @@ class Connections:
                     except FAILURES as error:
                         if not passing(error):
                             raise LogError(f"Kafka refused: {error}") from error
-                        self._problem = repr(error)
+                        closed = client is None and "closed" in str(error)
+                        self._problem = repr(error) + (_CLOSED if closed else "")
                     await asyncio.sleep(wait)
                     wait = min(2 * wait, longest)
                     if client is not None:

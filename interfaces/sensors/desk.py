@@ -171,11 +171,18 @@ class Desk:
         """The feed's partitions that were given to this worker."""
         return {tp for tp in self._app.consumer.assignment() if tp.topic == self._source.topic}
 
-    async def behind(self) -> int:
-        """Records on those that were not taken yet."""
-        ends = await self._app.consumer.highwaters(*self.owned)
-        taken = self._memories.taken
-        return sum(max(0, (end or 0) - taken(tp.partition)) for tp, end in ends.items())
+    def behind(self) -> int | None:
+        """Records on those that were not taken yet, as of the newest fetch; None: unknown yet.
+
+        Nobody is asked: Faust would put the question behind fetches that wait for readings.
+        """
+        behind = 0
+        for tp in self.owned:
+            end = self._app.consumer.highwater(tp)
+            if end is None:
+                return None
+            behind += max(0, end - self._memories.taken(tp.partition))
+        return behind
 
     async def look_after(self) -> NoReturn:
         """Save what is remembered, and notice silence, until cancelled."""

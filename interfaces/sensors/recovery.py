@@ -63,7 +63,7 @@ class MemoryTable(faust.Table[bytes, bytes]):
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """All was read of the partitions that this worker has now; next, readings are sought."""
         try:
-            await self._require_all(active_tps)
+            self._require_all(active_tps)
         except Exception as error:
             # Faust would only drop it; so its application ends, and the next one reads again.
             await self.app.crash(error)
@@ -72,14 +72,18 @@ class MemoryTable(faust.Table[bytes, bytes]):
         await super().on_recovery_completed(active_tps, standby_tps)
         self.generation = self._next
 
-    async def _require_all(self, changelogs: set[TP]) -> None:
-        """Raises `LogError` if something was not read: Faust goes on where it has no answer."""
+    def _require_all(self, changelogs: set[TP]) -> None:
+        """Raises `LogError` if something was not read: Faust goes on where it has no answer.
+
+        Up to where it ended when the reading began: what the worker before saves in the meantime
+        is found once more, as when it dies before it saves.
+        """
         tables: Any = self.app.tables
-        read = tables.recovery.active_offsets
-        for tp, end in (await self.app.consumer.highwaters(*changelogs)).items():
-            newest = -1 if read.get(tp) is None else read[tp]
-            if newest < (end or 0) - 1:
-                raise LogError(f"{tp.topic}/{tp.partition} was not read up to its end, {end}")
+        read, newest = tables.recovery.active_offsets, tables.recovery.active_highwaters
+        for tp in changelogs:
+            known = -1 if read.get(tp) is None else read[tp]
+            if newest.get(tp) is None or known < newest[tp]:
+                raise LogError(f"{tp.topic}/{tp.partition} was not read up to its end")
 
 
 class Consumer(consumer.Consumer):

@@ -111,5 +111,5 @@ class SensorWorker:
         if self._app is not None:
             with suppress(KafkaError, FaustError):
                 for desk in self._desks:
-                    desk.counts.behind = await desk.behind()
+                    desk.counts.behind = desk.behind()
         return self._counts

@@ -79,7 +79,7 @@ def test_topics_have_three_copies_where_there_are_brokers_for_them(
         ("kafka://a?key=/nowhere", "key is that of a certificate"),
         ("kafka://a?tls=off&ca=/nowhere", "ca is for encryption, and tls is off"),
         ("kafka://a?ca=", "option ca has no value"),
-        ("kafka://a?ca=/nowhere", "No such file"),
+        ("kafka://a?ca=/nowhere", "No such file or directory: '/nowhere'"),
         ("kafka://a?replication=0", "number of copies"),
     ],
 )

@@ -70,6 +70,11 @@ async def test_a_wrong_password_is_refused_with_the_reason(secured: Cluster, fil
     assert "guessed" not in str(refused.value)
 
 
+async def test_a_broker_that_hangs_up_is_said_to_want_something(secured: Cluster) -> None:
+    with pytest.raises(LogError, match="may want tls=on, a user or another certificate"):
+        await KafkaLog.connect(f"kafka://{secured.servers}", deadline=5)
+
+
 async def test_a_certificate_that_is_not_trusted_is_refused_with_the_reason(
     secured: Cluster, folder: Path
 ) -> None:

@@ -44,6 +44,13 @@ def test_a_log_that_other_hosts_may_share_wants_to_know_where_blobs_are() -> Non
     assert Settings(log=LOG, blobs="file:///shared/blobs").log == LOG
 
 
+def test_a_variable_that_is_empty_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATA", "LOG", "SENSORS"):
+        monkeypatch.setenv(f"VESTEC_{name}", "")
+    assert Settings() == Settings(data=Path(".vestec"))
+    assert Settings().sensors is None
+
+
 @pytest.mark.parametrize("key", ["", "x" * 31])
 def test_a_short_key_signs_nothing(key: str) -> None:
     with pytest.raises(ValidationError, match="at least 32"):
