@@ -26,6 +26,11 @@ class BatchSystem(Protocol):
         ...
 
     @property
+    def forgets_deleted(self) -> bool:
+        """Whether a job that waited, and that `find` then finds no more, was deleted for sure."""
+        ...
+
+    @property
     def shell_startup(self) -> float | None:
         """Seconds until a shell begins with a script, start-up files included; None: not seen."""
         ...

@@ -81,6 +81,14 @@ class Dialect(Protocol):
         ...
 
     @property
+    def forgets_deleted(self) -> bool:
+        """Whether history knows all that ever started, and nothing that was deleted before.
+
+        There a job that waited, and after `lag` is nowhere any more, was deleted.
+        """
+        ...
+
+    @property
     def directive(self) -> str:
         """How a line of a user's script begins that is meant for it; empty if there are none."""
         ...

@@ -58,6 +58,7 @@ class Processes:
     prologue: str = ""
     """Lines for `sh` before every program."""
     most_instances = None
+    forgets_deleted = False
     directive = ""
     not_now = ()
 

@@ -33,6 +33,10 @@ class Scheduler(ABC, Generic[S]):
         return self.settings.lag
 
     @property
+    def forgets_deleted(self) -> bool:
+        return False
+
+    @property
     def doubt(self) -> float:
         return self.settings.doubt
 

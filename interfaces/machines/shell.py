@@ -34,7 +34,7 @@ from interfaces.machines.dialect import Command, Dialect, Estimate, InDoubt, Ref
 from interfaces.machines.layout import Layout
 from interfaces.machines.site import AskHost, Host, Site
 from interfaces.machines.submission import DEADLINE, Submission
-from interfaces.machines.witnesses import judge, of_each, one_each, settled
+from interfaces.machines.witnesses import begun, judge, of_each, one_each, settled
 
 Answer = TypeVar("Answer")
 _REMOVAL = 600.0
@@ -77,6 +77,10 @@ class ShellBatchSystem:
     @property
     def lag(self) -> float:
         return self._dialect.lag
+
+    @property
+    def forgets_deleted(self) -> bool:
+        return self._dialect.forgets_deleted
 
     @property
     def shell_startup(self) -> float | None:
@@ -141,7 +145,9 @@ class ShellBatchSystem:
                 left_out = {*gone}
                 parts = [part for part in parts if part not in left_out]
         reports = (judge(found.statuses.get(p), queue.get(p), history.get(p)) for p in parts)
-        return {report.part: report for report in reports if report}
+        known = {report.part: report for report in reports if report}
+        claimed = (part for part in parts if part not in known and part in found.claims)
+        return known | {part: begun(part, found.claims[part]) for part in claimed}
 
     async def observe(
         self, parts: Collection[Part], *, ask_scheduler: bool = False

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import structlog
 
-from events.jobs import JobReport, JobState, Part, Token, Witness, instance_of
+from events.jobs import JobReport, JobState, Part, Token, instance_of
 from events.machines import MachineLoad
 from events.prose import cut
 from events.values import DAY, Context
@@ -29,6 +29,7 @@ from interfaces.machines.questions import (
     word_of,
 )
 from interfaces.machines.room import RoomTries
+from interfaces.machines.verdict import unexplained, verdict
 from managers.operations import (
     Job,
     JobSeen,
@@ -39,7 +40,6 @@ from managers.operations import (
     StartSeen,
     Task,
     Watch,
-    gone_without_a_word,
     is_foreseen_anew,
     is_news,
 )
@@ -204,7 +204,11 @@ class MachineWatch:
             return []
         await asyncio.sleep(batch.lag)
         found = await batch.find(list(gone))
-        verdicts = (verdict(job, found.get(part), instance_of(part)) for part, job in gone.items())
+        forgets = batch.forgets_deleted
+        verdicts = (
+            verdict(job, found.get(part), instance_of(part), forgets_deleted=forgets)
+            for part, job in gone.items()
+        )
         return [report for report in verdicts if report]
 
     async def _with_stderr(self, batch: BatchSystem, report: JobReport) -> JobReport:
@@ -222,35 +226,6 @@ def _surprises(job: Job, report: JobReport) -> bool:
     """Whether somebody asks why it ended."""
     by_others = report.state is JobState.CANCELLED and not job.unwanted
     return report.state in _FAILED or by_others
-
-
-def unexplained(report: JobReport) -> bool:
-    """Whether a job is in no queue any more, and nobody tells how or why it ended."""
-    return report.state == JobState.ENDING and report.witness == Witness.QUEUE
-
-
-def verdict(job: Job, found: JobReport | None, instance: int | None = None) -> JobReport | None:
-    """What to believe of what has vanished, after all lags; None: it has turned up.
-
-    Its wrapper told with what exit code it ended when it was told to stop, or it is `LOST`.
-    """
-    if found and not unexplained(found):
-        return None
-    was = found or job.word(instance)
-    reason = "neither its folder nor the queue nor the accounts know its end"
-    state = JobState.LOST
-    if found and not gone_without_a_word(found) and not job.unwanted:
-        state, reason = JobState.FAILED, "it was told to stop, and nobody tells by whom"
-    return JobReport(
-        token=job.token,
-        instance=instance,
-        state=state,
-        witness=Witness.QUEUE,
-        attempt=was.attempt if was else 1,
-        exit_code=found.exit_code if found else None,
-        started=was.started if was else None,
-        reason=reason,
-    )
 
 
 def _now() -> float:

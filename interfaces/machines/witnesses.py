@@ -35,6 +35,18 @@ def judge(
     return None
 
 
+def begun(part: Part, claimant: JobId) -> JobReport:
+    """What is known of a job that began, and of which nobody says more."""
+    return JobReport(
+        token=whose(part),
+        instance=instance_of(part),
+        state=JobState.ENDING,
+        witness=Witness.QUEUE,
+        job_id=claimant,
+        reason=_GONE,
+    )
+
+
 def of_claimant(report: JobReport, claimant: JobId | None) -> bool:
     """Whether a scheduler's row is about the job itself, and not about a second copy of it."""
     return claimant is None or report.job_id in (None, claimant)

@@ -2,8 +2,8 @@
 
 A job's token is its name and its account string. A list of jobs comes from `qstat -xml`, which cuts
 no names; what has ended is in the accounts alone, some seconds later, and what was deleted before
-it started is nowhere. Defaults in a `.sge_qstat` would hide jobs without a word: with such a file
-no list is believed.
+it started is nowhere: of a job that waited that is proof. Defaults in a `.sge_qstat` would hide
+jobs without a word: with such a file no list is believed.
 """
 
 from collections.abc import Collection, Sequence
@@ -42,6 +42,10 @@ class GridEngine(Scheduler[SgeSettings]):
     not_now = REFUSALS.not_now
     job_id = _JOB_ID
     instance = "$((SGE_TASK_ID - 1))"
+
+    @property
+    def forgets_deleted(self) -> bool:
+        return self.settings.accounting
 
     def check(self) -> Tools:
         accounts = " qacct" if self.settings.accounting else ""

@@ -1,13 +1,15 @@
 """A job on a real Grid Engine over SSH starts once, whatever happens around its submission."""
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.gridengine import GridEngine
 from tests.interfaces.cli.far import GIVES_UP, REAL, Far, folder
-from tests.interfaces.cli.vestec import eventually
+from tests.interfaces.cli.vestec import as_json, eventually
 from tests.sshd import Sshd
 
 __all__ = ["folder"]
@@ -67,3 +69,23 @@ def test_qsub_takes_effect_long_after_the_job_was_submitted_again(far: Far) -> N
         far.marked("landed")
         eventually(lambda: far.copies)
         far.require_one_start(submissions=2, copies=1)
+
+
+def test_a_job_that_root_deletes_while_it_waits_is_cancelled_and_not_submitted_again(
+    far: Far, gridengine: GridEngine
+) -> None:
+    with far.server, far.up():
+        id = far.begin("queue=down", "lag=5")
+
+        def jobs() -> Any:
+            return as_json("incidents", "show", id, "--data", far.folder)["simulations"]
+
+        eventually(lambda: [job["state"] for job in jobs()] == ["QUEUED"])
+        delete = ("env", *(f"{k}={v}" for k, v in gridengine.login.environment.items()), "qdel")
+        (said,) = far.login.folder.glob("base/jobs/*/.vestec/submission-1/stdout")
+        job_id = said.read_text().strip()
+        subprocess.run([*gridengine.login.entering, *delete, job_id], check=True)
+        ended = eventually(lambda: [job for job in jobs() if job["state"] not in ("QUEUED",)])
+        assert [job["state"] for job in ended] == ["CANCELLED"]
+        assert (far.starts, far.submissions) == (0, 1)
+        far.heard()

@@ -42,3 +42,16 @@ def test_the_word_of_a_wrapper_that_ends_while_the_queue_is_asked_is_the_best(
     system = ShellBatchSystem(FakeConnection(machine), Slurm(machine.layout), machine.layout)
     found = asyncio.run(system.find([Token("v1")]))
     assert found[Token("v1")].state is JobState.TIMEOUT
+
+
+def test_a_job_that_claimed_its_run_has_begun_though_nobody_says_more(tmp_path: Path) -> None:
+    """Of one whose wrapper had no room for its first word, say."""
+    machine = FakeMachine(tmp_path, {"squeue": "", "sacct": ""})
+    ours = Path(machine.layout.ours(Token("v1")))
+    ours.mkdir(parents=True)
+    (ours / "claim").symlink_to("42")
+    system = ShellBatchSystem(FakeConnection(machine), Slurm(machine.layout), machine.layout)
+    found = asyncio.run(system.find([Token("v1"), Token("v2")]))
+    assert [(one.part, one.state, one.job_id) for one in found.values()] == [
+        ("v1", JobState.ENDING, "42")
+    ]

@@ -12,7 +12,7 @@ import asyncssh
 import pytest
 
 from events import operations as o
-from events.jobs import JobRequest, JobState, Token, Witness, token_of
+from events.jobs import JobOptions, JobRequest, JobState, Token, Witness, token_of
 from events.machines import MachineSeen, MachineSettings
 from interfaces.machines.connection import MachineError, Unreachable
 from interfaces.machines.fates import Fate, Planned
@@ -125,6 +125,19 @@ async def test_accounts_that_are_later_than_their_lag_leave_a_job_lost_until_the
         assert job.ended
         assert time.time() >= job.ended + 1
         await site.reach(simulation, JobState.FAILED)
+
+
+@dialects
+async def test_a_held_job_that_somebody_else_deletes_is_cancelled(
+    tmp_path: Path, dialect: str
+) -> None:
+    async with site_on(tmp_path, dialect, Fate()) as site:
+        simulation = await site.submit(WITNESS, options=JobOptions(hold=True))
+        await site.reach(simulation, JobState.HELD)
+        site.cluster.site.cluster.cancel(token_of(simulation))
+        await site.reach(simulation, JobState.CANCELLED)
+        words = [one.report.state for one in await site.of(o.JobReported, simulation)]
+        assert JobState.LOST not in words
 
 
 @dialects

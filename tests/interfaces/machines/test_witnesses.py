@@ -1,6 +1,7 @@
 """What is believed when witnesses differ: a table."""
 
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from events.jobs import JobId, JobReport, JobRequest, JobState, Token, Witness
 from events.values import IncidentId
 from interfaces.machines.status import parse_status
-from interfaces.machines.watch import verdict
+from interfaces.machines.verdict import verdict
 from interfaces.machines.witnesses import judge, of_claimant, of_each, one_each
 from managers.operations import Job
 
@@ -129,6 +130,7 @@ JOB = Job(
     request=JobRequest(token=TOKEN, executable="fire", walltime=60),
     inputs={},
 )
+JOB_ID = JobId("7")
 TOLD_TO_STOP = says(Witness.QUEUE, "ENDING", 2, exit_code=143)
 GONE = says(Witness.QUEUE, "ENDING", 2)
 
@@ -151,3 +153,31 @@ def test_what_is_believed_of_a_job_that_has_vanished(
     assert (report and report.state) == state
     if report and found:
         assert (report.attempt, report.exit_code) == (found.attempt, found.exit_code)
+
+
+def waits(job_id: JobId | None = JOB_ID, **more: Any) -> Job:
+    """A job that was in the queue when it was last heard of."""
+    report = queue("HELD").model_copy(update={"job_id": job_id})
+    return replace(JOB, report=report, job_id=job_id, **more)
+
+
+@pytest.mark.parametrize(
+    ("job", "found", "state"),
+    [
+        pytest.param(waits(), None, JobState.CANCELLED, id="it waited"),
+        pytest.param(waits(), GONE, JobState.LOST, id="it began meanwhile"),
+        pytest.param(waits(None), None, JobState.LOST, id="nobody knows its id"),
+        pytest.param(waits(repeated=True), None, JobState.LOST, id="another may come late"),
+        pytest.param(replace(waits(), report=queue("RUNNING")), None, JobState.LOST, id="it ran"),
+        pytest.param(replace(waits(), report=None), None, JobState.LOST, id="it was never seen"),
+    ],
+)
+def test_a_job_that_waited_was_deleted_where_nothing_else_leaves_no_trace(
+    job: Job, found: JobReport | None, state: JobState
+) -> None:
+    report = verdict(job, found, forgets_deleted=True)
+    assert report
+    assert report.state is state
+    anywhere_else = verdict(job, found)
+    assert anywhere_else
+    assert anywhere_else.state is JobState.LOST
