@@ -23,6 +23,8 @@ _SCHEDULERS = {
     "direct": ("processes", ""),
 }
 """Our dialects, and how lines begin that are meant for the batch system."""
+_MOST = 1_000_000
+"""Characters and nodes of a file."""
 _MEANS_NOTHING = ("non_interactive", "description", "use_login_shell", "profile", "user")
 
 
@@ -46,7 +48,10 @@ def _is_empty(value: Any) -> bool:
 
 def _mapping(file: Path) -> dict[str, Any]:
     try:
-        said = yaml.safe_load(file.expanduser().read_text(encoding="utf-8"))
+        text = file.expanduser().read_text(encoding="utf-8")
+        if _expanded(text) > _MOST:
+            raise ValueError(f"with what its aliases repeat it has more than {_MOST:,} characters")
+        said = yaml.safe_load(text)
     except RecursionError:
         raise NotReadable(f"{file} cannot be read: it is nested without an end") from None
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -54,6 +59,31 @@ def _mapping(file: Path) -> dict[str, Any]:
     if not isinstance(said, dict) or not all(isinstance(name, str) for name in said):
         raise NotReadable(f"{file} holds no names with values")
     return said
+
+
+def _expanded(text: str) -> float:
+    """How many characters and nodes there are where each alias stands for all that it repeats.
+
+    One within what it repeats makes it infinite. Raises `yaml.YAMLError`.
+    """
+    sizes: dict[str, float] = {}
+    under_way: list[tuple[str | None, float]] = [(None, 0)]
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            under_way.append((event.anchor, 1))
+            continue
+        anchor, size = None, 0.0
+        if isinstance(event, yaml.AliasEvent):
+            size = sizes.get(event.anchor or "", math.inf)
+        elif isinstance(event, yaml.ScalarEvent):
+            anchor, size = event.anchor, 1 + len(event.value)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, size = under_way.pop()
+        if anchor is not None:
+            sizes[anchor] = size
+        around, so_far = under_way[-1]
+        under_way[-1] = around, so_far + size
+    return under_way[0][1]
 
 
 def _set_up(said: dict[str, Any]) -> Found:

@@ -1,5 +1,8 @@
 """Machines as OpenSSH and AiiDA describe them."""
 
+import shutil
+import subprocess
+from itertools import pairwise
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -90,7 +93,8 @@ def test_what_a_host_says_that_we_cannot_is_told(tmp_path: Path) -> None:
         "how many nodes and cores it has is not known: 1 each",
     ):
         assert said in left
-    assert len(found["archer"].left) == 6
+    assert 'match exec "touch /tmp/owned": what holds under that condition is not read' in left
+    assert len(found["archer"].left) == 7
     assert "user" not in usable(found["archer"])
 
 
@@ -111,6 +115,60 @@ def test_included_files_are_read(tmp_path: Path) -> None:
     for text, why in (("Host 'a\n", "No closing quotation"), ("Host\n", "line 1 is no line")):
         with pytest.raises(NotReadable, match=why):
             hosts(tmp_path, text)
+
+
+NASTY = """
+Include {folder}/outer-*
+User ada
+IdentityFile ~/.ssh/all
+ConnectTimeout 5m
+Host gate
+    Include {folder}/of-gate
+    HostName gate.example.org
+Host archer archer-long
+    Include {folder}/of-archer
+    HostName login.%h.example.org # the long queue, too
+    ServerAliveInterval 1h30m10
+Host quick
+    Include {folder}/of-gate
+    ConnectTimeout 7
+Match all
+    Port 2200
+"""
+PARTS = {
+    "outer-1": "Host a-*\n  User nobody\nHost archer\n  IdentityFile ~/.ssh/archer\n",
+    "outer-2": "ServerAliveCountMax 5\nMatch host a-one\n  User matched\n",
+    "of-gate": "User late\nPort 2222\nHost quick\n  Port 2224\nHost other\n  Port 2223\n",
+    "of-archer": "IdentityFile ~/.ssh/both\nHost archer-long\n  ServerAliveInterval 2H\n",
+}
+
+
+@pytest.mark.parametrize("host", ["archer", "archer-long", "gate", "quick"])
+def test_it_is_read_as_ssh_reads_it(tmp_path: Path, host: str) -> None:
+    for name, text in PARTS.items():
+        (tmp_path / name).write_text(text)
+    found = hosts(tmp_path, NASTY.format(folder=tmp_path))
+    assert [*found] == ["archer", "gate", "archer-long", "quick"]
+    access = usable(found[host])
+    if shutil.which("ssh") is None:
+        pytest.skip("ssh is not installed")
+    command = ["ssh", "-G", "-F", str(tmp_path / "config"), host]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    said = [line.partition(" ")[::2] for line in lines]
+    ssh = dict(said)
+    address = ssh["hostname"] if ssh["port"] == "22" else f"{ssh['hostname']}:{ssh['port']}"
+    assert access["host"] == address
+    assert access["user"] == ssh["user"]
+    assert access["key"] == [value for keyword, value in said if keyword == "identityfile"]
+    assert access["connect_within"] == int(ssh["connecttimeout"])
+    assert access.get("keep_alive", 0) == int(ssh["serveraliveinterval"])
+
+
+@pytest.mark.parametrize("time", ["0", "none", "5x", "m", "-3"])
+def test_a_time_that_is_none_is_told(tmp_path: Path, time: str) -> None:
+    found = hosts(tmp_path, f"Host archer\n  ConnectTimeout {time}\n")["archer"]
+    assert f"connecttimeout {time}: it is always some time with us" in found.left
+    assert "connect_within" not in usable(found)
 
 
 SETUP = """
@@ -239,6 +297,30 @@ def test_numbers_that_are_none_are_said(tmp_path: Path, line: str) -> None:
 def test_a_file_that_is_nested_too_deep_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(NotReadable, match="cannot be read"):
         aiida_computers([written(tmp_path, "label: " + "[" * 3000 + "]" * 3000)])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [" + "x, " * 9 + "x]\n"
+        + "".join(f"{n}: &{n} [{', '.join([f'*{o}'] * 10)}]\n" for o, n in pairwise("abcdefghi"))
+        + "label: *i\n",
+        f"a: &a {'x' * 10_000}\nlabel: [{', '.join(['*a'] * 1000)}]\n",
+        "label: &a [*a]\n",
+    ],
+    ids=["of lists", "of a long word", "of itself"],
+)  # fmt: skip
+def test_a_file_that_repeats_itself_without_bounds_cannot_be_read(
+    tmp_path: Path, text: str
+) -> None:
+    with pytest.raises(NotReadable, match="its aliases repeat"):
+        aiida_computers([written(tmp_path, text)])
+
+
+def test_a_file_may_repeat_itself_within_bounds(tmp_path: Path) -> None:
+    text = "label: archer\nhostname: &host login\nwork_dir: *host\n"
+    (found,) = aiida_computers([written(tmp_path, text)])
+    assert found.settings["base_directory"] == "login"
 
 
 def written(folder: Path, text: str) -> Path:
