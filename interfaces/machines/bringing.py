@@ -28,9 +28,12 @@ from managers.runtime.manager import Input, Tell
 
 
 async def bring(
-    machine: Machine, job: Job, blobs: BlobStore, tell: Tell, complain: Callable[[str], object]
+    machine: Machine, job: Job, blobs: BlobStore, tell: Tell, complain: Callable[[str], bool]
 ) -> None:
-    """Submit; in doubt repeat the same submission, which never goes out twice, and look."""
+    """Submit; in doubt repeat the same submission, which never goes out twice, and look.
+
+    `complain` is told why that fails, and of nothing as soon as it got on.
+    """
     token, submission = job.token, job.submission
 
     async def submit(batch: BatchSystem) -> Input:
@@ -72,7 +75,7 @@ async def bring(
             return
         except InDoubt as doubt:
             doubted = True
-            if until is None:
+            if complain("") or until is None:
                 await tell(SubmissionInDoubt(token, submission, str(doubt)))
             until = min(until or math.inf, clock() + doubt.wait)
         over = clock() >= until

@@ -236,19 +236,18 @@ class MachineHands:
             raise MachineError(late) from None
 
 
-def _of_job(job: Job, task: JobTask, tell: Tell) -> Callable[[str], object]:
+def _of_job(job: Job, task: JobTask, tell: Tell) -> Callable[[str], bool]:
     return _complaint(job.token, job.hindered.get(task), task, tell)
 
 
-def _complaint(
-    token: Token, known: str | None, task: JobTask, tell: Tell
-) -> Callable[[str], object]:
-    """Tells why a task fails, unless that is known."""
+def _complaint(token: Token, known: str | None, task: JobTask, tell: Tell) -> Callable[[str], bool]:
+    """Tells why a task fails, unless that is known; of nothing, it tells whether it had failed."""
 
-    def complain(reason: str) -> None:
+    def complain(reason: str) -> bool:
         nonlocal known
-        if cut(reason) != known:
-            known = cut(reason)
+        was, known = known, cut(reason)
+        if known and known != was:
             tell(TaskFails(token, task, known))
+        return bool(was)
 
     return complain

@@ -174,6 +174,11 @@ def job_after(was: Job, event: OfJob) -> Job:
     return job
 
 
+def _got_on(was: Job) -> dict[JobTask, str]:
+    """What still hinders a job whose submission went out, whatever came of it."""
+    return {task: why for task, why in was.hindered.items() if task is not JobTask.SUBMIT}
+
+
 def _changed(was: Job, event: OfJob) -> Job:
     match event:
         case e.SubmissionConfirmed():
@@ -182,13 +187,14 @@ def _changed(was: Job, event: OfJob) -> Job:
             return replace(was, phase=Phase.SETTLED)
         case e.PrivilegeRefused():
             left = was.privileges[1:]
-            return replace(was, submission=event.submission, privileges=left, doubted="")
+            then = replace(was, privileges=left, hindered=_got_on(was))
+            return replace(then, submission=event.submission, doubted="")
         case e.SubmissionDoubted():
-            return replace(was, doubted=event.reason)
+            return replace(was, doubted=event.reason, hindered=_got_on(was))
         case e.SubmissionRepeated():
             absences = 0 if was.phase is Phase.STOPPED else was.absences + 1
             again = replace(was, submission=event.submission, absences=absences, repeated=True)
-            return replace(again, doubted="", phase=Phase.SUBMITTING)
+            return replace(again, doubted="", phase=Phase.SUBMITTING, hindered=_got_on(was))
         case e.SubmissionStopped():
             return replace(was, phase=Phase.STOPPED, repeated=True)
         case e.TaskHindered():

@@ -588,6 +588,26 @@ async def test_all_that_is_told_of_a_job_belongs_to_its_incident_and_its_chain()
         assert {c.incident for c in commits if c not in about} == {None}
 
 
+async def test_trouble_in_doubt_is_over_each_time_that_the_submission_goes_out() -> None:
+    async with open_site(long=Fate(run=60)) as site:
+        site.machine.troubles["submit"] = Unreachable("Connection refused")
+        simulation = await site.submit(executable="long")
+        for times in (1, 2):
+
+            async def hindered(times: int = times) -> list[o.TaskHindered]:
+                return (await site.of(o.TaskHindered, simulation))[times - 1 :]
+
+            async def doubted(times: int = times) -> list[o.SubmissionDoubted]:
+                return (await site.of(o.SubmissionDoubted, simulation))[times - 1 :]
+
+            await site.until(hindered)
+            site.machine.troubles["submit"] = InDoubt("what?", 60.0)
+            await site.until(doubted)
+            site.machine.troubles["submit"] = Unreachable("Connection refused")
+        del site.machine.troubles["submit"]
+        await site.reach(simulation, JobState.RUNNING)
+
+
 # Logins.
 
 

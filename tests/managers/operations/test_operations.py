@@ -63,6 +63,7 @@ from managers.operations import (
 )
 from managers.operations.inputs import LookAtClock
 from managers.runtime import Assignment, Send, Work
+from managers.runtime.manager import Input
 from tests.managers.scenario import NOW, Scenario, scenario
 
 ONE = UUID(int=1)
@@ -437,6 +438,21 @@ def test_a_refusal_is_the_jobs_failure() -> None:
 def test_doubt_is_told_and_work_goes_on() -> None:
     of = submitting().when(SubmissionInDoubt(TOKEN, 1, "no answer")).then(e.SubmissionDoubted)
     assert work(of) == ["watch", f"submit {TOKEN} 1"]
+
+
+@pytest.mark.parametrize(
+    "went_out",
+    [SubmissionInDoubt(TOKEN, 1, "no answer"), SubmissionAbsent(TOKEN, 1)],
+    ids=["in doubt", "once more"],
+)
+def test_trouble_with_a_submission_is_over_once_it_went_out(went_out: Input) -> None:
+    refused = TaskFails(TOKEN, e.JobTask.SUBMIT, "Connection refused")
+    of = submitting().when(refused)
+    assert job(of).hindered
+    of.when(went_out)
+    assert not job(of).hindered
+    of.when(refused)
+    assert job(of).hindered
 
 
 def test_what_was_proved_absent_goes_out_again() -> None:
