@@ -1,7 +1,8 @@
 """What every dialect promises, and hostile words in all that reaches a batch system."""
 
+import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events.jobs import After, Dependency, JobId, JobOptions, JobRequest, Mail, Token
-from interfaces.machines.asking import Wish
+from events.jobs import After, Dependency, JobId, JobOptions, JobReport, JobRequest, Mail, Token
+from interfaces.machines.asking import Unasked, Wish
 from interfaces.machines.batch_settings import BatchSettings, DatedSettings
 from interfaces.machines.connection import Completed
 from interfaces.machines.dialect import Dialect, Refused, Submitted
-from interfaces.machines.layout import Layout
+from interfaces.machines.layout import Layout, quoted
 from interfaces.machines.lsf import Lsf
 from interfaces.machines.pbs import Pbs
 from interfaces.machines.processes import Processes
@@ -30,8 +31,22 @@ WORDS = st.text(
 )
 
 
+def said(*row: str) -> str:
+    """A command that answers with a row."""
+    return f"printf '%s\\n' '{chr(0x1F).join(row)}'"
+
+
+def pbs_job(**more: object) -> str:
+    """A command that answers with a job, as PBS does."""
+    return f"echo {quoted(json.dumps({'Jobs': {'42.server': {'Job_Name': TOKEN, **more}}}))}"
+
+
 class TestProcesses(DialectContract):
     job_id = f"{TOKEN}.1"
+    unsupported = (
+        "nodes", "tasks", "cpus_per_task", "memory_mib", "gpus", "exclusive", "constraint",
+        "comment", "queue", "account", "qos", "reservation", "after", "hold", "mail",
+    )  # fmt: skip
     array = ({"VESTEC_INSTANCE": "0"}, {"VESTEC_INSTANCE": "1"})
 
     def dialect(self, layout: Layout) -> Dialect:
@@ -41,6 +56,13 @@ class TestProcesses(DialectContract):
 class TestSlurm(DialectContract):
     tools: ClassVar[Mapping[str, str]] = {"sbatch": "echo 42", "scancel": "", "scontrol": ""}
     job_id = "42"
+    queue: ClassVar[Mapping[str, str]] = {
+        "squeue": said("42", TOKEN, "RUNNING", "None", "5", "9", "n1", "0", "0", "")
+    }
+    accounts: ClassVar[Mapping[str, str]] = {
+        "sacct": said("42", TOKEN, "FAILED", "None", "5", "9", "n1", "3:0")
+    }
+    native = "--nice=5"
     variables: ClassVar[Mapping[str, str]] = {"SLURM_JOB_ID": "42"}
     array = tuple(
         {"SLURM_JOB_ID": job, "SLURM_ARRAY_JOB_ID": "42", "SLURM_ARRAY_TASK_ID": task}
@@ -54,6 +76,16 @@ class TestSlurm(DialectContract):
 class TestGridEngine(DialectContract):
     tools: ClassVar[Mapping[str, str]] = {"qsub": "echo 42", "qdel": "", "qhold": "", "qrls": ""}
     job_id = "42"
+    queue: ClassVar[Mapping[str, str]] = {
+        "qstat": "echo '<job_info><job_list><JB_job_number>42</JB_job_number>"
+        f"<JB_name>{TOKEN}</JB_name><state>r</state></job_list></job_info>'"
+    }
+    accounts: ClassVar[Mapping[str, str]] = {
+        "qacct": f"echo =====; echo jobname {TOKEN}; echo jobnumber 42; echo failed 0; "
+        "echo exit_status 3"
+    }
+    native = "-p -5"
+    unsupported = ("qos",)
     variables: ClassVar[Mapping[str, str]] = {"JOB_ID": "42"}
     array = tuple({"JOB_ID": "42", "SGE_TASK_ID": task} for task in "12")
 
@@ -66,6 +98,10 @@ class TestPbs(DialectContract):
         "qsub": "echo 42.server", "qselect": "echo 42.server", "qdel": "", "qhold": "", "qrls": "",
     }  # fmt: skip
     job_id = "42.server"
+    queue: ClassVar[Mapping[str, str]] = {"qstat": pbs_job(job_state="R")}
+    accounts: ClassVar[Mapping[str, str]] = {"qstat": pbs_job(job_state="F", Exit_status=3)}
+    native = "-p 5"
+    unsupported = ("qos",)
     variables: ClassVar[Mapping[str, str]] = {"PBS_JOBID": "42.server"}
     array = tuple({"PBS_JOBID": f"42[{n}].server", "PBS_ARRAY_INDEX": n} for n in "01")
 
@@ -79,6 +115,13 @@ class TestLsf(DialectContract):
         "bresume": "",
     }  # fmt: skip
     job_id = "42"
+    queue: ClassVar[Mapping[str, str]] = {
+        "bjobs": said("42", "0", TOKEN, "RUN", "-", "-", "n1", "-")
+    }
+    accounts: ClassVar[Mapping[str, str]] = {
+        "bjobs": said("42", "0", TOKEN, "EXIT", "3", "-", "n1", "-")
+    }
+    native = "-sp 5"
     variables: ClassVar[Mapping[str, str]] = {"LSB_JOBID": "42"}
     array = tuple({"LSB_JOBID": "42", "LSB_JOBINDEX": index} for index in "12")
 
@@ -109,9 +152,29 @@ class Refusing(GridEngine):
         return Submit(self.settings, request.model_copy(update={"gpus": 1}), ())
 
 
+class Useless(GridEngine):
+    """Submits, and hears neither what is asked nor what is told."""
+
+    def submit(
+        self, request: JobRequest, submission: int, directives: Sequence[str] = ()
+    ) -> Submit:
+        bare = JobRequest(token=request.token, executable="true", walltime=60)
+        return Submit(self.settings, bare, ())
+
+    def jobs(self, tokens: Collection[Token]) -> Unasked[list[JobReport]]:  # type: ignore[override]
+        return Unasked([])
+
+    def accounts(self, tokens: tuple[Token, ...]) -> Unasked[list[JobReport]]:
+        return Unasked([])
+
+
 @pytest.mark.parametrize(
     ("wrong", "promise"),
     [
+        (Useless, "test_all_that_is_asked_reaches_the_batch_system"),
+        (Useless, "test_what_is_said_in_its_own_words_reaches_the_batch_system"),
+        (Useless, "test_a_job_in_the_queue_is_seen_there"),
+        (Useless, "test_the_history_tells_how_a_job_ended"),
         (Sweeping, "test_wishes_name_the_job_and_no_other"),
         (Idle, "test_wishes_name_the_job_and_no_other"),
         (Refusing, "test_words_reach_the_batch_system_as_they_are"),

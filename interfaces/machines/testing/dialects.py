@@ -1,107 +1,27 @@
-"""What every dialect promises, as tests for `pytest`: for ours, and for those of other packages.
-
-    class TestMine(DialectContract):
-        tools = {"mysubmit": "echo 42", "mycancel": ""}
-        job_id = "42"
-        variables = {"MY_JOB_ID": "42"}
-        array = ({"MY_JOB_ID": "42", "MY_INDEX": "0"}, {"MY_JOB_ID": "43", "MY_INDEX": "1"})
-
-        def dialect(self, layout: Layout) -> Dialect:
-            return Mine(layout)
-
-Scripts are run by a real `/bin/sh`, with tools on its `PATH` that write down how they were called.
-"""
+"""The promises of a dialect about its scripts, its submissions and its wrapper."""
 
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
-from typing import ClassVar
+from collections.abc import Iterator
+from pathlib import Path
 
-from events.jobs import MOST_INSTANCES, JobOptions, JobRequest, Token
+from events.jobs import MOST_INSTANCES, JobOptions, JobRequest
 from interfaces.machines import folders
 from interfaces.machines.connection import Completed, MachineError
 from interfaces.machines.dialect import Command, Dialect, InDoubt, Refused, Submitted
-from interfaces.machines.layout import Layout
 from interfaces.machines.submission import Submission
+from interfaces.machines.testing.fake_machine import FakeMachine
+from interfaces.machines.testing.given import TOKEN
+from interfaces.machines.testing.promises import RequestPromises, WitnessPromises
 from interfaces.machines.wrapper import IS_COPY
 
-TOKEN = Token("vabcdefghijklm")
 HOSTILE = (
     "$(touch pwned)", "`touch pwned`", "a;touch pwned", "it's", '"', "-x", "--", "a b", "*", "\\",
     "a&touch pwned", "|touch pwned", "~", "!x", "é中🔥", "#",
 )  # fmt: skip
-_TOOL = """#!/bin/sh
-{{ printf '%s\\0' {name} "$@"; printf '\\036\\0'; }} >>"$CALLS"
-{does}
-"""
 
 
-class FakeMachine:
-    """A folder and a shell that finds a batch system's commands: they do as they are told."""
-
-    def __init__(self, folder: Path, tools: Mapping[str, str]) -> None:
-        self.folder, self._bin, self._calls = folder, folder / "bin", folder / "calls"
-        self._bin.mkdir(parents=True, exist_ok=True)
-        self._calls.touch()
-        self.layout = Layout(PurePosixPath(folder / "it's a $(touch pwned)"))
-        for name, does in tools.items():
-            self.tool(name, does)
-
-    def tool(self, name: str, does: str) -> None:
-        """Make a command; `does` are lines for `sh`."""
-        file = self._bin / name
-        file.write_text(_TOOL.format(name=name, does=does))
-        file.chmod(0o755)
-
-    def run(self, script: str, **environment: str) -> Completed:
-        """Run a script as a connection does."""
-        known = {"PATH": f"{self._bin}:/usr/bin:/bin", "HOME": str(self.folder), "LC_ALL": "C"}
-        done = subprocess.run(
-            ["/bin/sh", "-c", script],
-            cwd=self.folder,
-            env={**known, "CALLS": str(self._calls), **environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=60,
-        )
-        return Completed(done.returncode, done.stdout, done.stderr)
-
-    def submit(self, dialect: Dialect, request: JobRequest, number: int = 1) -> Completed:
-        """All of a submission, with its preparation."""
-        self.run(folders.Prepare(self.layout, request.token).script())
-        return self.run(Submission(request, number, self.layout, dialect).script())
-
-    def calls(self) -> list[list[str]]:
-        """The commands that were called, with their words."""
-        said = self._calls.read_text().split("\x1e\0")
-        return [call.split("\0")[:-1] for call in said if call]
-
-    @property
-    def pwned(self) -> bool:
-        """Whether a word was taken for a command."""
-        return any(self.folder.rglob("pwned"))
-
-
-class DialectContract:
-    """Subclass it; see the module."""
-
-    tools: ClassVar[Mapping[str, str]] = {}
-    """The batch system's commands, with what they do: the submit command answers `job_id`."""
-    job_id: ClassVar[str]
-    variables: ClassVar[Mapping[str, str]] = {}
-    """What the batch system sets for a job, so that its wrapper knows its id."""
-    array: ClassVar[Sequence[Mapping[str, str]]] = ()
-    """The same for both instances of an array; none: the dialect has no arrays, and says so."""
-
-    def dialect(self, layout: Layout) -> Dialect:
-        """The dialect under test, with settings for which all can be said that it knows."""
-        raise NotImplementedError
-
-    def request(self, **more: object) -> JobRequest:
-        """A job that bears witness of each start of its program."""
-        base: dict[str, object] = {"token": TOKEN, "executable": "echo started >>witness"}
-        return JobRequest.model_validate({**base, "walltime": 600, **more})
+class DialectContract(RequestPromises, WitnessPromises):
+    """Subclass it; see the package."""
 
     def test_scripts_are_pure_and_good_shell(self, tmp_path: Path) -> None:
         dialect = self.dialect(FakeMachine(tmp_path, {}).layout)
