@@ -96,16 +96,14 @@ class _Push:
     async def _check_secret(self, request: web.Request, endpoint: Endpoint) -> None:
         if endpoint.credential is None:
             return
-        who = (endpoint.id, request.remote)
-        self._throttle.check(who)
-        hash = await find_credential(self._edge.pool, "endpoint", endpoint.credential)
-        if not await self._verifier.verify(hash, _secret(request)):
-            self._throttle.failed(who)
-            raise Problem(
-                401,
-                "This endpoint wants its secret, as a Bearer token or as ?key=….",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
+        async with self._throttle.attempt((endpoint.id, request.remote)):
+            hash = await find_credential(self._edge.pool, "endpoint", endpoint.credential)
+            if not await self._verifier.verify(hash, _secret(request)):
+                raise Problem(
+                    401,
+                    "This endpoint wants its secret, as a Bearer token or as ?key=….",
+                    headers={"WWW-Authenticate": "Bearer"},
+                )
 
     async def _taken(self, request: web.Request, endpoint: Endpoint, id: UUID) -> Content:
         """The body; the incident's operators are told of one that is refused. Raises `Problem`."""

@@ -54,13 +54,16 @@ class Doorkeeper:
         """Exchange a name and a password for a token."""
         edge, wanted = edge_of(request), await body_of(request, Login)
         who = (login_digest(wanted.username), request.remote)
-        self._throttle.check(who)
-        user = await find_login(edge.pool, who[0])
+        async with self._throttle.attempt(who):
+            user = await self._user(edge, wanted)
+        return answer(_token(edge, user.id), {"Cache-Control": "no-store"})
+
+    async def _user(self, edge: WebEdge, wanted: Login) -> User:
+        user = await find_login(edge.pool, login_digest(wanted.username))
         hash = await find_credential(edge.pool, "user", str(user.id)) if user else None
         if not await self._verifier.verify(hash, wanted.password) or not user or not user.enabled:
-            self._throttle.failed(who)
             raise Problem(401, "The name or the password is wrong, or the user is disabled.")
-        return answer(_token(edge, user.id), {"Cache-Control": "no-store"})
+        return user
 
 
 def _token(edge: WebEdge, user: UUID) -> AccessToken:

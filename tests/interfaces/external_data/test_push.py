@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import zlib
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import UUID, uuid4
@@ -171,6 +172,20 @@ async def test_a_secret_is_asked_for_where_one_is_wanted(pool: Pool) -> None:
         await push(site, b"x", status=401, query="?key=")
         await push(site, b"x", status=401, query="?key=guess")
         await push(site, b"x", status=429, query="?key=guess")
+
+
+async def test_guesses_at_once_are_bounded_and_hinder_nobody_who_knows(pool: Pool) -> None:
+    async def guess(site: Site, key: str) -> int:
+        async with site.client.post(f"/EDI/{PATH}?key={key}", data=b"x") as response:
+            return response.status
+
+    async with open_site(pool) as site:
+        await keep_credential(pool, "endpoint", "satellite", hash_password("s3cret", CHEAP))
+        await opened(site, credential="satellite")
+        answers = await asyncio.gather(*(guess(site, "s3cret") for _ in range(20)))
+        assert set(answers) == {202}
+        answers = await asyncio.gather(*(guess(site, f"guess{n}") for n in range(20)))
+        assert Counter(answers) == {401: 5, 429: 15}
 
 
 async def test_a_secret_that_was_never_set_lets_nobody_in(pool: Pool) -> None:

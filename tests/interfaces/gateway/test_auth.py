@@ -1,5 +1,8 @@
 """Who gets in."""
 
+import asyncio
+from collections import Counter
+
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
@@ -36,6 +39,20 @@ async def test_failures_are_bounded(pool: Pool) -> None:
         assert await login(site, "bert", PASSWORD) == 200
         site.story.now += 61
         assert await login(site, "anna", PASSWORD) == 200
+
+
+async def test_failures_at_once_are_bounded_as_those_in_turn(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        answers = await asyncio.gather(*(login(site, "anna", f"wrong {n}") for n in range(20)))
+        assert Counter(answers) == {401: 5, 429: 15}
+
+
+async def test_who_is_right_may_come_as_often_at_once_as_he_likes(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        for _ in range(4):
+            await login(site, "anna", "wrong")
+        answers = await asyncio.gather(*(login(site, "anna", PASSWORD) for _ in range(20)))
+        assert set(answers) == {200}
 
 
 async def test_a_disabled_user_is_refused_with_password_and_token(pool: Pool) -> None:
@@ -77,10 +94,22 @@ async def test_a_verifier_remembers_only_what_was_right() -> None:
         assert not await verifier.verify("not a hash", "secret")
 
 
-def test_a_throttle_forgets_the_oldest_when_it_is_full() -> None:
+async def fail(throttle: Throttle, who: str) -> int:
+    with pytest.raises(Problem) as refused:
+        async with throttle.attempt(who):
+            raise Problem(401, "No.")
+    return refused.value.status
+
+
+async def test_a_throttle_forgets_the_oldest_when_it_is_full() -> None:
     throttle = Throttle(1, 60.0, lambda: 0.0, capacity=2)
-    for who in ("one", "two", "three"):
-        throttle.failed(who)
-    throttle.check("one")
-    with pytest.raises(Problem):
-        throttle.check("three")
+    whole = [await fail(throttle, who) for who in ("one", "two", "three", "one", "three")]
+    assert whole == [401, 401, 401, 401, 429]
+
+
+async def test_what_breaks_is_no_failure_of_who_tried() -> None:
+    throttle = Throttle(1, 60.0, lambda: 0.0)
+    with pytest.raises(OSError, match="away"):
+        async with throttle.attempt("one"):
+            raise OSError("the database is away")
+    assert [await fail(throttle, "one") for _ in range(2)] == [401, 429]
