@@ -216,7 +216,9 @@ async def web_edge(
             reader=reader,
             blobs=storage.blobs,
             token_key=token_key(settings),
-            settings=GatewaySettings(token_lifetime=settings.token_hours * 3600),
+            settings=GatewaySettings(
+                token_lifetime=settings.token_hours * 3600, proxies=settings.proxies
+            ),
             parts=lambda: _health(running, storage.log),
             shell_startup=running.on_machines.shell_startup,
             commands_spent=lambda: _spent(running.on_machines),

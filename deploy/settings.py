@@ -6,12 +6,29 @@ From the command line, else the environment (`VESTEC_…`), else these defaults.
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PostgresUrl = Annotated[str, StringConstraints(pattern=r"^postgres(ql)?://")]
 LogUrl = Annotated[str, StringConstraints(pattern=r"^(postgres(ql)?|kafka)://")]
+
+
+def _listed(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return [one for each in value.split(",") if (one := each.strip())]
+
+
+Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_listed)]
 
 
 class Settings(BaseSettings):
@@ -51,6 +68,11 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address on which the gateway listens.")
     port: int = Field(
         8450, ge=0, le=65535, description="Port on which it listens; 0: any free one."
+    )
+    proxies: Networks = Field(
+        (),
+        description="Addresses or networks, ADDRESS[/BITS],…, of proxies before the gateway: who"
+        " comes by them is told by their X-Forwarded-For, which is believed from nobody else.",
     )
     partitions: int = Field(
         4, ge=1, le=1024, description="Partitions of each topic; fixed when they are created."

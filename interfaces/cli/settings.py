@@ -34,5 +34,10 @@ _COLUMNS = ("name", "variable", "value", "default", "what")
 
 def _row(name: str, field: Any, value: object) -> tuple[str, ...]:
     variable = f"{Settings.model_config['env_prefix']}{name.upper()}"
-    shown, default = (str(each) if each is not None else "" for each in (value, field.default))
-    return name, variable, without_secrets(shown), default, field.description
+    return name, variable, without_secrets(_text(value)), _text(field.default), field.description
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return "" if value is None else str(value)

@@ -24,6 +24,7 @@ from interfaces.external_data.refusals import Refusals
 from interfaces.gateway import Verifier, WebEdge
 from interfaces.gateway.exchange import IDEMPOTENCY_KEY, answer, idempotency_key
 from interfaces.gateway.problems import Problem
+from interfaces.gateway.senders import sender_of
 from interfaces.gateway.throttle import Throttle
 from interfaces.gateway.writes import hold
 from interfaces.issuing import Write, issue
@@ -96,7 +97,7 @@ class _Push:
     async def _check_secret(self, request: web.Request, endpoint: Endpoint) -> None:
         if endpoint.credential is None:
             return
-        async with self._throttle.attempt((endpoint.id, request.remote)):
+        async with self._throttle.attempt((endpoint.id, sender_of(request))):
             hash = await find_credential(self._edge.pool, "endpoint", endpoint.credential)
             if not await self._verifier.verify(hash, _secret(request)):
                 raise Problem(

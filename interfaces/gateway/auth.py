@@ -14,6 +14,7 @@ from events.users import login_digest
 from interfaces.gateway.exchange import answer, body_of
 from interfaces.gateway.passwords import Verifier
 from interfaces.gateway.problems import Handler, Problem
+from interfaces.gateway.senders import sender_of
 from interfaces.gateway.surroundings import WebEdge, edge_of
 from interfaces.gateway.throttle import Throttle
 from projections.people import find_credential
@@ -53,7 +54,7 @@ class Doorkeeper:
     async def login(self, request: web.Request) -> web.StreamResponse:
         """Exchange a name and a password for a token."""
         edge, wanted = edge_of(request), await body_of(request, Login)
-        who = (login_digest(wanted.username), request.remote)
+        who = (login_digest(wanted.username), sender_of(request))
         async with self._throttle.attempt(who):
             user = await self._user(edge, wanted)
         return answer(_token(edge, user.id), {"Cache-Control": "no-store"})

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork
 
 from bus import HybridClock, Log
 from managers.blobs import BlobStore
@@ -22,6 +22,8 @@ class GatewaySettings(BaseModel):
     login_failures: int = Field(default=5, gt=0)
     """Of one name from one address within `login_window`, before more are refused."""
     login_window: float = Field(default=60.0, gt=0)
+    proxies: tuple[IPvAnyNetwork, ...] = ()
+    """Whose `X-Forwarded-For` is believed."""
     heartbeat: float = Field(default=15.0, gt=0)
     """Between two signs of life on a live stream."""
     stalled: float = Field(default=60.0, gt=0)

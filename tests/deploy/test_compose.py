@@ -1,6 +1,7 @@
 """What the files of containers name is there: parts, settings, services and feeds."""
 
 import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,15 @@ def test_its_feeds_can_be_read() -> None:
 def test_the_front_knows_its_services() -> None:
     nginx = (DEPLOY / "nginx.conf").read_text()
     assert set(re.findall(r"proxy_pass http://([a-z-]+):8450", nginx)) <= {*SERVICES}
+
+
+def test_the_front_is_believed_when_it_says_who_comes() -> None:
+    (front,) = re.findall(r"ipv4_address: ([\d.]+)", COMPOSE)
+    (network,) = re.findall(r"subnet: ([\d./]+)", COMPOSE)
+    (others,) = re.findall(r"ip_range: ([\d./]+)", COMPOSE)
+    assert re.findall(r"VESTEC_PROXIES: (\S+)", COMPOSE) == [front]
+    assert ip_address(front) in {*ip_network(network).hosts()} - {*ip_network(others)}
+    assert "X-Forwarded-For $proxy_add_x_forwarded_for;" in (DEPLOY / "nginx.conf").read_text()
 
 
 def test_the_image_copies_what_there_is() -> None:

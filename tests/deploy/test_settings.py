@@ -51,6 +51,14 @@ def test_a_variable_that_is_empty_is_unset(monkeypatch: pytest.MonkeyPatch) -> N
     assert Settings().sensors is None
 
 
+def test_proxies_are_addresses_and_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VESTEC_PROXIES", "10.0.0.1, fd00::/8")
+    assert [str(one) for one in Settings().proxies] == ["10.0.0.1/32", "fd00::/8"]
+    monkeypatch.setenv("VESTEC_PROXIES", "front")
+    with pytest.raises(ValidationError, match="not a valid IPv4 or IPv6 network"):
+        Settings()
+
+
 @pytest.mark.parametrize("key", ["", "x" * 31])
 def test_a_short_key_signs_nothing(key: str) -> None:
     with pytest.raises(ValidationError, match="at least 32"):

@@ -9,7 +9,7 @@ from joserfc.jwk import OctKey
 
 from events.users import EVERYONE, UserDisabled
 from events.values import Context
-from interfaces.gateway import Verifier, hash_password
+from interfaces.gateway import GatewaySettings, Verifier, hash_password
 from interfaces.gateway.problems import Problem
 from interfaces.gateway.throttle import Throttle
 from projections import Pool
@@ -17,9 +17,9 @@ from tests.interfaces.gateway.site import ANNA, CHEAP, PASSWORD, Site, open_site
 from tests.projections.tables import caught_up
 
 
-async def login(site: Site, name: str, password: str) -> int:
-    wanted = {"username": name, "password": password}
-    async with site.client.post("/api/v1/login", json=wanted) as response:
+async def login(site: Site, name: str, password: str, way: str = "") -> int:
+    wanted, headers = {"username": name, "password": password}, {"X-Forwarded-For": way}
+    async with site.client.post("/api/v1/login", json=wanted, headers=headers) as response:
         return response.status
 
 
@@ -53,6 +53,36 @@ async def test_who_is_right_may_come_as_often_at_once_as_he_likes(pool: Pool) ->
             await login(site, "anna", "wrong")
         answers = await asyncio.gather(*(login(site, "anna", PASSWORD) for _ in range(20)))
         assert set(answers) == {200}
+
+
+PROXIES = ("127.0.0.1", "10.0.0.0/8", "fd00::/8")
+STRANGER = "203.0.113.9"
+
+
+@pytest.mark.parametrize("way", [STRANGER, f"{STRANGER}, 10.1.2.3", f"::ffff:{STRANGER},fd00::1"])
+async def test_who_comes_by_our_proxies_is_told_apart(pool: Pool, way: str) -> None:
+    async with open_site(pool, GatewaySettings.model_validate({"proxies": PROXIES})) as site:
+        failures = [await login(site, "anna", "wrong", way) for _ in range(6)]
+        assert failures == [401] * 5 + [429]
+        assert await login(site, "anna", PASSWORD, f"203.0.113.8, {STRANGER}") == 429
+        assert await login(site, "anna", PASSWORD, f"{STRANGER}, 203.0.113.8") == 200
+
+
+@pytest.mark.parametrize(
+    ("proxies", "way"),
+    [
+        ((), "203.0.113.{}"),
+        (("10.0.0.0/8",), "203.0.113.{}, 10.0.0.1"),
+        (PROXIES, "203.0.113.{}, nonsense"),
+        (PROXIES, "203.0.113.{},"),
+    ],
+)
+async def test_nobody_hides_behind_what_he_says_himself(
+    pool: Pool, proxies: tuple[str, ...], way: str
+) -> None:
+    async with open_site(pool, GatewaySettings.model_validate({"proxies": proxies})) as site:
+        failures = [await login(site, "anna", "wrong", way.format(n)) for n in range(6)]
+        assert failures == [401] * 5 + [429]
 
 
 async def test_a_disabled_user_is_refused_with_password_and_token(pool: Pool) -> None:
