@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import NoReturn
 
-import asyncpg
 import structlog
 
 from events.values import Context
@@ -54,13 +53,13 @@ class Reader:
         return self._moves[projection]
 
     async def follow(self) -> NoReturn:
-        """Keep the view up to date, over the loss of connections, until cancelled."""
+        """Keep the view up to date, over whatever goes wrong, until cancelled."""
         while True:
             try:
                 async with self.pool.acquire() as connection, self._listening(connection):
                     await self._look(connection)
-            except (*UNAVAILABLE, asyncpg.UndefinedTableError) as error:
-                _log.warning("positions cannot be read", reason=str(error))
+            except Exception as error:  # whatever it is, the next look may tell
+                _log.warning("positions cannot be read", reason=repr(error))
                 self._tell_all()
                 await asyncio.sleep(0.5)
 

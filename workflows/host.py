@@ -66,8 +66,11 @@ class StageHost:
             home = Mailbox(asyncio.get_running_loop())
             self.workshop.call(home.call, answered.set)
             await asyncio.sleep(_BEAT)
-            if not answered.is_set() and (culprit := self.workshop.busy_with()):
-                self._move_away_from(culprit)
+            try:
+                if not answered.is_set() and (culprit := self.workshop.busy_with()):
+                    self._move_away_from(culprit)
+            except Exception:  # whatever it is, the next look may succeed
+                _log.exception("a busy loop could not be left")
 
     def left(self, workshop: Workshop) -> None:
         """A run has left the workshop; one that others were moved from ends with its last run."""

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from managers.blobs import BlobStore
 from workflows.host import StageHost
 from workflows.loops import LoopThread
+from workflows.workers import Workers
 
 
 class Somebody:
@@ -58,6 +59,33 @@ async def test_a_workshop_that_was_left_ends_with_its_last_run() -> None:
     watch.cancel()
     host.close()
     await _until(lambda: _threads() == before)
+
+
+async def test_a_host_that_cannot_leave_a_busy_workshop_tries_again() -> None:
+    begun, over = threading.Event(), threading.Event()
+    refusals = 2
+
+    def workshop() -> LoopThread:
+        nonlocal refusals
+        if begun.is_set() and refusals:
+            refusals -= 1
+            raise RuntimeError("can't start new thread")
+        return LoopThread()
+
+    async def burn() -> None:
+        begun.set()
+        over.wait(20)
+
+    host = StageHost({}, BlobStore(MemoryStore()), workshop, Workers())
+    busy = host.workshop
+    busy.call(lambda: setattr(busy, "task", asyncio.create_task(burn(), name="busy")))
+    watch = asyncio.create_task(host.watch())
+    await _until(lambda: host.workshop is not busy)
+    assert not refusals
+    over.set()
+    watch.cancel()
+    busy.close()
+    host.close()
 
 
 async def test_what_runs_in_a_workshop_that_is_closed_is_cancelled() -> None:
