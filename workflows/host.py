@@ -87,6 +87,7 @@ class StageHost:
         _log.warning("a stage keeps its loop busy", run=culprit, others_moved=len(moved), **ids)
         for run in moved:
             run.move(self.workshop)
+        self.left(busy)  # in case the culprit was stopped meanwhile
 
 
 class StageRun:

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from managers.blobs import BlobStore
 from workflows.host import StageHost
-from workflows.loops import LoopThread
+from workflows.loops import LoopThread, Workshop
 from workflows.workers import Workers
 
 
@@ -35,16 +35,25 @@ async def _until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+async def _kept_busy(workshop: Workshop) -> threading.Event:
+    """Keep a workshop busy until the event is set."""
+    begun, over = threading.Event(), threading.Event()
+
+    async def burn() -> None:
+        begun.set()
+        over.wait(20)
+
+    workshop.call(lambda: setattr(workshop, "task", asyncio.create_task(burn(), name="busy")))
+    await _until(begun.is_set)
+    return over
+
+
 async def test_a_workshop_that_was_left_ends_with_its_last_run() -> None:
     before = _threads()
     host = StageHost.threaded({}, BlobStore(MemoryStore()))
     busy, other = Somebody("busy", host), Somebody("other", host)
-    workshop, over = host.workshop, threading.Event()
-
-    async def burn() -> None:
-        over.wait(20)
-
-    workshop.call(lambda: setattr(workshop, "task", asyncio.create_task(burn(), name="busy")))
+    workshop = host.workshop
+    over = await _kept_busy(workshop)
     with capture_logs() as lines:
         watch = asyncio.create_task(host.watch())
         await _until(lambda: host.workshop is not workshop)
@@ -61,30 +70,40 @@ async def test_a_workshop_that_was_left_ends_with_its_last_run() -> None:
     await _until(lambda: _threads() == before)
 
 
+async def test_a_workshop_whose_busy_run_was_stopped_before_it_is_left_ends_too() -> None:
+    before = _threads()
+    host = StageHost.threaded({}, BlobStore(MemoryStore()))
+    busy, workshop = Somebody("busy", host), host.workshop
+    over = await _kept_busy(workshop)
+    host.runs.discard(busy)
+    host.left(workshop)
+    watch = asyncio.create_task(host.watch())
+    await _until(lambda: host.workshop is not workshop)
+    over.set()
+    await _until(lambda: _threads() == before + 1)
+    watch.cancel()
+    host.close()
+    await _until(lambda: _threads() == before)
+
+
 async def test_a_host_that_cannot_leave_a_busy_workshop_tries_again() -> None:
-    begun, over = threading.Event(), threading.Event()
-    refusals = 2
+    refusals = 0
 
     def workshop() -> LoopThread:
         nonlocal refusals
-        if begun.is_set() and refusals:
+        if refusals:
             refusals -= 1
             raise RuntimeError("can't start new thread")
         return LoopThread()
 
-    async def burn() -> None:
-        begun.set()
-        over.wait(20)
-
     host = StageHost({}, BlobStore(MemoryStore()), workshop, Workers())
     busy = host.workshop
-    busy.call(lambda: setattr(busy, "task", asyncio.create_task(burn(), name="busy")))
+    over = await _kept_busy(busy)
+    refusals = 2
     watch = asyncio.create_task(host.watch())
     await _until(lambda: host.workshop is not busy)
-    assert not refusals
     over.set()
     watch.cancel()
-    busy.close()
     host.close()
 
 
