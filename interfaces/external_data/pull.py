@@ -7,6 +7,7 @@ reason, the recovery.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import NoReturn
 from uuid import uuid4
 
@@ -75,8 +76,10 @@ class PullHands:
         content = await keep_content(self._blobs, self._limited(response), media_type)
         if content.size == 0:
             return PullBroke(endpoint.name, "the source answered with nothing in it")
+        etag, last_modified = map(_plain, map(response.headers.get, ("ETag", "Last-Modified")))
+        brought = PullBrought(endpoint.name, None, etag, last_modified, content.sha256)
         if endpoint.when_changed and content.sha256 == state.sha256:
-            return PullBrought(endpoint.name)
+            return brought
         arrival = Arrival(
             id=uuid4(),
             endpoint=endpoint.name,
@@ -84,8 +87,7 @@ class PullHands:
             content=content,
             source=str(endpoint.url),
         )
-        etag, last_modified = map(_plain, map(response.headers.get, ("ETag", "Last-Modified")))
-        return PullBrought(endpoint.name, arrival, etag, last_modified, content.sha256)
+        return replace(brought, arrival=arrival)
 
     async def _limited(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         too_large = _TooLarge(f"the source has more than the {self._max_bytes} bytes we take")
@@ -108,6 +110,8 @@ def _plain(header: str | None) -> str | None:
 class _Pull:
     def __init__(self, hands: PullHands, assigned: Assignment[Endpoints, EndpointState]) -> None:
         self._hands, self._tell, self._state = hands, assigned.tell, assigned.item
+        self._same: PullBrought | None = None
+        """The newest answer, where it had the bytes of before: that is not worth an event."""
         cause = f"{Context.ENDPOINTS}.work/{assigned.name}"
         chain = Chain(assigned.item.endpoint.incident, None)
         self._task = TaskWork[EndpointState](self._run, cause, chain)
@@ -120,10 +124,19 @@ class _Pull:
 
     async def _run(self) -> NoReturn:
         while True:
-            told = await self._hands.pull(self._state)
+            told = await self._hands.pull(self._as_last_said())
+            if isinstance(told, PullBrought) and told.sha256:
+                self._same = told if told.arrival is None else None
             if self._is_news(told):
                 await self._tell(told)
             await asyncio.sleep(self._state.endpoint.period or 60.0)
+
+    def _as_last_said(self) -> EndpointState:
+        """The state, with what the source said last of those bytes."""
+        state, same = self._state, self._same
+        if same is None or same.sha256 != state.sha256:
+            return state
+        return replace(state, etag=same.etag, last_modified=same.last_modified)
 
     def _is_news(self, told: PullBrought | PullBroke) -> bool:
         if isinstance(told, PullBroke):

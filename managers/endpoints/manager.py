@@ -42,7 +42,7 @@ class Endpoints:
 
 @dataclass(frozen=True, slots=True)
 class PullBrought:
-    """A pull got an answer; no arrival: the source has nothing new."""
+    """A pull got an answer, of which the source said this; no arrival: it has nothing new."""
 
     name: str
     arrival: Arrival | None = None
