@@ -98,7 +98,9 @@ class WitnessPromises(Given):
     def test_a_job_in_the_queue_is_seen_there(self, tmp_path: Path) -> None:
         machine, dialect = self._submitted(tmp_path, "sleep 60", self.queue)
         try:
-            report = self._heard(lambda: _of_queue(machine, dialect, TOKEN))
+            report = self._heard(
+                lambda: [one for one in _of_queue(machine, dialect, TOKEN) if one.job_id]
+            )
             assert report.token == TOKEN
             assert report.job_id == self.job_id
             assert not report.state.ended
