@@ -1,4 +1,4 @@
-"""What every dialect promises, as tests for `pytest`: for ours, and for those of other packages.
+"""What dialects and connections promise, as tests for `pytest`: ours, and those of other packages.
 
     class TestMine(DialectContract):
         tools = {"mysubmit": "echo 42", "mycancel": ""}
@@ -14,10 +14,15 @@
             return Mine(layout)
 
 Scripts are run by a real `/bin/sh`, with tools on its `PATH` that write down how they were called.
+
+    class TestWay(ConnectionContract):
+        def connection(self, sessions: int = 8) -> Connection:
+            return MyConnection("localhost", sessions)
 """
 
+from interfaces.machines.testing.connections import ConnectionContract
 from interfaces.machines.testing.dialects import HOSTILE, DialectContract
 from interfaces.machines.testing.fake_machine import FakeMachine
 from interfaces.machines.testing.given import TOKEN
 
-__all__ = ["HOSTILE", "TOKEN", "DialectContract", "FakeMachine"]
+__all__ = ["HOSTILE", "TOKEN", "ConnectionContract", "DialectContract", "FakeMachine"]
