@@ -25,6 +25,7 @@ _SCHEDULERS = {
 """Our dialects, and how lines begin that are meant for the batch system."""
 _MOST = 1_000_000
 """Characters and nodes of a file."""
+_DEEPEST = 100
 _MEANS_NOTHING = ("non_interactive", "description", "use_login_shell", "profile", "user")
 
 
@@ -52,8 +53,6 @@ def _mapping(file: Path) -> dict[str, Any]:
         if _expanded(text) > _MOST:
             raise ValueError(f"with what its aliases repeat it has more than {_MOST:,} characters")
         said = yaml.safe_load(text)
-    except RecursionError:
-        raise NotReadable(f"{file} cannot be read: it is nested without an end") from None
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise NotReadable(f"{file} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(said, dict) or not all(isinstance(name, str) for name in said):
@@ -64,13 +63,16 @@ def _mapping(file: Path) -> dict[str, Any]:
 def _expanded(text: str) -> float:
     """How many characters and nodes there are where each alias stands for all that it repeats.
 
-    One within what it repeats makes it infinite. Raises `yaml.YAMLError`.
+    One within what it repeats makes it infinite. Raises `yaml.YAMLError`, and `ValueError` where
+    it is nested too deep to be read.
     """
     sizes: dict[str, float] = {}
     under_way: list[tuple[str | None, float]] = [(None, 0)]
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.CollectionStartEvent):
             under_way.append((event.anchor, 1))
+            if len(under_way) > _DEEPEST:
+                raise ValueError("it is nested without an end")
             continue
         anchor, size = None, 0.0
         if isinstance(event, yaml.AliasEvent):
