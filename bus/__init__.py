@@ -8,6 +8,7 @@ partition is another one by now is noticed in `bus.watch`, for all engines.
 from bus.cache import CachedLog
 from bus.clock import ClockAhead, HybridClock, Timestamp
 from bus.contract import (
+    MAX_RECORD_BYTES,
     AppendTooLarge,
     Doubt,
     Log,
@@ -19,6 +20,7 @@ from bus.contract import (
     RecordTooLarge,
     Stored,
     UnknownTopic,
+    check_sizes,
     partition_of,
 )
 from bus.epochs import START, LogReplaced, Position, Writer, check_commit, counted, verify
@@ -26,6 +28,7 @@ from bus.memory import MemoryLog
 from bus.watch import WatchedLog
 
 __all__ = [
+    "MAX_RECORD_BYTES",
     "START",
     "AppendTooLarge",
     "CachedLog",
@@ -48,6 +51,7 @@ __all__ = [
     "WatchedLog",
     "Writer",
     "check_commit",
+    "check_sizes",
     "counted",
     "partition_of",
     "verify",

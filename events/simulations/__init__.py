@@ -37,9 +37,16 @@ from events.simulations.events import (
     SimulationSubmitted,
     StartForeseen,
 )
-from events.simulations.requests import Resources, SimulationRequest, SimulationResult
+from events.simulations.requests import (
+    MOST_NAMED,
+    Resources,
+    SimulationRequest,
+    SimulationResult,
+    told_bytes,
+)
 
 __all__ = [
+    "MOST_NAMED",
     "AwaitSimulation",
     "CancelAllSimulations",
     "CancelSimulation",
@@ -73,4 +80,5 @@ __all__ = [
     "SimulationsGrouped",
     "StartForeseen",
     "SubmitSimulation",
+    "told_bytes",
 ]

@@ -1,9 +1,12 @@
 """What a simulation needs, and what it comes to."""
 
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError, to_json
 
+from events.entry import is_entry
 from events.jobs import MOST_INSTANCES, JobId, JobOptions, JobState, RelativePath, Waiting
 from events.prose import Prose
 from events.values import Blob, Identifier, Name, Value
@@ -17,6 +20,33 @@ from events.words import (
     Text,
     VariableName,
 )
+
+MOST_REQUESTED = 400_000
+"""Bytes of a request in JSON: what is decided about it is one record of the log."""
+MOST_TOLD = 200_000
+"""Bytes of its results' names, digests and sizes in JSON, since a record repeats them: what was
+kept, the answers to those who wait, and a callback."""
+MOST_NAMED = 100
+"""Results at most that are named where none can be kept, since they are too many."""
+
+_DIGEST_AND_SIZE = 110
+"""Bytes in JSON, at most."""
+
+
+def told_bytes(outputs: tuple[str, ...]) -> int:
+    """Of the results' names, digests and sizes in JSON, at most."""
+    return len(to_json(outputs)) + _DIGEST_AND_SIZE * len(outputs)
+
+
+def _few(outputs: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    if is_entry(info) and (size := told_bytes(outputs)) > MOST_TOLD:
+        sentence = (
+            "the names, digests and sizes of {number} results come to {size} bytes, and at most"
+            " {most} are kept: let the program pack them into fewer files"
+        )
+        told = {"number": len(outputs), "size": size, "most": MOST_TOLD}
+        raise PydanticCustomError("too_many", sentence, told)
+    return outputs
 
 
 class Resources(Value):
@@ -49,11 +79,21 @@ class SimulationRequest(Value):
     options: JobOptions = JobOptions()
     """What its batch system is told besides."""
     inputs: dict[RelativePath, Blob] = {}
-    outputs: tuple[RelativePath, ...] = ()
+    outputs: Annotated[tuple[RelativePath, ...], AfterValidator(_few)] = ()
     environment: dict[VariableName, Text] = {}
     machine: Identifier | None = None
     """Where it must run; the Machine Status Manager chooses if absent."""
     comment: str = Field(default="", max_length=200)
+
+    @model_validator(mode="after")
+    def _small(self, info: ValidationInfo) -> Self:
+        if is_entry(info) and (size := len(self.model_dump_json())) > MOST_REQUESTED:
+            sentence = (
+                "it comes to {size} bytes, and at most {most} are taken: pack its inputs into"
+                " fewer files, and put what is long into one"
+            )
+            raise PydanticCustomError("too_long", sentence, {"size": size, "most": MOST_REQUESTED})
+        return self
 
 
 class SimulationResult(Value):

@@ -16,8 +16,15 @@ from uuid import UUID
 
 import structlog
 
-from bus import Doubt, Record, partition_of
-from events.envelope import Issued, commands_topic, decode, encode_issued, events_topic
+from bus import Doubt, Record, RecordTooLarge, check_sizes, partition_of
+from events.envelope import (
+    Issued,
+    Rejection,
+    commands_topic,
+    decode,
+    encode_issued,
+    events_topic,
+)
 from events.machines import MachineSettings
 from events.operations import HandsTold, TakeTurn
 from events.values import SYSTEM, Command, Context
@@ -195,12 +202,17 @@ class Deputy:
     def _tell(self, key: str, input: Input) -> Reply:
         kind, told = written(input)
         chain = self._manager.chain(self._state.keys.get(key), input)
-        id = self._issue(HandsTold(turn=self._turn, kind=kind, told=told), chain)
         reply: Reply = asyncio.get_running_loop().create_future()
-        self._replies[id] = reply
+        try:
+            id = self._issue(HandsTold(turn=self._turn, kind=kind, told=told), chain)
+        except RecordTooLarge as error:
+            reply.set_result(Rejection(command=kind, reason=str(error)))
+        else:
+            self._replies[id] = reply
         return reply
 
     def _issue(self, command: Command, chain: Chain | None = None) -> UUID:
+        """Raises `RecordTooLarge`."""
         id = self._around.new_id()
         issued = Issued.model_construct(
             id=id,
@@ -210,7 +222,9 @@ class Deputy:
             incident=chain.incident if chain else None,
             command=command,  # type: ignore[arg-type]  # one of a known kind
         )
-        self._outbox.put_nowait(encode_issued(self._machine, issued))
+        record = encode_issued(self._machine, issued)
+        check_sizes([record])
+        self._outbox.put_nowait(record)
         return id
 
     async def _send(self, partition: int) -> NoReturn:

@@ -2,8 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from events.jobs import JobReport, RelativePath, parts_of
 from events.prose import cut
@@ -23,7 +23,7 @@ from managers.operations import (
     SubmissionInDoubt,
     SubmissionTurnedDown,
 )
-from managers.runtime import crash_point
+from managers.runtime import crash_point, hand_over
 from managers.runtime.manager import Input, Tell
 
 
@@ -41,7 +41,7 @@ async def bring(
             await machine.room.wait()
         inputs = {name: _input(blobs, name, blob) for name, blob in job.inputs.items()}
         try:
-            with noticing_room(machine, tell):
+            async with noticing_room(machine, tell):
                 await batch.prepare(token, inputs)
                 crash_point("before submission")
                 answer = await batch.submit(job.asked, submission)
@@ -71,19 +71,19 @@ async def bring(
     doubted = bool(job.doubted) or job.unwanted
     while True:
         try:
-            tell(await machine.persist(submit, complain))
+            await hand_over(tell, await machine.persist(submit, complain))
             return
         except InDoubt as doubt:
             doubted = True
             if complain("") or until is None:
-                await tell(SubmissionInDoubt(token, submission, str(doubt)))
+                await hand_over(tell, SubmissionInDoubt(token, submission, str(doubt)))
             until = min(until or math.inf, clock() + doubt.wait)
         over = clock() >= until
         if seen := await machine.persist(look, complain):
-            tell(JobSeen(seen[0], seen[1:]))
+            await hand_over(tell, JobSeen(seen[0], seen[1:]))
             return
         if over:  # an empty answer is proof of absence only now
-            tell(SubmissionAbsent(token, submission))
+            await hand_over(tell, SubmissionAbsent(token, submission))
             return
         await asyncio.sleep(min(pause, max(0.0, until - clock())))
         pause = min(2 * pause, machine.manners.ask)
@@ -97,12 +97,12 @@ async def _input(blobs: BlobStore, name: RelativePath, blob: Blob) -> AsyncItera
         raise BlobMissing(f"the input {name} cannot be read: {missing}") from missing
 
 
-@contextmanager
-def noticing_room(machine: Machine, tell: Tell) -> Iterator[None]:
+@asynccontextmanager
+async def noticing_room(machine: Machine, tell: Tell) -> AsyncIterator[None]:
     """Tell of the machine if files of ours have no room there."""
     try:
         yield
     except NoRoom as full:
         machine.has_room(False)
-        tell(RoomLooked(str(full)))
+        await hand_over(tell, RoomLooked(str(full)))
         raise

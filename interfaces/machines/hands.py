@@ -16,6 +16,7 @@ from events.jobs import JobRequest, RelativePath, Token
 from events.machines import MachineSettings, StartEstimate
 from events.operations import JobTask
 from events.prose import cut
+from events.simulations import MOST_NAMED
 from events.values import Blob, Context
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.bringing import bring, noticing_room
@@ -40,7 +41,6 @@ from managers.operations import (
     Collect,
     Estimate,
     Estimated,
-    Folder,
     FolderGone,
     Hold,
     HoldTaken,
@@ -55,8 +55,11 @@ from managers.operations import (
     TaskFails,
     Watch,
 )
-from managers.runtime import Assignment, Chain, Failure, TaskWork, Work, crash_point
+from managers.runtime import Assignment, Chain, Failure, TaskWork, Work, crash_point, hand_over
 from managers.runtime.manager import Input, Tell
+
+Complain = Callable[[str], bool]
+"""Told why something fails; of nothing, it tells whether it had failed."""
 
 
 @dataclass(frozen=True)
@@ -111,20 +114,27 @@ class MachineHands:
                 complain = _of_job(job, JobTask.SUBMIT, tell)
                 work = partial(bring, machine, job, self._blobs, tell, complain)
             case Cancel(job):
-                work = partial(self._cancel, machine, job, tell)
+                complain = _of_job(job, JobTask.CANCEL, tell)
+                work = partial(self._cancel, machine, job, tell, complain)
             case Hold(job):
-                work = partial(self._hold, machine, job, tell)
+                task = JobTask.HOLD if job.holding else JobTask.RELEASE
+                complain = _of_job(job, task, tell)
+                work = partial(self._hold, machine, job, tell, complain)
             case Collect(job):
-                work = partial(self._collect, machine, job, tell)
+                complain = _of_job(job, JobTask.COLLECT, tell)
+                work = partial(self._collect, machine, job, tell, complain)
             case Remove(token, folder):
-                removal = partial(self._remove, machine, token, folder, tell)
-                return TaskWork(removal, cause, Chain(folder.incident, folder.correlation), failed)
+                complain = _complaint(token, folder.hindered, JobTask.REMOVE, tell)
+                removal = partial(self._remove, machine, token, tell, complain)
+                chain = Chain(folder.incident, folder.correlation)
+                return TaskWork(removal, cause, chain, partial(_failed, failed, complain))
             case Estimate(id, request):
                 asking = partial(self._estimate, machine, id, request, tell)
                 return TaskWork(asking, cause, failed=failed)
             case CheckUp(check):
                 return TaskWork(partial(self._check, machine, check, tell), cause, failed=failed)
-        return TaskWork(work, cause, Chain(job.incident, job.correlation), failed)
+        chain = Chain(job.incident, job.correlation)
+        return TaskWork(work, cause, chain, partial(_failed, failed, complain))
 
     def shell_startup(self) -> dict[str, float]:
         """Seconds that a shell took to start, of each machine where that was seen."""
@@ -161,7 +171,9 @@ class MachineHands:
             found = unreachable(str(error))
         else:
             found = await check_up(batch, machine.settings.connection, check)
-        tell(CheckedUp(check, found))
+        await hand_over(
+            tell, CheckedUp(check, found), lambda why: CheckedUp(check, unreachable(why))
+        )
 
     async def _estimate(self, machine: Machine, id: UUID, request: JobRequest, tell: Tell) -> None:
         """Asked once: who wants to know it asks again."""
@@ -172,31 +184,30 @@ class MachineHands:
         else:
             never = cut(found.impossible)
             estimate = StartEstimate(id=id, start=found.start, impossible=never)
-        tell(Estimated(estimate))
+        await hand_over(tell, Estimated(estimate))
 
-    async def _cancel(self, machine: Machine, job: Job, tell: Tell) -> None:
+    async def _cancel(self, machine: Machine, job: Job, tell: Tell, complain: Complain) -> None:
         async def cancel(batch: BatchSystem) -> None:
             crash_point("before cancel")
             try:
-                with noticing_room(machine, tell):
+                async with noticing_room(machine, tell):
                     await batch.cancel(job.token, job.job_id)
             except NoRoom:
                 if not job.is_all_there:
                     raise
             crash_point("after cancel")
 
-        await machine.persist(cancel, _of_job(job, JobTask.CANCEL, tell))
-        tell(CancelTaken(job.token))
+        await machine.persist(cancel, complain)
+        await hand_over(tell, CancelTaken(job.token))
 
-    async def _remove(self, machine: Machine, token: Token, folder: Folder, tell: Tell) -> None:
+    async def _remove(self, machine: Machine, token: Token, tell: Tell, complain: Complain) -> None:
         async def retire(batch: BatchSystem) -> None:
             await batch.retire(token)
 
-        known = folder.hindered
-        await machine.persist(retire, _complaint(token, known, JobTask.REMOVE, tell))
-        tell(FolderGone(token))
+        await machine.persist(retire, complain)
+        await hand_over(tell, FolderGone(token))
 
-    async def _hold(self, machine: Machine, job: Job, tell: Tell) -> None:
+    async def _hold(self, machine: Machine, job: Job, tell: Tell, complain: Complain) -> None:
         token, held = job.token, job.holding is True
 
         async def wish(batch: BatchSystem) -> Input:
@@ -206,20 +217,23 @@ class MachineHands:
                 return HoldTurnedDown(token, held, cut(str(refused)))
             return HoldTaken(token, held)
 
-        task = JobTask.HOLD if held else JobTask.RELEASE
-        tell(await machine.persist(wish, _of_job(job, task, tell)))
+        await hand_over(tell, await machine.persist(wish, complain))
 
-    async def _collect(self, machine: Machine, job: Job, tell: Tell) -> None:
+    async def _collect(self, machine: Machine, job: Job, tell: Tell, complain: Complain) -> None:
         token, found = job.token, dict[str, Blob | str]()
         crash_point("before fetch")
         for name in job.collecting:
             fetch = partial(self._fetch, token=token, name=name)
-            found[name] = await machine.persist(fetch, _of_job(job, JobTask.COLLECT, tell))
+            found[name] = await machine.persist(fetch, complain)
         crash_point("after fetch")
         outputs = {name: blob for name, blob in found.items() if isinstance(blob, Blob)}
         missing = {name: why for name, why in found.items() if isinstance(why, str)}
         reason = "; ".join(f"{name} is not fetched: {why}" for name, why in missing.items() if why)
-        tell(OutputsStored(token, outputs, [*missing], reason))
+
+        def none(why: str) -> OutputsStored:
+            return OutputsStored(token, {}, job.collecting[:MOST_NAMED], f"none is kept: {why}")
+
+        await hand_over(tell, OutputsStored(token, outputs, [*missing], cut(reason)), none)
 
     async def _fetch(self, batch: BatchSystem, token: Token, name: RelativePath) -> Blob | str:
         """The result, or why there is none, now or later; empty: it was never written."""
@@ -236,11 +250,18 @@ class MachineHands:
             raise MachineError(late) from None
 
 
-def _of_job(job: Job, task: JobTask, tell: Tell) -> Callable[[str], bool]:
+def _failed(failed: Callable[[str], object], complain: Complain, reason: str) -> None:
+    """Work raised, and begins again; or (without a reason) it has ended."""
+    failed(reason)
+    if reason:
+        complain(reason)
+
+
+def _of_job(job: Job, task: JobTask, tell: Tell) -> Complain:
     return _complaint(job.token, job.hindered.get(task), task, tell)
 
 
-def _complaint(token: Token, known: str | None, task: JobTask, tell: Tell) -> Callable[[str], bool]:
+def _complaint(token: Token, known: str | None, task: JobTask, tell: Tell) -> Complain:
     """Tells why a task fails, unless that is known; of nothing, it tells whether it had failed."""
 
     def complain(reason: str) -> bool:

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from events.values import Context
 from managers.operations import LookOut, MachineJobs, MachineLooked, Task
-from managers.runtime import TaskWork
+from managers.runtime import TaskWork, hand_over
 from managers.runtime.manager import Tell
 from projections.database import UNAVAILABLE
 
@@ -55,4 +55,4 @@ class AgentsLookOut:
             f" {next(iter(named))}, where the machine admits it"
         )
         if (self._machine.reachable, self._machine.reason) != (False, reason):
-            await self._tell(MachineLooked(False, reason))
+            await hand_over(self._tell, MachineLooked(False, reason))

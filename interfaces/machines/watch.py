@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 import structlog
 
@@ -43,7 +44,7 @@ from managers.operations import (
     is_foreseen_anew,
     is_news,
 )
-from managers.runtime import TaskWork
+from managers.runtime import TaskWork, hand_over
 from managers.runtime.manager import Tell
 
 _MOST_FAILURES = 20
@@ -56,13 +57,13 @@ class MachineWatch:
     """Work that never ends by itself."""
 
     def __init__(self, machine: Machine, jobs: MachineJobs, tell: Tell) -> None:
-        self._machine, self._jobs, self._tell = machine, jobs, tell
+        self._machine, self._jobs, self._tell = machine, jobs, partial(hand_over, tell)
         self._questions = Questions(machine, jobs)
         self._checked: float | None = None
         self._room = RoomTries(machine.manners.ask)
         self._failures = 0
         cause = f"{Context.OPERATIONS}.work/{machine.settings.name}/watch"
-        self._task = TaskWork[Task](self._run, cause)
+        self._task = TaskWork[Task](self._run, cause, failed=partial(machine.tried, what=cause))
 
     def update(self, item: Task) -> None:
         assert isinstance(item, Watch)

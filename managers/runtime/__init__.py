@@ -23,7 +23,7 @@ from managers.runtime.service import Service
 from managers.runtime.share import Share
 from managers.runtime.snapshots import NoSnapshots, Snapshot, Snapshots
 from managers.runtime.surroundings import Surroundings
-from managers.runtime.work import TaskWork
+from managers.runtime.work import NotTaken, TaskWork, hand_over
 from managers.runtime.workforce import Workforce
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Given",
     "Manager",
     "NoSnapshots",
+    "NotTaken",
     "Owner",
     "PartitionBroken",
     "PartitionState",
@@ -54,5 +55,6 @@ __all__ = [
     "Workforce",
     "about",
     "crash_point",
+    "hand_over",
     "kept_state",
 ]

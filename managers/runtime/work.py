@@ -8,7 +8,7 @@ import structlog
 from structlog.contextvars import bind_contextvars
 
 from managers.runtime.about import about
-from managers.runtime.manager import Chain
+from managers.runtime.manager import Chain, Input, Tell
 
 W = TypeVar("W")
 
@@ -18,12 +18,30 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 """Seconds before work that raised begins again."""
 
 
+class NotTaken(Exception):
+    """The manager refused what its hands told."""
+
+
+async def hand_over(
+    tell: Tell, input: Input, otherwise: Callable[[str], Input] | None = None
+) -> None:
+    """Tell, and wait until it counts; instead of what is refused, `otherwise` of the reason.
+
+    Raises `NotTaken`: the state still has under way what should have been over with this.
+    """
+    rejection = await tell(input)
+    if rejection and otherwise:
+        rejection = await tell(otherwise(rejection.reason))
+    if rejection:
+        raise NotTaken(f"{type(input).__name__} was refused: {rejection.reason}")
+
+
 class TaskWork(Generic[W]):
     """Runs `make()`; it is cancelled when the work is stopped.
 
-    The coroutine tells its manager how it ended, then returns. What it raises is a bug or a trouble
-    that nobody thought of: it is logged, and the work begins again after a pause, as it would after
-    a crash, since the state still has it under way.
+    The coroutine hands over how it ended, then returns. What it raises is a bug or a trouble that
+    nobody thought of: it is logged, and the work begins again after a pause, as it would after a
+    crash, since the state still has it under way.
     """
 
     def __init__(

@@ -209,6 +209,11 @@ def _job(simulation: Simulation) -> JobRequest:
 def _await(simulation: Simulation, input: e.AwaitSimulation) -> Iterator[Effect]:
     if simulation.settled:
         yield from answer(input.reply_to, simulation.result.model_dump(mode="json"))
+    elif not ending.may_be_awaited(simulation):
+        raise Rejected(
+            f"the end of simulation {simulation.id} is too long to be told to"
+            f" {len(simulation.waiting) + 1} calls at once: wait in fewer, or when it has ended"
+        )
     else:
         yield e.SimulationAwaited(simulation=simulation.id, reply_to=input.reply_to)
 

@@ -5,15 +5,21 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
+from bus import MAX_RECORD_BYTES
 from events import simulations as e
 from events.incidents import Deliver, Delivery
 from events.jobs import JobReport, JobState, Witness
 from events.machines import FLEET, LeaveMachine
 from events.operations import CancelJob, CollectOutputs, ReleaseJob
-from events.values import Command, Context, Document
+from events.values import INLINE_BYTES, Command, Context, Document
 from managers.answers import answer
 from managers.runtime import Effect, Rejected, Send
 from managers.simulations.state import Simulation, Simulations, changed
+
+_END_BYTES = 14_000
+"""Of what is told of an end besides its outputs, at most: a reason, mostly."""
+_AROUND_BYTES = 1_000
+"""Of what it is told in."""
 
 
 def report(was: Simulations, simulation: Simulation, said: JobReport) -> Iterator[Effect]:
@@ -59,8 +65,35 @@ def keep(was: Simulations, simulation: Simulation, input: e.KeepOutputs) -> Iter
         missing=input.missing,
         reason=input.reason,
     )
+    now = changed(was, kept)
+    if not _fits(len(now.result.model_dump_json()), len(now.waiting)):
+        kept = _none_kept(simulation, input)
+        now = changed(was, kept)
     yield kept
-    yield from follow_up(was, changed(was, kept))
+    yield from follow_up(was, now)
+
+
+def _none_kept(simulation: Simulation, input: e.KeepOutputs) -> e.OutputsKept:
+    """Older logs have simulations whose results are more than one record can name."""
+    names = simulation.request.outputs
+    many = f"none of its {len(names)} results is kept, since they are too many"
+    return e.OutputsKept(
+        simulation=simulation.id,
+        outputs={},
+        missing=names[: e.MOST_NAMED],
+        reason=many if input.outputs else input.reason,
+    )
+
+
+def may_be_awaited(simulation: Simulation) -> bool:
+    """Whether another call may wait for it: its end, with all answers, is one record of the log."""
+    told = e.told_bytes(simulation.request.outputs) + _END_BYTES
+    return _fits(told, len(simulation.waiting) + 1)
+
+
+def _fits(told: int, waiting: int) -> bool:
+    """Whether one record holds an end of so many bytes: as kept, called back with, and answered."""
+    return (waiting + 2) * (told + _AROUND_BYTES) + INLINE_BYTES <= MAX_RECORD_BYTES
 
 
 def follow_up(was: Simulations, now: Simulation) -> Iterator[Effect]:
