@@ -21,7 +21,6 @@ from events.envelope import (
     Issued,
     Rejection,
     commands_topic,
-    decode,
     encode_issued,
     events_topic,
 )
@@ -40,6 +39,7 @@ from managers.runtime import (
     Share,
     Surroundings,
     Workforce,
+    fold_records,
     kept_state,
 )
 from managers.runtime.manager import Input
@@ -176,16 +176,10 @@ class Deputy:
 
     async def _follow(self, topic: str, partition: int, offset: int) -> bool:
         """Take in what comes next, and bring the work into line; whether there was anything."""
-        state, records = self._state, await self._around.log.read(topic, partition, offset)
-        settled = []
-        for stored in records:
-            state.position, counts = state.position.after(stored)
-            if counts and stored.record.key == self._machine:
-                commit = decode(stored.record)
-                self._around.clock.follow(commit.time)
-                state.fold(self._manager, commit)
-                settled.append(commit)
-        for commit in settled:
+        around, records = self._around, await self._around.log.read(topic, partition, offset)
+        for commit in await fold_records(
+            self._manager, self._state, records, around, key=self._machine
+        ):
             reply = self._replies.pop(commit.id, None)
             if reply and not reply.done():
                 reply.set_result(commit.rejection)

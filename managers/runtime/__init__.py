@@ -4,7 +4,7 @@ from managers.runtime.about import about
 from managers.runtime.crashpoints import crash_point
 from managers.runtime.ends import Ends
 from managers.runtime.failures import Failure, Failures
-from managers.runtime.folding import PartitionBroken, PartitionState, kept_state
+from managers.runtime.folding import PartitionBroken, PartitionState, fold_records, kept_state
 from managers.runtime.inbox import Reply
 from managers.runtime.manager import (
     Assignment,
@@ -55,6 +55,7 @@ __all__ = [
     "Workforce",
     "about",
     "crash_point",
+    "fold_records",
     "hand_over",
     "kept_state",
 ]

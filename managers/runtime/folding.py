@@ -1,6 +1,7 @@
 """A partition's state: the fold of every commit that counts, from a snapshot if one fits."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, TypeVar
@@ -84,19 +85,35 @@ async def fold_until(
         records = await around.log.read(topic, partition, state.position.offset)
         if not records:
             raise LogError(f"{topic}/{partition} ends before {writer.position.offset}")
-        for number, stored in enumerate(records):
-            if stored.offset >= writer.position.offset:
-                break
-            if number % _TURN == 0:
-                await asyncio.sleep(0)
-            state.position, counts = state.position.after(stored)
-            if counts:
-                commit = _decoded(manager, stored)
-                around.clock.follow(commit.time)
-                state.fold(manager, commit)
+        before = [stored for stored in records if stored.offset < writer.position.offset]
+        await fold_records(manager, state, before, around)
     if state.position != writer.position:
         raise Doubt(f"{topic}/{partition} was read to {state.position}, not {writer.position}")
     return state, state.position.offset - start
+
+
+async def fold_records(
+    manager: Manager[S, W],
+    state: PartitionState[S],
+    records: Sequence[Stored],
+    around: Surroundings,
+    key: str | None = None,
+) -> list[Commit]:
+    """Take in what lies at the state's position, with a turn for others now and then.
+
+    Returns the commits that count; of one key only, where it is given. Raises `PartitionBroken`.
+    """
+    folded = []
+    for number, stored in enumerate(records):
+        if number % _TURN == 0:
+            await asyncio.sleep(0)
+        state.position, counts = state.position.after(stored)
+        if counts and key in (None, stored.record.key):
+            commit = _decoded(manager, stored)
+            around.clock.follow(commit.time)
+            state.fold(manager, commit)
+            folded.append(commit)
+    return folded
 
 
 def _decoded(manager: Manager[S, W], stored: Stored) -> Commit:

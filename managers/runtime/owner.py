@@ -2,7 +2,8 @@
 
 The one rule that keeps it safe: state may run ahead of the log only between `decide` and the
 acknowledgement of that append, and nothing is acted on in between. Any exception means doubt, and
-doubt means that this object is thrown away and a new one takes over.
+doubt means that this object is thrown away and a new one takes over: unless that would meet the
+same again (`PartitionBroken`, `LogReplaced`), where the partition is given up, loudly.
 """
 
 import asyncio

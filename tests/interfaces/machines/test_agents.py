@@ -3,14 +3,15 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
-from bus import LogUnavailable
+from bus import LogUnavailable, Record
 from events import machines as m
 from events import operations as o
+from events.envelope import events_topic
 from events.jobs import JobState
 from events.machines import FLEET, MachineSettings
 from events.operations import TurnTaken
@@ -24,6 +25,7 @@ from managers.operations import operations_manager
 from managers.runtime import Surroundings
 from tests.interfaces.machines.hands_site import FETCHING, QUICK, AnySite, TroubledSystem, working
 from tests.interfaces.machines.test_failing import failed, goes_well
+from tests.patience import PATIENCE
 
 NAMING = MachineSettings(
     name="m", base_directory="/m", nodes=100, cores_per_node=100, agents=("near", "next")
@@ -201,6 +203,25 @@ async def test_an_agent_begins_anew_when_what_it_tells_cannot_be_kept() -> None:
         assert failed
         assert len(await site.turns(2)) == 2
         assert [*site.machine.starts.values()] == [1]
+
+
+async def test_an_agent_gives_up_on_a_machine_whose_log_it_cannot_read() -> None:
+    async with open_site() as site, site.agent("near") as near:
+        await site.seen(True)
+        append, topic = site.log.append, events_topic(Context.OPERATIONS)
+
+        async def garbles(to: str, partition: int, records: Sequence[Record]) -> int:
+            written = [replace(one, value=b"{") for one in records] if to == topic else records
+            return await append(to, partition, written)
+
+        site.log.append = garbles  # type: ignore[assignment,method-assign]
+        await site.issue(Context.OPERATIONS, "m", o.CheckUp(check=uuid4()))
+        async with asyncio.timeout(PATIENCE):
+            while not near.broken:
+                await asyncio.sleep(0.005)
+        assert "operations: cannot read the commit at" in near.broken["m"]
+        assert near.owned == []
+        assert "m" not in near.failing
 
 
 async def test_an_agent_says_what_fails_since_when_and_how_often() -> None:
