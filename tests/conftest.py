@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 # Here, so that one server serves all folders of tests.
 from tests.brokers import (
@@ -34,6 +35,10 @@ __all__ = [
     "sshd",
     "sshds",
 ]
+
+# Machines may be busy with much else.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)

@@ -57,7 +57,6 @@ async def _fold_all(pool: Pool, story: Story, seed: int) -> None:
 
 @settings(
     max_examples=10,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

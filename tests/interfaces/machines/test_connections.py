@@ -124,7 +124,7 @@ async def connection(opened: Open) -> AsyncIterator[Connection]:
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(text=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 async def test_any_text_is_one_word_to_the_shell(connection: Connection, text: str) -> None:

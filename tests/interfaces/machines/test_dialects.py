@@ -209,7 +209,7 @@ def submitted(contract: DialectContract, request: JobRequest) -> list[str]:
 
 
 @pytest.mark.parametrize("contract", REAL, ids=lambda contract: type(contract).__name__)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(queue=WORDS, account=WORDS, constraint=WORDS, mail=WORDS.filter(bool), comment=WORDS)
 def test_words_of_any_text(
     contract: DialectContract, queue: str, account: str, constraint: str, mail: str, comment: str
@@ -222,7 +222,7 @@ def test_words_of_any_text(
 
 
 @pytest.mark.parametrize("contract", REAL, ids=lambda contract: type(contract).__name__)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(lines=st.lists(WORDS, max_size=3))
 def test_native_lines_of_any_text(contract: DialectContract, lines: list[str]) -> None:
     words = submitted(contract, contract.request(options=JobOptions(native=tuple(lines))))

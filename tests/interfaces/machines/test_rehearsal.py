@@ -117,7 +117,7 @@ async def test_accounts_that_are_later_than_their_lag_leave_a_job_lost_until_the
     tmp_path: Path, dialect: str
 ) -> None:
     fate = Fate(run=1, vanishes=True)
-    async with site_on(tmp_path, dialect, fate, accounts_lag=4) as site:
+    async with site_on(tmp_path, dialect, fate, accounts_lag=10) as site:
         simulation = await site.submit("sleep 60")
         await site.reach(simulation, JobState.RUNNING)
         await site.reach(simulation, JobState.LOST)

@@ -25,7 +25,7 @@ def holds(ring: Ring, row: int, column: int) -> bool:
     return sum(crossings) % 2 == 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(masks)
 def test_polygons_hold_the_cells_of_the_mask_and_no_others(mask: np.ndarray) -> None:
     found = polygons(mask)
@@ -38,7 +38,7 @@ def test_polygons_hold_the_cells_of_the_mask_and_no_others(mask: np.ndarray) -> 
         assert sum(inside) == mask[row, column]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(masks)
 def test_rings_are_simple_closed_and_wound_by_the_rule(mask: np.ndarray) -> None:
     for shell, *holes in polygons(mask):
@@ -49,7 +49,7 @@ def test_rings_are_simple_closed_and_wound_by_the_rule(mask: np.ndarray) -> None
             assert len(set(ring)) == len(ring) - 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(masks)
 def test_a_geometry_library_finds_them_valid(mask: np.ndarray) -> None:
     geometry = pytest.importorskip(
