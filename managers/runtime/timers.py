@@ -33,6 +33,8 @@ class Timers:
         again = due == self._rung.get(key)
         entry = (self._wall() + _AGAIN if again else due, key, due)
         heapq.heappush(self._heap, entry)
+        if len(self._heap) > 2 * len(self._due):
+            self._forget_what_was_replaced()
         if self._heap[0] == entry:
             self._changed.set()
 
@@ -46,6 +48,12 @@ class Timers:
                     await self._changed.wait()
             except TimeoutError:
                 continue
+
+    def _forget_what_was_replaced(self) -> None:
+        """One entry a key is left: the first for its moment."""
+        entries = sorted(self._heap, reverse=True)
+        first = {entry[1]: entry for entry in entries if self._due.get(entry[1]) == entry[2]}
+        self._heap = sorted(first.values())
 
     def _ring_what_is_due(self) -> None:
         now = self._wall()

@@ -30,6 +30,19 @@ def test_a_moment_is_rung_for_once_and_a_replaced_one_never() -> None:
     assert clock.later(5.0) == ["b"]
 
 
+def test_what_was_replaced_is_not_kept_until_it_would_have_been_due() -> None:
+    clock = Clock()
+    for n in range(1000):
+        clock.timers.set("a", 1005.0)
+        clock.timers.set("a", 900_000.0)
+        clock.timers.set(f"b{n}", 2000.0)
+        clock.timers.set(f"b{n}", None)
+    clock.timers.set("b", 1005.0)
+    assert len(clock.timers._heap) <= 4
+    assert clock.later(5.0) == ["b"]
+    assert clock.later(900_000.0) == ["a"]
+
+
 def test_a_moment_that_stays_due_is_rung_for_again_after_a_pause() -> None:
     clock = Clock()
     clock.timers.set("a", 1000.0)
