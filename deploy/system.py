@@ -12,6 +12,7 @@ from uuid import uuid4
 import structlog
 
 from deploy.blobs import place_of_blobs
+from deploy.edge import web_edge
 from deploy.embedded import FolderLock
 from deploy.frozen import ended_when_frozen
 from deploy.on_machines import machine_agent
@@ -24,7 +25,6 @@ from deploy.parts import (
     projection_runner,
     public_publisher,
     sensor_worker,
-    web_edge,
 )
 from deploy.settings import Settings
 from deploy.storage import Storage, open_storage

@@ -1,0 +1,141 @@
+"""What a process serves by HTTP, and what its health says of the parts that run in it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+
+from bus import Log, LogError
+from deploy.parts import Part, Parts, Running
+from deploy.secrets import token_key
+from deploy.storage import Storage
+from events.values import Context
+from interfaces.external_data.push import PushSettings, add_push
+from interfaces.gateway import (
+    CommandsSpent,
+    EdgeRunner,
+    Failing,
+    FeedHealth,
+    GatewaySettings,
+    PartHealth,
+    Verifier,
+    WebEdge,
+    gateway,
+)
+from interfaces.machines.agents import Agent
+from interfaces.machines.hands import MachineHands
+from managers.runtime import Ends, Failure, Share, Surroundings
+from projections import Reader, Runner, open_reader
+
+
+@asynccontextmanager
+async def web_edge(
+    parts: Parts, storage: Storage, around: Surroundings, running: Running
+) -> AsyncIterator[str]:
+    """What these parts serve by HTTP, each its health at least; the URL it is reached at."""
+    settings = storage.settings
+    async with open_reader(Reader(storage.pool)) as reader:
+        edge = WebEdge(
+            log=storage.log,
+            clock=storage.clock,
+            wall=around.wall,
+            new_id=around.new_id,
+            reader=reader,
+            blobs=storage.blobs,
+            token_key=token_key(settings),
+            settings=GatewaySettings(
+                token_lifetime=settings.token_hours * 3600, proxies=settings.proxies
+            ),
+            parts=lambda: _health(running, storage.log),
+            shell_startup=running.on_machines.shell_startup,
+            commands_spent=lambda: _spent(running.on_machines),
+        )
+        verifier = Verifier()
+        app = gateway(edge, verifier, api=Part.GATEWAY in parts)
+        if Part.EXTERNAL_DATA in parts:
+            add_push(app, edge, PushSettings(max_bytes=settings.push_limit), verifier)
+        serving = EdgeRunner(app)
+        await serving.setup()
+        try:
+            site = web.TCPSite(serving, settings.host, settings.port)
+            await site.start()
+            yield _url(serving)
+        finally:
+            await serving.cleanup()
+
+
+def _spent(on_machines: MachineHands) -> dict[str, CommandsSpent]:
+    return {
+        name: CommandsSpent({kind.name.lower(): n for kind, n in one.commands.items()}, one.waited)
+        for name, one in on_machines.spent().items()
+    }
+
+
+async def _health(running: Running, log: Log) -> Mapping[str, PartHealth]:
+    services, ends = running.services, Ends(log)
+    found = await asyncio.gather(*(_health_of(service, ends) for service in services))
+    parts = {str(service.context): one for service, one in zip(services, found, strict=True)}
+    if interface := parts.get(Context.OPERATIONS):
+        interface.failing |= _failing(running.on_machines.failing())
+    if (agent := running.agent) is not None:
+        parts["agent"] = PartHealth(
+            owns=agent.owned,
+            since=_moment(agent.since),
+            behind=await _behind(agent, ends),
+            broken=agent.broken,
+            failing=_failing(agent.failing),
+        )
+    if running.stream is not None:
+        parts[Part.PUBLIC_STREAM] = await _health_of(running.stream, ends)
+    if (runner := running.runner) is not None:
+        parts[Part.PROJECTIONS] = PartHealth(
+            owns=sorted(runner.owned),
+            since=_moment(runner.since),
+            behind=await _behind(runner, ends),
+            failing=_failing(runner.failures.known),
+        )
+    if (sensors := running.sensors) is not None:
+        parts[Part.SENSORS] = PartHealth(
+            owns=sensors.owned,
+            since=_moment(sensors.since),
+            behind=await sensors.behind(),
+            failing=_failing(sensors.failures.known),
+            feeds={
+                name: FeedHealth.model_validate(counts)
+                for name, counts in (await sensors.feeds()).items()
+            },
+        )
+    return parts
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+async def _health_of(share: Share[Any], ends: Ends) -> PartHealth:
+    return PartHealth(
+        owns=[str(partition) for partition in sorted(share.owned)],
+        since=_moment(share.since),
+        behind=await _behind(share, ends),
+        broken={str(partition): reason for partition, reason in share.broken.items()},
+        failing=_failing(share.failing),
+    )
+
+
+def _failing(failures: Mapping[Any, Failure]) -> dict[str, Failing]:
+    return {str(what): Failing.model_validate(failure) for what, failure in failures.items()}
+
+
+async def _behind(part: Share[Any] | Agent | Runner, ends: Ends) -> int | None:
+    try:
+        return await part.behind(ends)
+    except LogError:
+        return None
+
+
+def _url(serving: EdgeRunner) -> str:
+    host, port = serving.addresses[0][:2]
+    return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
