@@ -27,7 +27,8 @@ def _decide(
         return life.create(catalogue, incident, input)
     if incident is None:
         raise Rejected("there is no such incident")
-    draft = Draft(incident, catalogue.get(incident.kind), given)
+    plan = None if incident.closed else catalogue.get(incident.kind)
+    draft = Draft(incident, plan, given)
     _take(draft, input)
     draft.start_stages()
     return Decided(draft.effects, draft.incident)

@@ -96,8 +96,8 @@ def end(draft: Draft, ending: Ending) -> None:
     if clean_up is None:
         be_over(draft, ending)
         return
-    _tell(draft, Context.SIMULATIONS, CancelAllSimulations(reason=ending.sentence))
-    _tell(draft, Context.ENDPOINTS, CloseAllEndpoints())
+    _tell(draft, incident.id, Context.SIMULATIONS, CancelAllSimulations(reason=ending.sentence))
+    _tell(draft, incident.id, Context.ENDPOINTS, CloseAllEndpoints())
     messages.queue(draft, e.Delivery(stage=clean_up), _CLEAN_UP)
 
 
@@ -111,11 +111,12 @@ def _end_without_clean_up(draft: Draft, ending: Ending, reason: str) -> None:
 
 def be_over(draft: Draft, ending: Ending) -> None:
     """Nothing of the incident goes on, and other managers forget what was its."""
+    incident = draft.incident.id
     draft.add(e.IncidentEnded(ending=ending))
-    _tell(draft, Context.SIMULATIONS, CloseSimulations(reason=ending.sentence))
-    _tell(draft, Context.ENDPOINTS, CloseAllEndpoints())
-    _tell(draft, Context.DATASETS, CloseDataSets())
+    _tell(draft, incident, Context.SIMULATIONS, CloseSimulations(reason=ending.sentence))
+    _tell(draft, incident, Context.ENDPOINTS, CloseAllEndpoints())
+    _tell(draft, incident, Context.DATASETS, CloseDataSets())
 
 
-def _tell(draft: Draft, context: Context, command: Command) -> None:
-    draft.send(Send(context, draft.incident.id, command))
+def _tell(draft: Draft, incident: str, context: Context, command: Command) -> None:
+    draft.send(Send(context, incident, command))

@@ -19,7 +19,7 @@ def incident_manager(catalogue: Catalogue, run_stage: Hands) -> Manager[Incident
         context=Context.INCIDENTS,
         sources=(Context.ENDPOINTS, Context.SIMULATIONS, Context.DATASETS),
         state=Incident,
-        fold=7,
+        fold=8,
         decide=decider(catalogue),
         evolve=evolve,
         under_way=_under_way,

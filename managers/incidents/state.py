@@ -89,9 +89,13 @@ class Run(NamedTuple):
 
 
 class Incident(NamedTuple):
-    """An incident while anything can still happen to it; what is over leaves only its status."""
+    """An incident while anything can still happen to it; what is over leaves only its status.
 
-    created: e.IncidentCreated
+    Of that there may be very many, for ever: late commands are refused by it.
+    """
+
+    creation: e.IncidentCreated | None = None
+    """None: it is over."""
     urgency: Urgency = Urgency.ROUTINE
     status: IncidentStatus = IncidentStatus.PENDING
     state: Mapping[str, Document] = {}
@@ -105,6 +109,12 @@ class Incident(NamedTuple):
     """Failed runs that an operator wished to retry, and that come next."""
     retries: tuple[UUID, ...] = ()
     """The newest commands by which operators retried stages."""
+
+    @property
+    def created(self) -> e.IncidentCreated:
+        """Of one that is not over."""
+        assert self.creation is not None
+        return self.creation
 
     @property
     def id(self) -> str:
@@ -210,9 +220,9 @@ def _evolve(was: Incident, event: Event) -> Incident:
                 ending=event.ending, waiting={}, runs={}, failed={}, retrying=(), status=status
             )
         case e.IncidentEnded():
-            return _remains(was, event.ending.outcome)
+            return Incident(status=event.ending.outcome)
         case e.IncidentArchived():
-            return _remains(was, IncidentStatus.ARCHIVED)
+            return Incident(status=IncidentStatus.ARCHIVED)
         case _:
             return was
 
@@ -296,10 +306,6 @@ def _mended(was: Incident, run: UUID) -> Incident:
 
 def _with_command(known: tuple[UUID, ...], command: UUID | None) -> tuple[UUID, ...]:
     return known if command is None or command in known else (command, *known)[:_RETRIES_KNOWN]
-
-
-def _remains(was: Incident, status: IncidentStatus) -> Incident:
-    return Incident(was.created.model_copy(update={"parameters": {}}), was.urgency, status)
 
 
 def _forgetting(run: Run, forget: tuple[str, ...]) -> Run:

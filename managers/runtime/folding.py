@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -22,8 +23,8 @@ W = TypeVar("W")
 _log = structlog.get_logger()
 
 _TURN = 100
-"""Records folded before others have a turn: a process may fold all its partitions at once, and must
-hear its brokers and renew its leases meanwhile."""
+"""Records folded, or states kept or read, before others have a turn: a process may fold all its
+partitions at once, and must hear its brokers and renew its leases meanwhile."""
 
 
 class PartitionBroken(Exception):
@@ -130,9 +131,12 @@ def _decoded(manager: Manager[S, W], stored: Stored) -> Commit:
 async def keep_snapshot(
     manager: Manager[S, W], partition: int, around: Surroundings, state: PartitionState[S]
 ) -> None:
-    """Store the counted state; at worst the next takeover takes longer."""
+    """Store the counted state, which nobody changes meanwhile.
+
+    At worst the next takeover takes longer.
+    """
     state.time = around.clock.now()
-    kept = Snapshot(state.position, manager.fold, _adapter(manager).dump_json(state))
+    kept = Snapshot(state.position, manager.fold, await _dumped(manager, state))
     try:
         await around.snapshots.store(manager.context, partition, kept)
     except Exception as error:
@@ -147,7 +151,7 @@ async def kept_state(
         kept = await around.snapshots.load(manager.context, partition)
         if kept is None or kept.fold != manager.fold:
             return None
-        state = _adapter(manager).validate_json(kept.states)
+        state = await _loaded(manager, kept.states)
     except Exception as error:
         _log.warning("snapshot ignored", context=manager.context, error=repr(error))
         return None
@@ -158,6 +162,25 @@ async def kept_state(
             f"{error}. If that was done on purpose: vestec projections rebuild, then start again"
         ) from error
     around.clock.follow(state.time)
+    return state
+
+
+async def _dumped(manager: Manager[S, W], state: PartitionState[S]) -> bytes:
+    """A line of JSON for every so many keys, with a turn for others; the first says all else."""
+    adapter, items = _adapter(manager), iter(state.keys.items())
+    lines = [adapter.dump_json(replace(state, keys=dict(islice(items, _TURN))))]
+    while portion := dict(islice(items, _TURN)):
+        await asyncio.sleep(0)
+        lines.append(adapter.dump_json(PartitionState(portion, {})))
+    return b"\n".join(lines)
+
+
+async def _loaded(manager: Manager[S, W], states: bytes) -> PartitionState[S]:
+    first, *others = states.split(b"\n")
+    state = _adapter(manager).validate_json(first)
+    for line in others:
+        await asyncio.sleep(0)
+        state.keys |= _adapter(manager).validate_json(line).keys
     return state
 
 

@@ -9,7 +9,10 @@ from events.values import Context
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """States by key and cursors by source, as JSON, at a position; `fold` is the code's version."""
+    """States by key and cursors by source, as lines of JSON, at a position.
+
+    `fold` is the code's version.
+    """
 
     position: Position
     fold: int

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+import pytest
+
 from events import incidents as e
 from events.datasets import CloseDataSets
 from events.endpoints import CloseAllEndpoints
@@ -14,7 +16,7 @@ from events.simulations import (
     SimulationRequest,
 )
 from events.values import Context, Document, Note, Target, Urgency
-from managers.incidents import FailRun, FinishRun, Incident, LookAtClock
+from managers.incidents import FailRun, FinishRun, Incident, LookAtClock, ResumeRun
 from managers.runtime import Send
 from tests.managers.incidents.site import (
     ID,
@@ -143,9 +145,37 @@ def test_in_older_logs_each_run_and_message_has_an_end_of_its_own() -> None:
 def test_what_is_over_keeps_only_its_status() -> None:
     over = active().when(sent("a")).when(sent("b")).when(e.CancelIncident())
     left = incident(over)
-    assert left.created.parameters == {}
-    assert [*left.runs, *left.waiting, *left.failed, *left.state] == []
+    assert left == Incident(status=IncidentStatus.CANCELLED)
     assert over.manager.due(left) is None
+    assert [*over.manager.resume(left), *over.manager.under_way(left)] == []
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_what_is_over_answers_late_commands_as_what_is_over(archived: bool) -> None:
+    over = active().when(sent("a"))
+    late = finished(over, "a")
+    over.when(e.CancelIncident())
+    if archived:
+        over.when(e.ArchiveIncident()).then(e.IncidentArchived)
+    over.when(e.CreateIncident(incident=ID, kind="test", name="a fire")).then()
+    over.when(e.TakeNote(note=Note(text="seen"))).then(e.Noted)
+    over.when(e.AnswerCall(run=late.run, call="c")).then()
+    over.when(LookAtClock()).then()
+    over.when(ResumeRun(late.run)).then()
+    over.when(late).rejected("not current")
+    over.when(e.RetryStage()).rejected("no such failed stage")
+    over.when(e.AnswerQuestion(question=late.run, choice="yes")).rejected("nobody waits")
+    for command in (
+        e.ActivateIncident(),
+        e.CancelIncident(),
+        e.CancelIncident(force=True),
+        e.SetUrgency(urgency=Urgency.URGENT),
+        arrives("a"),
+        sent("a"),
+    ):
+        over.when(command).rejected("the incident is over", status(over))
+    over.when(e.ArchiveIncident()).then(*([] if archived else [e.IncidentArchived]))
+    assert incident(over) == Incident(status=IncidentStatus.ARCHIVED)
 
 
 def test_the_last_stage_cleans_up_also_after_cancellation() -> None:

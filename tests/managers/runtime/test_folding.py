@@ -5,12 +5,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
+from pydantic import TypeAdapter
 
 from bus import LogReplaced, MemoryLog, Position, Writer
 from bus.clock import seconds
 from events.values import Context
 from managers.runtime import Service, Snapshot
-from managers.runtime.folding import PartitionState, fold_until, keep_snapshot
+from managers.runtime.folding import PartitionState, fold_until, keep_snapshot, kept_state
 from tests.managers.runtime.notes import (
     EVENTS,
     NOTES,
@@ -64,6 +65,39 @@ async def test_a_long_fold_is_not_done_twice() -> None:
     )
     assert state.keys == {"key": ("note 0", "note 1", "note 2")}
     assert folded == 1, "only the takeover"
+
+
+def notes_of_many() -> PartitionState[tuple[str, ...]]:
+    return PartitionState({str(key): (f"note {key}",) for key in range(1050)}, {})
+
+
+async def test_a_snapshot_of_many_keys_is_kept_and_read_in_portions() -> None:
+    log, snapshots = await declared(MemoryLog()), OneSnapshot()
+    around = surroundings(log, snapshots=snapshots)
+    many = notes_of_many()
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(take_turns())
+    await keep_snapshot(NOTES, 0, around, many)
+    assert turns >= 10
+    turns = 0
+    assert await kept_state(NOTES, 0, around) == many
+    assert turns >= 10
+    other.cancel()
+
+
+async def test_a_snapshot_of_before_is_one_line_and_read() -> None:
+    log, snapshots = await declared(MemoryLog()), OneSnapshot()
+    many = notes_of_many()
+    line = TypeAdapter(PartitionState[tuple[str, ...]]).dump_json(many)
+    await snapshots.store(Context.INCIDENTS, 0, Snapshot(many.position, NOTES.fold, line))
+    assert await kept_state(NOTES, 0, surroundings(log, snapshots=snapshots)) == many
 
 
 async def _all_decided(log: MemoryLog, count: int) -> bool:
