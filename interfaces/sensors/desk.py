@@ -27,6 +27,8 @@ _WAITING = 4
 _FINDINGS = 1000
 """That are delivered before what led to them is saved: what a worker that dies leaves to be done
 again by the next one is not much more."""
+_KEYS = 1000
+"""That are looked at between two batches of readings, when their time has come."""
 _SAVE_EVERY = 0.5
 """Seconds between two times when memories are made durable, and silence is looked for."""
 _UNANSWERED = 3
@@ -198,43 +200,48 @@ class Desk:
                 raise LogError(f"nothing of {self._table.name} was read for {patience:g} s")
             async with self._busy:
                 await self._save()
-            if self._source.feed.silences and self._table.generation is not None:
-                asked = await self._look_for_silence(asked)
+            if self._table.generation is not None:
+                asked = await self._look_at_the_clock(asked)
 
-    async def _look_for_silence(
+    async def _look_at_the_clock(
         self, asked: Mapping[int, tuple[int, int]]
     ) -> dict[int, tuple[int, int]]:
-        """By the clock, as of a moment up to which all that was sent by then has been taken.
+        """Do what is due, as of a moment up to which all that was sent by then has been taken.
 
         So a worker that is behind does not take its own silence for the sensors'. `asked` is of
         each partition such a moment (ms) and where it ended then; what is left of it is returned.
         """
-        owned = self.owned
+        now, owned, next = self._now(), self.owned, self._memories.next
         left = {tp.partition: asked[tp.partition] for tp in owned if tp.partition in asked}
-        if unasked := [tp for tp in owned if tp.partition not in left]:
-            now = self._now()
-            ends = await self._app.consumer.highwaters(*unasked)
+        due = [tp for tp in owned if tp.partition not in left and next(tp.partition) <= now]
+        if due:
+            ends = await self._app.consumer.highwaters(*due)
             left |= {tp.partition: (now, end or 0) for tp, end in ends.items()}
         for partition, (moment, end) in [*left.items()]:
             if self._memories.taken(partition) >= end:
                 del left[partition]
-                async with self._busy:
-                    await self._silent(partition, moment)
+                await self._do_what_is_due(partition, moment)
         return left
 
     def _now(self) -> int:
         return round(self._outlet.now() * 1000)
 
-    async def _silent(self, partition: int, now: int) -> None:
+    async def _do_what_is_due(self, partition: int, now: int) -> None:
+        """For some keys at a time, so that readings are taken in between."""
         generation = self._table.generation
-        if generation is None:
-            return
+        while self._memories.next(partition) <= now:
+            async with self._busy:
+                if generation is None or generation != self._table.generation:
+                    return
+                await self._tell_silence(generation, partition, now)
+            await asyncio.sleep(0)
+
+    async def _tell_silence(self, generation: int, partition: int, now: int) -> None:
         states: dict[str, KeyState] = {}
         findings: list[Finding] = []
-        for key, was in self._memories.keys(partition):
-            state, found = silences(self._source, key, partition, was, now)
-            if found:
-                states[key] = state
-                findings += found
+        for key, was in self._memories.due(partition, now, _KEYS).items():
+            states[key], found = silences(self._source, key, partition, was, now)
+            findings += found
         if findings:
             await self._conclude(generation, partition, states, findings, 0)
+            await self._save()

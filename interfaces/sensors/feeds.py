@@ -228,11 +228,6 @@ class Feed(_Declared):
         return tuple(dict.fromkeys(name for name in looked_at if name is not None))
 
     @cached_property
-    def silences(self) -> bool:
-        """Whether any rule listens for silence."""
-        return any(isinstance(rule, Silence) for rule in self.rules.values())
-
-    @cached_property
     def lateness_ms(self) -> int:
         return milliseconds(self.lateness)
 

@@ -4,12 +4,14 @@ A record is an offset, a blank, and the state as JSON. A partition has one recor
 its keys, which says up to where all of it was taken.
 """
 
-from collections.abc import Container, Iterator, Mapping, MutableMapping
+from collections.abc import Container, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from math import inf
 
 from pydantic import TypeAdapter
 
+from interfaces.sensors.deadlines import Deadlines
 from interfaces.sensors.feeds import Feed
-from interfaces.sensors.rules import KeyState, known
+from interfaces.sensors.rules import KeyState, known, moments
 
 NOTHING = b"-1"
 
@@ -23,6 +25,7 @@ class Memories:
         self._feed, self._records = feed, records
         self._decoded: dict[bytes, tuple[bytes, KeyState]] = {}
         self._unsaved: dict[int, set[bytes]] = {}
+        self._deadlines: dict[int, Sequence[Deadlines]] = {}
 
     def taken(self, partition: int) -> int:
         """The offset below which everything in the partition was taken."""
@@ -32,12 +35,18 @@ class Memories:
         """What is remembered of a key."""
         return self._state(_name(partition, key))
 
-    def keys(self, partition: int) -> Iterator[tuple[str, KeyState]]:
-        """All keys of a partition, with what is remembered of them."""
+    def next(self, partition: int) -> float:
+        """When (ms) something may be due in a partition, at the earliest."""
+        return min((one.next for one in self._deadlines.get(partition, ())), default=inf)
+
+    def due(self, partition: int, now: int, most: int) -> dict[str, KeyState]:
+        """Keys whose moment has come, of about so many that are looked at: they are to be kept."""
         begin = b"%d " % partition
-        for name in [name for name in self._records if name.startswith(begin)]:
-            if state := self._state(name):
-                yield name.removeprefix(begin).decode(), state
+        return {
+            name.removeprefix(begin).decode(): state
+            for deadlines in self._deadlines.get(partition, ())
+            for name, state in deadlines.due(now, most, self._state)
+        }
 
     def keep(self, partition: int, states: Mapping[str, KeyState], taken: int) -> None:
         """Put states into the table, and that everything below an offset was taken.
@@ -55,6 +64,9 @@ class Memories:
             records[name] = record
         self._records.update(records)
         self._unsaved.setdefault(partition, set()).update(records)
+        for deadlines in self._watched(partition):
+            for name in records:
+                deadlines.watch(name, self._decoded[name][1])
         if taken > self.taken(partition):
             self._records[b"%d" % partition] = b"%d" % taken
 
@@ -70,19 +82,32 @@ class Memories:
             records = {name: self._records[name] for name in names}
             yield partition, records, (mark, self._records.get(mark, b"0"))
 
-    def forget_others(self, kept: Container[int]) -> None:
-        """Forget all of partitions that were taken away: who has them goes on from what is durable.
+    def settle(self, kept: Container[int]) -> None:
+        """The table was read anew, for these partitions.
 
-        A part of it would be worse than nothing: the record that says how far all was taken would
-        be true of states that are not there.
+        All of others is forgotten: who has them goes on from what is durable. A part of it would
+        be worse than nothing: the record that says how far all was taken would be true of states
+        that are not there.
         """
-        others = [name for name in self._records if _partition(name) not in kept]
-        for name in others:
-            del self._records[name]
-            self._decoded.pop(name, None)
+        names: dict[int, list[bytes]] = {}
+        for name in [*self._records]:
+            partition = _partition(name)
+            if partition not in kept:
+                del self._records[name]
+                self._decoded.pop(name, None)
+            elif b" " in name:
+                names.setdefault(partition, []).append(name)
         for partition in [*self._unsaved]:
             if partition not in kept:
                 del self._unsaved[partition]
+        self._deadlines.clear()
+        for partition, keys in names.items():
+            self._watched(partition, keys)
+
+    def _watched(self, partition: int, names: Iterable[bytes] = ()) -> Sequence[Deadlines]:
+        if partition not in self._deadlines:
+            self._deadlines[partition] = [Deadlines(one, names) for one in moments(self._feed)]
+        return self._deadlines[partition]
 
     def _state(self, name: bytes) -> KeyState | None:
         """The table may have been read anew since the last time."""

@@ -68,7 +68,7 @@ class MemoryTable(faust.Table[bytes, bytes]):
             # Faust would only drop it; so its application ends, and the next one reads again.
             await self.app.crash(error)
             raise
-        self.memories.forget_others({tp.partition for tp in active_tps})
+        self.memories.settle({tp.partition for tp in active_tps})
         await super().on_recovery_completed(active_tps, standby_tps)
         self.generation = self._next
 

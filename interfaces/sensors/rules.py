@@ -8,10 +8,10 @@ Silence is noticed twice: by the next reading of the key, and by the clock where
 find the same: its window ends `after` the last reading.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 
 from events.sensors import Finding, ReadingId
 from interfaces.sensors.feeds import Change, Feed, Silence, Window, Windowed
@@ -121,6 +121,21 @@ def silences(
                 state = replace(state, memories={**state.memories, name: after})
                 findings.append(finding)
     return state, findings
+
+
+def moments(feed: Feed) -> list[Callable[[KeyState], int | None]]:
+    """When (ms) the clock alone changes something about a key that is not heard any more."""
+    return [
+        partial(_silent_from, name, rule)
+        for name, rule in feed.rules.items()
+        if isinstance(rule, Silence)
+    ]
+
+
+def _silent_from(rule: str, silence: Silence, state: KeyState) -> int | None:
+    """The first moment at which silence is told; None: it was."""
+    end, memory = state.newest.time + silence.after_ms, state.memories.get(rule)
+    return None if memory is not None and end <= memory.done else end + 1
 
 
 @dataclass(frozen=True, slots=True)
