@@ -233,15 +233,27 @@ class Desk:
             async with self._busy:
                 if generation is None or generation != self._table.generation:
                     return
-                await self._tell_silence(generation, partition, now)
+                await self._do_some(generation, partition, now)
             await asyncio.sleep(0)
 
-    async def _tell_silence(self, generation: int, partition: int, now: int) -> None:
+    async def _do_some(self, generation: int, partition: int, now: int) -> None:
+        taken = self._memories.taken(partition)
         states: dict[str, KeyState] = {}
         findings: list[Finding] = []
+        over: list[str] = []
         for key, was in self._memories.due(partition, now, _KEYS).items():
-            states[key], found = silences(self._source, key, partition, was, now)
-            findings += found
+            state, found = silences(self._source, key, partition, was, now)
+            if found:
+                states[key] = state
+                findings += found
+            else:
+                over.append(key)
         if findings:
             await self._conclude(generation, partition, states, findings, 0)
+        if findings or over:
             await self._save()
+        # Readings are taken again from what was durably taken on: the key has none of them.
+        forget = self._table.forget
+        await asyncio.gather(*(forget(partition, key, taken) for key in over))
+        if generation == self._table.generation:
+            self._memories.forget(partition, over)

@@ -187,6 +187,9 @@ class Feed(_Declared):
     """Seconds by which a reading may be older than the newest of its key."""
     ahead: Seconds = 300.0
     """Seconds by which a reading's time may be ahead of ours."""
+    forget: Seconds = 86400.0
+    """Seconds after which a key is forgotten that was not heard any more, once all its windows are
+    over and its silence was told: senders may make up as many keys as they like."""
     partitions: int = Field(default=1, ge=1, le=1024)
     """Of the topic, if it has to be made. With several, producers must send all readings of a key
     to one, as they do when the Kafka key is that key."""
@@ -230,6 +233,10 @@ class Feed(_Declared):
     @cached_property
     def lateness_ms(self) -> int:
         return milliseconds(self.lateness)
+
+    @cached_property
+    def forget_ms(self) -> int:
+        return milliseconds(self.forget)
 
     @cached_property
     def ahead_ms(self) -> int:

@@ -1,10 +1,13 @@
 """What is remembered of a feed's keys, as it lies in the table and its changelog.
 
 A record is an offset, a blank, and the state as JSON. A partition has one record besides those of
-its keys, which says up to where all of it was taken.
+its keys, which says up to where all of it was taken. While the table is read, a key's record that
+is an offset alone says that it was forgotten.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import replace
+from functools import partial
 from math import inf
 
 from pydantic import TypeAdapter
@@ -33,19 +36,22 @@ class Memories:
 
     def get(self, partition: int, key: str) -> KeyState | None:
         """What is remembered of a key."""
-        return self._state(_name(partition, key))
+        return self._state(name_of(partition, key))
 
     def next(self, partition: int) -> float:
         """When (ms) something may be due in a partition, at the earliest."""
         return min((one.next for one in self._deadlines.get(partition, ())), default=inf)
 
     def due(self, partition: int, now: int, most: int) -> dict[str, KeyState]:
-        """Keys whose moment has come, of about so many that are looked at: they are to be kept."""
-        begin = b"%d " % partition
+        """Keys whose moment has come, of about so many that are looked at.
+
+        They are silent, which is to be kept when it was told, or may be forgotten.
+        """
+        begin, state = b"%d " % partition, partial(self._heard, now)
         return {
-            name.removeprefix(begin).decode(): state
+            name.removeprefix(begin).decode(): found
             for deadlines in self._deadlines.get(partition, ())
-            for name, state in deadlines.due(now, most, self._state)
+            for name, found in deadlines.due(now, most, state)
         }
 
     def keep(self, partition: int, states: Mapping[str, KeyState], taken: int) -> None:
@@ -56,7 +62,7 @@ class Memories:
         """
         records = {}
         for key, state in states.items():
-            name = _name(partition, key)
+            name = name_of(partition, key)
             if offset_of(self._records.get(name, NOTHING)) > state.offset:
                 continue
             record = b"%d %s" % (state.offset, _STATE.dump_json(state))
@@ -69,6 +75,12 @@ class Memories:
                 deadlines.watch(name, self._decoded[name][1])
         if taken > self.taken(partition):
             self._records[b"%d" % partition] = b"%d" % taken
+
+    def forget(self, partition: int, keys: Iterable[str]) -> None:
+        """Keys of which nothing is unsaved."""
+        for key in keys:
+            name = name_of(partition, key)
+            del self._records[name], self._decoded[name]
 
     def unsaved(self) -> Iterator[tuple[int, Mapping[bytes, bytes], tuple[bytes, bytes]]]:
         """The records of each partition that changed since they were last asked for.
@@ -90,16 +102,15 @@ class Memories:
         that are not there.
         """
         names: dict[int, list[bytes]] = {}
-        for name in [*self._records]:
-            partition = _partition(name)
-            if partition not in kept:
+        for name, record in [*self._records.items()]:
+            partition, is_key = _partition(name), b" " in name
+            if partition not in kept or (is_key and b" " not in record):
                 del self._records[name]
                 self._decoded.pop(name, None)
-            elif b" " in name:
+                self._unsaved.get(partition, set()).discard(name)
+            elif is_key:
                 names.setdefault(partition, []).append(name)
-        for partition in [*self._unsaved]:
-            if partition not in kept:
-                del self._unsaved[partition]
+        self._unsaved = {one: unsaved for one, unsaved in self._unsaved.items() if one in kept}
         self._deadlines.clear()
         for partition, keys in names.items():
             self._watched(partition, keys)
@@ -121,13 +132,22 @@ class Memories:
             self._decoded[name] = decoded
         return decoded[1]
 
+    def _heard(self, now: int, name: bytes) -> KeyState | None:
+        """A state, as of one that was heard just now where its record does not say when."""
+        state = self._state(name)
+        if state is not None and not state.heard:
+            state = replace(state, heard=now)
+            self._decoded[name] = self._records[name], state
+        return state
+
 
 def offset_of(record: bytes) -> int:
     """How far a record goes: of two of the same name, the one that goes farther is true."""
     return int(record.partition(b" ")[0])
 
 
-def _name(partition: int, key: str) -> bytes:
+def name_of(partition: int, key: str) -> bytes:
+    """Of a key's record."""
     return b"%d %s" % (partition, key.encode())
 
 

@@ -18,13 +18,15 @@ class Malformed(ValueError):
 
 
 class Reading(NamedTuple):
-    """What a sensor said; its time is in milliseconds since 1970."""
+    """What a sensor said; times are in milliseconds since 1970."""
 
     key: str
     time: int
     values: Mapping[str, float | None]
     partition: int
     offset: int
+    heard: int = 0
+    """When it was taken here."""
 
 
 def decode(
@@ -46,7 +48,7 @@ def decode(
     if time > now + feed.ahead_ms:
         raise Malformed(f"its time is {(time - now) / 1000:.0f} s ahead of ours")
     values = {name: _number(name, found) for name in feed.fields}
-    return Reading(_key(feed.key, found.get(feed.key)), time, values, partition, offset)
+    return Reading(_key(feed.key, found.get(feed.key)), time, values, partition, offset, now)
 
 
 def _key(name: str, found: object) -> str:

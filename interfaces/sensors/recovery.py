@@ -7,7 +7,7 @@ nothing is committed, and nothing fetched until the queues are empty. The change
 is remembered of a partition's keys and up to where all was taken: there readings begin anew.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -17,15 +17,18 @@ from faust.types import TP
 
 from bus.contract import LogError
 from interfaces.sensors import consumer
-from interfaces.sensors.memories import NOTHING, Memories, offset_of
+from interfaces.sensors.memories import NOTHING, Memories, name_of, offset_of
 from interfaces.sensors.rules import Source
+
+_BELOW = "below"
 
 
 class MemoryTable(faust.Table[bytes, bytes]):
     """What is remembered of the keys of one topic.
 
     Of two records of a name the one that goes farther is true, whichever was written last: a
-    worker that was stopped and wakes up writes once more what it had in hand.
+    worker that was stopped and wakes up writes once more what it had in hand. That of a key which
+    was forgotten has no value, so that Kafka drops it in time; its header says below which offset.
     """
 
     def __init__(self, app: faust.App, source: Source, **how: Any) -> None:
@@ -46,12 +49,33 @@ class MemoryTable(faust.Table[bytes, bytes]):
     def apply_changelog_batch(self, batch: Any) -> None:
         """Records that were read from the changelog."""
         self.read += len(batch)
-        farthest = {event.key: event for event in sorted(batch, key=_goes)}
+        # Not by Faust's own way, which keeps for ever the names of what was forgotten.
         known = self.data
-        newer = [
-            e for name, e in farthest.items() if _goes(e) >= offset_of(known.get(name, NOTHING))
-        ]
-        super().apply_changelog_batch(newer)
+        for event in batch:
+            far = offset_of(known.get(event.key, NOTHING))
+            if event.value is None:
+                below = dict(event.message.headers or ()).get(_BELOW, NOTHING)
+                if offset_of(below) > far:
+                    known[event.key] = below
+            elif offset_of(event.value) >= far:
+                known[event.key] = event.value
+
+    def forget(self, partition: int, key: str, below: int) -> Awaitable[Any]:
+        """Write that what was heard of a key below an offset is forgotten.
+
+        All below it was taken, durably. So another record of the key is true if it goes as far, and
+        else was in the hands of a worker that was stopped. Kafka drops such a record after a day or
+        so; an old state that is written even later tells nothing new, and is forgotten once more.
+        """
+        return self.changelog_topic.send_soon(
+            key=name_of(partition, key),
+            value=None,
+            partition=partition,
+            headers={_BELOW: b"%d" % below},
+            key_serializer=self.key_serializer,
+            value_serializer=self.value_serializer,
+            eager_partitioning=True,
+        )
 
     async def on_rebalance(
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
@@ -115,7 +139,3 @@ class Transport(aiokafka.Transport):
     """Kafka with such a consumer."""
 
     Consumer = Consumer
-
-
-def _goes(event: Any) -> int:
-    return offset_of(event.value)

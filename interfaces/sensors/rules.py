@@ -8,7 +8,7 @@ Silence is noticed twice: by the next reading of the key, and by the clock where
 find the same: its window ends `after` the last reading.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
@@ -50,6 +50,8 @@ class KeyState:
     newest: Seen
     memories: Mapping[str, Memory] = field(default_factory=dict)
     """By rule."""
+    heard: int = 0
+    """When (ms) the last reading was taken, by our clock; that of an older version does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def take(source: Source, was: KeyState | None, reading: Reading) -> tuple[KeySta
             memories = {**memories, name: after}
         if finding is not None:
             findings.append(finding)
-    return KeyState(reading.offset, newest, memories), findings
+    return KeyState(reading.offset, newest, memories, reading.heard), findings
 
 
 def silences(
@@ -112,30 +114,46 @@ def silences(
 ) -> tuple[KeyState, list[Finding]]:
     """The same for time that passes without readings, up to `now` (ms)."""
     state, findings = was, []
-    for name, rule in source.feed.rules.items():
-        if isinstance(rule, Silence):
-            memory = was.memories.get(name) or _empty(source.feed.definitions[name])
-            about = _About(source, name, key, partition)
-            after, finding = _silence(rule, memory, was.newest, now, about)
-            if finding is not None:
-                state = replace(state, memories={**state.memories, name: after})
-                findings.append(finding)
+    for name, rule in _silences(source.feed):
+        memory = was.memories.get(name) or _empty(source.feed.definitions[name])
+        about = _About(source, name, key, partition)
+        after, finding = _silence(rule, memory, was.newest, now, about)
+        if finding is not None:
+            state = replace(state, memories={**state.memories, name: after})
+            findings.append(finding)
     return state, findings
 
 
 def moments(feed: Feed) -> list[Callable[[KeyState], int | None]]:
-    """When (ms) the clock alone changes something about a key that is not heard any more."""
-    return [
-        partial(_silent_from, name, rule)
-        for name, rule in feed.rules.items()
-        if isinstance(rule, Silence)
-    ]
+    """When (ms) the clock alone changes something about a key that is not heard any more.
+
+    For each rule that tells of its silence; and the last one is when it may be forgotten.
+    """
+    silences = [partial(_silent_from, name, rule) for name, rule in _silences(feed)]
+    return [*silences, partial(_forgotten_from, feed)]
+
+
+def _silences(feed: Feed) -> Iterator[tuple[str, Silence]]:
+    for name, rule in feed.rules.items():
+        if isinstance(rule, Silence):
+            yield name, rule
 
 
 def _silent_from(rule: str, silence: Silence, state: KeyState) -> int | None:
     """The first moment at which silence is told; None: it was."""
     end, memory = state.newest.time + silence.after_ms, state.memories.get(rule)
     return None if memory is not None and end <= memory.done else end + 1
+
+
+def _forgotten_from(feed: Feed, state: KeyState) -> int:
+    """The first moment at which what is remembered has no more effect.
+
+    A sensor's time goes on with ours, however far it is behind: so its windows end, too.
+    """
+    ends = (end for memory in state.memories.values() for end in (memory.done, *memory.windows))
+    over = max(ends, default=_NEVER) + feed.lateness_ms - state.newest.time
+    untold = (_silent_from(name, rule, state) or 0 for name, rule in _silences(feed))
+    return max(state.heard + max(feed.forget_ms, over), *untold, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def read(value: bytes | None) -> Reading:
 
 
 def test_a_reading() -> None:
-    expected = Reading("KSTS", 61_500, {"speed": 12.0}, 2, 7)
+    expected = Reading("KSTS", 61_500, {"speed": 12.0}, 2, 7, 1_000_000)
     for time in ('"1970-01-01T00:01:01.5Z"', '"1970-01-01T01:01:01.500+01:00"', "61.5"):
         said = b'{"station": "KSTS", "speed": 12, "time": %s, "more": []}' % time.encode()
         assert read(said) == expected
