@@ -110,12 +110,12 @@ async def _keep(cluster: Cluster, url: str, within: float) -> NoReturn:
     """Start it again whenever its last process is gone, until cancelled."""
     while True:
         await asyncio.sleep(_LOOK_EVERY)
-        if (lock := try_lock(cluster.home, EXCLUSIVE)) is None:
-            continue
-        os.close(lock)
-        _log.error("embedded PostgreSQL has ended, it is started again")
         try:
             with as_sentence(cluster.home.parent):
+                if (lock := try_lock(cluster.home, EXCLUSIVE)) is None:
+                    continue
+                os.close(lock)
+                _log.error("embedded PostgreSQL has ended, it is started again")
                 await _bring_up(cluster, url, within)
         except EmbeddedServerError as error:
             _log.error("embedded PostgreSQL could not be started again", reason=str(error))

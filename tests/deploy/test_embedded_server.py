@@ -3,6 +3,7 @@
 # ruff: noqa: ASYNC220, ASYNC240 - nothing else runs on a test's loop
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from structlog.testing import capture_logs
 from deploy.embedded import EmbeddedServer, EmbeddedServerError, installation
 from deploy.embedded.account import account_for
 from deploy.embedded.cluster import Cluster
+from deploy.embedded.flock import try_lock
 from tests.disks import fill_write_ahead_log, small_disk
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -168,6 +170,27 @@ async def test_a_server_that_is_killed_while_it_is_used_is_started_again(
             await asyncio.sleep(0.05)
         await until_it_answers(server.url)
     assert cluster.postmasters() == []
+
+
+async def test_a_server_is_started_again_after_a_look_that_failed(
+    made: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = 2
+
+    def lock(path: Path, kind: int) -> int | None:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return try_lock(path, kind)
+
+    async with asyncio.timeout(60), EmbeddedServer.open(made) as server:
+        monkeypatch.setattr("deploy.embedded.server.try_lock", lock)
+        (postmaster,) = cluster.postmasters()
+        os.kill(postmaster, signal.SIGKILL)
+        while cluster.postmasters() == [postmaster]:
+            await asyncio.sleep(0.05)
+        await until_it_answers(server.url)
 
 
 @as_root
