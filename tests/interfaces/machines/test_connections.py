@@ -123,9 +123,7 @@ async def connection(opened: Open) -> AsyncIterator[Connection]:
         yield connection
 
 
-@settings(
-    max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 async def test_any_text_is_one_word_to_the_shell(connection: Connection, text: str) -> None:
     answer = await run(connection, f"printf %s {quoted(text)}")

@@ -65,9 +65,7 @@ def test_requests_hold_only_what_a_shell_can_be_told(wrong: dict[str, object]) -
         JobRequest.model_validate({"token": "v1", "walltime": 1, "executable": "x", **wrong})
 
 
-@settings(
-    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=TEXT, value=TEXT)
 def test_programs_and_variables_of_any_text(shell: ShellBench, text: str, value: str) -> None:
     async def run() -> Path:
