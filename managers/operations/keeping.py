@@ -10,6 +10,7 @@ from events.values import DAY
 from managers.operations.folders import Folder, purge_of
 from managers.operations.job import Job
 from managers.operations.state import MachineJobs
+from managers.operations.submitting import tell_of_room, untold_of_room
 from managers.runtime import Effect
 
 _AT_ONCE = 20
@@ -19,13 +20,16 @@ _WARNED_BEFORE = 7.0
 
 
 def due(machine: MachineJobs) -> float | None:
-    """When a folder is to be removed next, or somebody to be warned, in seconds since the epoch."""
+    """When a folder is to be removed next, or somebody to be told, in seconds since the epoch."""
+    if any(untold_of_room(machine)):
+        return 0.0
     moments = [moment for moment, *_ in (*_removals(machine), *_warnings(machine))]
     return min(moments, default=None)
 
 
 def look(machine: MachineJobs, now: float) -> Iterator[Effect]:
     """What is due."""
+    yield from tell_of_room(machine)
     for moment, token, folder in _removals(machine):
         if moment <= now:
             yield e.RemovalIntended(token=token, incident=folder.incident)

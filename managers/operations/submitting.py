@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
 from events import operations as e
 from events.accounts import NotAllowed
@@ -16,17 +17,34 @@ from managers.runtime import Effect, Given
 
 _MOST = 5
 """Submissions of a job that were never found, one after the other, until somebody has to decide."""
+_AT_ONCE = 50
+"""Jobs that one decision tells of room, each with a reason of any length."""
 
 
 def room(was: MachineJobs, full: str) -> Iterator[Effect]:
-    """Whoever waits to be submitted is told, once, that it waits for room, and that there is."""
-    if was.settings is None or bool(full) == bool(was.full):
-        return
-    seen = e.RoomSeen(full=full)
-    yield seen
+    """There is none any more, or again."""
+    if was.settings is not None and bool(full) != bool(was.full):
+        seen = e.RoomSeen(full=full)
+        yield seen
+        yield from tell_of_room(replace(was, full=seen.full))
+
+
+def tell_of_room(was: MachineJobs) -> Iterator[Effect]:
+    """Whoever waits to be submitted is told, once, that it waits for room, and that there is.
+
+    So many at once, since all of it has to fit into one record; the others at the next look at the
+    clock.
+    """
+    for job in islice(untold_of_room(was), _AT_ONCE):
+        yield from tell(job, _waits(job, paused(was.full)))
+
+
+def untold_of_room(was: MachineJobs) -> Iterator[Job]:
+    """Who waits to be submitted, and knows otherwise of the room than it is."""
     for job in was.jobs.values():
-        if JobTask.SUBMIT in job.tasks:
-            yield from tell(job, _waits(job, paused(seen.full)))
+        knows = job.report is not None and job.report.waiting is not None
+        if JobTask.SUBMIT in job.tasks and knows != bool(was.full):
+            yield job
 
 
 def _waits(job: Job, why: str) -> JobReport:

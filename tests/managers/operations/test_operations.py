@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from bus import MAX_RECORD_BYTES
 from events import operations as e
 from events.accounts import Accounts
 from events.checkups import Checkup, Finding, Mark, Question
@@ -32,6 +33,7 @@ from events.machines import (
     SeeTrouble,
     StartEstimate,
 )
+from events.prose import PROSE_CHARACTERS
 from events.simulations import ForeseeStart, KeepOutputs, ReportJob
 from events.values import DAY, Blob, Context, IncidentId, Urgency
 from managers.operations import (
@@ -715,6 +717,30 @@ def test_who_waits_to_be_submitted_is_told_that_there_is_no_room() -> None:
     of.when(RoomLooked()).then(e.RoomSeen(), *trouble)
     assert of.effects[-1] == Send(Context.MACHINES, FLEET, SeeTrouble(name="m", reason=""))
     of.when(SubmissionAnswered(TOKEN, 1, JobId("17"))).then(e.SubmissionConfirmed, *REPORTED)
+
+
+def test_however_many_wait_each_is_told_of_room_once_and_a_decision_fits_into_a_record() -> None:
+    of = machine()
+    for number in range(120):
+        id = UUID(int=number + 1)
+        request = SUBMIT.request.model_copy(update={"token": token_of(id)})
+        of.when(SUBMIT.model_copy(update={"simulation": id, "request": request}))
+    for looked in (RoomLooked("\N{FIRE}" * PROSE_CHARACTERS), RoomLooked()):
+        of.when(looked)
+        told = [*told_of_room(of)]
+        while MANAGER.due(of.state or MachineJobs()) == 0.0:
+            of.when(inputs.LookAtClock())
+            told += told_of_room(of)
+        assert len({*told}) == len(told) == 120
+    of.when(inputs.LookAtClock()).then()
+
+
+def told_of_room(of: Scenario[MachineJobs]) -> list[str]:
+    """Whose jobs the last decision reported."""
+    told = [effect for effect in of.effects if isinstance(effect, e.JobReported)]
+    texts = [effect.model_dump_json() for effect in told]
+    assert 2 * sum(len(text.encode()) + 200 for text in texts) < MAX_RECORD_BYTES
+    return [effect.token for effect in told]
 
 
 def test_a_job_for_a_machine_without_room_is_told_at_once() -> None:
