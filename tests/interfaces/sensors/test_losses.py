@@ -86,8 +86,8 @@ class Sensor:
 
     def __init__(self, servers: str, url: str, **settings: Any) -> None:
         self.topic = f"{url.rpartition('/')[2]}.vestec.sensors.weather"
-        self._servers = {"bootstrap.servers": servers}
-        self._producer = Producer({**self._servers, **settings})
+        self._settings = {"bootstrap.servers": servers, **settings}
+        self._producer = Producer(self._settings)
 
     async def finds_its_topic(self) -> None:
         async def there() -> bool:
@@ -99,7 +99,7 @@ class Sensor:
         """Return when the changelog says that readings of the partition were taken."""
         name = f"{self.topic.rpartition('.')[0]}-weather.memory-changelog"
         changelog = TopicPartition(name, partition, 0)
-        reader = Consumer({**self._servers, "group.id": "none", "enable.auto.commit": False})
+        reader = Consumer({**self._settings, "group.id": "none", "enable.auto.commit": False})
         reader.assign([changelog])
 
         async def so() -> bool:

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from deploy.kafka import Cluster
-from tests.interfaces.sensors.conftest import until
 from tests.interfaces.sensors.test_losses import Outlet, Sensor, so, why, working
 from tests.secured_broker import files, folder, secured
 
@@ -36,15 +35,11 @@ async def test_readings_are_taken(
         },
     )
     outlet, url = Outlet(), f"{namespace}?{files}{options.format(tmp_path)}"
-    async with working(url, tmp_path, outlet) as first:
+    async with working(url, tmp_path, outlet):
         await sensor.finds_its_topic()
         sensor.gale("A")
         await so("it is found", lambda: outlet.keys() == {"A"})
-
-        async def saved() -> bool:
-            return await first.behind() == 0
-
-        await until("all is taken", saved)
+        await sensor.is_remembered()
     sensor.gale("B")
     async with working(url, tmp_path, outlet):
         await so("the next is found", lambda: outlet.keys() == {*"AB"})
