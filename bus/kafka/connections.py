@@ -30,8 +30,9 @@ T = TypeVar("T")
 TopicPartition: TypeAlias = tuple[str, int]
 """A topic and one of its partitions."""
 
-FAILURES = (KafkaError, OSError, TimeoutError, KeyError)
-"""What aiokafka raises; a `KeyError` where two requests lose one connection at once."""
+FAILURES = (KafkaError, OSError, TimeoutError, KeyError, RuntimeError)
+"""What aiokafka raises; a `KeyError` where two requests lose one connection at once, a
+`RuntimeError` (uvloop's) where one writes to a connection that has just been lost."""
 
 CLOSE_WITHIN = 1.0
 BACKOFF = (0.02, 0.5)

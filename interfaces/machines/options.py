@@ -8,8 +8,8 @@ is charged to an account that the machine's administrators have given to others.
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from events.jobs import JobRequest
 from interfaces.machines.batch_settings import BatchSettings
@@ -60,6 +60,8 @@ class Grammar:
     """Options whose value is one `name=value`, each about something of its own."""
     pairs: frozenset[str] = frozenset()
     """Options with two values."""
+    prefixes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Options with another value after some first ones."""
     free: frozenset[str] = frozenset()
     """Options of which there may be several."""
 
@@ -76,7 +78,9 @@ class Grammar:
     def _options(self, line: list[str]) -> Iterator[Option]:
         while line:
             name, *values = self._next(line)
-            if name in self.lists and values:
+            if self._wants_more(name, values):
+                yield Option("", (name, *values))
+            elif name in self.lists and values:
                 for part in values[0].split(","):
                     yield Option(_about(name, part), (name, part))
             elif name in self.named and values:
@@ -95,9 +99,20 @@ class Grammar:
             return [word[:2], word[2:]]
         if not word.startswith("-") or word in self.flags:
             return [word]
-        many = 2 if word in self.pairs else 1
-        values, line[:] = line[:many], line[many:]
+        two = self._has_two(word, line)
+        values, line[:] = line[: 1 + two], line[1 + two :]
         return [word, *values]
+
+    def _wants_more(self, name: str, values: list[str]) -> bool:
+        """Whether it has not its values: the submit command would take the next option for one."""
+        if "=" in name or name in self.flags or not name.startswith("-"):
+            return False
+        if name.startswith("--"):
+            return name in self.longs
+        return len(values) < 1 + self._has_two(name, values) or any(map(_is_option, values))
+
+    def _has_two(self, name: str, values: Sequence[str]) -> bool:
+        return name in self.pairs or bool(self.prefixes.get(name, frozenset()) & {*values[:1]})
 
     def _in_full(self, word: str) -> str:
         """A long option by its whole name, if its beginning is that of one alone."""
@@ -125,6 +140,11 @@ def _uncommented(line: str) -> str:
     begin = _BEFORE_COMMENT.match(line)
     assert begin
     return begin[0] if line[begin.end() :].startswith("#") else line
+
+
+def _is_option(word: str) -> bool:
+    """Whether it begins like one, and is no number."""
+    return re.match(r"-(?!\d)", word) is not None
 
 
 def _about(name: str, value: str) -> str:
@@ -176,7 +196,7 @@ def _left_out(
     theirs: frozenset[str],
 ) -> str:
     if not option.subject:
-        return "it is no option, or may be several"
+        return "it is no option, may be several, or has no value"
     if option.subject in grammar.ours:
         return "VESTEC sees to that"
     if option.subject in taken and option.subject not in grammar.free:

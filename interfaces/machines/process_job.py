@@ -81,7 +81,7 @@ fi
 cancelled && state=CANCELLED
 case $word in
     COMPLETED | FAILED | CANCELLED) state=$word ;;
-    RUNNING) test -n "$state" || test "$code" != 0 || state=COMPLETED ;;  # it had no room to say it
+    RUNNING | '') test -n "$state" || test "$code" != 0 || state=COMPLETED ;;  # no room to tell
 esac
 ended=$(now)
 exec 7>&-

@@ -35,6 +35,7 @@ class SensorSettings:
 
 def application(address: Address, settings: SensorSettings) -> faust.App:
     """Not started yet."""
+    settings.folder.mkdir(parents=True, exist_ok=True)  # Faust makes no parents
     client = address.client
     return _App(
         address.prefix + GROUP,

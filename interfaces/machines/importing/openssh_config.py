@@ -179,7 +179,11 @@ def _address(host: str, said: Mapping[str, Sequence[str]]) -> str:
 def _hop(jump: str, blocks: Sequence[_Block], file: Path, left: list[str]) -> str:
     """A host to go through, which may be one that the configuration names."""
     user, at, address = jump.removeprefix("ssh://").rpartition("@")
-    host, _, port = address.partition(":") if address.count(":") == 1 else (address, "", "")
+    if address.startswith("["):
+        host, _, port = address[1:].partition("]")
+        port = port.removeprefix(":")
+    else:
+        host, _, port = address.partition(":") if address.count(":") == 1 else (address, "", "")
     said = _said(host, blocks, file)
     for keyword in ("proxyjump", "identityfile", "certificatefile"):
         if keyword in said and any(host in block.patterns for block in blocks):

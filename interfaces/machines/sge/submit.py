@@ -15,12 +15,13 @@ from interfaces.machines.sge.settings import SgeSettings
 
 GRAMMAR = Grammar(
     subjects={"-hard": "-soft"},
+    prefixes={"-binding": words("env pe set")},
     flags=words(
         "-clear -cwd -h -hard -help -inherit -nostdin -notify -soft -terse -V -verify -verbose"
     ),
     ours=words(
         "-@ -A -b -C -clear -cwd -e -help -i -inherit -j -N -now -o -S -shell -soft -sync -t -tc "
-        "-terse -verify -wd"
+        "-terse -verify -w -wd"
     ),
     accounts=words("-P"),
     lists=words("-l"),
@@ -40,6 +41,7 @@ REFUSALS = Refusals(
         "invalid advance reservation id",
         "qsub: invalid option argument",
         "option must have",
+        "option contains errors",
     ),
 )
 """Source: what an SGE 8.1.9 answered, and the messages of its daemons for wrong requests."""

@@ -99,6 +99,27 @@ def test_what_a_job_is_charged_to_is_not_said_by_a_script_where_it_is_somebodys(
     assert "other" in arranged(site, request(), ()).words
 
 
+@pytest.mark.parametrize(
+    ("grammar", "line"),
+    [
+        (SLURM, "--wckey -w --account=z01"), (SLURM, "-w --account=z01"), (SLURM, "--wckey"),
+        (SLURM, "--mcs-label -w -Az01"), (SGE, "-pe -P z01"), (SGE, "-dc"), (SGE, "-l -P z01"),
+        (PBS, "-q -Az01"), (PBS, "-p"),
+    ],
+)  # fmt: skip
+def test_no_option_takes_another_for_its_value(grammar: Grammar, line: str) -> None:
+    said = arrange(grammar, [], request(native=[line]), BatchSettings(), ())
+    assert not said.words or said.words == ("z01",)
+    assert "has no value" in said.remarks
+
+
+def test_options_have_as_many_values_as_they_want() -> None:
+    lines = ["-binding pe linear:1", "-binding linear:2", "-p -100", "-masterl a b"]
+    for line in lines:
+        said = arrange(SGE, [], request(native=[line]), BatchSettings(), ())
+        assert (" ".join(said.words), said.remarks) == (line, "")
+
+
 def test_what_a_job_waits_for_is_said_once() -> None:
     after = [Dependency(token=Token("v2"), on=After.ENDED)]
     said = slurm("--depend=singleton", after=after)

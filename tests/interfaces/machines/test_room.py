@@ -72,12 +72,15 @@ async def test_a_job_that_ends_without_room_for_its_word_waits_for_it(
 
             job = await site.submit(f"until test -e {go}; do sleep 0.1; done")
             await site.reach(job, JobState.RUNNING)
+            jobs = [job] if wanting == "inodes" else [job, await site.submit("true")]
+            await site.reach(jobs[-1], JobState.QUEUED)
             (disk.fill if wanting == "blocks" else disk.use_up_inodes)()
             go.touch()
             await site.until(slot_is_free)
             disk.make_room()
-            await site.reach(job, JobState.COMPLETED)
-            assert not await of_state(site, job, JobState.LOST)
+            for one in jobs:
+                await site.reach(one, JobState.COMPLETED)
+                assert not await of_state(site, one, JobState.LOST)
 
 
 async def of_state(site: AnySite, simulation: UUID, state: JobState) -> list[JobReported]:
