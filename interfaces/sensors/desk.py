@@ -161,11 +161,6 @@ class Desk:
         if generation == self._table.generation:
             self._memories.keep(partition, states, taken)
 
-    async def save(self) -> None:
-        """Make durable what has been taken so far."""
-        async with self._busy:
-            await self._save()
-
     async def _save(self) -> None:
         """Make durable what is remembered, and after it up to where all was taken."""
         send = self._table.send_changelog
@@ -203,7 +198,8 @@ class Desk:
                 read, since = self._table.read, clock()
             elif clock() - since > patience:
                 raise LogError(f"nothing of {self._table.name} was read for {patience:g} s")
-            await self.save()
+            async with self._busy:
+                await self._save()
             if self._table.generation is not None:
                 asked = await self._look_at_the_clock(asked)
 

@@ -25,8 +25,6 @@ from interfaces.sensors.topics import make_topics
 from managers.runtime import Failures
 
 _TRY_AGAIN = 2.0
-_SAVE_WITHIN = 1.0
-"""Seconds, when a worker ends: what is not saved by then is taken again by the next one."""
 
 _log = structlog.get_logger()
 
@@ -92,7 +90,6 @@ class SensorWorker:
             self._app = None
             for task in tasks:
                 task.cancel()
-            await _save(desks)
             await stop(app)
 
     async def _serve(self, app: faust.App, desks: Sequence[Desk]) -> NoReturn:
@@ -116,11 +113,3 @@ class SensorWorker:
                 for desk in self._desks:
                     desk.counts.behind = desk.behind()
         return self._counts
-
-
-async def _save(desks: Sequence[Desk]) -> None:
-    try:
-        async with asyncio.timeout(_SAVE_WITHIN):
-            await asyncio.gather(*(desk.save() for desk in desks))
-    except Exception as error:
-        _log.warning("memories not saved", reason=repr(error))
