@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from events import operations as e
+from events.jobs import JobRequest
 from events.machines import (
     FLEET,
     MOST_ESTIMATES,
@@ -63,9 +64,27 @@ def estimate(was: MachineJobs, wanted: e.EstimateJob) -> Iterator[Effect]:
 def estimated(was: MachineJobs, input: i.Estimated) -> Iterator[Effect]:
     if was.settings is None or input.estimate.id not in was.estimates:
         return
-    yield e.EstimateGiven(estimate=input.estimate)
-    see = SeeEstimate(name=was.settings.name, estimate=input.estimate)
+    estimate, too_long = input.estimate, _too_long(was, was.estimates[input.estimate.id])
+    if estimate.start is not None and too_long:
+        estimate = StartEstimate(id=estimate.id, impossible=too_long)
+    yield e.EstimateGiven(estimate=estimate)
+    see = SeeEstimate(name=was.settings.name, estimate=estimate)
     yield Send(Context.MACHINES, FLEET, see)
+
+
+def _too_long(was: MachineJobs, request: JobRequest) -> str:
+    """Why no queue that a job may go to ever starts it; empty: one may, as far as is known.
+
+    Slurm takes such a job, and says of it that it would start.
+    """
+    named = {*request.options.queue.split(",")} - {""}
+    queues = was.load.queues if was.load else ()
+    limits = [queue.walltime for queue in queues if not named or queue.name in named]
+    known = [limit for limit in limits if limit is not None]
+    if not known or len(known) < len(limits) or max(known) >= request.walltime:
+        return ""
+    where = f"the queue {request.options.queue}" if named else "any queue"
+    return f"it asks for {request.walltime} s, and {where} takes jobs of {max(known)} s at most"
 
 
 def checked(was: MachineJobs, input: i.CheckedUp) -> Iterator[Effect]:

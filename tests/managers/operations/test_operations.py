@@ -27,6 +27,7 @@ from events.machines import (
     MachineLoad,
     MachineSettings,
     Privilege,
+    Queue,
     SeeCheckup,
     SeeEstimate,
     SeeMachine,
@@ -309,6 +310,30 @@ def test_a_start_is_estimated_for_whoever_asks() -> None:
         of.when(asks.model_copy(update={"estimate": UUID(int=n)})).then(e.EstimateWanted)
     of.when(asks).then(SeeEstimate)
     scenario(MANAGER).when(asks).then()
+
+
+@pytest.mark.parametrize(
+    ("queue", "walltime", "never"),
+    [
+        ("short", 600, "the queue short takes jobs of 60 s at most"),
+        ("", 3601, "any queue takes jobs of 3600 s at most"),
+        ("short,work", 600, ""), ("short", 60, ""), ("", 3600, ""), ("other", 9999, ""),
+    ],
+)  # fmt: skip
+def test_no_start_is_promised_beyond_what_queues_take(
+    queue: str, walltime: int, never: str
+) -> None:
+    limits = {"short": 60, "work": 3600}
+    load = MachineLoad(queues=tuple(Queue(name=n, walltime=most) for n, most in limits.items()))
+    options = SUBMIT.request.options.model_copy(update={"queue": queue})
+    request = SUBMIT.request.model_copy(update={"walltime": walltime, "options": options})
+    of = machine().when(MachineLooked(reachable=True, reason="", load=load))
+    of.when(e.EstimateJob(estimate=ONE, request=request))
+    of.when(Estimated(StartEstimate(id=ONE, start=1.5)))
+    (given, _) = of.effects
+    assert isinstance(given, e.EstimateGiven)
+    assert (given.estimate.start is None) == bool(never)
+    assert never in given.estimate.impossible
 
 
 def test_when_a_job_is_expected_to_start_is_told_once_and_when_that_has_moved() -> None:
