@@ -34,9 +34,7 @@ Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_liste
 class Settings(BaseSettings):
     """How a VESTEC is run."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="VESTEC_", env_ignore_empty=True, frozen=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_prefix="VESTEC_", frozen=True, extra="ignore")
 
     data: Path = Field(
         Path(".vestec"),
@@ -154,6 +152,13 @@ class Settings(BaseSettings):
     def _named(cls, value: object) -> object:
         if value == "":
             raise PydanticCustomError("empty", "a folder has a name; . is the current one")
+        return value
+
+    @field_validator("sensors", mode="before")
+    @classmethod
+    def _file(cls, value: object) -> object:
+        if value == "":
+            raise PydanticCustomError("empty", "a file has a name; unset it where there are none")
         return value
 
     @field_validator("blobs")

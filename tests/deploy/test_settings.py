@@ -44,11 +44,11 @@ def test_a_log_that_other_hosts_may_share_wants_to_know_where_blobs_are() -> Non
     assert Settings(log=LOG, blobs="file:///shared/blobs").log == LOG
 
 
-def test_a_variable_that_is_empty_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DATA", "LOG", "SENSORS"):
-        monkeypatch.setenv(f"VESTEC_{name}", "")
-    assert Settings() == Settings(data=Path(".vestec"))
-    assert Settings().sensors is None
+@pytest.mark.parametrize("name", ["DATA", "SENSORS"])
+def test_a_folder_or_file_has_a_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"VESTEC_{name}", "")
+    with pytest.raises(ValidationError, match="has a name"):
+        Settings()
 
 
 def test_proxies_are_addresses_and_networks(monkeypatch: pytest.MonkeyPatch) -> None:
