@@ -7,7 +7,7 @@ a seek waits for its last long poll to end, and what it cannot fetch it skips.
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias, TypeVar
 
 import structlog
@@ -118,10 +118,13 @@ class Connections:
     async def refresh(self, client: AIOKafkaClient) -> bool:
         """Learn anew which topics, partitions and leaders there are.
 
-        If no broker answers the client is of no use any more, and the answer is no.
+        If no broker answers the client is of no use any more, and the answer is no. Of a client
+        that another call has discarded meanwhile aiokafka would be silent for ever.
         """
-        if await client.force_metadata_update():
-            return True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._deadline):
+                if await client.force_metadata_update():
+                    return True
         self.discard(client)
         return False
 

@@ -5,8 +5,10 @@ import asyncio
 import pytest
 from aiokafka.client import AIOKafkaClient
 
-from bus.kafka.connections import CLOSE_WITHIN, end_client
+from bus.kafka.address import Address
+from bus.kafka.connections import CLOSE_WITHIN, Connections, end_client
 from deploy.kafka import Cluster
+from tests.patience import PATIENCE
 from tests.proxy import Proxy
 
 MORE_THAN_A_SOCKET_TAKES = 64 << 20
@@ -27,6 +29,15 @@ async def stuck(distant_kafka: Cluster, proxy: Proxy) -> AIOKafkaClient:
 async def test_one_that_cannot_flush_is_left_and_who_ends_it_goes_on(stuck: AIOKafkaClient) -> None:
     async with asyncio.timeout(3 * CLOSE_WITHIN):
         await end_client(stuck)
+
+
+async def test_one_that_another_call_has_ended_is_of_no_use(kafka: Cluster) -> None:
+    connections = Connections(Address.parse(kafka.url), deadline=0.5)
+    client = await connections.client()
+    connections.discard(client)
+    await connections.close()
+    async with asyncio.timeout(PATIENCE):
+        assert not await connections.refresh(client)
 
 
 async def test_who_ends_one_can_be_cancelled(stuck: AIOKafkaClient) -> None:
