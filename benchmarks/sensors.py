@@ -121,6 +121,6 @@ async def _running(worker: SensorWorker) -> AsyncIterator[None]:
 async def _taken(worker: SensorWorker, wanted: int) -> int:
     """How many were taken, once these were."""
     async with asyncio.timeout(STALLED):
-        while (behind := await worker.behind()) is None or READINGS - behind < wanted:
+        while (behind := worker.behind()) is None or READINGS - behind < wanted:
             await asyncio.sleep(0.1)
     return READINGS - behind

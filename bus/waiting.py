@@ -1,7 +1,6 @@
 """Those who wait for a partition to grow, and what they are woken by."""
 
 import asyncio
-import sys
 
 
 class Waiting:
@@ -24,7 +23,3 @@ class Waiting:
         for reader, offset in self._readers.items():
             if offset < end and not reader.done():
                 reader.set_result(None)
-
-    def wake(self) -> None:
-        """Wake all, whatever they wait for."""
-        self.reaches(sys.maxsize)

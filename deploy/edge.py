@@ -76,36 +76,27 @@ def _spent(on_machines: MachineHands) -> dict[str, CommandsSpent]:
 
 async def _health(running: Running, log: Log) -> Mapping[str, PartHealth]:
     services, ends = running.services, Ends(log)
-    found = await asyncio.gather(*(_health_of(service, ends) for service in services))
+    found = await asyncio.gather(
+        *(_health_of(one, ends, one.failing, one.broken) for one in services)
+    )
     parts = {str(service.context): one for service, one in zip(services, found, strict=True)}
     if interface := parts.get(Context.OPERATIONS):
         interface.failing |= _failing(running.on_machines.failing())
     if (agent := running.agent) is not None:
-        parts["agent"] = PartHealth(
-            owns=agent.owned,
-            since=_moment(agent.since),
-            behind=await _behind(agent, ends),
-            broken=agent.broken,
-            failing=_failing(agent.failing),
-        )
+        parts["agent"] = await _health_of(agent, ends, agent.failing, agent.broken)
     if running.stream is not None:
-        parts[Part.PUBLIC_STREAM] = await _health_of(running.stream, ends)
+        stream = running.stream
+        parts[Part.PUBLIC_STREAM] = await _health_of(stream, ends, stream.failing, stream.broken)
     if (runner := running.runner) is not None:
-        parts[Part.PROJECTIONS] = PartHealth(
-            owns=sorted(runner.owned),
-            since=_moment(runner.since),
-            behind=await _behind(runner, ends),
-            failing=_failing(runner.failures.known),
-        )
+        parts[Part.PROJECTIONS] = await _health_of(runner, ends, runner.failures.known, {})
     if (sensors := running.sensors) is not None:
         parts[Part.SENSORS] = PartHealth(
             owns=sensors.owned,
             since=_moment(sensors.since),
-            behind=await sensors.behind(),
+            behind=sensors.behind(),
             failing=_failing(sensors.failures.known),
             feeds={
-                name: FeedHealth.model_validate(counts)
-                for name, counts in (await sensors.feeds()).items()
+                name: FeedHealth.model_validate(counts) for name, counts in sensors.feeds().items()
             },
         )
     return parts
@@ -115,25 +106,27 @@ def _moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
-async def _health_of(share: Share[Any], ends: Ends) -> PartHealth:
+async def _health_of(
+    part: Share[Any] | Agent | Runner,
+    ends: Ends,
+    failing: Mapping[Any, Failure],
+    broken: Mapping[Any, str],
+) -> PartHealth:
+    try:
+        behind = await part.behind(ends)
+    except LogError:
+        behind = None
     return PartHealth(
-        owns=[str(partition) for partition in sorted(share.owned)],
-        since=_moment(share.since),
-        behind=await _behind(share, ends),
-        broken={str(partition): reason for partition, reason in share.broken.items()},
-        failing=_failing(share.failing),
+        owns=[str(one) for one in sorted(part.owned)],
+        since=_moment(part.since),
+        behind=behind,
+        broken={str(one): reason for one, reason in broken.items()},
+        failing=_failing(failing),
     )
 
 
 def _failing(failures: Mapping[Any, Failure]) -> dict[str, Failing]:
     return {str(what): Failing.model_validate(failure) for what, failure in failures.items()}
-
-
-async def _behind(part: Share[Any] | Agent | Runner, ends: Ends) -> int | None:
-    try:
-        return await part.behind(ends)
-    except LogError:
-        return None
 
 
 def _url(serving: EdgeRunner) -> str:

@@ -7,11 +7,14 @@ that often, however often the key is heard.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import faust
 from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError
+from faust.exceptions import FaustError
 from faust.types import TP
 
 from bus.contract import LogError
@@ -169,6 +172,11 @@ class Desk:
             await send(partition, *mark)
 
     @property
+    def feed(self) -> str:
+        """Its name."""
+        return self._source.name
+
+    @property
     def owned(self) -> set[TP]:
         """The feed's partitions that were given to this worker."""
         return {tp for tp in self._app.consumer.assignment() if tp.topic == self._source.topic}
@@ -179,12 +187,14 @@ class Desk:
         Nobody is asked: Faust would put the question behind fetches that wait for readings.
         """
         behind = 0
-        for tp in self.owned:
-            end = self._app.consumer.highwater(tp)
-            if end is None:
-                return None
-            behind += max(0, end - self._memories.taken(tp.partition))
-        return behind
+        with suppress(AssertionError, FaustError, KafkaError):  # it is taken away just now
+            for tp in self.owned:
+                end = self._app.consumer.highwater(tp)
+                if end is None:
+                    return None
+                behind += max(0, end - self._memories.taken(tp.partition))
+            return behind
+        return None
 
     async def look_after(self) -> NoReturn:
         """Save what is remembered, and notice silence, until cancelled."""

@@ -6,13 +6,11 @@ changelogs, and takes again what these do not say was taken.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import faust
 import structlog
-from aiokafka.errors import KafkaError
-from faust.exceptions import FaustError
 
 from bus.contract import LogError
 from bus.kafka.address import Address
@@ -35,7 +33,6 @@ class SensorWorker:
     def __init__(self, settings: SensorSettings, feeds: Feeds, outlet: Outlet) -> None:
         self._settings, self._feeds, self._outlet = settings, feeds, outlet
         self._address = Address.parse(settings.url)
-        self._app: faust.App | None = None
         self._desks: Sequence[Desk] = ()
         self._counts = {name: FeedCounts() for name in feeds}
         self.since: float | None = None
@@ -46,8 +43,6 @@ class SensorWorker:
     @property
     def owned(self) -> list[str]:
         """The partitions whose readings are taken here."""
-        if self._app is None:
-            return []
         owned = [tp for desk in self._desks for tp in desk.owned]
         return sorted(f"{tp.topic}/{tp.partition}" for tp in owned)
 
@@ -87,29 +82,25 @@ class SensorWorker:
             for task in done:
                 task.result()
         finally:
-            self._app = None
+            self._desks = ()
             for task in tasks:
                 task.cancel()
             await stop(app)
 
     async def _serve(self, app: faust.App, desks: Sequence[Desk]) -> NoReturn:
         await app.start()  # which takes as long as its first recovery
-        self._app, self._desks, self.since = app, desks, self._outlet.now()
+        self._desks, self.since = desks, self._outlet.now()
         self.failures.forget("worker")
         await app.wait_until_stopped()
         raise LogError(f"Faust ended of itself: {app.crash_reason!r}")
 
-    async def behind(self) -> int | None:
+    def behind(self) -> int | None:
         """Records on those that were not taken yet; None: unknown."""
-        behind = [feed.behind for feed in (await self.feeds()).values()]
+        behind = [feed.behind for feed in self.feeds().values()]
         return None if None in behind else sum(one or 0 for one in behind)
 
-    async def feeds(self) -> Mapping[str, FeedCounts]:
+    def feeds(self) -> Mapping[str, FeedCounts]:
         """How each feed fares here."""
-        for feed in self._counts.values():
-            feed.behind = None
-        if self._app is not None:
-            with suppress(KafkaError, FaustError):
-                for desk in self._desks:
-                    desk.counts.behind = desk.behind()
-        return self._counts
+        behind = {desk.feed: desk.behind() for desk in self._desks}
+        counts = self._counts.items()
+        return {feed: replace(one, behind=behind.get(feed)) for feed, one in counts}

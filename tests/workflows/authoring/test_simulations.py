@@ -231,7 +231,8 @@ def test_one_that_is_lost_after_somebody_wished_its_end_is_not_run_again() -> No
     @rehearse(test, fates=FATES)
     async def rehearsal(kit: Kit) -> None:
         incident = await kit.start(settle=False)
-        await asyncio.sleep(60)
+        while not await created(kit, incident):
+            await asyncio.sleep(1)
         told = [one.event for one in await kit.events(incident, Context.SIMULATIONS)]
         (id,) = [one.simulation for one in told if isinstance(one, s.SimulationCreated)]
         lost = JobReport(token=token_of(id), state=JobState.LOST, witness=Witness.ACCOUNTING)
