@@ -88,10 +88,11 @@ class SensorWorker:
             await stop(app)
 
     async def _serve(self, app: faust.App, desks: Sequence[Desk]) -> NoReturn:
-        await app.start()  # which takes as long as its first recovery
-        self._desks, self.since = desks, self._outlet.now()
-        self.failures.forget("worker")
-        await app.wait_until_stopped()
+        # It starts for as long as its first recovery takes, or for ever if that crashes.
+        if not await app.wait_for_stopped(app.start()):
+            self._desks, self.since = desks, self._outlet.now()
+            self.failures.forget("worker")
+            await app.wait_until_stopped()
         raise LogError(f"Faust ended of itself: {app.crash_reason!r}")
 
     def behind(self) -> int | None:
