@@ -16,9 +16,9 @@ from events.machines import MachineSettings
 from events.operations import SubmissionConfirmed
 from events.simulations import SimulationPlaced
 from events.values import Context, Event
-from interfaces.machines.hands import MachineHands
-from interfaces.machines.machine import Manners
 from interfaces.machines.registry import connect
+from interfaces.machines.work.hands import MachineHands
+from interfaces.machines.work.machine import Manners
 from tests.account import open_folder
 from tests.interfaces.machines.hands_site import AnySite, working
 from tests.namespace import ServerMissing

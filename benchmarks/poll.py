@@ -13,7 +13,7 @@ from events.jobs import JobState, Token
 from events.operations import JobReported
 from events.values import Context
 from interfaces.machines.budget import Kind
-from interfaces.machines.machine import Manners
+from interfaces.machines.work.machine import Manners
 
 JOBS, ENDING = 1000, 40
 PERIODS = 2

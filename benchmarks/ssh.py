@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.result import Result, percentiles_ms
-from interfaces.machines.ssh import SshAccess, SshConnection
+from interfaces.machines.connections.ssh import SshAccess, SshConnection
 from tests.sshd import Sshd
 
 SECONDS = 10.0

@@ -25,8 +25,8 @@ from interfaces.gateway import (
     WebEdge,
     gateway,
 )
-from interfaces.machines.agents import Agent
-from interfaces.machines.hands import MachineHands
+from interfaces.machines.work.agents import Agent
+from interfaces.machines.work.hands import MachineHands
 from managers.runtime import Ends, Failure, Share, Surroundings
 from projections import Reader, Runner, open_reader
 

@@ -5,10 +5,10 @@ from functools import partial
 
 from deploy.storage import Storage
 from events.machines import MachineSettings
-from interfaces.machines.agents import Agent
-from interfaces.machines.hands import Fetching, MachineHands
-from interfaces.machines.machine import Manners
 from interfaces.machines.registry import connect
+from interfaces.machines.work.agents import Agent
+from interfaces.machines.work.hands import Fetching, MachineHands
+from interfaces.machines.work.machine import Manners
 from managers.operations import operations_manager
 from managers.runtime import Surroundings
 from projections.machines import list_machines

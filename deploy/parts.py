@@ -19,9 +19,9 @@ from deploy.storage import Storage
 from deploy.workflows import installed_workflows
 from events.values import Context
 from interfaces.external_data.pull import PullHands
-from interfaces.machines.agents import Agent
-from interfaces.machines.hands import MachineHands
 from interfaces.machines.registry import why_wrong
+from interfaces.machines.work.agents import Agent
+from interfaces.machines.work.hands import MachineHands
 from interfaces.public.publisher import Publisher, declare_progress, public_stream
 from interfaces.sensors import FeedsError, read_feeds
 from interfaces.sensors.delivery import Delivery

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from events.jobs import token_of
-from interfaces.machines.layout import layout_of
+from interfaces.machines.scripts.layout import layout_of
 from projections import Pool
 from projections.folders import Dates, dates_of, find_folder, next_dates
 from projections.machines import Machine, find_machine

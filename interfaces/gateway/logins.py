@@ -18,10 +18,10 @@ from interfaces.gateway.problems import STARTED, Problem
 from interfaces.gateway.surroundings import edge_of
 from interfaces.gateway.writes import write
 from interfaces.issuing import Write
-from interfaces.machines.access import access_of
 from interfaces.machines.connection import MachineError, WrongSettings
-from interfaces.machines.openssh import OpensshAccess
-from interfaces.machines.openssh_login import log_in
+from interfaces.machines.connections.access import access_of
+from interfaces.machines.connections.openssh import OpensshAccess
+from interfaces.machines.connections.openssh_login import log_in
 
 _MOST_BYTES = 4096
 _YES_OR_NO = "(yes/no"

@@ -18,10 +18,10 @@ from interfaces.machines.batch import BatchSystem
 from interfaces.machines.budget import Toll, free
 from interfaces.machines.connection import Connection, WrongSettings
 from interfaces.machines.dialect import Dialect
-from interfaces.machines.fates import Results, Seeded
-from interfaces.machines.layout import Layout, layout_of
+from interfaces.machines.scripts.layout import Layout, layout_of
 from interfaces.machines.shell import ShellBatchSystem
-from interfaces.machines.simulated import Clock, SimulatedBatchSystem
+from interfaces.machines.simulated.batch_system import Clock, SimulatedBatchSystem
+from interfaces.machines.simulated.fates import Results, Seeded
 
 SIMULATED = "simulated"
 """The dialect that is a model, without connection or processes."""

@@ -19,7 +19,6 @@ from events.jobs import (
     whose,
 )
 from events.machines import MachineLoad
-from interfaces.machines import folders
 from interfaces.machines.budget import Kind, Toll, free
 from interfaces.machines.connection import (
     MIB,
@@ -31,9 +30,10 @@ from interfaces.machines.connection import (
     NotUnderstood,
 )
 from interfaces.machines.dialect import Command, Dialect, Estimate, InDoubt, Refused, Submitted
-from interfaces.machines.layout import Layout
+from interfaces.machines.scripts import folders
+from interfaces.machines.scripts.layout import Layout
+from interfaces.machines.scripts.submission import DEADLINE, Submission
 from interfaces.machines.site import AskHost, Host, Site
-from interfaces.machines.submission import DEADLINE, Submission
 from interfaces.machines.witnesses import begun, judge, of_each, one_each, settled
 
 Answer = TypeVar("Answer")

@@ -5,9 +5,9 @@ What it does not tell is unknown (None), never taken for good or bad.
 
 from dataclasses import dataclass
 
-from interfaces.machines.asking import SEPARATOR, number
 from interfaces.machines.connection import Completed, is_full
-from interfaces.machines.layout import Layout, quoted
+from interfaces.machines.dialects.asking import SEPARATOR, number
+from interfaces.machines.scripts.layout import Layout, quoted
 
 _TRIED = 1 << 20
 """Bytes that are written to see whether there is room."""

@@ -21,7 +21,7 @@ from events.machines import (
 from events.simulations import CancelSimulation
 from events.values import Context
 from interfaces.machines.connection import MachineError
-from interfaces.machines.fates import Fate
+from interfaces.machines.simulated.fates import Fate
 from projections import Pool
 from projections.audit import read_audit
 from projections.folders import Dates, dates_of, find_folder

@@ -22,9 +22,9 @@ from events.envelope import Issued, Recorded, commands_topic, encode_issued, eve
 from events.jobs import JobRequest, RelativePath
 from events.machines import FLEET, AddMachine, EnableMachine, MachineSettings
 from events.values import Blob, Command, Context, IncidentId
-from interfaces.machines.fates import Fate, Planned
-from interfaces.machines.hands import MachineHands
-from interfaces.machines.simulated import SimulatedBatchSystem
+from interfaces.machines.simulated.batch_system import SimulatedBatchSystem
+from interfaces.machines.simulated.fates import Fate, Planned
+from interfaces.machines.work.hands import MachineHands
 from managers.blobs import BlobMissing, BlobStore, keep_content
 from managers.endpoints import Endpoints, EndpointState
 from managers.everyone import all_managers, declare_topics

@@ -8,8 +8,8 @@ import typer
 from events.machines import Queue
 from interfaces.cli.ending import serve
 from interfaces.cli.options import AsJson
-from interfaces.machines.cluster import Cluster
-from interfaces.machines.fates import Seeded
+from interfaces.machines.simulated.cluster import Cluster
+from interfaces.machines.simulated.fates import Seeded
 
 _QUEUES = (Queue(name="work", open=True), Queue(name="urgent", open=True))
 _PRIORITIES = {"urgent": 1}

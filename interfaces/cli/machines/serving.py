@@ -5,10 +5,10 @@ from pathlib import Path
 
 from interfaces.cli.errors import Complaint
 from interfaces.cli.output import json_line, say
-from interfaces.machines.cluster import Cluster
-from interfaces.machines.fates import Seeded
-from interfaces.machines.layout import quoted
 from interfaces.machines.rehearsal import MOUTHS, SimulatedCluster, simulated_cluster
+from interfaces.machines.scripts.layout import quoted
+from interfaces.machines.simulated.cluster import Cluster
+from interfaces.machines.simulated.fates import Seeded
 
 
 async def serve_cluster(

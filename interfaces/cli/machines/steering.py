@@ -13,8 +13,8 @@ from interfaces.cli.machines.naming import Named, machine_named
 from interfaces.cli.options import AsJson
 from interfaces.cli.output import answer, say
 from interfaces.cli.session import Desk, desk, kept, run
-from interfaces.machines.access import access_of
-from interfaces.machines.openssh import OpensshAccess, command, login_command
+from interfaces.machines.connections.access import access_of
+from interfaces.machines.connections.openssh import OpensshAccess, command, login_command
 from projections.machines import Machine
 
 LOOK = 1.0

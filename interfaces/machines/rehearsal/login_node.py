@@ -17,9 +17,6 @@ from tempfile import TemporaryDirectory
 
 import asyncssh
 
-from interfaces.machines.cluster import Cluster
-from interfaces.machines.fates import Oracle
-from interfaces.machines.layout import quoted
 from interfaces.machines.rehearsal.lsf import LSF
 from interfaces.machines.rehearsal.mouth import Call, Mouth
 from interfaces.machines.rehearsal.pbs import PBS
@@ -27,6 +24,9 @@ from interfaces.machines.rehearsal.sge import SGE
 from interfaces.machines.rehearsal.shells import HomeSftp, Shells
 from interfaces.machines.rehearsal.site import Site
 from interfaces.machines.rehearsal.slurm import SLURM
+from interfaces.machines.scripts.layout import quoted
+from interfaces.machines.simulated.cluster import Cluster
+from interfaces.machines.simulated.fates import Oracle
 
 HOST = "127.0.0.1"
 MOUTHS = {"slurm": SLURM, "sge": SGE, "pbs": PBS, "lsf": LSF}

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from events.jobs import After, Dependency, JobOptions, JobRequest, JobState, Token
 from events.machines import Queue
-from interfaces.machines.cluster import Cluster
-from interfaces.machines.lsf.submit import GRAMMAR
+from interfaces.machines.dialects.lsf.submit import GRAMMAR
 from interfaces.machines.rehearsal.mouth import (
     CORES,
     NEIGHBOUR,
@@ -27,7 +26,8 @@ from interfaces.machines.rehearsal.mouth import (
     user,
 )
 from interfaces.machines.rehearsal.site import Site, Work
-from interfaces.machines.simulated_job import SimulatedJob
+from interfaces.machines.simulated.cluster import Cluster
+from interfaces.machines.simulated.job import SimulatedJob
 
 _AFTER = {
     "started": After.STARTED,

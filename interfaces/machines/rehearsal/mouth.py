@@ -10,10 +10,10 @@ from pwd import getpwuid
 
 from events.jobs import JobRequest, JobState
 from events.machines import Queue
-from interfaces.machines.cluster import Cluster
-from interfaces.machines.options import Grammar, Option
+from interfaces.machines.dialects.options import Grammar, Option
 from interfaces.machines.rehearsal.site import Site, Work
-from interfaces.machines.simulated_job import SimulatedJob
+from interfaces.machines.simulated.cluster import Cluster
+from interfaces.machines.simulated.job import SimulatedJob
 
 CORES = 4
 """Of each node; a job has its nodes to itself."""

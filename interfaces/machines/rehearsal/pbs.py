@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from events.jobs import After, Dependency, JobOptions, JobRequest, JobState, Token
-from interfaces.machines.cluster import Cluster
-from interfaces.machines.pbs.submit import GRAMMAR
+from interfaces.machines.dialects.pbs.submit import GRAMMAR
 from interfaces.machines.rehearsal.mouth import (
     CORES,
     Call,
@@ -24,7 +23,8 @@ from interfaces.machines.rehearsal.mouth import (
     submit,
 )
 from interfaces.machines.rehearsal.site import Site, Work
-from interfaces.machines.simulated_job import SimulatedJob
+from interfaces.machines.simulated.cluster import Cluster
+from interfaces.machines.simulated.job import SimulatedJob
 
 _AFTER = {
     "after": After.STARTED,

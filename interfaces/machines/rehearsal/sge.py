@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from xml.sax.saxutils import escape
 
 from events.jobs import After, Dependency, JobOptions, JobRequest, JobState, Token
-from interfaces.machines.cluster import Cluster
+from interfaces.machines.dialects.sge.submit import GRAMMAR
 from interfaces.machines.rehearsal.mouth import (
     CORES,
     NEIGHBOUR,
@@ -26,8 +26,8 @@ from interfaces.machines.rehearsal.mouth import (
     user,
 )
 from interfaces.machines.rehearsal.site import Site, Work
-from interfaces.machines.sge.submit import GRAMMAR
-from interfaces.machines.simulated_job import SimulatedJob
+from interfaces.machines.simulated.cluster import Cluster
+from interfaces.machines.simulated.job import SimulatedJob
 
 _STATES = {JobState.QUEUED: "qw", JobState.HELD: "hqw", JobState.RUNNING: "r"}
 _RULE = "=" * 62

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from events.jobs import JobId, JobRequest, JobState
-from interfaces.machines.cluster import Cluster
-from interfaces.machines.fates import Fate, Oracle, fates
-from interfaces.machines.simulated_job import SimulatedJob
+from interfaces.machines.simulated.cluster import Cluster
+from interfaces.machines.simulated.fates import Fate, Oracle, fates
+from interfaces.machines.simulated.job import SimulatedJob
 
 _TICK = 0.05
 """Seconds between two looks at the clock and at the processes."""

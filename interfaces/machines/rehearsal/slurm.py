@@ -6,7 +6,8 @@ Source: what a Slurm 22.05 answered (`tests/interfaces/machines/recorded`).
 from collections.abc import Callable, Mapping
 
 from events.jobs import After, Dependency, JobId, JobOptions, JobRequest, JobState, Token
-from interfaces.machines.cluster import Cluster
+from interfaces.machines.dialects.slurm.load import seconds
+from interfaces.machines.dialects.slurm.submit import GRAMMAR
 from interfaces.machines.rehearsal.mouth import (
     CORES,
     Call,
@@ -20,9 +21,8 @@ from interfaces.machines.rehearsal.mouth import (
     submit,
 )
 from interfaces.machines.rehearsal.site import Site, Work
-from interfaces.machines.simulated_job import SimulatedJob
-from interfaces.machines.slurm.load import seconds
-from interfaces.machines.slurm.submit import GRAMMAR
+from interfaces.machines.simulated.cluster import Cluster
+from interfaces.machines.simulated.job import SimulatedJob
 
 _WORDS = {JobState.QUEUED: "PENDING", JobState.HELD: "PENDING", JobState.LOST: "NODE_FAIL"}
 _AFTER = {

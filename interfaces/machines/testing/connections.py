@@ -19,7 +19,7 @@ from interfaces.machines.connection import (
     MachineError,
     OutputTooLarge,
 )
-from interfaces.machines.layout import quoted
+from interfaces.machines.scripts.layout import quoted
 from interfaces.machines.testing.dialects import HOSTILE
 
 LIMIT = 3 << 20

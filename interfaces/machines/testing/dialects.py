@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from events.jobs import MOST_INSTANCES, JobOptions, JobRequest
-from interfaces.machines import folders
 from interfaces.machines.connection import Completed, MachineError
 from interfaces.machines.dialect import Command, Dialect, InDoubt, Refused, Submitted
-from interfaces.machines.submission import Submission
+from interfaces.machines.scripts import folders
+from interfaces.machines.scripts.submission import Submission
+from interfaces.machines.scripts.wrapper import IS_COPY
 from interfaces.machines.testing.fake_machine import FakeMachine
 from interfaces.machines.testing.given import TOKEN
 from interfaces.machines.testing.promises import RequestPromises, WitnessPromises
-from interfaces.machines.wrapper import IS_COPY
 
 HOSTILE = (
     "$(touch pwned)", "`touch pwned`", "a;touch pwned", "it's", '"', "-x", "--", "a b", "*", "\\",

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from events.jobs import JobRequest
-from interfaces.machines import folders
 from interfaces.machines.connection import Completed
 from interfaces.machines.dialect import Dialect
-from interfaces.machines.layout import Layout
-from interfaces.machines.submission import Submission
+from interfaces.machines.scripts import folders
+from interfaces.machines.scripts.layout import Layout
+from interfaces.machines.scripts.submission import Submission
 
 _TOOL = """#!/bin/sh
 {{ printf '%s\\0' {name} "$@"; printf '\\036\\0'; }} >>"$CALLS"

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from events.jobs import JobRequest, Token
 from interfaces.machines.dialect import Dialect
-from interfaces.machines.layout import Layout
+from interfaces.machines.scripts.layout import Layout
 
 TOKEN = Token("vabcdefghijklm")
 

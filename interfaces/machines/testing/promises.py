@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from events.jobs import JobOptions, JobReport, JobRequest, JobState, Token, Witness
-from interfaces.machines import folders
 from interfaces.machines.dialect import Dialect, Submitted
+from interfaces.machines.scripts import folders
 from interfaces.machines.testing.fake_machine import FakeMachine
 from interfaces.machines.testing.given import TOKEN, Given
 

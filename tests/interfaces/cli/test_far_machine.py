@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from interfaces.machines.openssh import OpensshAccess, command
+from interfaces.machines.connections.openssh import OpensshAccess, command
 from tests.interfaces.cli.vestec import as_json, complaint, eventually, up, vestec
 from tests.sshd import Sshd, make_key
 

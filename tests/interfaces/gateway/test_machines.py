@@ -11,7 +11,7 @@ from aiohttp import ClientResponseError, ClientWebSocketResponse, WSMsgType, WSS
 
 from events.machines import FLEET, MachineAdded, MachineSeen, MachineSettings
 from events.values import Context
-from interfaces.machines.openssh import OpensshAccess, OpensshConnection, command
+from interfaces.machines.connections.openssh import OpensshAccess, OpensshConnection, command
 from managers.machines import machine_manager
 from projections import Pool
 from tests.interfaces.gateway.site import ANNA, ROOT, Site, managed, open_site

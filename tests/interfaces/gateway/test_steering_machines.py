@@ -19,9 +19,9 @@ from events.machines import (
 )
 from events.operations import CheckIntended
 from events.values import Context, IncidentId
-from interfaces.machines.fates import Fate, Planned
-from interfaces.machines.hands import MachineHands
-from interfaces.machines.simulated import SimulatedBatchSystem
+from interfaces.machines.simulated.batch_system import SimulatedBatchSystem
+from interfaces.machines.simulated.fates import Fate, Planned
+from interfaces.machines.work.hands import MachineHands
 from managers.machines import machine_manager
 from managers.operations import operations_manager
 from projections import Pool

@@ -16,13 +16,13 @@ import pytest
 from events.jobs import JobReport, JobRequest, JobState, Part, Token, in_part, token_of, whose
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.connection import Connection
-from interfaces.machines.fates import Fate, Planned
-from interfaces.machines.layout import Layout
-from interfaces.machines.local import LocalConnection
-from interfaces.machines.processes import Processes
+from interfaces.machines.connections.local import LocalConnection
+from interfaces.machines.connections.ssh import SshAccess, SshConnection
+from interfaces.machines.dialects.processes import Processes
+from interfaces.machines.scripts.layout import Layout
 from interfaces.machines.shell import ShellBatchSystem
-from interfaces.machines.simulated import SimulatedBatchSystem
-from interfaces.machines.ssh import SshAccess, SshConnection
+from interfaces.machines.simulated.batch_system import SimulatedBatchSystem
+from interfaces.machines.simulated.fates import Fate, Planned
 from tests.patience import PATIENCE
 from tests.sshd import Sshd
 

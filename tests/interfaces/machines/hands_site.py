@@ -38,12 +38,12 @@ from events.simulations import Resources, SimulationRequest
 from events.values import Command, Context, Event, IncidentId, Urgency
 from interfaces.machines.connection import NoRoom
 from interfaces.machines.dialect import Refused, Submitted
-from interfaces.machines.fates import Fate, Planned
-from interfaces.machines.hands import Fetching, MachineHands
-from interfaces.machines.look_out import Agents, no_agents
-from interfaces.machines.machine import Connect, Manners
-from interfaces.machines.simulated import SimulatedBatchSystem
+from interfaces.machines.simulated.batch_system import SimulatedBatchSystem
+from interfaces.machines.simulated.fates import Fate, Planned
 from interfaces.machines.site import Host
+from interfaces.machines.work.hands import Fetching, MachineHands
+from interfaces.machines.work.look_out import Agents, no_agents
+from interfaces.machines.work.machine import Connect, Manners
 from managers.blobs import BlobStore
 from managers.everyone import declare_topics
 from managers.machines import machine_manager

@@ -8,18 +8,18 @@ from typing import Self
 
 from events.jobs import JobReport, JobState, Part
 from events.machines import Queue
-from interfaces.machines.batch_settings import BatchSettings, DatedSettings
-from interfaces.machines.cluster import Cluster
+from interfaces.machines.connections.ssh import SshAccess, SshConnection
 from interfaces.machines.dialect import Dialect
-from interfaces.machines.fates import Planned
-from interfaces.machines.layout import Layout
-from interfaces.machines.lsf import Lsf
-from interfaces.machines.pbs import Pbs
+from interfaces.machines.dialects.batch_settings import BatchSettings, DatedSettings
+from interfaces.machines.dialects.lsf import Lsf
+from interfaces.machines.dialects.pbs import Pbs
+from interfaces.machines.dialects.sge import GridEngine
+from interfaces.machines.dialects.sge.settings import SgeSettings
+from interfaces.machines.dialects.slurm import Slurm
 from interfaces.machines.rehearsal import SimulatedCluster, simulated_cluster
-from interfaces.machines.sge import GridEngine
-from interfaces.machines.sge.settings import SgeSettings
-from interfaces.machines.slurm import Slurm
-from interfaces.machines.ssh import SshAccess, SshConnection
+from interfaces.machines.scripts.layout import Layout
+from interfaces.machines.simulated.cluster import Cluster
+from interfaces.machines.simulated.fates import Planned
 from tests.interfaces.machines.server_bench import ServerBench
 
 QUEUES = (

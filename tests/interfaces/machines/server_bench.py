@@ -24,10 +24,10 @@ from events.jobs import (
 )
 from events.machines import MachineLoad
 from interfaces.machines.connection import Connection
+from interfaces.machines.connections.ssh import SshAccess, SshConnection
 from interfaces.machines.dialect import Dialect, Refused, Submitted
-from interfaces.machines.layout import Layout
+from interfaces.machines.scripts.layout import Layout
 from interfaces.machines.shell import ShellBatchSystem
-from interfaces.machines.ssh import SshAccess, SshConnection
 from tests.account import Login
 from tests.interfaces.machines import test_batch_contract as contract
 from tests.interfaces.machines.conftest import ShellBench, chunks

@@ -5,9 +5,9 @@ import sys
 from pathlib import PurePosixPath
 
 from events.jobs import JobRequest
-from interfaces.machines.layout import Layout
-from interfaces.machines.local import LocalConnection
-from interfaces.machines.processes import Processes
+from interfaces.machines.connections.local import LocalConnection
+from interfaces.machines.dialects.processes import Processes
+from interfaces.machines.scripts.layout import Layout
 from interfaces.machines.shell import ShellBatchSystem
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from interfaces.machines.access import Access
-from interfaces.machines.openssh import OpensshAccess
-from interfaces.machines.ssh import SshAccess
+from interfaces.machines.connections.access import Access
+from interfaces.machines.connections.openssh import OpensshAccess
+from interfaces.machines.connections.ssh import SshAccess
 
 PAGE = Path(__file__).parents[3] / "docs" / "machines.md"
 

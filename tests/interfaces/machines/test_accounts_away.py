@@ -7,9 +7,9 @@ import pytest
 
 from events.jobs import JobState, Token
 from interfaces.machines.connection import CommandFailed
-from interfaces.machines.layout import quoted
+from interfaces.machines.dialects.slurm import Slurm
+from interfaces.machines.scripts.layout import quoted
 from interfaces.machines.shell import ShellBatchSystem
-from interfaces.machines.slurm import Slurm
 from interfaces.machines.testing import FakeMachine
 from tests.interfaces.machines.fake_connection import FakeConnection
 

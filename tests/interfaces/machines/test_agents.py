@@ -17,10 +17,10 @@ from events.machines import FLEET, MachineSettings
 from events.operations import TurnTaken
 from events.simulations import SimulationStateChanged
 from events.values import Context
-from interfaces.machines.agents import Agent
 from interfaces.machines.budget import Toll
-from interfaces.machines.fates import Fate
-from interfaces.machines.hands import MachineHands
+from interfaces.machines.simulated.fates import Fate
+from interfaces.machines.work.agents import Agent
+from interfaces.machines.work.hands import MachineHands
 from managers.operations import operations_manager
 from managers.runtime import Surroundings
 from tests.interfaces.machines.hands_site import FETCHING, QUICK, AnySite, TroubledSystem, working

@@ -14,9 +14,9 @@ from events import simulations as s
 from events.jobs import JobState, token_of
 from events.machines import MachineSettings
 from events.values import Context
-from interfaces.machines.fates import Fate
-from interfaces.machines.machine import Manners
 from interfaces.machines.registry import connect
+from interfaces.machines.simulated.fates import Fate
+from interfaces.machines.work.machine import Manners
 from tests.interfaces.machines.hands_site import FIRE, AnySite, working
 from tests.interfaces.machines.rehearsed import BENCHES
 from tests.interfaces.machines.test_checkup import at

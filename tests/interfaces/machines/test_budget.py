@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from events.jobs import JobRequest
 from events.machines import MachineSettings
 from interfaces.machines.budget import MINUTE, Budget, Kind
-from interfaces.machines.layout import layout_of
-from interfaces.machines.processes import processes
+from interfaces.machines.dialects.processes import processes
+from interfaces.machines.scripts.layout import layout_of
 from interfaces.machines.shell import ShellBatchSystem
 from interfaces.machines.testing import TOKEN, FakeMachine
 from tests.interfaces.machines.fake_connection import FakeConnection

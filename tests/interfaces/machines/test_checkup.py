@@ -12,15 +12,15 @@ import pytest
 from events.checkups import Checkup, Finding, Mark, Question
 from events.jobs import JobRequest, Token, Witness, token_of
 from events.machines import MachineSettings
-from interfaces.machines.checkup import Patience, check_up, unreachable
 from interfaces.machines.connection import CommandFailed, Unreachable
 from interfaces.machines.dialect import InDoubt, Refused, Submitted
-from interfaces.machines.fates import Fate, Planned
 from interfaces.machines.registry import connect
 from interfaces.machines.rehearsal import simulated_cluster
-from interfaces.machines.simulated import SimulatedBatchSystem
+from interfaces.machines.simulated.batch_system import SimulatedBatchSystem
+from interfaces.machines.simulated.fates import Fate, Planned
 from interfaces.machines.site import Host
 from interfaces.machines.testing import TOKEN
+from interfaces.machines.work.checkup import Patience, check_up, unreachable
 from tests.account import Login
 from tests.gridengine import GridEngine
 from tests.interfaces.machines.rehearsed import BENCHES, cluster_of

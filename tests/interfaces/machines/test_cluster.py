@@ -2,9 +2,9 @@
 
 from events.jobs import After, Dependency, JobOptions, JobRequest, JobState, Token
 from events.machines import Queue
-from interfaces.machines.cluster import Cluster
-from interfaces.machines.fates import Fate, Seeded
-from interfaces.machines.simulated_job import SimulatedJob
+from interfaces.machines.simulated.cluster import Cluster
+from interfaces.machines.simulated.fates import Fate, Seeded
+from interfaces.machines.simulated.job import SimulatedJob
 
 
 def submit(

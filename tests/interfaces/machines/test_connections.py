@@ -20,15 +20,15 @@ from interfaces.machines.connection import (
     FileUnfit,
     NoRoom,
 )
-from interfaces.machines.layout import quoted
-from interfaces.machines.local import LocalConnection
-from interfaces.machines.openssh import (
+from interfaces.machines.connections.local import LocalConnection
+from interfaces.machines.connections.openssh import (
     OpensshAccess,
     OpensshConnection,
     command,
     login_command,
 )
-from interfaces.machines.ssh import SshAccess, SshConnection
+from interfaces.machines.connections.ssh import SshAccess, SshConnection
+from interfaces.machines.scripts.layout import quoted
 from interfaces.machines.testing import ConnectionContract
 from interfaces.machines.testing.connections import fetched, pieces, run
 from tests.account import Login, open_folder

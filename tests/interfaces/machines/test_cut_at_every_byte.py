@@ -16,20 +16,20 @@ from events import operations as o
 from events.jobs import JobRequest, JobState, token_of
 from events.machines import MachineSettings
 from events.simulations import SimulationPlaced, SimulationStateChanged
-from interfaces.machines import folders
-from interfaces.machines.batch_settings import DatedSettings
 from interfaces.machines.connection import MIB, CommandCut, Completed
-from interfaces.machines.fates import Planned
-from interfaces.machines.framing import Frame
-from interfaces.machines.layout import Layout
-from interfaces.machines.local import LocalConnection
-from interfaces.machines.machine import Manners
+from interfaces.machines.connections.framing import Frame
+from interfaces.machines.connections.local import LocalConnection
+from interfaces.machines.connections.ssh import SshAccess, SshConnection
+from interfaces.machines.dialects.batch_settings import DatedSettings
+from interfaces.machines.dialects.slurm import Slurm
 from interfaces.machines.rehearsal import SimulatedCluster, simulated_cluster
+from interfaces.machines.scripts import folders
+from interfaces.machines.scripts.layout import Layout
+from interfaces.machines.scripts.submission import DEADLINE, Submission
 from interfaces.machines.shell import ShellBatchSystem
-from interfaces.machines.slurm import Slurm
-from interfaces.machines.ssh import SshAccess, SshConnection
-from interfaces.machines.submission import DEADLINE, Submission
+from interfaces.machines.simulated.fates import Planned
 from interfaces.machines.testing import TOKEN, FakeMachine
+from interfaces.machines.work.machine import Manners
 from tests.interfaces.machines.hands_site import AnySite, working
 from tests.interfaces.machines.rehearsed import cluster_of
 

@@ -14,12 +14,12 @@ import pytest
 from deploy.ports import free_ports
 from events.jobs import JobReport, JobRequest, JobState
 from interfaces.machines.connection import MachineError
+from interfaces.machines.connections.ssh import SshAccess, SshConnection
 from interfaces.machines.dialect import Dialect, InDoubt, Refused, Submitted
-from interfaces.machines.layout import Layout
-from interfaces.machines.processes import Processes
+from interfaces.machines.dialects.processes import Processes
+from interfaces.machines.dialects.slurm import Slurm
+from interfaces.machines.scripts.layout import Layout
 from interfaces.machines.shell import ShellBatchSystem
-from interfaces.machines.slurm import Slurm
-from interfaces.machines.ssh import SshAccess, SshConnection
 from tests.interfaces.machines.conftest import new_token
 from tests.proxy import Proxy
 from tests.sshd import HOST, Sshd

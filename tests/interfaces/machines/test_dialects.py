@@ -11,18 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.jobs import After, Dependency, JobId, JobOptions, JobReport, JobRequest, Mail, Token
-from interfaces.machines.asking import Unasked, Wish
-from interfaces.machines.batch_settings import BatchSettings, DatedSettings
 from interfaces.machines.connection import Completed
 from interfaces.machines.dialect import Dialect, Refused, Submitted
-from interfaces.machines.layout import Layout, quoted
-from interfaces.machines.lsf import Lsf
-from interfaces.machines.pbs import Pbs
-from interfaces.machines.processes import Processes
-from interfaces.machines.sge import GridEngine
-from interfaces.machines.sge.settings import SgeSettings
-from interfaces.machines.sge.submit import Submit
-from interfaces.machines.slurm import Slurm
+from interfaces.machines.dialects.asking import Unasked, Wish
+from interfaces.machines.dialects.batch_settings import BatchSettings, DatedSettings
+from interfaces.machines.dialects.lsf import Lsf
+from interfaces.machines.dialects.pbs import Pbs
+from interfaces.machines.dialects.processes import Processes
+from interfaces.machines.dialects.sge import GridEngine
+from interfaces.machines.dialects.sge.settings import SgeSettings
+from interfaces.machines.dialects.sge.submit import Submit
+from interfaces.machines.dialects.slurm import Slurm
+from interfaces.machines.scripts.layout import Layout, quoted
 from interfaces.machines.testing import TOKEN, DialectContract, FakeMachine
 
 SITE = SgeSettings(shared="smp", distributed="mpi", gpu="gpu", exclusive="exclusive")

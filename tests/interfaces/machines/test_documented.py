@@ -7,8 +7,8 @@ from pydantic import BaseModel
 
 from events.checkups import Question
 from events.machines import MachineFolders, MachineLimits
-from interfaces.machines.batch_settings import BatchSettings, DatedSettings, OwnSettings
-from interfaces.machines.sge.settings import SgeSettings
+from interfaces.machines.dialects.batch_settings import BatchSettings, DatedSettings, OwnSettings
+from interfaces.machines.dialects.sge.settings import SgeSettings
 from workflows.simulations import Needs
 
 DOCS = Path(__file__).parents[3] / "docs"

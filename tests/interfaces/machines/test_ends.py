@@ -9,9 +9,9 @@ from events import simulations as s
 from events.jobs import JobOptions, JobState, Token, Waiting, token_of
 from events.simulations import Resources
 from events.values import Context
-from interfaces.machines.fates import Fate
-from interfaces.machines.layout import layout_of
-from interfaces.machines.ssh import SshAccess, SshConnection
+from interfaces.machines.connections.ssh import SshAccess, SshConnection
+from interfaces.machines.scripts.layout import layout_of
+from interfaces.machines.simulated.fates import Fate
 from projections.sentences import Line, Subjects, line_of
 from tests.interfaces.machines.hands_site import AnySite
 from tests.interfaces.machines.rehearsed import BENCHES

@@ -12,7 +12,7 @@ from events.machines import MachineSeen
 from events.simulations import CancelSimulation
 from events.values import Context
 from interfaces.machines.connection import LoginNeeded, MachineError, Unreachable
-from interfaces.machines.hands import MachineHands
+from interfaces.machines.work.hands import MachineHands
 from managers.runtime import Failure, work
 from tests.interfaces.machines.hands_site import FIRE, QUICK, Site, TroubledSystem, working
 from tests.patience import PATIENCE

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from interfaces.machines.connection import Completed
-from interfaces.machines.framing import Frame
+from interfaces.machines.connections.framing import Frame
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9, 0.99])

@@ -26,11 +26,11 @@ from interfaces.machines.connection import (
     Unreachable,
 )
 from interfaces.machines.dialect import InDoubt, Refused
-from interfaces.machines.fates import Fate
-from interfaces.machines.machine import Manners
 from interfaces.machines.registry import connect
-from interfaces.machines.simulated import SimulatedBatchSystem
+from interfaces.machines.simulated.batch_system import SimulatedBatchSystem
+from interfaces.machines.simulated.fates import Fate
 from interfaces.machines.site import Site as BatchSite
+from interfaces.machines.work.machine import Manners
 from managers.blobs import BlobStore, BlobStoreUnavailable
 from tests.interfaces.machines.hands_site import (
     FIRE,

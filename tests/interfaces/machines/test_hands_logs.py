@@ -14,7 +14,7 @@ from events.values import IncidentId
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.budget import Toll
 from interfaces.machines.connection import Unreachable
-from interfaces.machines.hands import MachineHands
+from interfaces.machines.work.hands import MachineHands
 from managers.blobs import BlobStore
 from managers.operations import Job, MachineJobs, Submit
 from managers.runtime import Assignment

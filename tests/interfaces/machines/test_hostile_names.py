@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from events.jobs import JobRequest, JobState, Token
-from interfaces.machines.layout import Layout, quoted
-from interfaces.machines.wrapper import wrapper
+from interfaces.machines.scripts.layout import Layout, quoted
+from interfaces.machines.scripts.wrapper import wrapper
 
 if TYPE_CHECKING:
     from tests.interfaces.machines.conftest import ShellBench

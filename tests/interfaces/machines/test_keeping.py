@@ -9,8 +9,8 @@ from events import operations as o
 from events.jobs import JobState, Token, token_of
 from events.machines import MachineFolders, MachineSettings
 from events.values import DAY
-from interfaces.machines import folders
 from interfaces.machines.registry import connect
+from interfaces.machines.scripts import folders
 from interfaces.machines.testing import FakeMachine
 from tests.interfaces.machines.hands_site import QUICK, AnySite, working
 

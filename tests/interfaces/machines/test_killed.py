@@ -18,9 +18,9 @@ import pytest
 
 from events.jobs import JobRequest, JobState
 from interfaces.machines.dialect import InDoubt, Refused, Submitted
-from interfaces.machines.processes import Processes
-from interfaces.machines.submission import Submission
-from interfaces.machines.wrapper import CANCELLED, IS_COPY, wrapper
+from interfaces.machines.dialects.processes import Processes
+from interfaces.machines.scripts.submission import Submission
+from interfaces.machines.scripts.wrapper import CANCELLED, IS_COPY, wrapper
 
 if TYPE_CHECKING:
     from tests.interfaces.machines.conftest import ShellBench

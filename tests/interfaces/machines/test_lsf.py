@@ -7,9 +7,9 @@ import pytest
 from events.jobs import JobId, JobReport, JobRequest, JobState, Token, Waiting
 from interfaces.machines.connection import CommandFailed, Completed
 from interfaces.machines.dialect import Estimate, InDoubt, Refused, Submitted
-from interfaces.machines.layout import Layout
-from interfaces.machines.lsf import Lsf
-from interfaces.machines.lsf.jobs import FIELDS
+from interfaces.machines.dialects.lsf import Lsf
+from interfaces.machines.dialects.lsf.jobs import FIELDS
+from interfaces.machines.scripts.layout import Layout
 
 REQUEST = JobRequest(token=Token("v1"), executable="true", walltime=60)
 DIALECT = Lsf(Layout(PurePosixPath("/base")))

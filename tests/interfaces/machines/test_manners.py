@@ -16,9 +16,9 @@ from events.jobs import JobId, JobReport, JobRequest, Part, token_of
 from events.machines import MachineLimits, MachineSettings
 from events.values import IncidentId
 from interfaces.machines.connection import CommandFailed
-from interfaces.machines.hands import MachineHands
-from interfaces.machines.machine import Manners
-from interfaces.machines.simulated import SimulatedBatchSystem
+from interfaces.machines.simulated.batch_system import SimulatedBatchSystem
+from interfaces.machines.work.hands import MachineHands
+from interfaces.machines.work.machine import Manners
 from managers.blobs import BlobStore
 from managers.operations import Job, MachineJobs, Phase, Watch
 from managers.runtime import Assignment

@@ -12,9 +12,9 @@ import pytest
 from events.jobs import JobOptions, JobReport, JobState, Waiting
 from interfaces.machines.connection import CommandFailed
 from interfaces.machines.dialect import Dialect, Submitted
-from interfaces.machines.layout import Layout
-from interfaces.machines.sge import GridEngine
-from interfaces.machines.sge.settings import SgeSettings
+from interfaces.machines.dialects.sge import GridEngine
+from interfaces.machines.dialects.sge.settings import SgeSettings
+from interfaces.machines.scripts.layout import Layout
 from tests.account import ordinary_user
 from tests.interfaces.machines.server_bench import *  # noqa: F403
 from tests.interfaces.machines.server_bench import ServerBench, reached

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from events.jobs import JobOptions, JobReport, JobState, Waiting, parts_of
-from interfaces.machines.batch_settings import DatedSettings
 from interfaces.machines.dialect import Dialect, Refused, Submitted
-from interfaces.machines.layout import Layout
-from interfaces.machines.slurm import Slurm
+from interfaces.machines.dialects.batch_settings import DatedSettings
+from interfaces.machines.dialects.slurm import Slurm
+from interfaces.machines.scripts.layout import Layout
 from tests.interfaces.machines.server_bench import *  # noqa: F403
 from tests.interfaces.machines.server_bench import ServerBench, accounted, reached
 from tests.sshd import Sshd

@@ -9,13 +9,13 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from interfaces.machines.connection import CommandCut, LoginNeeded, Unreachable
-from interfaces.machines.openssh import (
+from interfaces.machines.connections.openssh import (
     OpensshAccess,
     OpensshConnection,
     command,
     login_command,
 )
-from interfaces.machines.openssh_login import log_in as log_in_asking
+from interfaces.machines.connections.openssh_login import log_in as log_in_asking
 from tests.sshd import Sshd, make_key
 
 Servers = Callable[..., Sshd]

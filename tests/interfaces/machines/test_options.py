@@ -8,20 +8,20 @@ import pytest
 from events.accounts import Accounts
 from events.jobs import After, Dependency, JobOptions, JobRequest, Token
 from events.machines import MachineSettings
-from interfaces.machines.batch_settings import BatchSettings, DatedSettings, batch_settings
 from interfaces.machines.dialect import Dialect, Submitted
-from interfaces.machines.layout import Layout
-from interfaces.machines.lsf import Lsf
-from interfaces.machines.options import Arranged, Grammar, arrange
-from interfaces.machines.pbs import Pbs
-from interfaces.machines.pbs.submit import GRAMMAR as PBS
-from interfaces.machines.sge import GridEngine
-from interfaces.machines.sge.settings import SgeSettings
-from interfaces.machines.sge.submit import GRAMMAR as SGE
+from interfaces.machines.dialects.batch_settings import BatchSettings, DatedSettings, batch_settings
+from interfaces.machines.dialects.lsf import Lsf
+from interfaces.machines.dialects.options import Arranged, Grammar, arrange
+from interfaces.machines.dialects.pbs import Pbs
+from interfaces.machines.dialects.pbs.submit import GRAMMAR as PBS
+from interfaces.machines.dialects.sge import GridEngine
+from interfaces.machines.dialects.sge.settings import SgeSettings
+from interfaces.machines.dialects.sge.submit import GRAMMAR as SGE
+from interfaces.machines.dialects.slurm import Slurm
+from interfaces.machines.dialects.slurm.submit import GRAMMAR as SLURM
+from interfaces.machines.dialects.slurm.submit import arranged
+from interfaces.machines.scripts.layout import Layout
 from interfaces.machines.shell import ShellBatchSystem, scripts_in
-from interfaces.machines.slurm import Slurm
-from interfaces.machines.slurm.submit import GRAMMAR as SLURM
-from interfaces.machines.slurm.submit import arranged
 from interfaces.machines.testing import FakeMachine
 from tests.interfaces.machines.fake_connection import FakeConnection
 

@@ -17,18 +17,18 @@ import pytest
 
 from events.jobs import JobRequest, JobState, Token, Witness, parts_of
 from events.machines import MachineLoad
-from interfaces.machines.asking import TOOLS
 from interfaces.machines.connection import (
     CommandFailed,
     Completed,
     MachineError,
     NotUnderstood,
 )
+from interfaces.machines.connections.local import LocalConnection
+from interfaces.machines.connections.remote_files import RemoteFiles, ShellTransfer
 from interfaces.machines.dialect import Command, InDoubt, Refused, Submitted
-from interfaces.machines.layout import quoted
-from interfaces.machines.local import LocalConnection
-from interfaces.machines.processes import Processes
-from interfaces.machines.remote_files import RemoteFiles, ShellTransfer
+from interfaces.machines.dialects.asking import TOOLS
+from interfaces.machines.dialects.processes import Processes
+from interfaces.machines.scripts.layout import quoted
 from tests.interfaces.machines.conftest import chunks, new_token
 
 if TYPE_CHECKING:

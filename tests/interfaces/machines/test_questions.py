@@ -10,8 +10,8 @@ from events import operations as o
 from events import simulations as s
 from events.jobs import JobReport, JobState, Witness
 from events.values import Context
-from interfaces.machines.fates import Fate
-from interfaces.machines.machine import Manners
+from interfaces.machines.simulated.fates import Fate
+from interfaces.machines.work.machine import Manners
 from tests.interfaces.machines.hands_site import FIRE, AnySite, open_site
 from tests.interfaces.machines.rehearsed import BENCHES
 from tests.interfaces.machines.test_rehearsal import site_on

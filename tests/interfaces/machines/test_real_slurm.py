@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from interfaces.machines.slurm.load import Load
-from interfaces.machines.slurm.submit import GRAMMAR
+from interfaces.machines.dialects.slurm.load import Load
+from interfaces.machines.dialects.slurm.submit import GRAMMAR
 from tests.patience import PATIENCE
 from tests.slurm import Slurm, slurm_in_a_folder
 

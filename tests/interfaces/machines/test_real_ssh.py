@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from interfaces.machines.ssh import SshAccess, SshConnection
+from interfaces.machines.connections.ssh import SshAccess, SshConnection
 from tests.account import Login, ordinary_user
 from tests.interfaces.machines.conftest import chunks
 from tests.sshd import Sshd

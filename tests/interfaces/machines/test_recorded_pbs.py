@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import pytest
 
 from events.jobs import JobReport, JobState, Token, Waiting
-from interfaces.machines.asking import SEPARATOR
 from interfaces.machines.connection import Completed
 from interfaces.machines.dialect import Command, Estimate
-from interfaces.machines.layout import Layout
-from interfaces.machines.pbs import Pbs
+from interfaces.machines.dialects.asking import SEPARATOR
+from interfaces.machines.dialects.pbs import Pbs
+from interfaces.machines.scripts.layout import Layout
 from tests.interfaces.machines.recorded_contract import REQUEST, RecordedContract
 from tests.interfaces.machines.recordings import recorded
 

@@ -9,8 +9,8 @@ import pytest
 from events.jobs import JobReport, JobState, Token, Waiting
 from interfaces.machines.connection import Completed, MachineError, NotUnderstood
 from interfaces.machines.dialect import Command, Estimate
-from interfaces.machines.layout import Layout
-from interfaces.machines.sge import GridEngine
+from interfaces.machines.dialects.sge import GridEngine
+from interfaces.machines.scripts.layout import Layout
 from tests.interfaces.machines.recorded_contract import REQUEST, RecordedContract
 from tests.interfaces.machines.recordings import recorded
 

@@ -13,11 +13,11 @@ import pytest
 from events.jobs import JobId, JobReport, JobState, Token, Waiting
 from interfaces.machines.connection import CommandFailed, Completed, NotUnderstood
 from interfaces.machines.dialect import Command, Estimate
-from interfaces.machines.layout import Layout
-from interfaces.machines.slurm import Slurm
-from interfaces.machines.slurm.jobs import ACCOUNT_FIELDS, QUEUE_FIELDS
-from interfaces.machines.slurm.load import seconds
-from interfaces.machines.slurm.words import ACCOUNTS, QUEUE
+from interfaces.machines.dialects.slurm import Slurm
+from interfaces.machines.dialects.slurm.jobs import ACCOUNT_FIELDS, QUEUE_FIELDS
+from interfaces.machines.dialects.slurm.load import seconds
+from interfaces.machines.dialects.slurm.words import ACCOUNTS, QUEUE
+from interfaces.machines.scripts.layout import Layout
 from tests.interfaces.machines.recorded_contract import REQUEST, RecordedContract
 from tests.interfaces.machines.recordings import fields, recorded
 

@@ -14,7 +14,7 @@ from interfaces.machines.connection import WrongSettings
 from interfaces.machines.dialect import Submitted
 from interfaces.machines.registry import connect
 from interfaces.machines.shell import ShellBatchSystem
-from interfaces.machines.simulated import SimulatedBatchSystem
+from interfaces.machines.simulated.batch_system import SimulatedBatchSystem
 
 
 def settings(base: Path, **more: object) -> MachineSettings:

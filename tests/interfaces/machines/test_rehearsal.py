@@ -15,11 +15,11 @@ from events import operations as o
 from events.jobs import JobOptions, JobRequest, JobState, Token, Witness, token_of
 from events.machines import MachineSeen, MachineSettings
 from interfaces.machines.connection import MachineError, Unreachable
-from interfaces.machines.fates import Fate, Planned
-from interfaces.machines.machine import Manners
 from interfaces.machines.registry import connect
 from interfaces.machines.rehearsal import SimulatedCluster, simulated_cluster
 from interfaces.machines.rehearsal.site import Site, Work
+from interfaces.machines.simulated.fates import Fate, Planned
+from interfaces.machines.work.machine import Manners
 from tests.interfaces.machines.hands_site import AnySite, working
 from tests.interfaces.machines.rehearsed import BENCHES, cluster_of, rehearsed
 

@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from interfaces.machines.connection import MIB, Completed, FileUnfit, MachineError
-from interfaces.machines.local import LocalConnection
-from interfaces.machines.remote_files import RemoteFiles, ShellTransfer
+from interfaces.machines.connections.local import LocalConnection
+from interfaces.machines.connections.remote_files import RemoteFiles, ShellTransfer
 
 CONTENT = bytes(range(256)) * 100
 
@@ -37,7 +37,7 @@ async def content() -> AsyncIterator[bytes]:
 async def test_what_does_not_arrive_as_it_was_sent_does_not_arrive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[ShellTransfer], why: str
 ) -> None:
-    monkeypatch.setattr("interfaces.machines.remote_files._PATIENCE", (0.01,))
+    monkeypatch.setattr("interfaces.machines.connections.remote_files._PATIENCE", (0.01,))
     place = tmp_path / "map"
     place.write_bytes(b"an older one")
     async with LocalConnection() as connection:

@@ -12,16 +12,16 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from interfaces.machines.connection import MIB
-from interfaces.machines.remote_files import ShellTransfer
-from interfaces.machines.ssh import SshAccess, SshConnection
-from interfaces.machines.ssh.sftp import SftpTransfer
+from interfaces.machines.connections.remote_files import ShellTransfer
+from interfaces.machines.connections.ssh import SshAccess, SshConnection
+from interfaces.machines.connections.ssh.sftp import SftpTransfer
 from tests.sshd import Sshd
 
 SIZE, WRITTEN, BLOCK = 20 * MIB, 17 * MIB, 8 * MIB
 PUTS = """
 import asyncio, json, sys
 from pathlib import Path, PurePosixPath
-from interfaces.machines.ssh import SshAccess, SshConnection
+from interfaces.machines.connections.ssh import SshAccess, SshConnection
 
 access, source, place, written = sys.argv[1:]
 

@@ -11,7 +11,7 @@ from events.operations import CancelSent, JobReported, MachineAnswered
 from events.simulations import CancelSimulation
 from events.values import Blob, Context
 from interfaces.machines.registry import connect
-from interfaces.machines.room import RoomTries
+from interfaces.machines.work.room import RoomTries
 from tests.disks import small_disk
 from tests.interfaces.machines.hands_site import FIRE, QUICK, AnySite, working
 

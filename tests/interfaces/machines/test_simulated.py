@@ -11,8 +11,8 @@ import pytest
 from events.jobs import JobReport, JobRequest, JobState, Token
 from interfaces.machines.connection import MachineError, Unreachable
 from interfaces.machines.dialect import InDoubt, Submitted
-from interfaces.machines.fates import Fate, Oracle, Planned, Seeded, declared
-from interfaces.machines.simulated import SimulatedBatchSystem
+from interfaces.machines.simulated.batch_system import SimulatedBatchSystem
+from interfaces.machines.simulated.fates import Fate, Oracle, Planned, Seeded, declared
 
 if TYPE_CHECKING:
     from tests.interfaces.machines.conftest import VirtualClock

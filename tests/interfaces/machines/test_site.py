@@ -6,12 +6,12 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from interfaces.machines.connection import CommandFailed, Completed
-from interfaces.machines.layout import Layout
-from interfaces.machines.lsf import Lsf
-from interfaces.machines.pbs import Pbs
-from interfaces.machines.sge import GridEngine
+from interfaces.machines.dialects.lsf import Lsf
+from interfaces.machines.dialects.pbs import Pbs
+from interfaces.machines.dialects.sge import GridEngine
+from interfaces.machines.dialects.slurm import Slurm
+from interfaces.machines.scripts.layout import Layout
 from interfaces.machines.site import AskHost, Host, Room, Site
-from interfaces.machines.slurm import Slurm
 from interfaces.machines.testing import FakeMachine
 from tests.disks import small_disk
 from tests.interfaces.machines.recordings import recorded

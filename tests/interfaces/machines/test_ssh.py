@@ -21,9 +21,9 @@ from interfaces.machines.connection import (
     MachineError,
     Unreachable,
 )
-from interfaces.machines.remote_files import RemoteFiles
-from interfaces.machines.ssh import SshAccess, SshConnection
-from interfaces.machines.ssh.sftp import NoSftp, SftpTransfer
+from interfaces.machines.connections.remote_files import RemoteFiles
+from interfaces.machines.connections.ssh import SshAccess, SshConnection
+from interfaces.machines.connections.ssh.sftp import NoSftp, SftpTransfer
 from tests.proxy import Proxy
 from tests.sshd import HOST, Sshd, make_key, run_keygen
 
@@ -453,7 +453,7 @@ async def test_a_pipe_that_takes_the_place_of_a_file_does_not_hang(
     sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the look and the opening; the other sessions go on meanwhile."""
-    monkeypatch.setattr("interfaces.machines.ssh.sftp._STALLED", 1.0)
+    monkeypatch.setattr("interfaces.machines.connections.ssh.sftp._STALLED", 1.0)
     place = tmp_path / "result"
     place.write_text("a map")
     async with connection_to(sshd) as connection:

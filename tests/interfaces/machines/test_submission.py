@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from events.jobs import JobId, JobRequest
-from interfaces.machines import folders
 from interfaces.machines.connection import MIB, CommandCut, Completed, NoRoom
 from interfaces.machines.dialect import InDoubt, Refused, Submitted
+from interfaces.machines.dialects.slurm import Slurm
+from interfaces.machines.scripts import folders
+from interfaces.machines.scripts.submission import DEADLINE, REMOTE_LIMIT, Submission
 from interfaces.machines.shell import ShellBatchSystem
-from interfaces.machines.slurm import Slurm
-from interfaces.machines.submission import DEADLINE, REMOTE_LIMIT, Submission
 from interfaces.machines.testing import TOKEN, FakeMachine
 from tests.interfaces.machines.fake_connection import FakeConnection
 

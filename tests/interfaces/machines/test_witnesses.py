@@ -8,9 +8,9 @@ import pytest
 
 from events.jobs import JobId, JobReport, JobRequest, JobState, Token, Witness
 from events.values import IncidentId
-from interfaces.machines.status import parse_status
-from interfaces.machines.verdict import verdict
+from interfaces.machines.scripts.status import parse_status
 from interfaces.machines.witnesses import judge, of_claimant, of_each, one_each
+from interfaces.machines.work.verdict import verdict
 from managers.operations import Job
 
 TOKEN = Token("vabcdefghijklm")

@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from events.jobs import JobOptions, JobReport, JobRequest, JobState, Token, Witness
-from interfaces.machines.folders import Prepare
-from interfaces.machines.layout import Layout
-from interfaces.machines.status import parse_status
-from interfaces.machines.wrapper import CANNOT_LOAD, wrapper
+from interfaces.machines.scripts.folders import Prepare
+from interfaces.machines.scripts.layout import Layout
+from interfaces.machines.scripts.status import parse_status
+from interfaces.machines.scripts.wrapper import CANNOT_LOAD, wrapper
 from tests.patience import PATIENCE
 
 TOKEN = Token("v1")

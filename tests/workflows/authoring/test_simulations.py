@@ -12,7 +12,7 @@ from events.endpoints import EndpointClosed, EndpointOpened
 from events.incidents import IncidentStatus
 from events.jobs import Dependency, JobReport, JobState, Witness, token_of
 from events.values import Context, IncidentId
-from interfaces.machines.fates import Fate
+from interfaces.machines.simulated.fates import Fate
 from workflows import (
     After,
     Arrival,

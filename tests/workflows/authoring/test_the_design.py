@@ -8,7 +8,7 @@ from events.incidents import StageStopped
 from events.jobs import JobState
 from events.simulations import SimulationStateChanged
 from events.values import Context
-from interfaces.machines.fates import Fate
+from interfaces.machines.simulated.fates import Fate
 from workflows import Arrival, Incident, Reject, Workflow, minutes, seconds
 from workflows.testing import Kit, rehearse
 

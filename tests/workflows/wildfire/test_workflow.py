@@ -16,7 +16,7 @@ from events.incidents import IncidentStatus
 from events.sensors import Finding, ReadingId
 from events.simulations import SimulationCreated
 from events.values import Context, IncidentId
-from interfaces.machines.fates import Fate
+from interfaces.machines.simulated.fates import Fate
 from managers.blobs import open_document
 from workflows.testing import Kit, rehearse
 from workflows.wildfire import wildfire

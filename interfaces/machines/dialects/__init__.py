@@ -1,0 +1,1 @@
+"""The languages of batch systems, a small module or package each."""

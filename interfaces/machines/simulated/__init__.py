@@ -1,0 +1,1 @@
+"""A batch system without any process: a model of a cluster behind the same port."""

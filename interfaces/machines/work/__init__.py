@@ -1,0 +1,1 @@
+"""What the process that owns a machine does there: the hands of the Machine Interface."""

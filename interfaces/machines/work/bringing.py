@@ -1,0 +1,108 @@
+"""How a job is brought to its machine: submitted once, and in doubt looked for."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from events.jobs import JobReport, RelativePath, parts_of
+from events.prose import cut
+from events.values import Blob
+from interfaces.machines.batch import BatchSystem
+from interfaces.machines.connection import MachineError, NoRoom
+from interfaces.machines.dialect import InDoubt, Submitted
+from interfaces.machines.work.machine import Machine
+from managers.blobs import BlobMissing, BlobStore
+from managers.operations import (
+    Job,
+    JobSeen,
+    RoomLooked,
+    SubmissionAbsent,
+    SubmissionAnswered,
+    SubmissionImpossible,
+    SubmissionInDoubt,
+    SubmissionTurnedDown,
+)
+from managers.runtime import crash_point, hand_over
+from managers.runtime.manager import Input, Tell
+
+
+async def bring(
+    machine: Machine, job: Job, blobs: BlobStore, tell: Tell, complain: Callable[[str], bool]
+) -> None:
+    """Submit; in doubt repeat the same submission, which never goes out twice, and look.
+
+    `complain` is told why that fails, and of nothing as soon as it got on.
+    """
+    token, submission = job.token, job.submission
+
+    async def submit(batch: BatchSystem) -> Input:
+        if not doubted:
+            await machine.room.wait()
+        inputs = {name: _input(blobs, name, blob) for name, blob in job.inputs.items()}
+        try:
+            async with noticing_room(machine, tell):
+                await batch.prepare(token, inputs)
+                crash_point("before submission")
+                answer = await batch.submit(job.asked, submission)
+        except BlobMissing as missing:
+            await batch.cancel(token)  # nor does it start if a process that slept submits it
+            return SubmissionImpossible(token, submission, str(missing))
+        except NoRoom:
+            # Who tried it before has left a folder, and that needs no room to be read.
+            untried = until is None and not job.may_be_there
+            if job.unwanted and untried:
+                return SubmissionAbsent(token, submission)
+            raise
+        crash_point("after submission")
+        if isinstance(answer, Submitted):
+            return SubmissionAnswered(token, submission, answer.job_id, cut(answer.remarks))
+        waits = not job.privileges or job.privileges[0].waits
+        if waits and not job.unwanted and not answer.permanent:
+            raise MachineError(f"not taken now: {answer.reason}")
+        return SubmissionTurnedDown(token, submission, answer.reason)
+
+    async def look(batch: BatchSystem) -> list[JobReport]:
+        return list((await batch.find(parts_of(token, job.request.instances))).values())
+
+    await asyncio.sleep(machine.before_repeating(submission))
+    clock, pause = asyncio.get_running_loop().time, machine.manners.look
+    until: float | None = None
+    doubted = bool(job.doubted) or job.unwanted
+    while True:
+        try:
+            await hand_over(tell, await machine.persist(submit, complain))
+            return
+        except InDoubt as doubt:
+            doubted = True
+            if complain("") or until is None:
+                await hand_over(tell, SubmissionInDoubt(token, submission, str(doubt)))
+            until = min(until or math.inf, clock() + doubt.wait)
+        over = clock() >= until
+        if seen := await machine.persist(look, complain):
+            await hand_over(tell, JobSeen(seen[0], seen[1:]))
+            return
+        if over:  # an empty answer is proof of absence only now
+            await hand_over(tell, SubmissionAbsent(token, submission))
+            return
+        await asyncio.sleep(min(pause, max(0.0, until - clock())))
+        pause = min(2 * pause, machine.manners.ask)
+
+
+async def _input(blobs: BlobStore, name: RelativePath, blob: Blob) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in blobs.stream(blob):
+            yield chunk
+    except BlobMissing as missing:
+        raise BlobMissing(f"the input {name} cannot be read: {missing}") from missing
+
+
+@asynccontextmanager
+async def noticing_room(machine: Machine, tell: Tell) -> AsyncIterator[None]:
+    """Tell of the machine if files of ours have no room there."""
+    try:
+        yield
+    except NoRoom as full:
+        machine.has_room(False)
+        await hand_over(tell, RoomLooked(str(full)))
+        raise
