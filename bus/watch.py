@@ -16,6 +16,7 @@ import structlog
 
 from bus.contract import Log, Membership, Record, Stored
 from bus.epochs import LogReplaced
+from bus.tasks import end
 
 TopicPartition = tuple[str, int]
 """A topic and one of its partitions."""
@@ -137,8 +138,7 @@ class WatchedLog(Log):
         return self._engine.membership(group, topic)
 
     async def close(self) -> None:
-        self._watching.cancel()
-        await asyncio.wait([self._watching])
+        await end(self._watching)
         await self._engine.close()
 
     async def _watch(self) -> NoReturn:

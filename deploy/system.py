@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import structlog
 
+from bus.tasks import end
 from deploy.blobs import place_of_blobs
 from deploy.edge import web_edge
 from deploy.embedded import FolderLock
@@ -129,7 +130,7 @@ async def _present(parts: Parts, storage: Storage) -> AsyncIterator[Neighbours |
     try:
         yield await _joined(me, storage)
     finally:
-        saying.cancel()
+        await end(saying)
         with suppress(*UNAVAILABLE, TimeoutError):
             await say_goodbye(storage.pool, me)
 

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import structlog
 
+from bus.tasks import end
 from events.values import Context
 from projections import positions
 from projections.database import UNAVAILABLE, Connection, Pool
@@ -114,6 +115,4 @@ async def open_reader(reader: Reader) -> AsyncIterator[Reader]:
     try:
         yield reader
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await end(task)

@@ -8,10 +8,10 @@ from typing import NoReturn
 import structlog
 
 from bus import Log, LogError
+from bus.tasks import doubling, end_if_cancelled, first
 from events.envelope import events_topic
 from managers.runtime.ends import Ends
 from managers.runtime.failures import Failures
-from managers.runtime.groups import end_if_cancelled, first
 from projections import builds, positions
 from projections.batches import Tails, take_in
 from projections.builds import NewerVersion, Rebuilt
@@ -26,7 +26,7 @@ LOOK_EVERY = 2.0
 """Seconds between two looks at whether a projection was rebuilt, or its runner has gone."""
 PACE = 0.02
 """Seconds between two batches of a projection: at once when idle, few and large when busy."""
-_WAIT_AT_MOST = 30.0
+_BACKOFF = 0.1, 30.0
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Runner:
 
     async def _keep(self, projection: Projection) -> NoReturn:
         """Fold again and again, whatever happens."""
-        wait, clock = 0.1, asyncio.get_running_loop().time
+        pauses, clock = doubling(*_BACKOFF), asyncio.get_running_loop().time
         stepped_back = False
         while True:
             end_if_cancelled()
@@ -103,8 +103,9 @@ class Runner:
                 stepped_back = True
             except* Exception as errors:
                 self._complain(projection, errors)
-                wait = 0.1 if clock() - began > _WAIT_AT_MOST else min(2 * wait, _WAIT_AT_MOST)
-                await asyncio.sleep(wait)
+                if clock() - began > _BACKOFF[1]:
+                    pauses = doubling(*_BACKOFF)
+                await asyncio.sleep(next(pauses))
 
     def _complain(self, projection: Projection, errors: ExceptionGroup[Exception]) -> None:
         reason = _reason(errors)

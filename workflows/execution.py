@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
+from bus.tasks import leaves
 from events.prose import describe
 from events.values import INLINE_BYTES, Document
 from managers.blobs import BlobStoreUnavailable, keep_document, open_document
@@ -14,7 +15,6 @@ from managers.incidents import FailRun, FinishRun, Run
 from managers.incidents import Incident as IncidentRecord
 from managers.incidents.inputs import RejectedArrival
 from managers.runtime import crash_point
-from managers.runtime.groups import leaves
 from workflows.arrivals import Arrival
 from workflows.conversation import Conversation
 from workflows.errors import CodeChanged, Reject, SimulationFailed, ValueUnfit

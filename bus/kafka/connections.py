@@ -24,6 +24,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from bus.contract import LogError, LogUnavailable
 from bus.kafka.address import Address
+from bus.tasks import doubling
 
 T = TypeVar("T")
 
@@ -162,7 +163,7 @@ class Connections:
     ) -> T:
         client: AIOKafkaClient | None = None
         answered = False
-        wait, longest = BACKOFF
+        pauses = doubling(*BACKOFF)
         try:
             async with self.deadline_of("answer"):
                 while True:
@@ -180,8 +181,7 @@ class Connections:
                             raise LogError(f"Kafka refused: {error}") from error
                         closed = client is None and "closed" in str(error)
                         self._problem = repr(error) + (_CLOSED if closed else "")
-                    await asyncio.sleep(wait)
-                    wait = min(2 * wait, longest)
+                    await asyncio.sleep(next(pauses))
                     if client is not None:
                         answered = False
                         answered = await self.refresh(client)

@@ -16,6 +16,7 @@ from bus.kafka.members import Member
 from bus.kafka.producers import Producers
 from bus.kafka.readers import Reader
 from bus.kafka.topics import Topics
+from bus.tasks import end
 
 
 class KafkaLog(Log):
@@ -98,10 +99,10 @@ class KafkaLog(Log):
         try:
             yield member
         finally:
-            await _end(keeping)
+            await end(keeping)
 
     async def close(self) -> None:
-        await _end(self._ringing)
+        await end(self._ringing)
         await asyncio.gather(self._producers.close(), self._calls.close(), self._polls.close())
 
     def _named(self, name: str) -> str:
@@ -119,8 +120,3 @@ def _trimmed(response: Any) -> None:
     ((_, ((_, _, code, *_), *_), *_),) = response.topics
     if code != OffsetOutOfRangeError.errno:
         check(code)
-
-
-async def _end(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    await asyncio.wait([task])

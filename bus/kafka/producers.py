@@ -34,6 +34,7 @@ from bus.kafka.connections import (
     passing,
     reach,
 )
+from bus.tasks import doubling
 
 _AT_ONCE = 16
 """Appends under way: all may go in one request, which brokers limit to 100 MiB."""
@@ -106,7 +107,7 @@ class Producers:
 
     async def _knowing(self, topic: str, partitions: int) -> "_Producer":
         """The producer, once it knows the topic: if it had to look by name it would make it."""
-        wait, longest = BACKOFF
+        pauses = doubling(*BACKOFF)
         while True:
             if (producer := await self._started()) is not None:
                 known = await self._partitions(producer, topic)
@@ -114,8 +115,7 @@ class Producers:
                     return producer
                 if known is not None:
                     raise PartitionsChanged(f"topic {topic} has {known} partitions by now")
-            await asyncio.sleep(wait)
-            wait = min(2 * wait, longest)
+            await asyncio.sleep(next(pauses))
 
     async def _started(self) -> "_Producer | None":
         async with self._starting:

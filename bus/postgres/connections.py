@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from bus.contract import LogError, LogUnavailable
+from bus.tasks import doubling
 
 Connection: TypeAlias = asyncpg.Connection
 
@@ -122,7 +123,7 @@ class Connections:
         return None
 
     async def _connect(self) -> Connection:
-        wait, longest = _BACKOFF
+        pauses = doubling(*_BACKOFF)
         while True:
             if self._closed:
                 raise LogError("the log was closed")
@@ -132,8 +133,7 @@ class Connections:
                 raise LogError(f"the URL of the log is wrong: {error}") from error
             except FAILURES as error:
                 self._problem = repr(error)
-            await asyncio.sleep(wait)
-            wait = min(2 * wait, longest)
+            await asyncio.sleep(next(pauses))
 
     async def _open(self) -> Connection:
         connection = await asyncpg.connect(

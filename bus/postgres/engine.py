@@ -31,6 +31,7 @@ from bus.postgres.statements import (
     READ,
     REMOVE,
 )
+from bus.tasks import end
 
 READ_BYTES = 8_000_000
 """A read ends with the batch that reaches this size."""
@@ -126,11 +127,11 @@ class PostgresLog(Log):
             yield member
         finally:
             self._bell.groups.discard(member.look)
-            await _end(keeping)
+            await end(keeping)
             await member.leave()
 
     async def close(self) -> None:
-        await _end(self._ringing)
+        await end(self._ringing)
         self._calls.close()
         self._leases.close()
 
@@ -153,8 +154,3 @@ async def _append(
     if offset is None:
         raise UnknownTopic(f"topic {topic} is gone from the database")
     return offset
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])

@@ -20,6 +20,7 @@ from urllib.parse import quote
 import asyncpg
 import structlog
 
+from bus.tasks import end
 from deploy.embedded.cluster import SUPERUSER, Cluster
 from deploy.embedded.errors import EmbeddedServerError, as_sentence
 from deploy.embedded.flock import EXCLUSIVE, POLL_SECONDS, SHARED, locked, relock, try_lock
@@ -90,7 +91,7 @@ async def _in_use(
                 server = EmbeddedServer(cluster.home.parent, _url(sockets, cluster.port))
                 await _bring_up(cluster, server.url, start_within)
         keeping = asyncio.create_task(_keep(cluster, server.url, start_within))
-        stack.push_async_callback(_end, keeping)
+        stack.push_async_callback(end, keeping)
         yield server
 
 
@@ -119,11 +120,6 @@ async def _keep(cluster: Cluster, url: str, within: float) -> NoReturn:
                 await _bring_up(cluster, url, within)
         except EmbeddedServerError as error:
             _log.error("embedded PostgreSQL could not be started again", reason=str(error))
-
-
-async def _end(task: asyncio.Task[NoReturn]) -> None:
-    task.cancel()
-    await asyncio.wait([task])
 
 
 async def _answers(url: str) -> bool:

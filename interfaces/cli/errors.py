@@ -10,6 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from bus import ClockAhead, Doubt, LogError
+from bus.tasks import first
 from deploy.embedded import EmbeddedServerError
 from deploy.workflows import BrokenWorkflow
 from events.prose import describe
@@ -17,7 +18,6 @@ from interfaces.machines.connection import WrongSettings
 from interfaces.sensors import FeedsError
 from managers.blobs import BlobStoreError
 from managers.neighbours import BlobsElsewhere
-from managers.runtime.groups import first
 from projections import UnknownProjection
 from projections.builds import NewerVersion
 

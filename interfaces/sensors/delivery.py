@@ -15,6 +15,7 @@ import structlog
 
 from bus import Doubt, HybridClock, Log, Record
 from bus.contract import LogUnavailable, portions
+from bus.tasks import doubling
 from events.endpoints import Place, ReceivePush
 from events.incidents import Arrival
 from events.sensors import Finding, ReadingId
@@ -134,11 +135,10 @@ def _parked(refused: Refused) -> Record:
 
 async def _lasting(act: Callable[[], Awaitable[T]]) -> T:
     """What comes of an act that may be done twice, however long what it needs is away."""
-    pause, longest = _TRY_AGAIN
+    pauses = doubling(*_TRY_AGAIN)
     while True:
         try:
             return await act()
         except _AWAY as error:
             _log.warning("sensor feeds wait", reason=str(error) or repr(error))
-        await asyncio.sleep(pause)
-        pause = min(2 * pause, longest)
+        await asyncio.sleep(next(pauses))

@@ -7,10 +7,10 @@ from typing import Generic, NoReturn, Protocol, TypeVar
 import structlog
 
 from bus import LogReplaced
+from bus.tasks import doubling, end_if_cancelled, first
 from managers.runtime.ends import Ends
 from managers.runtime.failures import Failure, Failures
 from managers.runtime.folding import PartitionBroken
-from managers.runtime.groups import end_if_cancelled, first
 from managers.runtime.surroundings import Surroundings
 
 _log = structlog.get_logger()
@@ -114,8 +114,7 @@ class Share(Generic[P]):
 
     async def _own(self, partition: int) -> None:
         """Take over, again and again: any doubt has this one answer."""
-        shortest, longest = self._around.backoff
-        wait = shortest
+        pauses = doubling(*self._around.backoff)
         while True:
             started = self._began[partition] = self._around.wall()
             self._at_work[partition] = owner = self._owner(partition)
@@ -142,5 +141,6 @@ class Share(Generic[P]):
                     "taking over again", context=self._name, partition=partition, reason=reason
                 )
             end_if_cancelled()
-            wait = shortest if self._around.wall() - started > longest else min(2 * wait, longest)
-            await asyncio.sleep(wait * self._around.chance.uniform(0.5, 1.0))
+            if self._around.wall() - started > self._around.backoff[1]:
+                pauses = doubling(*self._around.backoff)
+            await asyncio.sleep(next(pauses) * self._around.chance.uniform(0.5, 1.0))

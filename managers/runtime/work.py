@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 import structlog
 from structlog.contextvars import bind_contextvars
 
+from bus.tasks import doubling
 from managers.runtime.about import about
 from managers.runtime.manager import Chain, Input, Tell
 
@@ -68,15 +69,15 @@ class TaskWork(Generic[W]):
 
     async def _run(self) -> None:
         bind_contextvars(**self._about)
-        pause = _FIRST_PAUSE
+        pauses = doubling(_FIRST_PAUSE, _LONGEST_PAUSE)
         try:
             while True:
                 try:
                     return await self._make()
                 except Exception as error:
+                    pause = next(pauses)
                     _log.exception("work failed, it begins again", seconds=pause)
                     self._failed(f"{type(error).__name__}: {error}")
                 await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
         finally:
             self._failed("")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from bus.tasks import first
 from deploy import blobs
 from deploy.parts import Part
 from deploy.settings import Settings
 from deploy.system import running_parts
 from managers.neighbours import BlobsElsewhere
-from managers.runtime.groups import first
 from projections import open_pool
 from projections.processes import living
 from tests.brokers import kafka, kafka_url

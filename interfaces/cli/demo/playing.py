@@ -10,6 +10,7 @@ from itertools import count
 
 from rich.console import Console
 
+from bus.tasks import end
 from deploy.embedded import FolderInUse
 from deploy.settings import Settings
 from deploy.storage import open_storage
@@ -63,9 +64,7 @@ async def _play(player: Player, show: Show) -> None:
                 await player.play(chapter)
                 show.end(await player.simulations())
         finally:
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            await end(watching)
 
 
 async def watch(player: Player, show: Show) -> None:

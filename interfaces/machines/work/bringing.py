@@ -5,6 +5,7 @@ import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from bus.tasks import doubling
 from events.jobs import JobReport, RelativePath, parts_of
 from events.prose import cut
 from events.values import Blob
@@ -66,7 +67,8 @@ async def bring(
         return list((await batch.find(parts_of(token, job.request.instances))).values())
 
     await asyncio.sleep(machine.before_repeating(submission))
-    clock, pause = asyncio.get_running_loop().time, machine.manners.look
+    clock = asyncio.get_running_loop().time
+    pauses = doubling(machine.manners.look, machine.manners.ask)
     until: float | None = None
     doubted = bool(job.doubted) or job.unwanted
     while True:
@@ -85,8 +87,7 @@ async def bring(
         if over:  # an empty answer is proof of absence only now
             await hand_over(tell, SubmissionAbsent(token, submission))
             return
-        await asyncio.sleep(min(pause, max(0.0, until - clock())))
-        pause = min(2 * pause, machine.manners.ask)
+        await asyncio.sleep(min(next(pauses), max(0.0, until - clock())))
 
 
 async def _input(blobs: BlobStore, name: RelativePath, blob: Blob) -> AsyncIterator[bytes]:

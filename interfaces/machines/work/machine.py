@@ -11,6 +11,7 @@ from typing import TypeVar
 import structlog
 from pydantic import JsonValue
 
+from bus.tasks import doubling
 from events.machines import MachineSettings
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.budget import Budget, Toll
@@ -140,7 +141,7 @@ class Machine:
         `complain` is told why, each time after the first few; that a login is needed is the
         machine's to tell, and ends the work from elsewhere.
         """
-        wait, longest = self.manners.retry
+        pauses = doubling(*self.manners.retry)
         what = object()
         try:
             while True:
@@ -155,8 +156,7 @@ class Machine:
                     _log.warning("machine", machine=self.settings.name, error=reason)
                     if self.tried(reason, what) >= _WORTH_TELLING:
                         complain(reason)
-                await asyncio.sleep(self.jittered(wait))
-                wait = min(2 * wait, longest)
+                await asyncio.sleep(self.jittered(next(pauses)))
         finally:
             self.tried("", what)
 

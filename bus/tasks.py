@@ -1,7 +1,8 @@
-"""What comes out of task groups: several errors as one, and cancellation that is forgotten."""
+"""What asyncio leaves to do: tasks end with their owner, errors come as a group, pauses grow."""
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
@@ -23,3 +24,16 @@ def end_if_cancelled() -> None:
     task = asyncio.current_task()
     if task and task.cancelling():
         raise asyncio.CancelledError
+
+
+async def end(task: asyncio.Task[Any]) -> None:
+    """Cancel it, and return when it has ended, however it did."""
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def doubling(shortest: float, longest: float) -> Iterator[float]:
+    """Pauses between attempts, each twice as long as the one before, in the unit of the longest."""
+    while True:
+        yield shortest
+        shortest = min(2 * shortest, longest)
