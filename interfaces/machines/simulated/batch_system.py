@@ -7,6 +7,7 @@ so the same seed and the same times give the same history. With a folder it surv
 import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Protocol, Self
 
@@ -82,7 +83,7 @@ class SimulatedBatchSystem:
         self._results = results or declared({})
         self._folder = folder
         self._file = folder / "cluster.json" if folder else None
-        self._cluster = self._load_cluster(slots)
+        self._slots = slots
         self._inputs: dict[Token, dict[RelativePath, bytes]] = {}
 
     @property
@@ -216,9 +217,10 @@ class SimulatedBatchSystem:
         layout = Layout(PurePosixPath(self._folder or "/"))
         return Path(layout.folder(token), "inputs.json") if self._folder else None
 
-    def _load_cluster(self, slots: int) -> ClusterWithWrappers:
+    @cached_property
+    def _cluster(self) -> ClusterWithWrappers:
         if self._file is None or not self._file.exists():
-            return ClusterWithWrappers(slots=slots)
+            return ClusterWithWrappers(slots=self._slots)
         try:
             return ClusterWithWrappers.model_validate_json(self._file.read_bytes())
         except ValidationError as error:

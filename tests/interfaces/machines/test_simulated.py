@@ -147,9 +147,10 @@ def test_declared_results_are_the_same_for_the_same_token() -> None:
     assert results(request(1), {}) != results(request(2), {})
 
 
-def test_a_folder_that_holds_something_else_says_what_to_do(
+async def test_a_folder_that_holds_something_else_says_what_to_do_once_it_is_worked_in(
     clock: VirtualClock, tmp_path: Path
 ) -> None:
     (tmp_path / "cluster.json").write_text('{"slots": "many"}')
+    system = machine(clock, Planned({}), folder=tmp_path)
     with pytest.raises(MachineError, match=r"remove .*cluster\.json, no model can be read"):
-        machine(clock, Planned({}), folder=tmp_path)
+        await system.load()
