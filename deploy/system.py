@@ -29,6 +29,7 @@ from deploy.parts import (
 )
 from deploy.settings import Settings
 from deploy.storage import Storage, open_storage
+from deploy.urls import without_secrets
 from managers.blobs import BlobStore, BlobStoreError
 from managers.neighbours import Neighbour, Neighbours
 from projections.database import UNAVAILABLE
@@ -124,6 +125,7 @@ async def _present(parts: Parts, storage: Storage) -> AsyncIterator[Neighbours |
         parts=names,
         blobs=place_of_blobs(storage.settings),
         agent=storage.settings.agent if _is_agent(parts, storage.settings) else "",
+        log=without_secrets(storage.settings.log or ""),
     )
     await say_alive(storage.pool, me)
     saying = asyncio.create_task(_keep_saying(storage, me))

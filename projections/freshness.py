@@ -1,16 +1,76 @@
-"""As of when rows are: an answer that is behind the log says so."""
+"""As of when rows are: an answer that is behind the log says so, or waits until it is not."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from typing import TypeVar
+
+import asyncpg
 
 from bus import Log, LogError, partition_of
+from bus.tasks import doubling
 from events.envelope import events_topic
+from projections import positions
+from projections.database import Pool, Queries
 from projections.positions import Mark, Source
+from projections.projection import Projection
 from projections.reader import Reader
+
+T = TypeVar("T")
 
 _ASK_WITHIN = 1.0
 """Seconds for the log to say how far it goes; reads do not depend on it."""
+_PAUSES = 0.01, 0.2
+
+
+class Behind(Exception):
+    """The tables do not show what the log has, and who acted on that would lose it."""
+
+
+async def ends_of(log: Log, projection: Projection) -> dict[Source, int]:
+    """Where what a projection reads ends; raises `LogError`."""
+    sources = [
+        (context, partition)
+        for context in projection.contexts
+        for partition in range(await log.partitions(events_topic(context)))
+    ]
+    bounds = await asyncio.gather(*(log.bounds(events_topic(c), p) for c, p in sources))
+    return {source: end for source, (_, end) in zip(sources, bounds, strict=True)}
+
+
+async def look_beyond(
+    ends: Mapping[Source, int],
+    pool: Pool,
+    projection: Projection,
+    look: Callable[[Queries], Awaitable[T]],
+    within: float,
+) -> T:
+    """What is seen once the tables show all of the log that lies before its ends.
+
+    Until then they may be made anew from the beginning, and what is missing in them means nothing.
+    Raises `Behind` after so many seconds.
+    """
+    pauses = doubling(*_PAUSES)
+    try:
+        async with asyncio.timeout(within):
+            while True:
+                async with pool.acquire() as connection:
+                    try:
+                        async with connection.transaction(isolation="repeatable_read"):
+                            marks = await positions.load(connection, projection.name)
+                            if _reach(marks, ends):
+                                return await look(connection)
+                    except asyncpg.UndefinedTableError:
+                        pass  # they are being made
+                await asyncio.sleep(next(pauses))
+    except TimeoutError:
+        raise Behind(f"the read model {projection.name} is behind the log") from None
+
+
+def _reach(marks: Mapping[Source, Mark], ends: Mapping[Source, int]) -> bool:
+    return all(
+        source in marks and marks[source].position.offset >= end for source, end in ends.items()
+    )
 
 
 async def as_of(

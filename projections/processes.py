@@ -16,7 +16,8 @@ create table if not exists vestec_read.processes (
     blobs text not null,
     seen timestamptz not null default now()
 );
-alter table vestec_read.processes add column if not exists agent text not null default ''
+alter table vestec_read.processes add column if not exists agent text not null default '';
+alter table vestec_read.processes add column if not exists log text not null default '';
 """
 
 SAYS_SO_EVERY = 5.0
@@ -25,12 +26,16 @@ _ALIVE = "seen > now() - interval '20 seconds'"
 
 
 class Process(BaseModel):
-    """A process: the parts that it runs, where it keeps blobs, and what machines name it."""
+    """A process: the parts that it runs, where it keeps blobs, and what machines name it.
+
+    `log` is the URL of its log, without secrets; empty: the folder's own.
+    """
 
     process: str
     parts: str
     blobs: str
     agent: str = ""
+    log: str = ""
 
 
 async def prepare_processes(connection: Connection) -> None:
@@ -42,7 +47,7 @@ async def living(pool: Pool) -> Sequence[Process]:
     """Those that gave a sign of life lately."""
     rows = await pool.fetch(
         f"""
-        select process, parts, blobs, agent from vestec_read.processes
+        select process, parts, blobs, agent, log from vestec_read.processes
         where {_ALIVE} order by process
         """
     )
@@ -58,13 +63,15 @@ async def say_alive(pool: Pool, me: Process) -> None:
     """Give a sign of life."""
     await pool.execute(
         """
-        insert into vestec_read.processes (process, parts, blobs, agent) values ($1, $2, $3, $4)
+        insert into vestec_read.processes (process, parts, blobs, agent, log)
+        values ($1, $2, $3, $4, $5)
         on conflict (process) do update set seen = now()
         """,
         me.process,
         me.parts,
         me.blobs,
         me.agent,
+        me.log,
     )
 
 

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import structlog
 import typer
 
+from deploy.blobs import place_of_blobs
 from deploy.settings import Settings
 from deploy.storage import Storage, open_storage
 from events.values import Command, Context
@@ -24,6 +25,7 @@ from interfaces.cli.presence import running_in
 from interfaces.issuing import Write, issue, outcome, shown
 from projections import Reader, open_reader
 from projections.commands import Outcome
+from projections.processes import living
 from projections.rows import Table
 
 ACTOR = "cli"
@@ -95,7 +97,30 @@ class Desk:
 async def desk(ctx: typer.Context, *, make: bool = False) -> AsyncIterator[Desk]:
     """A desk for the command's system."""
     async with kept(ctx, make=make) as storage:
+        await _require_same_log(storage)
         yield Desk(storage)
+
+
+async def _require_same_log(storage: Storage) -> None:
+    """A system that works on another log would never hear of what is wanted. Raises `Complaint`."""
+    if storage.settings.log is None:
+        for process in await living(storage.pool):
+            if process.log:
+                raise Complaint(
+                    f"The system works on the log {process.log}, not on this folder's own:"
+                    " set VESTEC_LOG and VESTEC_BLOBS as for it, or give --log."
+                )
+
+
+async def require_same_blobs(storage: Storage) -> None:
+    """What is kept elsewhere, the system would never find. Raises `Complaint`."""
+    here = place_of_blobs(storage.settings)
+    for process in await living(storage.pool):
+        if process.blobs != here:
+            raise Complaint(
+                f"The system keeps blobs in {process.blobs}, this command would in {here}:"
+                " set VESTEC_BLOBS as for it; where that is a folder, push on its host, or by HTTP."
+            )
 
 
 def _surely_alone(settings: Settings) -> bool:

@@ -1,28 +1,40 @@
 """Which endpoint a path is: remembered as long as nothing says that it changed."""
 
 from collections import OrderedDict
+from functools import partial
 
+from bus import Log
 from projections import Reader
-from projections.endpoints import Endpoint, find_endpoint
+from projections.endpoints import PROJECTION, Endpoint, find_endpoint
+from projections.freshness import ends_of, look_beyond
 
 _REMEMBERED = 10_000
+_SHOWN_WITHIN = 2.0
+"""Seconds for the table to show what the log has, before it is said that it does not."""
 
 
 class EndpointCache:
     """Open endpoints by path; a path that is not remembered is looked up in the table."""
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+    def __init__(self, log: Log, reader: Reader) -> None:
+        self._log, self._reader = log, reader
         self._known: OrderedDict[str, Endpoint] = OrderedDict()
         self._changes = 0
         reader.on_endpoints_changed(self._changed)
 
     async def find(self, path: str) -> Endpoint | None:
-        """The open endpoint of a path; one that was opened a moment ago is found."""
+        """The open endpoint of a path; one that was opened a moment ago is found.
+
+        Raises `Behind` where there is none in a table that is not whole.
+        """
         if known := self._known.get(path):
             return known
-        changes = self._changes
-        found = await find_endpoint(self._reader.pool, path)
+        changes, pool = self._changes, self._reader.pool
+        look = partial(find_endpoint, path=path)
+        found = await look_beyond({}, pool, PROJECTION, look, _SHOWN_WITHIN)
+        if found is None:
+            ends = await ends_of(self._log, PROJECTION)
+            found = await look_beyond(ends, pool, PROJECTION, look, _SHOWN_WITHIN)
         if found and changes == self._changes:
             self._known[path] = found
             if len(self._known) > _REMEMBERED:

@@ -69,7 +69,7 @@ def add_push(
 class _Push:
     def __init__(self, edge: WebEdge, settings: PushSettings, verifier: Verifier) -> None:
         self._edge, self._settings, self._verifier = edge, settings, verifier
-        self._endpoints = EndpointCache(edge.reader)
+        self._endpoints = EndpointCache(edge.log, edge.reader)
         self._refusals = Refusals(edge.wall)
         login = edge.settings
         self._throttle = Throttle(login.login_failures, login.login_window, edge.wall)

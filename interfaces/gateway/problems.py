@@ -17,11 +17,14 @@ from interfaces.machines.connection import WrongSettings
 from managers.blobs import BlobMissing, BlobStoreUnavailable
 from managers.runtime import about
 from projections.database import UNAVAILABLE
+from projections.freshness import Behind
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 STARTED = web.RequestKey("started", bool)
 """Set on a request whose answer is being streamed: it is too late for another one."""
+
+_SOON = {"Retry-After": "5"}
 
 _log = structlog.get_logger()
 
@@ -120,6 +123,8 @@ def _problem(error: Exception) -> Problem | None:
             return Problem(500, f"{error}; restore it from a backup.")
         case LogError() | Doubt() | BlobStoreUnavailable():
             return _away(error)
+        case Behind():
+            return Problem(503, f"{error}; try again in a few seconds.", headers=_SOON)
         case _ if isinstance(error, UNAVAILABLE):
             return _away(error)
     _log.error("request failed", exc_info=error)
@@ -138,7 +143,7 @@ def _away(error: Exception) -> Problem:
         detail = "The disk of the database is full: an operator has to make room. Try again later."
     else:
         detail = "The storage cannot be reached now; try again in a few seconds."
-    return Problem(503, detail, headers={"Retry-After": "5"})
+    return Problem(503, detail, headers=_SOON)
 
 
 def _full(error: BaseException | None) -> bool:

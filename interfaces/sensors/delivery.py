@@ -5,12 +5,12 @@ worker did not acknowledge is done again by the next one, under the same ids.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeVar
 
-import asyncpg
 import structlog
 
 from bus import Doubt, HybridClock, Log, Record
@@ -25,18 +25,24 @@ from interfaces.sensors.feeds import PARKED, PREFIX
 from managers.blobs import BlobStore, BlobStoreUnavailable, keep_content
 from projections import Pool
 from projections.database import UNAVAILABLE
-from projections.endpoints import Endpoint, pushed_endpoints
+from projections.endpoints import PROJECTION, Endpoint, pushed_endpoints
+from projections.freshness import Behind, ends_of, look_beyond
+from projections.positions import Source
 
 ACTOR = "sensors"
 PARKED_TOPIC = PREFIX + PARKED
 
 T = TypeVar("T")
 
-_AWAY = (Doubt, LogUnavailable, BlobStoreUnavailable, TimeoutError, *UNAVAILABLE)
+_AWAY = (Doubt, LogUnavailable, BlobStoreUnavailable, Behind, TimeoutError, *UNAVAILABLE)
 _TRY_AGAIN = (0.2, 5.0)
 """Seconds: at first, and at most."""
 _KEPT_BYTES = 100_000
 """Of a refused reading; all of it lies where its id says."""
+_SHOWN_WITHIN = 2.0
+"""Seconds for the endpoints to be shown that the log has, before it is said that feeds wait."""
+_LOOK_EVERY = 1.0
+"""Seconds for which the ends of the log are good enough: so late an endpoint may be found."""
 
 _log = structlog.get_logger()
 
@@ -67,7 +73,7 @@ class Outlet(Protocol):
         """Seconds since 1970."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Delivery:
     """The outlet of a system; `wall` gives seconds since 1970."""
 
@@ -76,6 +82,8 @@ class Delivery:
     wall: Callable[[], float]
     pool: Pool
     blobs: BlobStore
+    _ends: Mapping[Source, int] = field(default_factory=dict)
+    _looked: float = -math.inf
 
     def now(self) -> float:
         return self.wall()
@@ -95,10 +103,11 @@ class Delivery:
             await _lasting(partial(self.log.append, PARKED_TOPIC, 0, portion))
 
     async def _opened(self, names: set[str]) -> dict[str, list[Endpoint]]:
-        try:
-            found = await pushed_endpoints(self.pool, sorted(names))
-        except asyncpg.UndefinedTableError:
-            raise TimeoutError("the table of endpoints is being made") from None
+        """The open endpoints of these names, all that the log had a moment ago."""
+        if (now := asyncio.get_running_loop().time()) > self._looked + _LOOK_EVERY:
+            self._ends, self._looked = await ends_of(self.log, PROJECTION), now
+        look = partial(pushed_endpoints, names=sorted(names))
+        found = await look_beyond(self._ends, self.pool, PROJECTION, look, _SHOWN_WITHIN)
         opened: dict[str, list[Endpoint]] = {}
         for endpoint in found:
             opened.setdefault(endpoint.name, []).append(endpoint)

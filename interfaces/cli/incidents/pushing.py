@@ -18,7 +18,7 @@ from interfaces.cli.errors import Complaint
 from interfaces.cli.incidents.naming import Id, id_of
 from interfaces.cli.options import AsJson
 from interfaces.cli.output import answer
-from interfaces.cli.session import desk, run
+from interfaces.cli.session import desk, require_same_blobs, run
 from managers.blobs import keep_content
 from projections.endpoints import list_endpoints
 
@@ -77,6 +77,7 @@ async def _arrival(
 
 
 async def _content(storage: Storage, file: str, media_type: str) -> Content:
+    await require_same_blobs(storage)
     with _opened(file) as stream:
         chunks = _chunks(stream, storage.settings.push_limit)
         content = await keep_content(storage.blobs, chunks, media_type)

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.interfaces.cli.vestec import as_json, eventually, up, vestec
+from tests.interfaces.cli.vestec import as_json, complaint, eventually, up, vestec
 
 
 @pytest.fixture
@@ -30,6 +30,14 @@ def test_an_incident_goes_on_after_a_kill(
         eventually(lambda: len(as_json("incidents", "show", incident)["endpoints"]) == 2)
         as_json("incidents", "push", incident, "data", file)
         eventually(lambda: len(as_json("data", "list", incident)) == 1)
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("VESTEC_BLOBS", f"file://{tmp_path}/others")
+            assert "keeps blobs in" in complaint("incidents", "push", incident, "data", file)
+        with monkeypatch.context() as forgotten:
+            forgotten.delenv("VESTEC_LOG")
+            assert "set VESTEC_LOG" in complaint(
+                "incidents", "cancel", incident, "--reason", "rain"
+            )
         system.end(signal.SIGKILL)
     with up(folder):
         as_json("incidents", "push", incident, "data", file)
