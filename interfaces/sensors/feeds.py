@@ -185,8 +185,9 @@ class Feed(_Declared):
     """When it was taken (ISO 8601, or seconds since 1970); if unset, its time in Kafka."""
     lateness: Annotated[float, Field(ge=0, le=366 * 86400)] = 60.0
     """Seconds by which a reading may be older than the newest of its key."""
-    ahead: Seconds = 300.0
-    """Seconds by which a reading's time may be ahead of ours."""
+    ahead: Seconds = 60.0
+    """Seconds by which a reading's time may be ahead of ours. One that is more than `lateness`
+    ahead makes what its key says in time late, until time has come as far."""
     forget: Seconds = 86400.0
     """Seconds after which a key is forgotten that was not heard any more, once all its windows are
     over and its silence was told: senders may make up as many keys as they like."""
