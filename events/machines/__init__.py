@@ -36,6 +36,7 @@ from events.machines.events import (
     MachineRemoved,
     MachineSeen,
     NoMachineFound,
+    PostponedJudged,
     StartEstimated,
     TroubleSeen,
 )
@@ -87,6 +88,7 @@ __all__ = [
     "MachineSeen",
     "MachineSettings",
     "NoMachineFound",
+    "PostponedJudged",
     "Privilege",
     "Queue",
     "RemoveMachine",

@@ -106,6 +106,14 @@ class ChoicePostponed(Event):
     reason: Prose
 
 
+class PostponedJudged(Event):
+    """Since a machine changed, all that is postponed is judged again, many in portions."""
+
+    type: Literal["PostponedJudged"] = "PostponedJudged"
+    more: bool
+    """Whether others are left, which are judged at once."""
+
+
 class MachineLeft(Event):
     type: Literal["MachineLeft"] = "MachineLeft"
     simulation: UUID
@@ -127,6 +135,7 @@ MachineEvent = Annotated[
     | MachineChosen
     | NoMachineFound
     | ChoicePostponed
+    | PostponedJudged
     | MachineLeft,
     Field(discriminator="type"),
 ]

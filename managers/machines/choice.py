@@ -1,10 +1,12 @@
 """Where a job runs: of the machines that will do, enabled and reachable, the least loaded first."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from events.accounts import NotAllowed
 from events.machines import LOGIN_NEEDED, ChooseMachine, MachineLoad
-from managers.machines.state import Fleet, Machine
+from managers.machines.state import Machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +25,13 @@ class NotFound:
     final: bool
 
 
-def choose(fleet: Fleet, wanted: ChooseMachine) -> Chosen | NotFound:
-    """The machine for a request, with an explanation that an operator can read."""
-    machines = fleet.machines
+def choose(
+    machines: Mapping[str, Machine], jobs: Counter[str], wanted: ChooseMachine
+) -> Chosen | NotFound:
+    """The machine for a request, with an explanation that an operator can read.
+
+    `jobs`: how many of ours are on which machine.
+    """
     if wanted.wanted is not None and machines and wanted.wanted not in machines:
         return NotFound(f"there is no machine {wanted.wanted}", final=True)
     asked = [m for m in machines.values() if wanted.wanted in (None, m.settings.name)]
@@ -34,14 +40,16 @@ def choose(fleet: Fleet, wanted: ChooseMachine) -> Chosen | NotFound:
     away = {m.settings.name: reason for m in fit if (reason := _away(m))}
     ready = sorted(
         (m for m in fit if m.settings.name not in away),
-        key=lambda m: (m.reachable is None, _rank(fleet, m), m.settings.name),
+        key=lambda m: (m.reachable is None, _rank(m, jobs), m.settings.name),
     )
     passed_over = [f"{name}: {reason}" for name, reason in {**unfit, **away}.items()]
     if not machines:
         return NotFound("there is no machine yet", final=False)
     if not ready:
         return NotFound("; ".join(passed_over), final=not fit)
-    return Chosen(ready[0].settings.name, _explain(fleet, ready, passed_over))
+    loads = [f"{m.settings.name}: {_describe(m, jobs)}" for m in ready]
+    why = "least loaded of " + "; ".join([*loads, *passed_over])
+    return Chosen(ready[0].settings.name, why)
 
 
 def _unfit(machine: Machine, wanted: ChooseMachine) -> str:
@@ -72,25 +80,19 @@ def _away(machine: Machine) -> str:
     return f"unreachable ({machine.reason})" if machine.reachable is False else ""
 
 
-def _rank(fleet: Fleet, machine: Machine) -> tuple[bool, bool, float]:
+def _rank(machine: Machine, jobs: Counter[str]) -> tuple[bool, bool, float]:
     """Those with room come first, then those whose load is unknown, then the others by load.
 
     Load: jobs there, ours and others', over the jobs that the machine runs at once.
     """
-    ours = sum(name == machine.settings.name for name in fleet.places.values())
     load = machine.load or MachineLoad()
-    jobs = max(ours, (load.running or 0) + (load.queued or 0))
-    relative = jobs / max(machine.settings.slots, machine.settings.nodes)
+    there = max(jobs[machine.settings.name], (load.running or 0) + (load.queued or 0))
+    relative = there / max(machine.settings.slots, machine.settings.nodes)
     return relative >= 1, load.running is None, relative
 
 
-def _explain(fleet: Fleet, ready: list[Machine], passed_over: list[str]) -> str:
-    loads = [f"{m.settings.name}: {_describe(fleet, m)}" for m in ready]
-    return "least loaded of " + "; ".join([*loads, *passed_over])
-
-
-def _describe(fleet: Fleet, machine: Machine) -> str:
-    ours = sum(name == machine.settings.name for name in fleet.places.values())
+def _describe(machine: Machine, jobs: Counter[str]) -> str:
+    ours = jobs[machine.settings.name]
     load = machine.load
     if load is None or load.running is None:
         return f"{ours} of our jobs, its load is unknown"

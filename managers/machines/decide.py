@@ -1,6 +1,6 @@
 """What the Machine Status Manager makes of a command: pure, like all of its kind."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from events import machines as e
 from events.entry import entered
@@ -8,10 +8,11 @@ from events.jobs import JobRequest, token_of
 from events.machines import MachineSettings
 from events.operations import CheckUp, ConfigureMachine, EstimateJob, ForgetMachine, TryLogin
 from events.simulations import PlaceSimulation, RefusePlacement
-from events.values import Context, Event
+from events.values import Context
 from managers.entries import refusing
 from managers.machines.choice import Chosen, NotFound, choose
 from managers.machines.state import Fleet, Machine, evolve
+from managers.portions import GoOn, portion
 from managers.runtime import Effect, Given, Rejected, Send
 from managers.runtime.manager import Input
 
@@ -66,6 +67,8 @@ def decide(why_wrong: WhyWrong, was: Fleet | None, input: Input, given: Given) -
             return _choose(fleet, input)
         case e.LeaveMachine():
             return _leave(fleet, input)
+        case GoOn():
+            return _judge_again(fleet)
     raise Rejected(f"machines do not take {type(input).__name__}")
 
 
@@ -103,7 +106,7 @@ def _change(fleet: Fleet, settings: MachineSettings) -> Iterator[Effect]:
     if was == settings:
         return
     moved = e.moved(was, settings)
-    if moved and (count := _jobs_on(fleet, settings.name)):
+    if moved and (count := fleet.jobs[settings.name]):
         raise Rejected(
             f"{count} of our jobs are on {settings.name}, and would not be found by another"
             f" {', '.join(moved)}: drain it first"
@@ -114,7 +117,7 @@ def _change(fleet: Fleet, settings: MachineSettings) -> Iterator[Effect]:
 
 def _remove(fleet: Fleet, wanted: e.RemoveMachine) -> Iterator[Effect]:
     _known(fleet, wanted.name)
-    if count := _jobs_on(fleet, wanted.name):
+    if count := fleet.jobs[wanted.name]:
         raise Rejected(f"{count} of our jobs are on {wanted.name}: drain it first")
     removed = e.MachineRemoved(name=wanted.name)
     yield removed
@@ -126,10 +129,6 @@ def _known(fleet: Fleet, name: str) -> Machine:
     if name not in fleet.machines:
         raise Rejected(f"there is no machine {name}")
     return fleet.machines[name]
-
-
-def _jobs_on(fleet: Fleet, name: str) -> int:
-    return sum(place == name for place in fleet.places.values())
 
 
 _Seen = e.MachineEnabled | e.MachineDisabled | e.MachineSeen | e.TroubleSeen | e.MachineChanged
@@ -147,12 +146,21 @@ def _see(fleet: Fleet, event: _Seen) -> Iterator[Effect]:
 
 def _judge_again(fleet: Fleet) -> Iterator[Effect]:
     """What waits for a place may have one now, or never get one."""
+    effects, more = portion(_judged(fleet))
+    yield from effects
+    if more is not fleet.judging:
+        yield e.PostponedJudged(more=more)
+
+
+def _judged(fleet: Fleet) -> Iterator[Sequence[Effect]]:
+    """What becomes of each that need not wait any more, where all before it have their places."""
+    jobs = fleet.jobs
     for wanted in fleet.postponed.values():
-        effects = [*_placed(wanted, choose(fleet, wanted))]
-        yield from effects
-        for effect in effects:
-            if isinstance(effect, Event):
-                fleet = evolve(fleet, effect) or fleet
+        found = choose(fleet.machines, jobs, wanted)
+        if effects := _placed(wanted, found):
+            yield effects
+        if isinstance(found, Chosen):
+            jobs[found.name] += 1
 
 
 def _allow(fleet: Fleet, input: e.AllowLogin) -> Iterator[Effect]:
@@ -197,13 +205,13 @@ def _checked(fleet: Fleet, seen: e.SeeCheckup) -> Iterator[Effect]:
 def _choose(fleet: Fleet, wanted: e.ChooseMachine) -> Iterable[Effect]:
     if wanted.simulation in fleet.places or wanted.simulation in fleet.postponed:
         return []
-    found = choose(fleet, wanted)
+    found = choose(fleet.machines, fleet.jobs, wanted)
     if isinstance(found, NotFound) and not found.final:
         return [e.ChoicePostponed(wanted=wanted, reason=found.reason)]
     return _placed(wanted, found)
 
 
-def _placed(wanted: e.ChooseMachine, found: Chosen | NotFound) -> Iterable[Effect]:
+def _placed(wanted: e.ChooseMachine, found: Chosen | NotFound) -> Sequence[Effect]:
     """A place for a simulation, or that there will be none; nothing while it has to wait."""
     if isinstance(found, Chosen):
         return _chosen(wanted, found)

@@ -5,6 +5,7 @@ from functools import partial
 from events.values import Context
 from managers.machines.decide import WhyWrong, decide, nobody_knows
 from managers.machines.state import Fleet, evolve
+from managers.portions import GoOn, at_once
 from managers.runtime import Manager
 
 
@@ -17,7 +18,13 @@ def machine_manager(why_wrong: WhyWrong = nobody_knows) -> Manager[Fleet, object
         context=Context.MACHINES,
         sources=(Context.SIMULATIONS, Context.OPERATIONS),
         state=Fleet,
-        fold=7,
+        fold=8,
         decide=partial(decide, why_wrong),
         evolve=evolve,
+        due=_due,
+        clock=GoOn(),
     )
+
+
+def _due(fleet: Fleet) -> float | None:
+    return at_once(len(fleet.postponed)) if fleet.judging else None

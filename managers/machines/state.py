@@ -1,7 +1,9 @@
 """The state of the fleet: nothing but the fold of its events."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 from uuid import UUID
 
 from pydantic import JsonValue
@@ -9,6 +11,8 @@ from pydantic import JsonValue
 from events import machines as e
 from events.machines import ChooseMachine, MachineLoad, MachineSettings
 from events.values import Event
+
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,13 @@ class Fleet:
     machines: Mapping[str, Machine] = field(default_factory=dict)
     places: Mapping[UUID, str] = field(default_factory=dict)
     postponed: Mapping[UUID, ChooseMachine] = field(default_factory=dict)
+    judging: bool = False
+    """Whether some of these were not judged since a machine changed."""
+
+    @property
+    def jobs(self) -> Counter[str]:
+        """How many of our jobs are on which machine."""
+        return Counter(self.places.values())
 
 
 def evolve(was: Fleet | None, event: Event) -> Fleet | None:
@@ -87,11 +98,14 @@ def evolve(was: Fleet | None, event: Event) -> Fleet | None:
         case e.ChoicePostponed():
             wanted = event.wanted
             return replace(was, postponed={**was.postponed, wanted.simulation: wanted})
+        case e.PostponedJudged():
+            return replace(was, judging=event.more)
         case e.MachineLeft():
-            places = {
-                there: name for there, name in was.places.items() if there != event.simulation
-            }
-            return replace(was, places=places, postponed=_without(was.postponed, event.simulation))
+            return replace(
+                was,
+                places=_without(was.places, event.simulation),
+                postponed=_without(was.postponed, event.simulation),
+            )
     return was
 
 
@@ -99,7 +113,7 @@ def _with(was: Fleet, machine: Machine) -> Fleet:
     return replace(was, machines={**was.machines, machine.settings.name: machine})
 
 
-def _without(
-    postponed: Mapping[UUID, ChooseMachine], simulation: UUID
-) -> Mapping[UUID, ChooseMachine]:
-    return {there: wanted for there, wanted in postponed.items() if there != simulation}
+def _without(known: Mapping[UUID, V], simulation: UUID) -> Mapping[UUID, V]:
+    left = dict(known)
+    left.pop(simulation, None)
+    return left

@@ -4,6 +4,7 @@ Each decision is made twice and must be the same, its fold must be the state tha
 state must survive being kept as a snapshot.
 """
 
+import time
 from collections.abc import Iterable
 from functools import cache
 from itertools import zip_longest
@@ -12,6 +13,9 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from bus import check_commit
+from bus.clock import timestamp
+from events.envelope import Commit, Message, encode
 from events.values import Event
 from managers.runtime import Decided, Effect, Given, Manager, Rejected, Send
 from managers.runtime.manager import Input
@@ -77,6 +81,36 @@ class Scenario(Generic[S]):
         for word in words:
             assert word in self._rejection
         return self
+
+    def size(self) -> int:
+        """Bytes of the last decision in the log; it is one that the log takes."""
+        events = [effect for effect in self.effects if not isinstance(effect, Send)]
+        sent = [effect for effect in self.effects if isinstance(effect, Send)]
+        messages = [Message(context=one.context, key=one.key, command=one.command) for one in sent]
+        record = encode(
+            Commit(
+                id=self.id, time=timestamp(time.time()), key="a key", cause="a test",
+                correlation=self.id, actor="x", events=tuple(events), messages=tuple(messages),
+            )
+        )  # fmt: skip
+        check_commit(record)
+        return record.size
+
+    def portions(self) -> list[list[Effect]]:
+        """The last decision, and what the clock has decided after it until nothing is due.
+
+        Each is one that the log takes, and none waits for the next second.
+        """
+        decided, moments = [self.effects], list[float]()
+        self.size()
+        while self.state is not None and (due := self.manager.due(self.state)) is not None:
+            assert due <= self.now, "it has to wait"
+            assert due not in moments, "it is looked at again after a pause only"
+            moments.append(due)
+            self.when(self.manager.clock).size()
+            assert self._rejection is None, f"the clock was rejected: {self._rejection}"
+            decided.append(self.effects)
+        return decided
 
     def _decided(self, input: Input) -> tuple[list[Effect], S | None]:
         given = Given(self.id, self.now, "somebody", "a test", self.id, self.process)

@@ -294,6 +294,40 @@ def test_what_cannot_be_placed_now_is_placed_later_in_order() -> None:
     assert not of.state.postponed
 
 
+MANY = [UUID(int=number) for number in range(1, 1501)]
+"""More than one record tells the places of."""
+
+
+def test_any_number_is_placed_later_in_portions() -> None:
+    of = fleet("m", nodes=8).when(lose("m"))
+    of.given(*(e.ChoicePostponed(wanted=choose(id), reason="no route") for id in MANY))
+    decided = of.when(see("m")).portions()
+    assert isinstance(decided[0][0], e.MachineSeen)
+    placed = [
+        one.simulation for each in decided for one in each if isinstance(one, e.MachineChosen)
+    ]
+    assert placed == MANY
+    assert of.state is not None
+    assert of.state.jobs == {"m": len(MANY)}
+    assert not of.state.postponed
+    assert not of.state.judging
+
+
+def test_what_has_to_wait_still_does_not_keep_the_others_of_a_portion_waiting() -> None:
+    of = fleet("m", "n").when(lose("m")).when(lose("n"))
+    for id in MANY[:200]:
+        of.when(choose(id, "mn"[id.int % 2]))
+    of.when(see("m"))
+    assert of.state is not None
+    assert of.state.judging
+    of.when(e.LeaveMachine(simulation=MANY[197], state=JobState.CANCELLED)).when(lose("m"))
+    assert not of.state.judging
+    of.when(see("m")).portions()
+    assert {*of.state.postponed} == {id for id in MANY[:200] if id.int % 2}
+    assert of.state.jobs == {"m": 99}
+    of.when(see("m", running=1)).then(e.MachineSeen)
+
+
 def test_before_there_is_any_machine_everything_waits_for_one() -> None:
     of = scenario(MANAGER).when(choose(ONE)).then(e.ChoicePostponed)
     of.when(choose(TWO, "m")).then(e.ChoicePostponed)

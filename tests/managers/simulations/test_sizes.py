@@ -1,15 +1,11 @@
 """What may be asked for ends in decisions that the log takes, whatever the outcome."""
 
-import time
-
 import pytest
 from pydantic import ValidationError
 
-from bus import MAX_RECORD_BYTES, check_commit
-from bus.clock import timestamp
+from bus import MAX_RECORD_BYTES
 from events import simulations as e
 from events.entry import entered
-from events.envelope import Commit, Message, encode
 from events.incidents import Deliver
 from events.jobs import JobState, RelativePath
 from events.machines import LeaveMachine
@@ -18,14 +14,12 @@ from events.prose import PROSE_CHARACTERS
 from events.simulations import SimulationRequest
 from events.values import INLINE_BYTES, Blob, Document
 from managers.operations import OutputsStored, written
-from managers.runtime import Send
 from managers.simulations.ending import may_be_awaited
 from tests.managers.scenario import scenario
 from tests.managers.simulations.site import (
     ID,
     MANAGER,
     ONE,
-    Site,
     answers,
     create,
     one,
@@ -62,36 +56,21 @@ def requested(outputs: tuple[RelativePath, ...]) -> SimulationRequest:
     return create(ONE, *outputs).request
 
 
-def size(of: Site) -> int:
-    """Bytes of the last decision in the log; it is one that the log takes."""
-    events = [effect for effect in of.effects if not isinstance(effect, Send)]
-    sent = [effect for effect in of.effects if isinstance(effect, Send)]
-    messages = [Message(context=one.context, key=one.key, command=one.command) for one in sent]
-    record = encode(
-        Commit(
-            id=ONE, time=timestamp(time.time()), key=ID, cause="a test", correlation=ONE, actor="x",
-            events=tuple(events), messages=tuple(messages),
-        )
-    )  # fmt: skip
-    check_commit(record)
-    return record.size
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_the_end_of_a_simulation_with_most_results_is_one_record(name: str) -> None:
     outputs = most(name)
     of = scenario(MANAGER).when(create(ONE, *outputs))
-    size(of)
+    of.size()
     told = submit(ONE, JobState.COMPLETED)
     context = Document(json_value="x" * (INLINE_BYTES - 2))
-    size(of.when(place()).when(told.model_copy(update={"context": context})))
+    of.when(place()).when(told.model_copy(update={"context": context})).size()
     while may_be_awaited(one(of)):
         of.when(wait())
     of.when(wait()).rejected(f"told to {len(one(of).waiting) + 1} calls at once")
     assert len(one(of).waiting) >= 2
-    size(of.when(report(JobState.COMPLETED, reason=LONGEST)))
+    of.when(report(JobState.COMPLETED, reason=LONGEST)).size()
     kept = e.KeepOutputs(simulation=ONE, outputs=dict.fromkeys(outputs, LARGE), reason=LONGEST)
-    largest = size(of.when(kept))
+    largest = of.when(kept).size()
     assert one(of).outputs == kept.outputs
     assert len(answers(of)) >= 2
     stored = OutputsStored(report(JobState.COMPLETED).report.token, kept.outputs, [], LONGEST)
@@ -123,6 +102,6 @@ def test_results_of_an_older_log_that_no_record_holds_are_missing_with_the_reaso
     of.when(report(JobState.COMPLETED)).then(e.SimulationStateChanged, CollectOutputs)
     of.when(e.KeepOutputs(simulation=ONE, outputs=dict.fromkeys(many, LARGE)))
     of.then(e.OutputsKept, Deliver, LeaveMachine, ReleaseJob)
-    size(of)
+    of.size()
     assert (one(of).result.outputs, one(of).result.missing) == ({}, many[:100])
     assert one(of).result.reason == "none of its 4300 results is kept, since they are too many"
