@@ -24,6 +24,7 @@ from events.simulations.commands import (
     SubmitSimulation,
 )
 from events.simulations.events import (
+    CancellationContinues,
     CancellationRequested,
     HoldRequested,
     OutputsKept,
@@ -51,6 +52,7 @@ __all__ = [
     "CancelAllSimulations",
     "CancelSimulation",
     "CancelSimulationsOf",
+    "CancellationContinues",
     "CancellationRequested",
     "CloseSimulations",
     "CreateSimulation",

@@ -76,6 +76,17 @@ class CancellationRequested(Event):
     reason: Prose
 
 
+class CancellationContinues(Event):
+    """All of these that are there now are to be cancelled: too many for one decision."""
+
+    type: Literal["CancellationContinues"] = "CancellationContinues"
+    run: UUID | None = None
+    """Those of one run of a stage only."""
+    group: UUID | None = None
+    """Those only that do not count any more in a group."""
+    reason: Prose
+
+
 class StartForeseen(Event):
     """As long as the job waits, and nothing else is said."""
 
@@ -122,6 +133,7 @@ SimulationEvent = Annotated[
     | SimulationAwaited
     | SimulationStateChanged
     | CancellationRequested
+    | CancellationContinues
     | HoldRequested
     | StartForeseen
     | OutputsKept

@@ -13,6 +13,7 @@ from events.operations import HoldJob, RefreshJob, RetrySubmission, SubmitJob
 from events.values import Context
 from managers.answers import answer
 from managers.entries import refusing
+from managers.portions import GoOn
 from managers.runtime import Effect, Given, Rejected, Send
 from managers.runtime.manager import Input
 from managers.simulations import ending
@@ -28,11 +29,14 @@ def decide(was: Simulations | None, input: Input, given: Given) -> Iterable[Effe
         return _nobody_asks(input)
     match input:
         case e.CancelAllSimulations():
-            return ending.cancel_where(was, lambda _: True, input.reason)
+            return ending.cancel_all(was, e.CancellationContinues(reason=input.reason))
         case e.CloseSimulations():
             return ending.close(was, input.reason)
         case e.CancelSimulationsOf():
-            return ending.cancel_where(was, lambda s: _run_of(s) == input.run, input.reason)
+            of_run = e.CancellationContinues(run=input.run, reason=input.reason)
+            return ending.cancel_all(was, of_run)
+        case GoOn():
+            return ending.go_on(was)
         case e.GroupSimulations():
             return ending.group(was, input)
     return _of_one(was, input)
@@ -84,6 +88,7 @@ def _nobody_asks(input: Input) -> Iterable[Effect]:
             | e.CancelAllSimulations()
             | e.CancelSimulationsOf()
             | e.CloseSimulations()
+            | GoOn()
         ):
             return []
         case e.GroupSimulations():
@@ -246,7 +251,3 @@ def _hold(simulation: Simulation, held: bool, reason: str) -> Iterator[Effect]:
     yield e.HoldRequested(simulation=simulation.id, held=held, reason=reason)
     hold = HoldJob(token=simulation.token, held=held, reason=reason)
     yield from to_machine(simulation, hold)
-
-
-def _run_of(simulation: Simulation) -> UUID | None:
-    return simulation.created_by.run if simulation.created_by else None

@@ -1,6 +1,7 @@
 """How simulations go on and end: reports, results, cancellation, groups, and who is told."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from uuid import UUID
 
 from pydantic import JsonValue
@@ -13,8 +14,9 @@ from events.machines import FLEET, LeaveMachine
 from events.operations import CancelJob, CollectOutputs, ReleaseJob
 from events.values import INLINE_BYTES, Command, Context, Document
 from managers.answers import answer
+from managers.portions import portion
 from managers.runtime import Effect, Rejected, Send
-from managers.simulations.state import Simulation, Simulations, changed
+from managers.simulations.state import Simulation, Simulations, changed, grouped
 
 _END_BYTES = 14_000
 """Of what is told of an end besides its outputs, at most: a reason, mostly."""
@@ -47,8 +49,8 @@ def report(was: Simulations, simulation: Simulation, said: JobReport) -> Iterato
     )
     yield event
     now = changed(was, event)
-    if now.completed_first:
-        yield from _cancel_rivals(was, now)
+    if now.completed_first and now.group is not None:
+        yield from _cancel_beaten(was.having(now), now, alone=False)
     if now.state == JobState.COMPLETED and now.request.outputs:
         yield from to_machine(now, CollectOutputs(token=now.token, names=now.request.outputs))
     else:
@@ -136,7 +138,7 @@ def cancel(was: Simulations, simulation: Simulation, reason: str) -> Iterator[Ef
         )
         yield from keep(was, simulation, left)
     over = simulation.state.ended and simulation.state != JobState.LOST
-    if over or simulation.cancelling:
+    if over or (simulation.cancelling and simulation.to_cancel is None):
         return
     if simulation.submitted:
         yield e.CancellationRequested(simulation=simulation.id, reason=reason)
@@ -149,21 +151,35 @@ def cancel(was: Simulations, simulation: Simulation, reason: str) -> Iterator[Ef
     yield from follow_up(was, changed(was, cancelled))
 
 
-def cancel_where(
-    was: Simulations, wanted: Callable[[Simulation], bool], reason: str
+def cancel_all(
+    was: Simulations, wish: e.CancellationContinues, *, alone: bool = True
 ) -> Iterator[Effect]:
-    """Cancel all that are wanted to end."""
-    for simulation in was.by_id.values():
-        if wanted(simulation):
-            yield from cancel(was, simulation, reason)
+    """Cancel all that a wish is about; if they are too many at once, the clock does (`go_on`)."""
+    effects, more = portion(
+        (_end(was, one, wish.reason) for one in was.affected(wish)), alone=alone
+    )
+    yield from [wish] if more else effects
+
+
+def go_on(was: Simulations) -> Iterator[Effect]:
+    """The next of those that are to be cancelled."""
+    marked = (one for one in was.by_id.values() if one.awaits_cancellation)
+    effects, _ = portion(_end(was, one, one.to_cancel or "") for one in marked)
+    yield from effects
+
+
+def _end(was: Simulations, simulation: Simulation, reason: str) -> list[Effect]:
+    """Cancel it; once the incident is over, nobody waits any more for a word on what is lost."""
+    effects = [*cancel(was, simulation, reason)]
+    if was.closed and simulation.state == JobState.LOST:
+        effects += to_machine(simulation, ReleaseJob(token=simulation.token))
+    return effects
 
 
 def close(was: Simulations, reason: str) -> Iterator[Effect]:
-    """The incident is over; nobody waits any more for a word on what is lost."""
-    yield from cancel_where(was, lambda _: True, reason)
-    for simulation in was.by_id.values():
-        if simulation.state == JobState.LOST:
-            yield from to_machine(simulation, ReleaseJob(token=simulation.token))
+    """The incident is over: what has ended is forgotten, and nobody is called back."""
+    over = replace(was, closed=True)
+    yield from cancel_all(over, e.CancellationContinues(reason=reason))
     yield e.SimulationsClosed()
 
 
@@ -176,24 +192,20 @@ def group(was: Simulations, input: e.GroupSimulations) -> Iterator[Effect]:
     if groups != {input.group}:
         if groups != {None}:
             raise Rejected("one of these simulations is in a group already")
-        yield e.SimulationsGrouped(group=input.group, simulations=input.simulations)
-        yield from _cancel_beaten(was, input.simulations)
+        event = e.SimulationsGrouped(group=input.group, simulations=input.simulations)
+        yield event
+        now = grouped(was, event)
+        all = (now.by_id[id] for id in input.simulations)
+        if first := next((one for one in all if one.completed_first), None):
+            yield from _cancel_beaten(now, first)
     yield from answer(input.reply_to, {"group": str(input.group)})
 
 
-def _cancel_beaten(was: Simulations, ids: tuple[UUID, ...]) -> Iterator[Effect]:
-    first = next((id for id in ids if was.by_id[id].completed_first), None)
-    for id in ids if first else ():
-        yield from cancel(was, was.by_id[id], _beaten_by(first))
-
-
-def _cancel_rivals(was: Simulations, first: Simulation) -> Iterator[Effect]:
-    for rival in was.rivals(first):
-        yield from cancel(was, rival, _beaten_by(first.id))
-
-
-def _beaten_by(first: UUID | None) -> str:
-    return f"simulation {first} of its group completed first"
+def _cancel_beaten(was: Simulations, first: Simulation, *, alone: bool = True) -> Iterator[Effect]:
+    """All others of its group."""
+    reason = f"simulation {first.id} of its group completed first"
+    wish = e.CancellationContinues(group=first.group, reason=reason)
+    yield from cancel_all(was, wish, alone=alone)
 
 
 # Small things.

@@ -38,6 +38,8 @@ class Simulation:
     """Known once they were fetched."""
     missing: tuple[str, ...] = ()
     cancelling: bool = False
+    to_cancel: str | None = None
+    """Why it is to be cancelled as soon as its turn comes."""
     group: UUID | None = None
     beaten: bool = False
     """Another one of its group completed before it."""
@@ -52,6 +54,22 @@ class Simulation:
         if self.state == JobState.COMPLETED and self.request.outputs:
             return self.outputs is not None
         return self.state.ended
+
+    @property
+    def may_be_cancelled(self) -> bool:
+        """Whether there is something of it to end: of what completed, the fetching of results."""
+        if self.state == JobState.COMPLETED:
+            return not self.settled
+        return self.state == JobState.LOST or not (self.state.ended or self.cancelling)
+
+    @property
+    def awaits_cancellation(self) -> bool:
+        return self.to_cancel is not None and self.may_be_cancelled
+
+    @property
+    def run(self) -> UUID | None:
+        """Of a stage, which created it."""
+        return self.created_by.run if self.created_by else None
 
     @property
     def completed_first(self) -> bool:
@@ -86,6 +104,19 @@ class Simulations:
     closed: bool = False
     """The incident is over: each is forgotten when it has ended."""
 
+    def affected(self, wish: e.CancellationContinues) -> Iterator[Simulation]:
+        """Those that a wish is about."""
+        for one in self.by_id.values():
+            if wish.run not in (None, one.run):
+                continue
+            beaten = one.group == wish.group and not one.completed_first
+            if one.may_be_cancelled and (wish.group is None or beaten):
+                yield one
+
+    def having(self, simulation: Simulation) -> "Simulations":
+        """The same with this one as it is now."""
+        return replace(self, by_id={**self.by_id, simulation.id: simulation})
+
     def rivals(self, of: Simulation) -> Iterator[Simulation]:
         """The others of its group."""
         others = (s for s in self.by_id.values() if s.id != of.id)
@@ -97,7 +128,7 @@ def evolve(was: Simulations | None, event: Event) -> Simulations | None:
     after = _evolve(was, event)
     if not after.closed:
         return after
-    left = {id: s for id, s in after.by_id.items() if not s.settled}
+    left = {id: s for id, s in after.by_id.items() if not s.settled or s.awaits_cancellation}
     return replace(after, by_id=left) if left else None
 
 
@@ -112,18 +143,26 @@ def _evolve(was: Simulations | None, event: Event) -> Simulations:
             event.reply_to,
             event.owner,
         )
-        return _with(was, made)
+        return was.having(made)
     if was is None:
         raise ValueError("nothing happens to simulations before one is created")
     match event:
         case e.SimulationsClosed():
             return replace(was, closed=True)
+        case e.CancellationContinues():
+            marked = {one.id: replace(one, to_cancel=event.reason) for one in was.affected(event)}
+            return replace(was, by_id={**was.by_id, **marked})
         case e.SimulationsGrouped():
-            for id in event.simulations:
-                was = _with(was, _ranked(was, replace(was.by_id[id], group=event.group)))
-            return was
+            return grouped(was, event)
     if isinstance(event, OfOne):
-        return _with(was, changed(was, event))
+        return was.having(changed(was, event))
+    return was
+
+
+def grouped(was: Simulations, event: e.SimulationsGrouped) -> Simulations:
+    """The simulations once some of them are a group."""
+    for id in event.simulations:
+        was = was.having(_ranked(was, replace(was.by_id[id], group=event.group)))
     return was
 
 
@@ -176,11 +215,7 @@ def _changed(was: Simulation, event: OfOne) -> Simulation:
                 instances=event.instances,
             )
         case e.CancellationRequested():
-            return replace(was, cancelling=True)
+            return replace(was, cancelling=True, to_cancel=None)
         case e.OutputsKept():
             reason = event.reason or was.reason
             return replace(was, outputs=event.outputs, missing=event.missing, reason=reason)
-
-
-def _with(was: Simulations, simulation: Simulation) -> Simulations:
-    return replace(was, by_id={**was.by_id, simulation.id: simulation})
