@@ -93,6 +93,12 @@ class PullFailed(Event):
     reason: Prose
 
 
+class ClosingContinues(Event):
+    """All that are open now are to be closed: too many for one decision."""
+
+    type: Literal["ClosingContinues"] = "ClosingContinues"
+
+
 class PullRecovered(Event):
     type: Literal["PullRecovered"] = "PullRecovered"
     name: Identifier
@@ -102,6 +108,6 @@ EndpointCommand = Annotated[
     OpenEndpoint | CloseEndpoint | CloseAllEndpoints | ReceivePush, Field(discriminator="type")
 ]
 EndpointEvent = Annotated[
-    EndpointOpened | EndpointClosed | DataArrived | PullFailed | PullRecovered,
+    EndpointOpened | EndpointClosed | ClosingContinues | DataArrived | PullFailed | PullRecovered,
     Field(discriminator="type"),
 ]

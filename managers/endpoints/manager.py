@@ -1,6 +1,6 @@
 """State, decisions and runtime form of the External Data Interface."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from events import endpoints as e
@@ -9,6 +9,7 @@ from events.incidents import Arrival, DeliverArrival
 from events.values import Context, Event
 from managers.answers import answer
 from managers.endpoints.arrived import Arrived
+from managers.portions import GoOn, at_once, portion
 from managers.runtime import (
     Assignment,
     Effect,
@@ -31,6 +32,8 @@ class EndpointState:
     sha256: str | None = None
     failing: str | None = None
     arrived: Arrived = field(default_factory=Arrived)
+    closing: bool = False
+    """It is as good as closed, and will be as soon as its turn comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +71,26 @@ def endpoint_manager(hands: Hands) -> Manager[Endpoints, EndpointState]:
         context=Context.ENDPOINTS,
         sources=(Context.INCIDENTS,),
         state=Endpoints,
-        fold=4,
+        fold=5,
         decide=decide,
         evolve=evolve,
         under_way=_pulls,
         begin=hands,
+        due=_due,
+        clock=GoOn(),
     )
 
 
 def _pulls(endpoints: Endpoints) -> Mapping[str, EndpointState]:
     return {
-        name: state for name, state in endpoints.by_name.items() if state.endpoint.url is not None
+        name: state
+        for name, state in endpoints.by_name.items()
+        if state.endpoint.url is not None and not state.closing
     }
+
+
+def _due(endpoints: Endpoints) -> float | None:
+    return at_once(sum(state.closing for state in endpoints.by_name.values()))
 
 
 def evolve(was: Endpoints | None, event: Event) -> Endpoints | None:
@@ -89,8 +100,12 @@ def evolve(was: Endpoints | None, event: Event) -> Endpoints | None:
         case e.EndpointOpened():
             return _with(was, EndpointState(event.endpoint))
         case e.EndpointClosed():
-            left = {name: state for name, state in was.by_name.items() if name != event.name}
+            left = dict(was.by_name)
+            left.pop(event.name, None)
             return Endpoints(left) if left else None
+        case e.ClosingContinues():
+            every = was.by_name.items()
+            return Endpoints({name: replace(state, closing=True) for name, state in every})
         case e.DataArrived():
             return _with(was, _arrived(was.by_name[event.arrival.endpoint], event))
         case e.PullFailed():
@@ -125,14 +140,23 @@ def decide(was: Endpoints | None, input: Input, given: Given) -> Iterable[Effect
         case e.CloseEndpoint():
             return _close(was, input)
         case e.CloseAllEndpoints():
-            return [e.EndpointClosed(name=name) for name in was.by_name]
+            effects, more = portion(_closed(was.by_name))
+            return [e.ClosingContinues()] if more else effects
+        case GoOn():
+            closing = (name for name, state in was.by_name.items() if state.closing)
+            return portion(_closed(closing))[0]
     raise Rejected(f"endpoints do not take {type(input).__name__}")
 
 
 def _find(was: Endpoints, name: str) -> EndpointState:
-    if name not in was.by_name:
+    state = was.by_name.get(name)
+    if state is None or state.closing:
         raise Rejected(f"there is no endpoint {name} (any more)")
-    return was.by_name[name]
+    return state
+
+
+def _closed(names: Iterable[str]) -> Iterator[Sequence[Effect]]:
+    return ([e.EndpointClosed(name=name)] for name in names)
 
 
 def _open(was: Endpoints, wanted: e.OpenEndpoint) -> Iterator[Effect]:
@@ -142,6 +166,8 @@ def _open(was: Endpoints, wanted: e.OpenEndpoint) -> Iterator[Effect]:
     if endpoint.url is not None and endpoint.period is None:
         raise Rejected("a pull needs a period")
     known = was.by_name.get(endpoint.name)
+    if known is not None and known.closing:
+        known = None
     if known is not None and known.endpoint != endpoint:
         raise Rejected(f"there is an endpoint {endpoint.name} already, close it first")
     if known is None:

@@ -8,6 +8,7 @@ from events.values import Command, Document
 from managers.incidents import inputs as i
 from managers.incidents.draft import Draft
 from managers.incidents.state import Call
+from managers.portions import portion
 from managers.runtime import Rejected, Send
 
 
@@ -65,11 +66,14 @@ def answer_question(draft: Draft, input: e.AnswerQuestion) -> None:
 
 
 def answer_by_clock(draft: Draft) -> None:
-    """Calls whose time is up."""
-    for run in draft.incident.runs.values():
-        for key, call in run.calls.items():
-            if not call.answered and call.due is not None and call.due <= draft.given.now:
-                _answered(draft, run.id, key, call.name, call.otherwise)
+    """Calls whose time is up; what is more than fits into a decision is answered with the next."""
+    due = (
+        [e.CallAnswered(run=run.id, call=key, name=call.name, value=call.otherwise)]
+        for run in draft.incident.runs.values()
+        for key, call in run.calls.items()
+        if not call.answered and call.due is not None and call.due <= draft.given.now
+    )
+    draft.add(*portion(due)[0])
 
 
 def question_id(run: UUID, call: str) -> UUID:

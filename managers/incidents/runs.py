@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from uuid import UUID
 
 from events import incidents as e
@@ -119,9 +120,10 @@ def resume(draft: Draft, input: i.ResumeRun) -> None:
 
 def release(draft: Draft) -> None:
     """Runs that were held for long enough."""
-    for run in draft.incident.runs.values():
-        if run.held is not None and run.held <= draft.given.now:
-            _resume(draft, run)
+    runs, now = draft.incident.runs.values(), draft.given.now
+    released = (run for run in runs if run.held is not None and run.held <= now)
+    for run in islice(released, AT_ONCE):
+        _resume(draft, run)
 
 
 def _resume(draft: Draft, run: Run) -> None:
@@ -170,9 +172,10 @@ def continue_retry(draft: Draft) -> None:
 
 def try_again(draft: Draft) -> None:
     """Attempts whose backoff is over."""
-    for run in draft.incident.runs.values():
-        if run.retry_at is not None and run.retry_at <= draft.given.now:
-            _start_again(draft, run)
+    runs, now = draft.incident.runs.values(), draft.given.now
+    over = (run for run in runs if run.retry_at is not None and run.retry_at <= now)
+    for run in islice(over, AT_ONCE):
+        _start_again(draft, run)
 
 
 def _start_again(draft: Draft, run: Run) -> None:

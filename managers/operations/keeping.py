@@ -11,6 +11,7 @@ from managers.operations.folders import Folder, purge_of
 from managers.operations.job import Job
 from managers.operations.state import MachineJobs
 from managers.operations.submitting import tell_of_room, untold_of_room
+from managers.portions import at_once, portion
 from managers.runtime import Effect
 
 _AT_ONCE = 20
@@ -21,8 +22,8 @@ _WARNED_BEFORE = 7.0
 
 def due(machine: MachineJobs) -> float | None:
     """When a folder is to be removed next, or somebody to be told, in seconds since the epoch."""
-    if any(untold_of_room(machine)):
-        return 0.0
+    if untold := sum(1 for _ in untold_of_room(machine)):
+        return at_once(untold)
     moments = [moment for moment, *_ in (*_removals(machine), *_warnings(machine))]
     return min(moments, default=None)
 
@@ -33,11 +34,12 @@ def look(machine: MachineJobs, now: float) -> Iterator[Effect]:
     for moment, token, folder in _removals(machine):
         if moment <= now:
             yield e.RemovalIntended(token=token, incident=folder.incident)
-    for moment, job, at in _warnings(machine):
-        if moment <= now:
-            yield e.PurgeNears(
-                token=job.token, incident=job.incident, at=at, ended=bool(job.collecting)
-            )
+    near = ((job, at) for moment, job, at in _warnings(machine) if moment <= now)
+    yield from portion([_nears(job, at)] for job, at in near)[0]
+
+
+def _nears(job: Job, at: float) -> e.PurgeNears:
+    return e.PurgeNears(token=job.token, incident=job.incident, at=at, ended=bool(job.collecting))
 
 
 def _removals(machine: MachineJobs) -> Iterator[tuple[float, Token, Folder]]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
 
 from events import operations as e
 from events.accounts import NotAllowed
@@ -13,12 +12,11 @@ from managers.operations import inputs as i
 from managers.operations.job import Job, Phase, job_of, paused
 from managers.operations.reports import said, tell
 from managers.operations.state import MachineJobs
+from managers.portions import portion
 from managers.runtime import Effect, Given
 
 _MOST = 5
 """Submissions of a job that were never found, one after the other, until somebody has to decide."""
-_AT_ONCE = 50
-"""Jobs that one decision tells of room, each with a reason of any length."""
 
 
 def room(was: MachineJobs, full: str) -> Iterator[Effect]:
@@ -35,8 +33,8 @@ def tell_of_room(was: MachineJobs) -> Iterator[Effect]:
     So many at once, since all of it has to fit into one record; the others at the next look at the
     clock.
     """
-    for job in islice(untold_of_room(was), _AT_ONCE):
-        yield from tell(job, _waits(job, paused(was.full)))
+    why = paused(was.full)
+    yield from portion([*tell(job, _waits(job, why))] for job in untold_of_room(was))[0]
 
 
 def untold_of_room(was: MachineJobs) -> Iterator[Job]:

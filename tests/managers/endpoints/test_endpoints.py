@@ -123,6 +123,22 @@ def test_with_the_incident_all_are_closed() -> None:
     of.when(e.CloseAllEndpoints()).then()
 
 
+def test_any_number_is_closed_in_portions() -> None:
+    names = [f"hot-{number:0>90}" for number in range(6000)]
+    opened = [
+        e.EndpointOpened(endpoint=opens(name, url=FEED, period=60.0).endpoint) for name in names
+    ]
+    of = scenario(MANAGER).given(*opened).when(e.CloseAllEndpoints())
+    of.then(e.ClosingContinues).when(push(1, names[0])).rejected("no endpoint hot-0")
+    assert of.state is not None
+    assert not MANAGER.under_way(of.state)
+    of.when(opens(names[-1], "clean-up")).then(e.EndpointOpened, AnswerCall)
+    effects = [effect for each in of.portions() for effect in each]
+    closed = [one.name for one in effects if isinstance(one, e.EndpointClosed)]
+    assert closed == names[:-1]
+    assert [*of.state.by_name] == names[-1:]
+
+
 def test_only_pulls_are_work() -> None:
     of = pulling().when(opens())
     assert of.state is not None

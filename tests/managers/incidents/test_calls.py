@@ -1,10 +1,11 @@
 """What runs ask, and who answers: managers, people, the clock."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from events import incidents as e
 from events.datasets import ListDataSets
-from events.values import Context, Document, ReplyTo, Target
+from events.values import INLINE_BYTES, Context, Document, ReplyTo, Target
 from managers.incidents import (
     FailRun,
     Incident,
@@ -74,6 +75,16 @@ def test_the_clock_ends_a_sleep() -> None:
     of.later(29).when(LookAtClock()).then()
     of.later(1).when(LookAtClock()).then(e.CallAnswered)
     assert of.manager.due(incident(of)) is None
+
+
+def test_any_number_of_calls_that_are_due_is_answered_in_portions() -> None:
+    of, one = at_work()
+    long = Document(json_value="x" * (INLINE_BYTES - 10))
+    for number in range(20):
+        of.later(0.1).when(replace(asks(one, 10), call=f"ask {number}", otherwise=long))
+    answers = [effect for each in of.later(10).when(LookAtClock()).portions() for effect in each]
+    told = [effect.call for effect in answers if isinstance(effect, e.CallAnswered)]
+    assert told == [f"ask {number}" for number in range(20)]
 
 
 def test_a_person_chooses() -> None:

@@ -6,7 +6,6 @@ from uuid import UUID
 
 import pytest
 
-from bus import MAX_RECORD_BYTES
 from events import operations as e
 from events.accounts import Accounts
 from events.checkups import Checkup, Finding, Mark, Question
@@ -751,21 +750,10 @@ def test_however_many_wait_each_is_told_of_room_once_and_a_decision_fits_into_a_
         request = SUBMIT.request.model_copy(update={"token": token_of(id)})
         of.when(SUBMIT.model_copy(update={"simulation": id, "request": request}))
     for looked in (RoomLooked("\N{FIRE}" * PROSE_CHARACTERS), RoomLooked()):
-        of.when(looked)
-        told = [*told_of_room(of)]
-        while MANAGER.due(of.state or MachineJobs()) == 0.0:
-            of.when(inputs.LookAtClock())
-            told += told_of_room(of)
+        effects = [effect for each in of.when(looked).portions() for effect in each]
+        told = [effect.report.token for effect in effects if isinstance(effect, e.JobReported)]
         assert len({*told}) == len(told) == 120
     of.when(inputs.LookAtClock()).then()
-
-
-def told_of_room(of: Scenario[MachineJobs]) -> list[str]:
-    """Whose jobs the last decision reported."""
-    told = [effect for effect in of.effects if isinstance(effect, e.JobReported)]
-    texts = [effect.model_dump_json() for effect in told]
-    assert 2 * sum(len(text.encode()) + 200 for text in texts) < MAX_RECORD_BYTES
-    return [effect.token for effect in told]
 
 
 def test_a_job_for_a_machine_without_room_is_told_at_once() -> None:
@@ -875,6 +863,25 @@ def test_somebody_is_warned_before_what_is_needed_is_purged() -> None:
         e.OutputsCollected, KeepOutputs, SeeTrouble
     )
     assert due(of) is None
+
+
+def confirmed(id: UUID, at: float) -> tuple[e.SubmissionIntended, e.SubmissionConfirmed]:
+    """A job that its machine has."""
+    request = SUBMIT.request.model_copy(update={"token": token_of(id)})
+    intended = e.SubmissionIntended(
+        incident=IncidentId("i-1"), simulation=id, request=request, inputs={}, at=at
+    )
+    return intended, e.SubmissionConfirmed(token=request.token, job_id=JobId(str(id.int)))
+
+
+def test_whom_a_purge_concerns_is_told_in_portions() -> None:
+    of, ids = machine(), [UUID(int=number + 1) for number in range(1000)]
+    submitted = (confirmed(id, at=NOW + id.int) for id in ids)
+    of.given(*(event for events in submitted for event in events))
+    of.later(19 * DAY).when(e.ConfigureMachine(settings=KEPT)).then(e.MachineConfigured)
+    portions = of.portions()
+    told = [one.token for each in portions for one in each if isinstance(one, e.PurgeNears)]
+    assert (len(portions), told) == (3, [token_of(id) for id in ids])
 
 
 # Copies.
