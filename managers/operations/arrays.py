@@ -27,7 +27,7 @@ def whole(
     counts = Counter(word.state for word in words.values())
     if size > len(words):
         counts[JobState.QUEUED] += size - len(words)
-    state = _state(counts)
+    state = state_of(counts)
     open = [n for n, word in words.items() if not word.state.ended]
     stuck = size == len(words) and open and all(words[n].stuck for n in open)
     told = _telling(state, counts, words)
@@ -49,7 +49,18 @@ def whole(
     )
 
 
-def _state(counts: Mapping[JobState, int]) -> JobState:
+def counted_anew(
+    counts: Mapping[JobState, int], was: JobState | None, now: JobState
+) -> Mapping[JobState, int]:
+    """How many instances are in which state once one has changed; one that is new waited."""
+    after = Counter(counts)
+    after[was or JobState.QUEUED] -= 1
+    after[now] += 1
+    return {state: count for state, count in after.items() if count}
+
+
+def state_of(counts: Mapping[JobState, int]) -> JobState:
+    """That of an array of which so many instances are in which state."""
     open = {state for state in counts if not state.ended}
     if not open:
         return next((state for state in _WORST_FIRST if state in counts), JobState.COMPLETED)

@@ -20,11 +20,10 @@ from managers.runtime.manager import Input
 
 def decide(was: MachineJobs | None, input: Input, given: Given) -> Decided[MachineJobs]:
     """The effects of one command, or of what was seen, on one machine's jobs."""
-    effects = list(_decide(was or MachineJobs(), input, given))
-    after = was
-    for effect in effects:
-        if isinstance(effect, Event):
-            after = evolve(after, effect)
+    decided = _decide(was or MachineJobs(), input, given)
+    if not isinstance(decided, Decided):
+        decided = _folded(was, list(decided))
+    effects, after = list(decided.effects), decided.state
     trouble = "" if was is None else was.trouble
     if after and after.settings and after.trouble != trouble:
         see = SeeTrouble(name=after.settings.name, reason=after.trouble, full=bool(after.full))
@@ -32,7 +31,18 @@ def decide(was: MachineJobs | None, input: Input, given: Given) -> Decided[Machi
     return Decided(effects, after)
 
 
-def _decide(was: MachineJobs, input: Input, given: Given) -> Iterable[Effect]:
+def _folded(was: MachineJobs | None, effects: list[Effect]) -> Decided[MachineJobs]:
+    after = was
+    for effect in effects:
+        if isinstance(effect, Event):
+            after = evolve(after, effect)
+    return Decided(effects, after)
+
+
+_Decided = Iterable[Effect] | Decided[MachineJobs]
+
+
+def _decide(was: MachineJobs, input: Input, given: Given) -> _Decided:
     match input:
         case e.TakeTurn():
             return _take_turn(was, input)
@@ -75,7 +85,7 @@ def _take_turn(was: MachineJobs, wanted: e.TakeTurn) -> Iterator[Effect]:
     yield e.TurnTaken(agent=wanted.agent, turn=wanted.turn)
 
 
-def _of_one(was: MachineJobs, input: Input, given: Given) -> Iterable[Effect]:
+def _of_one(was: MachineJobs, input: Input, given: Given) -> _Decided:
     """What is about one job; nobody asks any more about a job that is not there."""
     token: Token | None = getattr(input, "token", None)
     if token is None:
@@ -95,7 +105,7 @@ def _of_one(was: MachineJobs, input: Input, given: Given) -> Iterable[Effect]:
             current = going and job.submission == input.submission
             return submitted(job, input) if current else []
         case i.JobSeen(report=report, others=others):
-            return seen(job, [report, *others])
+            return seen(was, job, [report, *others])
         case i.TaskFails():
             return _hindered(job, input)
         case i.StartSeen(expected=expected):
@@ -152,8 +162,8 @@ def _stays(was: MachineJobs, input: i.TaskFails) -> Iterator[Effect]:
 
 def _over(job: Job) -> bool:
     """Whether a wish for its end was taken, or comes too late."""
-    last = job.report
-    return job.unwanted or (last is not None and last.state.ended and last.state != JobState.LOST)
+    ended = job.state is not None and job.state.ended
+    return job.unwanted or (ended and job.state is not JobState.LOST)
 
 
 def _stored(job: Job, input: i.OutputsStored) -> Iterator[Effect]:

@@ -26,7 +26,7 @@ def folder_of(job: Job) -> Folder | None:
 
     None: nothing. The folder of a lost job keeps it from starting.
     """
-    state = job.report.state if job.report else JobState.PENDING
+    state = job.state or JobState.PENDING
     if not state.ended or state is JobState.LOST or job.over is None:
         return None
     return Folder(job.incident, job.correlation, job.over)
@@ -41,7 +41,7 @@ def still_removed(was: MachineSettings | None, now: MachineSettings | None) -> b
 
 def purge_of(job: Job, settings: MachineSettings | None) -> float | None:
     """When its centre removes files of a job that are still needed; None: never, or none are."""
-    ended = job.report is not None and job.report.state.ended
+    ended = job.state is not None and job.state.ended
     if settings is None or job.written is None or (ended and not job.collecting):
         return None
     return settings.folders.purged_from(job.written)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from uuid import UUID
 
 from events import operations as e
@@ -10,7 +11,7 @@ from events.jobs import JobId, JobReport, JobRequest, JobState, RelativePath, To
 from events.machines import Privilege
 from events.operations import JobTask
 from events.values import Blob, IncidentId
-from managers.operations.arrays import whole
+from managers.operations.arrays import counted_anew, state_of, whole
 
 OfJob = (
     e.SubmissionConfirmed
@@ -47,7 +48,7 @@ class Phase(StrEnum):
     """The machine has it, or never will."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Job:
     """One job, from the intent to submit it until nobody asks about it any more."""
 
@@ -70,10 +71,12 @@ class Job:
     phase: Phase = Phase.SUBMITTING
     doubted: str = ""
     """Why this submission may have got through; empty: nobody doubts it."""
-    report: JobReport | None = None
-    """The last word about it; about an array, what all the words come to."""
+    overall: JobReport | None = None
+    """The last word about all of it; None once instances of it were spoken of since."""
     instances: Mapping[int, JobReport] = field(default_factory=dict)
     """The last word about each instance of an array that anything was said of."""
+    counts: Mapping[JobState, int] = field(default_factory=dict)
+    """How many instances these leave in which state; empty: there are none."""
     expected: float | None = None
     """When the batch system expects to start it, as was told last; seconds since the epoch. None:
     nobody has told since its turn may come."""
@@ -100,6 +103,23 @@ class Job:
     def token(self) -> Token:
         return self.request.token
 
+    @cached_property
+    def report(self) -> JobReport | None:
+        """The last word about it; about an array, what all the words come to.
+
+        That is made of a thousand words when somebody asks, not with each of them.
+        """
+        if self.overall is not None or not self.instances:
+            return self.overall
+        return whole(self.token, self.request.instances, self.job_id, self.instances)
+
+    @property
+    def state(self) -> JobState | None:
+        """That of its report; None: there is none."""
+        if self.overall is not None:
+            return self.overall.state
+        return state_of(self.counts) if self.counts else None
+
     @property
     def may_be_there(self) -> bool:
         """Whether the machine may show it: it has it, or may have taken it."""
@@ -108,7 +128,7 @@ class Job:
     @property
     def is_all_there(self) -> bool:
         """Whether nothing of it can come late: what the machine shows of it is all."""
-        lost = self.report is not None and self.report.state is JobState.LOST
+        lost = self.state is JobState.LOST
         return self.job_id is not None and not (self.repeated or lost)
 
     def word(self, instance: int | None) -> JobReport | None:
@@ -128,8 +148,8 @@ class Job:
         """
         if self.phase is not Phase.SETTLED:
             return None
-        ended = self.report.ended if self.report and self.report.state.ended else None
-        return ended or self.begun
+        over = self.state is not None and self.state.ended
+        return (over and self.report and self.report.ended) or self.begun
 
     @property
     def asked(self) -> JobRequest:
@@ -227,23 +247,28 @@ def _changed(was: Job, event: OfJob) -> Job:
 
 def reported(job: Job, report: JobReport) -> Job:
     """A witness who has seen the job also settles whether its submission got through."""
-    size = job.request.instances
+    size, overall, words, counts = job.request.instances, None, job.instances, job.counts
     if report.instance is None:
-        job_id, words = report.job_id or job.job_id, job.instances
-        if size > 1:
-            report = report.model_copy(update={"instances": {report.state: size}})
+        job_id, state = report.job_id or job.job_id, report.state
+        of_all = {"instances": {state: size}} if size > 1 else {}
+        overall = report.model_copy(update=of_all)
     else:
         job_id = job.job_id or report.job_id
-        words = {**job.instances, report.instance: report}
-        report = whole(job.token, size, job_id, words)
+        was = words.get(report.instance)
+        counts = counted_anew(
+            counts or {JobState.QUEUED: size}, was.state if was else None, report.state
+        )
+        words = {**words, report.instance: report}
+        state = state_of(counts)
     return replace(
         job,
-        report=report,
+        overall=overall,
         instances=words,
-        phase=job.phase if report.state is JobState.PENDING else Phase.SETTLED,
+        counts=counts,
+        phase=job.phase if state is JobState.PENDING else Phase.SETTLED,
         job_id=job_id,
-        expected=job.expected if report.state.in_line else None,
-        holding=None if report.state.ended else job.holding,
+        expected=job.expected if state.in_line else None,
+        holding=None if state.ended else job.holding,
     )
 
 

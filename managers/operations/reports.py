@@ -7,8 +7,9 @@ from events.jobs import JobId, JobReport, JobState, Witness
 from events.prose import cut
 from events.simulations import ReportJob
 from events.values import Context
-from managers.operations.job import Job, Phase, reported
-from managers.runtime import Effect, Send
+from managers.operations.job import Job, OfJob, Phase, job_after, reported
+from managers.operations.state import MachineJobs, having
+from managers.runtime import Decided, Effect, Send
 
 
 def is_news(job: Job, report: JobReport) -> bool:
@@ -45,7 +46,7 @@ _MOVED = 600.0
 
 def is_foreseen_anew(job: Job, expected: float) -> bool:
     """Whether a start is expected that was not yet, or at quite another time."""
-    if job.report is not None and not job.report.state.in_line:
+    if job.state is not None and not job.state.in_line:
         return False
     return job.expected is None or abs(expected - job.expected) >= _MOVED
 
@@ -56,21 +57,35 @@ def gone_without_a_word(report: JobReport) -> bool:
     return ending and report.exit_code is None
 
 
-def seen(job: Job, reports: Iterable[JobReport]) -> Iterator[Effect]:
+def seen(was: MachineJobs, job: Job, reports: Iterable[JobReport]) -> Decided[MachineJobs]:
     """What follows from what was seen of a job at once: of an array, of some of its instances."""
-    now, is_back = job, False
+    news, now, is_back = _news(job, reports)
+    effects = [*news, *_follow_up(job, now, is_back)] if news else []
+    for effect in effects[len(news) :]:
+        if isinstance(effect, OfJob):
+            now = job_after(now, effect)
+    return Decided(effects, having(was, now) if news else was)
+
+
+def _news(job: Job, reports: Iterable[JobReport]) -> tuple[list[OfJob], Job, bool]:
+    """What is news, the job after it, and whether something of it was lost and has come back."""
+    news, now, is_back = list[OfJob](), job, False
     for report in reports:
         if not is_news(now, report):
             continue
         if now.phase is not Phase.SETTLED and report.job_id:
-            yield e.SubmissionConfirmed(token=job.token, job_id=report.job_id)
+            news.append(e.SubmissionConfirmed(token=job.token, job_id=report.job_id))
+            now = job_after(now, news[-1])
         if last := now.word(report.instance):
             is_back |= last.state == JobState.LOST and not report.state.ended
             if report.unknown:
                 report = report.model_copy(update={"state": last.state})
-        report = _as_wished(now, report)
-        yield e.JobReported(report=report)
-        now = reported(now, report)
+        news.append(e.JobReported(report=_as_wished(now, report)))
+        now = job_after(now, news[-1])
+    return news, now, is_back
+
+
+def _follow_up(job: Job, now: Job, is_back: bool) -> Iterator[Effect]:
     if now.report is None or now.report == job.report:
         return
     yield _passed_on(job, now.report)

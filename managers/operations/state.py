@@ -119,13 +119,14 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
         case e.CheckConcluded():
             return replace(was, check=None, learned=event.checkup.learned)
         case e.SubmissionIntended():
-            return _with(was, job_of(event))
+            return having(was, job_of(event))
     if isinstance(event, OfJob):
-        return _with(was, job_after(was.jobs[event.token], event))
+        return having(was, job_after(was.jobs[event.token], event))
     return was
 
 
-def _with(was: MachineJobs, job: Job) -> MachineJobs:
+def having(was: MachineJobs, job: Job) -> MachineJobs:
+    """The machine with a job as it is now, or with what is left of it."""
     if not job.left:
         return replace(was, jobs={**was.jobs, job.token: job})
     folder = folder_of(job)

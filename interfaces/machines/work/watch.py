@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 
 import structlog
 
@@ -184,7 +185,7 @@ class MachineWatch:
         reports: dict[Token, list[JobReport]] = {}
         for report in news:
             job, words = jobs[report.token], reports.setdefault(report.token, [])
-            earlier = (*job.instances.values(), *words)
+            earlier = chain(job.instances.values(), words)
             if _surprises(job, report) and not any(_surprises(job, one) for one in earlier):
                 report = await self._with_stderr(batch, report)
             words.append(report)

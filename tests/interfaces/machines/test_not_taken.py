@@ -1,6 +1,5 @@
 """What hands tell and their manager refuses ends in something that people see."""
 
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from events.jobs import JobState, RelativePath
 from events.values import Context, Event
 from managers.operations import CancelTaken, OutputsStored
 from managers.operations import decide as deciding
-from managers.runtime import Effect, Rejected, work
+from managers.runtime import Rejected, work
 from managers.runtime.manager import Input
 from tests.interfaces.machines.hands_site import FIRE, AnySite, TroubledSystem, open_site
 from tests.interfaces.machines.test_agents import open_site as open_site_with_agents
@@ -65,7 +64,7 @@ async def test_work_whose_conclusion_is_refused_is_hindered_until_it_is_taken(
     monkeypatch.setattr(work, "_FIRST_PAUSE", 0.01)
     decide, refused = deciding._of_one, list[Input]()
 
-    def refuses(was: Any, input: Input, given: Any) -> Iterable[Effect]:
+    def refuses(was: Any, input: Input, given: Any) -> Any:
         if isinstance(input, told) and len(refused) < 4:
             refused.append(input)
             raise Rejected("it is not understood")

@@ -158,7 +158,7 @@ def test_what_is_believed_of_a_job_that_has_vanished(
 def waits(job_id: JobId | None = JOB_ID, **more: Any) -> Job:
     """A job that was in the queue when it was last heard of."""
     report = queue("HELD").model_copy(update={"job_id": job_id})
-    return replace(JOB, report=report, job_id=job_id, **more)
+    return replace(JOB, overall=report, job_id=job_id, **more)
 
 
 @pytest.mark.parametrize(
@@ -168,8 +168,8 @@ def waits(job_id: JobId | None = JOB_ID, **more: Any) -> Job:
         pytest.param(waits(), GONE, JobState.LOST, id="it began meanwhile"),
         pytest.param(waits(None), None, JobState.LOST, id="nobody knows its id"),
         pytest.param(waits(repeated=True), None, JobState.LOST, id="another may come late"),
-        pytest.param(replace(waits(), report=queue("RUNNING")), None, JobState.LOST, id="it ran"),
-        pytest.param(replace(waits(), report=None), None, JobState.LOST, id="it was never seen"),
+        pytest.param(replace(waits(), overall=queue("RUNNING")), None, JobState.LOST, id="it ran"),
+        pytest.param(replace(waits(), overall=None), None, JobState.LOST, id="it was never seen"),
     ],
 )
 def test_a_job_that_waited_was_deleted_where_nothing_else_leaves_no_trace(

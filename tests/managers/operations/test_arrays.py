@@ -7,9 +7,20 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from events import operations as e
-from events.jobs import JobId, JobReport, JobRequest, JobState, Waiting, Witness, token_of
+from events.jobs import (
+    MOST_INSTANCES,
+    JobId,
+    JobReport,
+    JobRequest,
+    JobState,
+    Token,
+    Waiting,
+    Witness,
+    token_of,
+)
 from events.machines import MachineSettings
 from events.simulations import ReportJob
 from events.values import IncidentId
@@ -22,13 +33,15 @@ from managers.operations import (
     SubmissionTurnedDown,
 )
 from managers.operations.arrays import whole
-from managers.runtime import Send
+from managers.operations.job import reported
+from managers.runtime import Decided, Given, Send
 from tests.managers.operations.test_operations import MANAGER, REPORTED
 from tests.managers.scenario import Scenario, scenario
 
 ONE = UUID(int=1)
 TOKEN = token_of(ONE)
 SIZE = 4
+SETTINGS = MachineSettings(name="m", base_directory="/m")
 SUBMIT = e.SubmitJob(
     incident=IncidentId("i-1"),
     simulation=ONE,
@@ -46,9 +59,7 @@ def says(instance: int, state: str, attempt: int = 1, **more: object) -> JobRepo
 
 
 def array() -> Scenario[MachineJobs]:
-    of = scenario(MANAGER).when(
-        e.ConfigureMachine(settings=MachineSettings(name="m", base_directory="/m"))
-    )
+    of = scenario(MANAGER).when(e.ConfigureMachine(settings=SETTINGS))
     return of.when(SUBMIT).when(SubmissionAnswered(TOKEN, 1, JobId("17")))
 
 
@@ -105,6 +116,49 @@ def test_every_array_is_over_when_all_are_and_all_are_counted(
     assert report.state.ended is over
     assert sum(report.instances.values()) == SIZE
     assert (report.state is JobState.COMPLETED) is (report.instances == {"COMPLETED": SIZE})
+
+
+@given(st.lists(st.tuples(st.none() | st.integers(0, SIZE - 1), st.sampled_from(SEEN))))
+def test_a_state_is_known_without_summing_up(words: list[tuple[int | None, JobState]]) -> None:
+    now = job(array())
+    for instance, state in words:
+        word = says(instance or 0, state).model_copy(update={"instance": instance})
+        now = reported(now, word)
+        assert now.report is not None
+        assert now.state is now.report.state
+        assert instance is None or now.counts == now.report.instances
+
+
+def test_many_instances_that_are_seen_together_are_summed_up_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    summed_up = list[int]()
+
+    def counted(token: Token, size: int, *more: Any) -> JobReport:
+        summed_up.append(size)
+        return whole(token, size, *more)
+
+    large = SUBMIT.request.model_copy(update={"instances": MOST_INSTANCES})
+    of = scenario(MANAGER).when(e.ConfigureMachine(settings=SETTINGS))
+    of.when(SUBMIT.model_copy(update={"request": large}))
+    of.when(SubmissionAnswered(TOKEN, 1, JobId("17")))
+    given = Given(ONE, of.now, "somebody", "a test", ONE)
+    monkeypatch.setattr("managers.operations.job.whole", counted)
+    everyone = seen(*(says(number, "RUNNING") for number in range(MOST_INSTANCES)))
+    decided = MANAGER.decide(of.state, everyone, given)
+    assert isinstance(decided, Decided)
+    assert len(decided.effects) == MOST_INSTANCES + 1
+    after = of.state
+    for effect in decided.effects[:-1]:
+        after = MANAGER.evolve(after, effect)  # type: ignore[arg-type]
+    assert after == decided.state
+    assert summed_up == [MOST_INSTANCES]
+
+
+def test_what_is_summed_up_is_no_part_of_a_snapshot() -> None:
+    of = array().when(seen(says(1, "RUNNING")))
+    assert job(of).report is not None
+    assert '"report"' not in TypeAdapter(Job).dump_json(job(of)).decode()
 
 
 def test_how_many_ended_badly_and_why_one_of_them_did() -> None:
