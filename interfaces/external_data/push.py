@@ -22,7 +22,7 @@ from interfaces.external_data.decoding import CODINGS, decoded
 from interfaces.external_data.endpoint_cache import EndpointCache
 from interfaces.external_data.refusals import Refusals
 from interfaces.gateway import Verifier, WebEdge
-from interfaces.gateway.exchange import IDEMPOTENCY_KEY, answer, idempotency_key
+from interfaces.gateway.exchange import IDEMPOTENCY_KEY, answer, idempotency_key, in_time
 from interfaces.gateway.problems import Problem
 from interfaces.gateway.senders import sender_of
 from interfaces.gateway.throttle import Throttle
@@ -152,14 +152,7 @@ class _Push:
         return chunks if coding == "identity" else decoded(chunks)
 
     async def _chunks(self, request: web.Request) -> AsyncIterator[bytes]:
-        while True:
-            try:
-                async with asyncio.timeout(self._settings.idle):
-                    chunk = await request.content.readany()
-            except TimeoutError:
-                raise Problem(408, "Nothing more of the body came; send it again.") from None
-            if not chunk:
-                return
+        while chunk := await in_time(request.content.readany(), self._settings.idle):
             yield chunk
 
     def _too_large(self) -> Problem:

@@ -1,6 +1,7 @@
 """What handlers have in common: reading a request, answering with a model and its "as of"."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Mapping
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from interfaces.gateway.surroundings import edge_of
 from projections import freshness
 
 M = TypeVar("M", bound=BaseModel)
+R = TypeVar("R")
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 AS_OF = "As-Of"
@@ -43,14 +45,27 @@ async def body_of(request: web.Request, model: type[M]) -> M:
     """
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Problem(415, "JSON is sent as it is here: without a Content-Encoding.")
+    body = await in_time(request.read(), edge_of(request).settings.body_deadline)
     try:
-        value = from_json(await request.read() or b"{}", allow_inf_nan=False)
+        value = from_json(body or b"{}", allow_inf_nan=False)
     except ValueError as error:
         raise Problem(400, f"The body is not JSON: {error}.") from None
     try:
         return said(model, value)
     except ValidationError as error:
         raise invalid(error, status=422) from None
+
+
+async def in_time(reading: Awaitable[R], within: float) -> R:
+    """What is read of a request's body; raises `Problem` after so many seconds without it.
+
+    Nothing else bounds how long a sender may hold a connection by not going on with a body.
+    """
+    try:
+        async with asyncio.timeout(within):
+            return await reading
+    except TimeoutError:
+        raise Problem(408, "The body did not come in time; send it again.") from None
 
 
 def query_of(request: web.Request, model: type[M]) -> M:

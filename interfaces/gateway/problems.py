@@ -70,12 +70,15 @@ class Problem(Exception):
             errors=self.errors,
             command=self.command,
         )
-        return web.Response(
+        response = web.Response(
             status=self.status,
             headers=self.headers,
             body=details.model_dump_json(exclude_none=True).encode(),
             content_type="application/problem+json",
         )
+        if self.status == 408:
+            response.force_close()  # nobody waits for the rest of its body
+        return response
 
 
 @web.middleware

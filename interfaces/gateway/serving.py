@@ -15,7 +15,7 @@ from aiohttp.web_protocol import RequestHandler
 from interfaces.gateway.problems import unreadable
 
 PATIENCE = 60.0
-"""Seconds in which a connection has to bring a whole request, its body apart."""
+"""Seconds in which a connection has to bring a whole request; `exchange.in_time` bounds bodies."""
 
 _log = structlog.get_logger()
 

@@ -18,6 +18,8 @@ class GatewaySettings(BaseModel):
 
     write_deadline: float = Field(default=10.0, gt=0)
     """After which a write is answered with "accepted, not known yet"."""
+    body_deadline: float = Field(default=60.0, gt=0)
+    """For the JSON of a request to be there whole (408)."""
     token_lifetime: float = Field(default=12 * 3600.0, gt=0)
     login_failures: int = Field(default=5, gt=0)
     """Of one name from one address within `login_window`, before more are refused."""

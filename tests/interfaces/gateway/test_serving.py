@@ -6,21 +6,32 @@ from contextlib import asynccontextmanager
 
 from aiohttp import ClientSession, web
 
-from interfaces.gateway import EdgeRunner
+from interfaces.gateway import EdgeRunner, GatewaySettings, gateway
+from projections import Pool
+from tests.interfaces.gateway.site import open_site
+from tests.patience import PATIENCE
 
 HALF = b"GET / HT"
+WITHOUT_BODY = b"POST /api/v1/login HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n"
 
 
 async def _answer(request: web.Request) -> web.Response:
     return web.Response(text="here")
 
 
-@asynccontextmanager
-async def served(most: int, patience: float) -> AsyncIterator[int]:
-    """The port of a server that answers whoever asks."""
+def answering() -> web.Application:
+    """It answers whoever asks."""
     app = web.Application()
     app.router.add_get("/", _answer)
-    runner = EdgeRunner(app, most, patience)
+    return app
+
+
+@asynccontextmanager
+async def served(
+    most: int, patience: float, app: web.Application | None = None
+) -> AsyncIterator[int]:
+    """The port of a server, which reads on for a moment after an answer."""
+    runner = EdgeRunner(app or answering(), most, patience, lingering_time=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -31,12 +42,14 @@ async def served(most: int, patience: float) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def half_asked(port: int, count: int) -> AsyncIterator[list[asyncio.StreamReader]]:
+async def half_asked(
+    port: int, count: int, half: bytes = HALF
+) -> AsyncIterator[list[asyncio.StreamReader]]:
     """Connections on which half of a request was sent."""
     pairs = [await asyncio.open_connection("127.0.0.1", port) for _ in range(count)]
     try:
         for _, writer in pairs:
-            writer.write(HALF)
+            writer.write(half)
         yield [reader for reader, _ in pairs]
     finally:
         for _, writer in pairs:
@@ -60,3 +73,35 @@ async def test_there_are_never_too_many_connections() -> None:
                     continue
         async with session.get(f"http://127.0.0.1:{port}/") as answer:
             assert await answer.text() == "here"
+
+
+async def test_a_body_that_does_not_come_keeps_no_connection(pool: Pool) -> None:
+    async with open_site(pool, GatewaySettings(body_deadline=0.3)) as site:
+        app = gateway(site.edge)
+        async with served(2, 60, app) as port, half_asked(port, 2, WITHOUT_BODY) as silent:
+            async with asyncio.timeout(PATIENCE):
+                answers = [(await reader.read()).decode() for reader in silent]
+            for answer in answers:
+                assert answer.startswith("HTTP/1.1 408 ")
+                assert "Connection: close" in answer
+                assert "did not come in time" in answer
+            async with (
+                ClientSession() as session,
+                session.get(f"http://127.0.0.1:{port}/health") as found,
+            ):
+                assert found.status == 200
+
+
+async def test_a_body_that_trickles_in_is_given_up(pool: Pool) -> None:
+    async with open_site(pool, GatewaySettings(body_deadline=0.5)) as site:
+
+        async def trickle() -> AsyncIterator[bytes]:
+            while True:
+                yield b" "
+                await asyncio.sleep(0.05)
+
+        async with (
+            asyncio.timeout(PATIENCE),
+            site.client.post("/api/v1/login", data=trickle()) as found,
+        ):
+            assert found.status == 408
