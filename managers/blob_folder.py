@@ -5,17 +5,20 @@ Reading is obstore's; its writing is not on the disk when it returns, so that is
 
 import asyncio
 from collections.abc import AsyncIterable, Iterator
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 from uuid import uuid4
 
 from obstore.store import LocalStore
 
 from events.values import Blob
 from managers.blobs import INCOMING, BlobStore, BlobStoreUnavailable, Measured, path_of
-from managers.files import create, settle, synchronize
+from managers.files import Draft, synchronize, written
 from managers.runtime import crash_point
+
+_FILES = 8
+"""Written at once; a disk that does not answer holds these threads, and nobody else's."""
 
 
 class FolderBlobStore(BlobStore):
@@ -24,9 +27,10 @@ class FolderBlobStore(BlobStore):
     def __init__(self, folder: Path) -> None:
         super().__init__(LocalStore(str(folder.absolute()), mkdir=True))
         self._folder = folder
+        self._pool = ThreadPoolExecutor(_FILES, thread_name_prefix="blobs")
 
     async def put(self, data: bytes) -> Blob:
-        return await asyncio.to_thread(self.put_now, data)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self.put_now, data)
 
     def put_now(self, data: bytes) -> Blob:
         blob = Blob.of(data)
@@ -34,27 +38,19 @@ class FolderBlobStore(BlobStore):
             if self._has(blob):  # perhaps by somebody who has not come to synchronize its name
                 synchronize(self._place(blob).parent)
                 return blob
-        file = self._incoming()
-        try:
-            with _translated():
+            with written(self._place(blob), self._incoming()) as file:
                 file.write(data)
-                settle(file, self._place(blob))
-        finally:
-            _drop(file)
         return blob
 
     async def put_stream(self, chunks: AsyncIterable[bytes]) -> Blob:
         measured = Measured(chunks)
-        file = await asyncio.to_thread(self._incoming)
-        try:
+        async with Draft(self._incoming(), self._pool) as draft:
             async for chunk in measured:
                 with _translated():
-                    await asyncio.to_thread(file.write, chunk)
+                    await draft.write(chunk)
             crash_point("before blob is named")
             with _translated():
-                await asyncio.to_thread(settle, file, self._place(measured.blob))
-        finally:
-            _drop(file)
+                await draft.settle(self._place(measured.blob))
         return measured.blob
 
     def _has(self, blob: Blob) -> bool:
@@ -64,17 +60,9 @@ class FolderBlobStore(BlobStore):
     def _place(self, blob: Blob) -> Path:
         return self._folder / path_of(blob)
 
-    def _incoming(self) -> IO[bytes]:
-        """A new file for bytes, to be settled or dropped."""
-        with _translated():
-            return create(self._folder / INCOMING / str(uuid4()))
-
-
-def _drop(file: IO[bytes]) -> None:
-    """Close it; unless it was given its place, it is gone."""
-    with suppress(OSError):  # of what nobody wants any more
-        file.close()
-    Path(file.name).unlink(missing_ok=True)
+    def _incoming(self) -> Path:
+        """Of a new file for bytes."""
+        return self._folder / INCOMING / str(uuid4())
 
 
 @contextmanager

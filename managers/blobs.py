@@ -1,7 +1,7 @@
 """The blob store: bytes named by their digest, in a folder or any object store.
 
-What is there is never rewritten: putting the same bytes again changes nothing. Whatever fails
-below is a `BlobStoreError`.
+What is there never changes: who puts the same bytes again may write them anew, as the same whole.
+Whatever fails below is a `BlobStoreError`.
 """
 
 import hashlib

@@ -1,12 +1,11 @@
 """`vestec data`: what incidents made, listed and fetched."""
 
 import hashlib
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import IO, Annotated
 from uuid import UUID
 
 import typer
@@ -16,12 +15,13 @@ from interfaces.cli.errors import Complaint
 from interfaces.cli.options import AsJson
 from interfaces.cli.output import as_json, notice, short, table
 from interfaces.cli.session import kept, run, the_one
+from managers.files import written
 from projections.data_sets import TABLE as DATA_SETS
 from projections.data_sets import DataSet, find_data_set, list_data_sets
 from projections.incidents import TABLE as INCIDENTS
 
-_LONGEST = 240
-"""Bytes of a file's name, with room for the name beside it."""
+_LONGEST = 255
+"""Bytes of a file's name."""
 
 app = typer.Typer(
     add_completion=False,
@@ -104,7 +104,7 @@ def file_of(name: str) -> Path:
     return Path(last)
 
 
-async def _copy(storage: Storage, found: DataSet, stream: BinaryIO) -> None:
+async def _copy(storage: Storage, found: DataSet, stream: IO[bytes]) -> None:
     digest = hashlib.sha256()
     async for chunk in storage.blobs.stream(found.blob):
         digest.update(chunk)
@@ -114,16 +114,11 @@ async def _copy(storage: Storage, found: DataSet, stream: BinaryIO) -> None:
 
 
 @contextmanager
-def _destination(file: Path) -> Iterator[BinaryIO]:
+def _destination(file: Path) -> Iterator[IO[bytes]]:
     """The stream to write to: beside the file, which is then put in its place whole."""
     if str(file) == "-":
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        with beside.open("wb") as stream:
-            yield stream
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)
+    with written(file) as stream:
+        yield stream

@@ -19,6 +19,7 @@ from events.values import Command, Context, IncidentId
 from interfaces.cli.demo.story import NAME, PARAMETERS, Chapter, Push
 from interfaces.cli.errors import Complaint
 from interfaces.issuing import Write, issue
+from managers.files import written
 from projections.database import UNAVAILABLE
 from projections.incidents import find_incident
 from projections.machines import list_machines
@@ -175,6 +176,5 @@ def load_progress(data: Path) -> Progress:
 
 def save_progress(data: Path, progress: Progress) -> None:
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    beside = data / "demo.json.new"
-    beside.write_text(progress.model_dump_json())
-    beside.replace(data / "demo.json")
+    with written(data / "demo.json") as file:
+        file.write(progress.model_dump_json().encode())

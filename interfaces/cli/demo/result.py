@@ -7,6 +7,7 @@ from typing import Any
 
 from deploy.system import System
 from events.values import Blob
+from managers.files import written
 from projections.data_sets import DataSet, list_data_sets
 from projections.incidents import find_incident
 from projections.simulations import Simulation, list_simulations
@@ -22,11 +23,9 @@ async def export(system: System, incident: str) -> list[tuple[DataSet, Path]]:
     for data_set in await list_data_sets(system.storage.pool, incident):
         path = (folder / _file(data_set)).absolute()
         if not path.exists() or path.stat().st_size != data_set.size:
-            path.parent.mkdir(exist_ok=True)
             blob = Blob(sha256=data_set.sha256, size=data_set.size)
-            beside = path.with_name(path.name + ".new")
-            beside.write_bytes(await system.storage.blobs.get(blob))
-            beside.replace(path)
+            with written(path) as file:
+                file.write(await system.storage.blobs.get(blob))
         made.append((data_set, path))
     return made
 

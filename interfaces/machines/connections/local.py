@@ -1,9 +1,7 @@
 """The connection `local`: this very computer, through real shells."""
 
 import asyncio
-import contextlib
 import os
-import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -26,7 +24,7 @@ from interfaces.machines.connection import (
 from interfaces.machines.connections.access import Access, access_of
 from interfaces.machines.connections.framing import Frame
 from interfaces.machines.connections.shell_process import login_environment, started
-from managers.files import create, settle
+from managers.files import Draft, beside
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -76,18 +74,13 @@ class LocalConnection:
     async def put(self, path: PurePosixPath, chunks: AsyncIterable[bytes]) -> None:
         """As `Connection.put`."""
         place = Path(path)
-        part = place.with_name(f".part-{secrets.token_hex(8)}")
         try:
-            file = await self._aside(create, part)
-            with file:
+            async with Draft(beside(place), self._files) as draft:
                 async for chunk in chunks:
-                    await self._aside(file.write, chunk)
-                await self._aside(settle, file, place)
+                    await draft.write(chunk)
+                await draft.settle(place)
         except OSError as error:
             raise unwritable(path, error.strerror or str(error)) from error
-        finally:
-            with contextlib.suppress(OSError):
-                part.unlink()
 
     async def get(
         self, path: PurePosixPath, *, within: PurePosixPath, limit: int
