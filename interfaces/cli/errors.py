@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from bus import ClockAhead, Doubt, LogError
 from bus.tasks import first
 from deploy.embedded import EmbeddedServerError
+from deploy.secrets import WrongKey
 from deploy.workflows import BrokenWorkflow
 from events.prose import describe
 from interfaces.machines.connection import WrongSettings
@@ -24,6 +25,7 @@ from projections.builds import NewerVersion
 _SHOW_WHERE = "VESTEC_LOG_LEVEL=debug shows where"
 _EXPECTED = (
     EmbeddedServerError,
+    WrongKey,
     LogError,
     ClockAhead,
     BrokenWorkflow,
