@@ -23,7 +23,7 @@ from interfaces.external_data.endpoint_cache import EndpointCache
 from interfaces.external_data.refusals import Refusals
 from interfaces.gateway import Verifier, WebEdge
 from interfaces.gateway.exchange import IDEMPOTENCY_KEY, answer, idempotency_key, in_time
-from interfaces.gateway.problems import Problem
+from interfaces.gateway.problems import WRITING, Problem
 from interfaces.gateway.senders import sender_of
 from interfaces.gateway.throttle import Throttle
 from interfaces.gateway.writes import hold
@@ -78,6 +78,7 @@ class _Push:
         endpoint = await self._endpoints.find(request.match_info["path"])
         if endpoint is None:
             raise Problem(404, "There is no such endpoint, or its incident is over.")
+        request[WRITING] = True
         bind_contextvars(**about(endpoint.incident))
         await self._check_secret(request, endpoint)
         id = idempotency_key(request)

@@ -24,6 +24,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 STARTED = web.RequestKey("started", bool)
 """Set on a request whose answer is being streamed: it is too late for another one."""
 
+WRITING = web.RequestKey("writing", bool)
+"""Set on a request while what it wants to be kept is not kept yet."""
+
 _SOON = {"Retry-After": "5"}
 
 _log = structlog.get_logger()
@@ -102,7 +105,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         problem = _problem(error)
         if problem is None:
             raise
-        if request.method == "POST" and problem.status == 503:
+        if problem.status == 503 and request.get(WRITING):
             edge_of(request).writing.hindered = problem.detail
         return problem.answer(request)
 

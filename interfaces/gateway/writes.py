@@ -11,7 +11,7 @@ from structlog.contextvars import bind_contextvars
 from bus import Doubt
 from interfaces.gateway.auth import user_of
 from interfaces.gateway.exchange import answer, as_of, id_of
-from interfaces.gateway.problems import Handler, Problem
+from interfaces.gateway.problems import WRITING, Handler, Problem
 from interfaces.gateway.surroundings import WebEdge, edge_of
 from interfaces.issuing import Write, issue, outcome, shown
 from managers.runtime import about
@@ -38,6 +38,7 @@ async def write(request: web.Request, wanted: Write, refused: int = 409) -> Outc
     edge, actor = edge_of(request), str(user_of(request).id)
     incident = wanted.key if wanted.context.keyed_by_incident else None
     bind_contextvars(**about(incident, correlation=wanted.id))
+    request[WRITING] = True
     use = wanted.command.model_dump(mode="json")
     held = await hold(edge, actor, wanted.id, [wanted.context, wanted.key, use])
     try:
@@ -45,7 +46,7 @@ async def write(request: web.Request, wanted: Write, refused: int = 409) -> Outc
             found = await find_outcome(edge.pool, wanted.id, actor) if held > 1 else None
             if found is None or not found.accepted:
                 place = await issue(edge.log, edge.clock, wanted, actor)
-                edge.writing.hindered = None
+                edge.writing.hindered, request[WRITING] = None, False
                 found = await outcome(edge.reader, wanted, actor, place)
             await shown(edge.reader, found, wanted.shown_by)
     except (Doubt, TimeoutError):

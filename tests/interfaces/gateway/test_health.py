@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from bus import LogError
 from interfaces.gateway import CommandsSpent, FeedHealth, PartHealth, gateway
 from projections import PROJECTIONS, Pool
-from tests.interfaces.gateway.site import Site, incidents_managed, open_site
+from tests.interfaces.gateway.site import PASSWORD, Site, incidents_managed, open_site
 from tests.patience import PATIENCE
 
 NAMES = {projection.name for projection in PROJECTIONS}
@@ -61,6 +61,22 @@ async def test_a_full_disk_is_said_and_shown_until_a_write_is_kept(
         found = await anonymous(site, "/health")
         assert (found["status"], found["writes"]) == ("degraded", said["detail"])
         await site.post("/api/v1/incidents", status=201, json=wanted)
+        found = await anonymous(site, "/health")
+        assert (found["status"], found["writes"]) == ("ok", "ok")
+
+
+async def test_what_is_no_write_says_nothing_about_writes(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise asyncpg.CannotConnectNowError("the database system is starting up")
+
+    async with open_site(pool) as site:
+        with monkeypatch.context() as patch:
+            patch.setattr("interfaces.gateway.auth.find_login", away)
+            login = {"username": "anna", "password": PASSWORD}
+            async with site.client.post("/api/v1/login", json=login) as response:
+                assert response.status == 503
         found = await anonymous(site, "/health")
         assert (found["status"], found["writes"]) == ("ok", "ok")
 
