@@ -8,16 +8,20 @@ whole in memory.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import NoReturn
 from uuid import UUID
 
+import structlog
 from aiohttp import web
 from pydantic import BaseModel, Field
 from structlog.contextvars import bind_contextvars
 
 from bus import Doubt, LogError
+from bus.tasks import end
 from events.endpoints import ReceivePush
 from events.incidents import Arrival, TakeNote
 from events.values import Content, Context, Note
+from interfaces.external_data import refusals
 from interfaces.external_data.decoding import CODINGS, decoded
 from interfaces.external_data.endpoint_cache import EndpointCache
 from interfaces.external_data.refusals import Refusals
@@ -35,6 +39,8 @@ from projections.people import find_credential
 
 ACTOR = "push"
 """Who acts: senders are not users."""
+
+_log = structlog.get_logger()
 
 
 class PushSettings(BaseModel):
@@ -64,6 +70,7 @@ def add_push(
     """Let an application take pushes; it must turn `Problem` into answers, as the gateway does."""
     push = _Push(edge, settings or PushSettings(), verifier or Verifier())
     app.router.add_post("/EDI/{path:.+}", push.receive)
+    app.cleanup_ctx.append(push.telling)
 
 
 class _Push:
@@ -116,9 +123,24 @@ class _Push:
                 await hold(self._edge, ACTOR, id, use)
             return content
         except Problem as problem:
-            if text := self._refusals.sentence(endpoint.id, endpoint.name, problem.detail):
+            if text := self._refusals.sentence(endpoint.incident, endpoint.name, problem.detail):
                 await self._tell(endpoint.incident, text)
             raise
+
+    async def telling(self, _app: web.Application) -> AsyncIterator[None]:
+        """While the application is served, refusals do not wait for the next one to be told."""
+        task = asyncio.create_task(self._tell_what_is_overdue())
+        yield
+        await end(task)
+
+    async def _tell_what_is_overdue(self) -> NoReturn:
+        while True:
+            await asyncio.sleep(refusals.LOOK)
+            for incident, text in self._refusals.overdue():
+                try:
+                    await self._tell(incident, text)
+                except Exception:  # whatever it is, the next ones may be told
+                    _log.exception("refused pushes could not be told", incident=incident)
 
     async def _tell(self, incident: str, text: str) -> None:
         told, edge = TakeNote(note=Note(level="warning", text=text)), self._edge

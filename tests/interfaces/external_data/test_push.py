@@ -15,14 +15,16 @@ from structlog.testing import capture_logs
 from bus import Doubt, Log, Record
 from events.endpoints import Endpoint, EndpointClosed, EndpointOpened, ReceivePush
 from events.envelope import Issued, commands_topic, decode_issued
-from events.incidents import Arrival
+from events.incidents import Arrival, TakeNote
 from events.values import INLINE_BYTES, Blob, Context, IncidentId
+from interfaces.external_data import refusals
 from interfaces.external_data.push import PushSettings
 from interfaces.gateway import hash_password
 from managers.blobs import BlobStore, BlobStoreUnavailable
 from projections import Pool
 from projections.people import keep_credential
 from tests.interfaces.gateway.site import CHEAP, Site, open_site
+from tests.patience import PATIENCE
 from tests.projections.tables import caught_up
 
 FIRE = IncidentId("00000000-0000-4000-8000-000000000001")
@@ -59,6 +61,12 @@ async def issued(log: Log) -> list[Issued]:
 async def arrivals(log: Log) -> list[Arrival]:
     commands = [command.command for command in await issued(log)]
     return [command.arrival for command in commands if isinstance(command, ReceivePush)]
+
+
+async def notes(log: Log) -> list[str]:
+    records = await log.read(commands_topic(Context.INCIDENTS), 0, 0)
+    commands = [decode_issued(stored.record).command for stored in records]
+    return [command.note.text for command in commands if isinstance(command, TakeNote)]
 
 
 async def test_what_is_pushed_is_durable_when_it_is_answered(pool: Pool) -> None:
@@ -283,3 +291,19 @@ async def test_lines_of_a_push_say_which_whose_and_what_arrived(
     (line,) = [one for one in lines if one["event"] == "request failed"]
     said = [line.get(name) for name in ("cause", "incident", "correlation")]
     assert said == [f"POST /EDI/{PATH}", FIRE, id]
+
+
+async def test_refusals_are_all_told_though_no_push_follows(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "LOOK", 0.02)
+    async with open_site(pool) as site:
+        await opened(site)
+        for _ in range(refusals.EACH + 3):
+            await push(site, b"", status=400)
+        site.story.now += refusals.WINDOW
+        async with asyncio.timeout(PATIENCE):
+            more = "3 more pushes to hotspots were refused"
+            while (told := await notes(site.story.log))[-1] != more:
+                await asyncio.sleep(0.01)
+        assert len(told) == refusals.EACH + 1
