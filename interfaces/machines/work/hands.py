@@ -7,7 +7,7 @@ once: it is said of the job, and of the machine, until the work is done.
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
@@ -138,17 +138,20 @@ class MachineHands:
 
     def shell_startup(self) -> dict[str, float]:
         """Seconds that a shell took to start, of each machine where that was seen."""
-        seen = {name: machine.shell_startup for name, machine in self._machines.items()}
+        seen = {name: machine.shell_startup for name, machine in self._watched()}
         return {name: seconds for name, seconds in seen.items() if seconds is not None}
 
     def spent(self) -> dict[str, Spent]:
         """What was spent of each machine's budget of commands."""
-        return {name: machine.budget.spent for name, machine in self._machines.items()}
+        return {name: machine.budget.spent for name, machine in self._watched()}
 
     def failing(self) -> dict[str, Failure]:
         """What is tried again and again on machines, each machine's as one."""
-        found = {name: machine.failing for name, machine in self._machines.items()}
+        found = {name: machine.failing for name, machine in self._watched()}
         return {name: failure for name, failure in found.items() if failure}
+
+    def _watched(self) -> Iterator[tuple[str, Machine]]:
+        return (one for one in self._machines.items() if one[1].watched)
 
     def _machine(self, settings: MachineSettings) -> Machine:
         before = self._machines.get(settings.name)

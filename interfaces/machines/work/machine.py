@@ -67,6 +67,8 @@ class Machine:
         self.room = asyncio.Event()
         """Set while files of ours have room there, as far as is known."""
         self.room.set()
+        self.watched = False
+        """Whether it is looked at: it is not any more once it is removed, or somebody else's."""
         self.budget: Budget = before.budget if before else Budget()
         self.budget.limit(manners.commands, manners.submissions, manners.ask_least)
         self._failures: Failures[object] = before._failures if before else Failures()

@@ -63,6 +63,7 @@ class MachineWatch:
         self._checked: float | None = None
         self._room = RoomTries(machine.manners.ask)
         self._failures = 0
+        machine.watched = True
         cause = f"{Context.OPERATIONS}.work/{machine.settings.name}/watch"
         self._task = TaskWork[Task](self._run, cause, failed=partial(machine.tried, what=cause))
 
@@ -83,6 +84,7 @@ class MachineWatch:
             self._room.filled(_now())
 
     def stop(self) -> None:
+        self._machine.watched = False
         self._task.stop()
 
     async def _run(self) -> None:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from events.jobs import JobState
-from events.machines import MachineSeen
+from events.machines import FLEET, AddMachine, EnableMachine, MachineSeen, RemoveMachine
 from events.simulations import CancelSimulation
 from events.values import Context
 from interfaces.machines.connection import LoginNeeded, MachineError, Unreachable
@@ -100,3 +100,17 @@ async def test_a_worker_that_raises_what_nobody_thought_of_is_known(
         del site.machine.troubles["prepare"]
         await site.reach(simulation, JobState.COMPLETED)
         assert not hands.failing()
+
+
+async def test_a_machine_that_is_removed_is_not_spoken_of_any_more() -> None:
+    async with at_work() as (site, hands):
+        assert hands.spent().keys() == {"m"}
+        await site.issue(Context.MACHINES, FLEET, RemoveMachine(name="m"))
+        async with asyncio.timeout(PATIENCE):
+            while hands.spent():
+                await asyncio.sleep(0.005)
+        await site.issue(Context.MACHINES, FLEET, AddMachine(settings=site.settings))
+        await site.issue(Context.MACHINES, FLEET, EnableMachine(name="m"))
+        async with asyncio.timeout(PATIENCE):
+            while not hands.spent():
+                await asyncio.sleep(0.005)
