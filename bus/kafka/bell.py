@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaConnectionError, OffsetOutOfRangeError, StaleMe
 from bus.contract import LogError
 from bus.kafka.connections import FAILURES, Connections, TopicPartition
 from bus.kafka.readers import Reader, fetch_request
+from bus.tasks import end_if_cancelled
 from bus.waiting import Waiting
 
 LONGEST_POLL = 0.5
@@ -46,6 +47,7 @@ class Bell:
                 await self._listen(await self._connections.client())
             except* Exception as errors:
                 _log.warning("bell of the log out of order", reason=repr(errors.exceptions[0]))
+            end_if_cancelled()
             await asyncio.sleep(_TRY_AGAIN)
 
     def ring(self, place: TopicPartition, end: int) -> None:

@@ -10,7 +10,7 @@ from typing import Self
 
 from pydantic import TypeAdapter
 
-from bus import START, Log, Position, Record
+from bus import START, Log, LogError, Position, Record
 from events.envelope import Cursor
 from events.values import Context, Value
 from interfaces.public.telling import CONTEXTS
@@ -62,11 +62,13 @@ class Progress:
 
 
 async def restore(log: Log, partition: int, epoch: int) -> Progress:
-    """What counts before the takeover at `epoch`."""
+    """What counts before the takeover at `epoch`; raises `LogError` where that is not all there."""
     progress, position = Progress(), START
     offset, _ = await log.bounds(TOPIC, partition)
     while offset < epoch:
         found = await log.read(TOPIC, partition, offset, min(_READ, epoch - offset))
+        if not found:
+            raise LogError(f"{TOPIC}/{partition} ends before {epoch}")
         for stored in found:
             offset = stored.offset + 1
             position, counts = position.after(stored)

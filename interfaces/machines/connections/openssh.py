@@ -109,9 +109,11 @@ class OpensshConnection:
             async with asyncio.timeout(_CHECKING):
                 return await check.wait() == 0
         except TimeoutError:
-            check.kill()
-            await check.wait()
             raise Unreachable(f"the connection to {self._access.host} does not answer") from None
+        finally:
+            if check.returncode is None:
+                check.kill()
+                await check.wait()
 
     async def _converse(self, script: str, deadline: float, output_limit: int) -> Completed:
         clock = asyncio.get_running_loop().time

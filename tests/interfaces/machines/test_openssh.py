@@ -1,6 +1,7 @@
 """The connection `openssh`: it goes where a person logged in to, and nowhere else."""
 
 import asyncio
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from interfaces.machines.connections.openssh import (
     login_command,
 )
 from interfaces.machines.connections.openssh_login import log_in as log_in_asking
+from tests.patience import PATIENCE
 from tests.sshd import Sshd, make_key
 
 Servers = Callable[..., Sshd]
@@ -49,6 +51,26 @@ async def test_a_computer_without_ssh_reaches_nobody(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(Unreachable, match="cannot start ssh here: No such file"):
         await said(OpensshConnection("cluster", OpensshAccess(host="cluster")))
+
+
+async def test_who_is_cancelled_leaves_no_question_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = tmp_path / "asked"
+    ssh = tmp_path / "ssh"
+    ssh.write_text(f"#!/bin/sh\necho $$ > {asked}.new\nmv {asked}.new {asked}\nexec sleep 1000\n")
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    connection = OpensshConnection("cluster", OpensshAccess(host="cluster"))
+    asking = asyncio.create_task(connection.logged_in())
+    async with asyncio.timeout(PATIENCE):
+        while not asked.exists():
+            await asyncio.sleep(0.01)
+    asking.cancel()
+    await asyncio.wait([asking])
+    assert asking.cancelled()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(asked.read_text()), 0)
 
 
 async def test_nothing_is_tried_where_nobody_is_logged_in(sshds: Servers, folder: Path) -> None:

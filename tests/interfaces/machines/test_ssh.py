@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any, cast
 
 import pytest
 from pydantic import JsonValue
@@ -22,7 +23,8 @@ from interfaces.machines.connection import (
     Unreachable,
 )
 from interfaces.machines.connections.remote_files import RemoteFiles
-from interfaces.machines.connections.ssh import SshAccess, SshConnection
+from interfaces.machines.connections.ssh import SshAccess, SshConnection, session
+from interfaces.machines.connections.ssh.login import Line
 from interfaces.machines.connections.ssh.sftp import NoSftp, SftpTransfer
 from tests.proxy import Proxy
 from tests.sshd import HOST, Sshd, make_key, run_keygen
@@ -342,6 +344,17 @@ async def test_a_server_killed_under_a_command_leaves_it_unknown(
             await said(connection)
         server.start()
         assert await until_answered(connection) == "here\n"
+
+
+async def test_who_waits_to_kill_gives_up_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Channel:
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(session, "_KILLING", 0.1)
+    line = Line(cast(Any, "host"), (), 1)
+    async with asyncio.timeout(10), line.killing:
+        await session._kill(line, cast(Any, Channel()), 1)
 
 
 async def test_an_abandoned_command_is_killed_with_all_that_it_began(

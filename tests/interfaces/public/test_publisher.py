@@ -272,6 +272,14 @@ async def published_unnoted(log: Log, partition: int) -> bool:
     return len(await everything(log, PUBLIC, partition)) > noted.end
 
 
+async def test_progress_that_is_gone_is_not_waited_for() -> None:
+    log = MemoryLog()
+    await begin(log, random.Random(1))
+    async with asyncio.timeout(WITHIN):
+        with pytest.raises(LogError, match="ends before 7"):
+            await progress.restore(log, 0, 7)
+
+
 async def test_what_was_published_and_not_noted_is_found_by_the_next_one() -> None:
     class DiesBeforeItNotes(MemoryLog):
         deaf = False

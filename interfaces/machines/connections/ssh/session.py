@@ -128,8 +128,8 @@ async def _kill(line: Line, channel: "SSHChannel[bytes]", process: int | None) -
         return
     with suppress(MachineError, TimeoutError):
         async with (
-            line.killing,
             asyncio.timeout(_KILLING),
+            line.killing,
             _session(line, _KILLING) as (stdin, stdout, stderr),
         ):
             frame = Frame(kill_script(process))
