@@ -1,13 +1,14 @@
 """For operators and their tools: what runs here, and how far behind it is."""
 
-from collections.abc import Iterable
-
 from aiohttp import web
 from pydantic import BaseModel
 
+from bus import LogError
 from interfaces.gateway.exchange import answer
-from interfaces.gateway.surroundings import PartHealth, edge_of
-from projections import PartitionStatus, status
+from interfaces.gateway.problems import Problem, away
+from interfaces.gateway.surroundings import PartHealth, WebEdge, edge_of
+from projections import status
+from projections.database import UNAVAILABLE
 
 
 class ProjectionHealth(BaseModel):
@@ -21,6 +22,8 @@ class Health(BaseModel):
     """`degraded`: something makes no progress; reads and other parts go on."""
 
     status: str
+    storage: str = "ok"
+    """Why nobody knows how far projections are, if so; then the answer is a 503."""
     writes: str = "ok"
     """Why the newest write or push could not be kept, if so."""
     parts: dict[str, PartHealth]
@@ -31,19 +34,24 @@ async def health(request: web.Request) -> web.StreamResponse:
     """What runs here and how it is."""
     edge = edge_of(request)
     parts = dict(await edge.parts())
+    projections, hindered = await projections_of(edge)
     broken = any(part.broken or part.failing for part in parts.values())
-    return answer(
-        Health(
-            status="degraded" if broken or edge.writing.hindered else "ok",
-            writes=edge.writing.hindered or "ok",
-            parts=parts,
-            projections=by_projection(await status(edge.pool, edge.log, edge.wall)),
-        )
+    found = Health(
+        status="degraded" if broken or hindered or edge.writing.hindered else "ok",
+        storage=hindered.detail if hindered else "ok",
+        writes=edge.writing.hindered or "ok",
+        parts=parts,
+        projections=projections,
     )
+    return answer(found, hindered.headers, hindered.status) if hindered else answer(found)
 
 
-def by_projection(rows: Iterable[PartitionStatus]) -> dict[str, ProjectionHealth]:
-    """How far each is behind, over all its partitions."""
+async def projections_of(edge: WebEdge) -> tuple[dict[str, ProjectionHealth], Problem | None]:
+    """How far each is behind, over all its partitions; or why nobody knows."""
+    try:
+        rows = await status(edge.pool, edge.log, edge.wall)
+    except (LogError, *UNAVAILABLE) as error:
+        return {}, away(error)
     found: dict[str, ProjectionHealth] = {}
     for row in rows:
         before = found.get(row.projection, ProjectionHealth(lag_records=0, lag_seconds=0.0))
@@ -51,4 +59,4 @@ def by_projection(rows: Iterable[PartitionStatus]) -> dict[str, ProjectionHealth
             lag_records=before.lag_records + row.lag_records,
             lag_seconds=max(before.lag_seconds, row.lag_seconds),
         )
-    return found
+    return found, None

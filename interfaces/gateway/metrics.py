@@ -9,10 +9,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
-from interfaces.gateway.health import by_projection
+from interfaces.gateway.health import projections_of
 from interfaces.gateway.problems import Handler
 from interfaces.gateway.surroundings import CommandsSpent, FeedHealth, PartHealth, edge_of
-from projections import status
 
 Family = CounterMetricFamily | GaugeMetricFamily
 
@@ -46,8 +45,10 @@ class Metrics:
         """Metrics in Prometheus' text format."""
         edge = edge_of(request)
         self._parts.parts = await edge.parts()
-        rows = await status(edge.pool, edge.log, edge.wall)
-        for name, lag in by_projection(rows).items():
+        projections, _ = await projections_of(edge)
+        self._lag.clear()
+        self._age.clear()
+        for name, lag in projections.items():
             self._lag.labels(name).set(lag.lag_records)
             self._age.labels(name).set(lag.lag_seconds)
         self._machines.spent = edge.commands_spent()

@@ -128,11 +128,11 @@ def _problem(error: Exception) -> Problem | None:
         case BlobMissing():
             return Problem(500, f"{error}; restore it from a backup.")
         case LogError() | Doubt() | BlobStoreUnavailable():
-            return _away(error)
+            return away(error)
         case Behind():
             return Problem(503, f"{error}; try again in a few seconds.", headers=_SOON)
         case _ if isinstance(error, UNAVAILABLE):
-            return _away(error)
+            return away(error)
     _log.error("request failed", exc_info=error)
     return Problem(500, "This is a defect; the operator finds it in the log of the server.")
 
@@ -143,7 +143,8 @@ def unreadable(why: str) -> Problem:
     return Problem(400, f"This cannot be read as HTTP: {sentence}; send it again, whole.")
 
 
-def _away(error: Exception) -> Problem:
+def away(error: Exception) -> Problem:
+    """The problem of a log, a database or a blob store that cannot be used now."""
     _log.warning("storage is away", reason=f"{type(error).__name__}: {error}")
     if _full(error):
         detail = "The disk of the database is full: an operator has to make room. Try again later."

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import aiohttp
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from deploy.system import System
 from interfaces.gateway.health import Health
@@ -15,10 +15,6 @@ _NEEDED = 1 << 24
 _LATELY = 10.0
 """Seconds for which nobody tries again, at most."""
 _ANSWERS_WITHIN = aiohttp.ClientTimeout(total=5)
-
-
-class _Problem(BaseModel):
-    detail: str
 
 
 class Hindrance:
@@ -39,16 +35,18 @@ class Hindrance:
                 session.get(self._url) as answer,
             ):
                 said = await answer.read()
-            if answer.status == 200:
-                return self.of(Health.model_validate_json(said), time.monotonic())
-            return _Problem.model_validate_json(said).detail
+            return self.of(Health.model_validate_json(said), time.monotonic())
         except (aiohttp.ClientError, TimeoutError, ValidationError) as error:
             return f"the system does not say how it is: {error or 'no answer'}"
 
     def of(self, health: Health, now: float) -> str:
-        """Writes that are not kept, or a part that has failed again lately; `now` in seconds."""
-        if health.writes != "ok":
-            return health.writes
+        """Storage that is away, writes that are not kept, or a part that has failed again lately.
+
+        `now` is in seconds.
+        """
+        for hindered in (health.storage, health.writes):
+            if hindered != "ok":
+                return hindered
         found = ""
         for name, part in health.parts.items():
             for what, failure in part.failing.items():

@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from bus import LogError
 from interfaces.gateway import CommandsSpent, FeedHealth, PartHealth, gateway
+from interfaces.gateway.health import Health
 from projections import PROJECTIONS, Pool
 from tests.interfaces.gateway.site import PASSWORD, Site, incidents_managed, open_site
 from tests.patience import PATIENCE
@@ -44,6 +45,36 @@ async def test_health_shows_what_runs_and_how_far_behind_it_is(pool: Pool) -> No
             found = await response.json()
         assert found["status"] == "degraded"
         assert PartHealth.model_validate(found["parts"]["incidents"]) == broken
+
+
+async def test_what_is_known_is_shown_while_the_log_is_away(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = PartHealth(owns=["0"], behind=None, broken={"1": "cannot fold"})
+
+    async def parts() -> dict[str, PartHealth]:
+        return {"incidents": broken}
+
+    async def away(*_: object) -> tuple[int, int]:
+        raise LogError("no broker answers")
+
+    async with open_site(pool) as site:
+        async with asyncio.timeout(PATIENCE):
+            while not (await anonymous(site, "/health"))["projections"]:
+                await asyncio.sleep(0.02)
+        monkeypatch.setattr(site.story.log, "bounds", away)
+        edge = replace(site.edge, parts=parts)
+        async with TestClient(TestServer(gateway(edge))) as client:
+            async with client.get("/health") as response:
+                assert response.status == 503
+                found = Health.model_validate(await response.json())
+            async with client.get("/metrics") as response:
+                metrics = await response.text()
+    assert (found.status, found.projections) == ("degraded", {})
+    assert "cannot be reached" in found.storage
+    assert found.parts == {"incidents": broken}
+    assert 'vestec_part_broken{part="incidents"} 1.0' in metrics
+    assert "vestec_projection_lag_records{" not in metrics
 
 
 async def test_a_full_disk_is_said_and_shown_until_a_write_is_kept(
