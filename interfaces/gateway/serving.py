@@ -1,7 +1,8 @@
 """How the web edge listens: what is not even a request is answered with a problem, too.
 
-Whoever connects and then says nothing, or half of a request, does not keep the files that the rest
-of the process needs: he is cut off after a while, and there are never too many of him.
+Whoever connects and then says nothing, or half of a request, or takes nothing of an answer, does
+not keep the files that the rest of the process needs: he is cut off after a while, and there are
+never too many of him.
 """
 
 import asyncio
@@ -15,7 +16,10 @@ from aiohttp.web_protocol import RequestHandler
 from interfaces.gateway.problems import unreadable
 
 PATIENCE = 60.0
-"""Seconds in which a connection has to bring a whole request; `exchange.in_time` bounds bodies."""
+"""Seconds in which a connection has to bring a whole request, and to go on taking its answer.
+
+What a body may take is bounded where it is read, by `exchange.in_time`.
+"""
 
 _log = structlog.get_logger()
 
@@ -36,6 +40,7 @@ class EdgeRunner(web.AppRunner):
         self, app: web.Application, most: int | None = None, patience: float = PATIENCE, **more: Any
     ) -> None:
         self._most = most_connections() if most is None else most
+        self._patience = patience
         more = {"auto_decompress": False, "access_log": None, "keepalive_timeout": patience, **more}
         super().__init__(app, **more)
 
@@ -43,6 +48,7 @@ class EdgeRunner(web.AppRunner):
         plain = await super()._make_server()
         return _Server(
             self._most,
+            self._patience,
             plain.request_handler,
             request_factory=plain.request_factory,
             loop=plain._loop,
@@ -51,9 +57,9 @@ class EdgeRunner(web.AppRunner):
 
 
 class _Server(web.Server):
-    def __init__(self, most: int, *plain: Any, **options: Any) -> None:
+    def __init__(self, most: int, patience: float, *plain: Any, **options: Any) -> None:
         super().__init__(*plain, **options)
-        self.most = most
+        self.most, self.patience = most, patience
 
     def __call__(self) -> RequestHandler:
         return _Connection(self, loop=self._loop, **self._kwargs)
@@ -66,6 +72,16 @@ class _Connection(RequestHandler):
         if len(server.connections) > server.most:
             _log.warning("too many connections: a new one is cut off", most=server.most)
             cast(asyncio.Transport, transport).abort()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        assert self.transport
+        patience = cast(_Server, self._manager).patience
+        self._stalled = self._loop.call_later(patience, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._stalled.cancel()
+        super().resume_writing()
 
     def handle_error(
         self,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientConnectionError, ClientSession, web
 
 from interfaces.gateway import EdgeRunner, GatewaySettings, gateway
 from projections import Pool
@@ -13,6 +13,10 @@ from tests.patience import PATIENCE
 
 HALF = b"GET / HT"
 WITHOUT_BODY = b"POST /api/v1/login HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n"
+
+
+async def _large(request: web.Request) -> web.Response:
+    return web.Response(body=bytes(1 << 23))
 
 
 async def _answer(request: web.Request) -> web.Response:
@@ -105,3 +109,22 @@ async def test_a_body_that_trickles_in_is_given_up(pool: Pool) -> None:
             site.client.post("/api/v1/login", data=trickle()) as found,
         ):
             assert found.status == 408
+
+
+async def test_who_takes_no_answers_keeps_no_connection() -> None:
+    app = answering()
+    asking = b"GET /large HTTP/1.1\r\nHost: here\r\n\r\n" * 20
+    app.router.add_get("/large", _large)
+    async with (
+        served(1, 0.5, app) as port,
+        half_asked(port, 1, asking),
+        ClientSession() as session,
+        asyncio.timeout(PATIENCE),
+    ):
+        while True:
+            try:
+                async with session.get(f"http://127.0.0.1:{port}/") as answer:
+                    assert await answer.text() == "here"
+                    return
+            except ClientConnectionError:
+                await asyncio.sleep(0.1)
