@@ -59,13 +59,16 @@ async def body_of(request: web.Request, model: type[M]) -> M:
 async def in_time(reading: Awaitable[R], within: float) -> R:
     """What is read of a request's body; raises `Problem` after so many seconds without it.
 
-    Nothing else bounds how long a sender may hold a connection by not going on with a body.
+    Nothing else bounds how long a sender may hold a connection by not going on with a body. One
+    who hangs up is no storage that is away.
     """
     try:
         async with asyncio.timeout(within):
             return await reading
     except TimeoutError:
         raise Problem(408, "The body did not come in time; send it again.") from None
+    except ConnectionError:
+        raise Problem(400, "Its sender hung up before all of it was there.") from None
 
 
 def query_of(request: web.Request, model: type[M]) -> M:

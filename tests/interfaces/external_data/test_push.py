@@ -138,6 +138,24 @@ async def test_a_body_that_stalls_is_given_up(pool: Pool) -> None:
         await push(site, b"the next good one")
 
 
+async def test_a_sender_who_hangs_up_hinders_no_writes(pool: Pool) -> None:
+    async with open_site(pool) as site:
+        await opened(site)
+        _, writer = await asyncio.open_connection("127.0.0.1", site.client.port)
+        writer.write(
+            f"POST /EDI/{PATH} HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n".encode()
+        )
+        writer.write(b"some")
+        await writer.drain()
+        writer.close()
+        gone = "a push to hotspots was refused: Its sender hung up before all of it was there."
+        async with asyncio.timeout(PATIENCE):
+            while await notes(site.story.log) != [gone]:
+                await asyncio.sleep(0.01)
+        async with site.client.get("/health") as response:
+            assert (await response.json())["writes"] == "ok"
+
+
 async def test_nothing_is_not_data(pool: Pool) -> None:
     async with open_site(pool) as site:
         await opened(site)
