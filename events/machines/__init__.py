@@ -40,7 +40,14 @@ from events.machines.events import (
     StartEstimated,
     TroubleSeen,
 )
-from events.machines.load import MOST_ESTIMATES, LoadNews, MachineLoad, Queue, StartEstimate
+from events.machines.load import (
+    MOST_ESTIMATES,
+    LoadNews,
+    MachineCondition,
+    MachineLoad,
+    Queue,
+    StartEstimate,
+)
 from events.machines.settings import (
     FLEET,
     LOGIN_NEEDED,
@@ -77,6 +84,7 @@ __all__ = [
     "MachineChecked",
     "MachineChosen",
     "MachineCommand",
+    "MachineCondition",
     "MachineDisabled",
     "MachineEnabled",
     "MachineEvent",

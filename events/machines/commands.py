@@ -8,7 +8,7 @@ from pydantic import Field
 from events.checkups import Checkup
 from events.jobs import JobOptions, JobState
 from events.machines.changes import MachineChanges
-from events.machines.load import LoadNews, StartEstimate
+from events.machines.load import MachineCondition, StartEstimate
 from events.machines.settings import MachineSettings
 from events.prose import Prose
 from events.simulations import Resources
@@ -105,18 +105,11 @@ class LeaveMachine(Command):
     state: JobState
 
 
-class SeeMachine(Command):
+class SeeMachine(MachineCondition, Command):
     """The Machine Interface's word on whether and how a machine answers."""
 
     type: Literal["SeeMachine"] = "SeeMachine"
     name: Identifier
-    reachable: bool
-    reason: Prose = ""
-    load: LoadNews | None = None
-    login_needed: bool = False
-    """Whether it does not let us in, and nobody has said since that it may be tried again."""
-    notice: Prose = ""
-    """What somebody should do there before long; empty: nothing."""
 
 
 class SeeCheckup(Command):

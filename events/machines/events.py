@@ -7,7 +7,7 @@ from pydantic import Field
 
 from events.checkups import Checkup
 from events.machines.commands import ChooseMachine
-from events.machines.load import LoadNews, StartEstimate
+from events.machines.load import MachineCondition, StartEstimate
 from events.machines.settings import MachineSettings
 from events.prose import Prose
 from events.values import Event, Identifier, IncidentId
@@ -43,16 +43,9 @@ class LoginAllowed(Event):
     name: Identifier
 
 
-class MachineSeen(Event):
+class MachineSeen(MachineCondition, Event):
     type: Literal["MachineSeen"] = "MachineSeen"
     name: Identifier
-    reachable: bool
-    reason: Prose = ""
-    load: LoadNews | None = None
-    login_needed: bool = False
-    """Whether it does not let us in, and nobody has said since that it may be tried again."""
-    notice: Prose = ""
-    """What somebody should do there before long; empty: nothing."""
 
 
 class MachineChecked(Event):

@@ -1,6 +1,6 @@
-"""How busy a machine is, and when a job would start there."""
+"""How a machine fares: whether it answers, how busy it is, when a job would start there."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator
@@ -62,6 +62,23 @@ class LoadNews(MachineLoad):
         left = [queue for queue in known if queue.name not in (self.gone or ())]
         whole = {name: getattr(self, name) for name in MachineLoad.model_fields}
         return MachineLoad(**{**whole, "queues": (*left, *self.queues)})
+
+
+class MachineCondition(Value):
+    """Whether and how a machine answers."""
+
+    reachable: bool
+    reason: Prose = ""
+    load: LoadNews | None = None
+    login_needed: bool = False
+    """Whether it does not let us in, and nobody has said since that it may be tried again."""
+    notice: Prose = ""
+    """What somebody should do there before long; empty: nothing."""
+
+    @property
+    def condition(self) -> dict[str, Any]:
+        """These fields, for whoever passes them on."""
+        return {name: getattr(self, name) for name in MachineCondition.model_fields}
 
 
 MOST_ESTIMATES = 20

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from events.checkups import Checkup
 from events.jobs import JobRequest
-from events.machines import LoadNews, MachineSettings, StartEstimate
+from events.machines import MachineCondition, MachineSettings, StartEstimate
 from events.prose import Prose
 from events.values import Event, Identifier
 
@@ -65,17 +65,10 @@ class RoomSeen(Event):
     """Why nothing can be written there; empty: it can."""
 
 
-class MachineAnswered(Event):
+class MachineAnswered(MachineCondition, Event):
     """Reachability changed, or its load did."""
 
     type: Literal["MachineAnswered"] = "MachineAnswered"
-    reachable: bool
-    reason: Prose = ""
-    load: LoadNews | None = None
-    login_needed: bool = False
-    """Whether it does not let us in, and nobody has said since that it may be tried again."""
-    notice: Prose = ""
-    """What somebody should do there before long; empty: nothing."""
 
 
 OfMachine = (

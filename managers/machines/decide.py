@@ -51,15 +51,7 @@ def decide(why_wrong: WhyWrong, was: Fleet | None, input: Input, given: Given) -
         case e.SeeCheckup():
             return _checked(fleet, input)
         case e.SeeMachine():
-            seen = e.MachineSeen(
-                name=input.name,
-                reachable=input.reachable,
-                reason=input.reason,
-                load=input.load,
-                login_needed=input.login_needed,
-                notice=input.notice,
-            )
-            return _see(fleet, seen)
+            return _see(fleet, e.MachineSeen(name=input.name, **input.condition))
         case e.SeeTrouble():
             trouble = e.TroubleSeen(name=input.name, reason=input.reason, full=input.full)
             return _see(fleet, trouble)

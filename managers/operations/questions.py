@@ -33,14 +33,7 @@ def looked(was: MachineJobs, input: i.MachineLooked) -> Iterator[Effect]:
     if evolve(was, now) == was:
         return
     yield now
-    see = SeeMachine(
-        name=was.settings.name,
-        reachable=now.reachable,
-        reason=now.reason,
-        load=now.load,
-        login_needed=now.login_needed,
-        notice=now.notice,
-    )
+    see = SeeMachine(name=was.settings.name, **now.condition)
     yield Send(Context.MACHINES, FLEET, see)
 
 

@@ -189,25 +189,17 @@ def _submit(
 
 
 def _job(simulation: Simulation) -> JobRequest:
-    request, resources = simulation.request, simulation.request.resources
+    request = simulation.request
     exercise = "EXERCISE " if simulation.exercise else ""
     return JobRequest(
         token=simulation.token,
         kind=request.kind,
         executable=request.executable,
-        walltime=resources.walltime,
-        instances=resources.instances,
-        nodes=resources.nodes,
-        tasks=resources.tasks,
-        cpus_per_task=resources.cpus_per_task,
-        memory_mib=resources.memory_mib,
-        gpus=resources.gpus,
-        exclusive=resources.exclusive,
-        constraint=resources.constraint,
         options=request.options,
         environment=request.environment,
         comment=f"{exercise}{request.comment}".strip(),
         urgency=simulation.urgency,
+        **request.resources.model_dump(),
     )
 
 

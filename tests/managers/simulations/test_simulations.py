@@ -103,6 +103,21 @@ def test_a_submitted_simulation_goes_to_its_machine_under_its_token() -> None:
     assert (job.request.walltime, job.request.urgency) == (60, Urgency.URGENT)
 
 
+def test_all_that_a_simulation_needs_is_asked_for() -> None:
+    needs = e.Resources(
+        instances=2, nodes=3, tasks=4, cpus_per_task=5, memory_mib=6, gpus=7, exclusive=True,
+        constraint="avx", walltime=60,
+    )  # fmt: skip
+    assert needs.model_fields_set == {*e.Resources.model_fields}
+    new = create()
+    request = new.request.model_copy(update={"resources": needs})
+    of = scenario(MANAGER).when(new.model_copy(update={"request": request})).when(place())
+    of.when(submit())
+    job = next(s.command for s in of.effects if isinstance(s, Send))
+    assert isinstance(job, SubmitJob)
+    assert job.request.model_dump(include={*e.Resources.model_fields}) == needs.model_dump()
+
+
 def test_only_what_was_placed_can_be_submitted() -> None:
     scenario(MANAGER).when(create()).when(submit()).rejected("is CREATED")
 
