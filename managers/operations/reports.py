@@ -86,6 +86,7 @@ def _news(job: Job, reports: Iterable[JobReport]) -> tuple[list[OfJob], Job, boo
 
 
 def _follow_up(job: Job, now: Job, is_back: bool) -> Iterator[Effect]:
+    """Who is told what a job has come to, and what is wished of it."""
     if now.report is None or now.report == job.report:
         return
     yield _passed_on(job, now.report)

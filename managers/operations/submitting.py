@@ -7,7 +7,6 @@ from events import operations as e
 from events.accounts import NotAllowed
 from events.jobs import JobReport, JobState, Waiting, Witness
 from events.machines import MachineSettings
-from events.operations import JobTask
 from managers.operations import inputs as i
 from managers.operations.job import Job, Phase, job_of, paused
 from managers.operations.reports import said, tell
@@ -40,9 +39,10 @@ def tell_of_room(was: MachineJobs) -> Iterator[Effect]:
 def untold_of_room(was: MachineJobs) -> Iterator[Job]:
     """Who waits to be submitted, and knows otherwise of the room than it is."""
     for job in was.jobs.values():
-        knows = job.report is not None and job.report.waiting is not None
-        if JobTask.SUBMIT in job.tasks and knows != bool(was.full):
-            yield job
+        if job.phase is Phase.SUBMITTING:
+            knows = job.report is not None and job.report.waiting is not None
+            if knows != bool(was.full):
+                yield job
 
 
 def _waits(job: Job, why: str) -> JobReport:
