@@ -1,8 +1,11 @@
 """What asyncio leaves to do: tasks end with their owner, errors come as a group, pauses grow."""
 
 import asyncio
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Coroutine, Iterator
+from contextlib import suppress
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
@@ -30,6 +33,28 @@ async def end(task: asyncio.Task[Any]) -> None:
     """Cancel it, and return when it has ended, however it did."""
     task.cancel()
     await asyncio.wait([task])
+
+
+async def within(seconds: float, call: Coroutine[Any, Any, T]) -> T:
+    """What the call returns; raises what it does, or `TimeoutError` after so many seconds.
+
+    Then it is cancelled, and not waited for: a connection to nobody may take long to let go.
+    """
+    task = asyncio.create_task(call)
+    try:
+        await asyncio.wait([task], timeout=seconds)
+        if not task.done():
+            raise TimeoutError(f"no answer within {seconds:g} s")
+        return task.result()
+    finally:
+        task.cancel()
+        task.add_done_callback(hear)
+
+
+def hear(task: asyncio.Task[Any]) -> None:
+    """Of a task that has ended, when nobody may want to know how: or asyncio complains."""
+    with suppress(asyncio.CancelledError):
+        task.exception()
 
 
 def doubling(shortest: float, longest: float) -> Iterator[float]:

@@ -9,12 +9,14 @@ from typing import Any
 from aiohttp import web
 
 from bus import Log, LogError
+from bus.tasks import within
 from deploy.parts import Part, Parts, Running
 from deploy.secrets import token_key
 from deploy.storage import Storage
 from events.values import Context
 from interfaces.external_data.push import PushSettings, add_push
 from interfaces.gateway import (
+    KNOWN_WITHIN,
     CommandsSpent,
     EdgeRunner,
     Failing,
@@ -75,20 +77,20 @@ def _spent(on_machines: MachineHands) -> dict[str, CommandsSpent]:
 
 
 async def _health(running: Running, log: Log) -> Mapping[str, PartHealth]:
-    services, ends = running.services, Ends(log)
-    found = await asyncio.gather(
-        *(_health_of(one, ends, one.failing, one.broken) for one in services)
-    )
-    parts = {str(service.context): one for service, one in zip(services, found, strict=True)}
+    ends = Ends(log)
+    asked = {
+        str(service.context): _health_of(service, ends, service.failing, service.broken)
+        for service in running.services
+    }
+    if (agent := running.agent) is not None:
+        asked["agent"] = _health_of(agent, ends, agent.failing, agent.broken)
+    if (stream := running.stream) is not None:
+        asked[Part.PUBLIC_STREAM] = _health_of(stream, ends, stream.failing, stream.broken)
+    if (runner := running.runner) is not None:
+        asked[Part.PROJECTIONS] = _health_of(runner, ends, runner.failures.known, {})
+    parts = dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
     if interface := parts.get(Context.OPERATIONS):
         interface.failing |= _failing(running.on_machines.failing())
-    if (agent := running.agent) is not None:
-        parts["agent"] = await _health_of(agent, ends, agent.failing, agent.broken)
-    if running.stream is not None:
-        stream = running.stream
-        parts[Part.PUBLIC_STREAM] = await _health_of(stream, ends, stream.failing, stream.broken)
-    if (runner := running.runner) is not None:
-        parts[Part.PROJECTIONS] = await _health_of(runner, ends, runner.failures.known, {})
     if (sensors := running.sensors) is not None:
         parts[Part.SENSORS] = PartHealth(
             owns=sensors.owned,
@@ -113,8 +115,8 @@ async def _health_of(
     broken: Mapping[Any, str],
 ) -> PartHealth:
     try:
-        behind = await part.behind(ends)
-    except LogError:
+        behind = await within(KNOWN_WITHIN, part.behind(ends))
+    except (LogError, TimeoutError):
         behind = None
     return PartHealth(
         owns=[str(one) for one in sorted(part.owned)],

@@ -8,6 +8,7 @@ from interfaces.gateway.application import gateway
 from interfaces.gateway.passwords import Verifier, hash_password
 from interfaces.gateway.serving import EdgeRunner
 from interfaces.gateway.surroundings import (
+    KNOWN_WITHIN,
     CommandsSpent,
     Failing,
     FeedHealth,
@@ -17,6 +18,7 @@ from interfaces.gateway.surroundings import (
 )
 
 __all__ = [
+    "KNOWN_WITHIN",
     "CommandsSpent",
     "EdgeRunner",
     "Failing",

@@ -1,12 +1,18 @@
-"""For operators and their tools: what runs here, and how far behind it is."""
+"""For operators and their tools: what runs here, and how far behind it is.
+
+Whatever is away, this is answered soon, with what is known without it.
+"""
+
+import asyncio
 
 from aiohttp import web
 from pydantic import BaseModel
 
 from bus import LogError
+from bus.tasks import within
 from interfaces.gateway.exchange import answer
 from interfaces.gateway.problems import Problem, away
-from interfaces.gateway.surroundings import PartHealth, WebEdge, edge_of
+from interfaces.gateway.surroundings import KNOWN_WITHIN, PartHealth, WebEdge, edge_of
 from projections import status
 from projections.database import UNAVAILABLE
 
@@ -33,14 +39,13 @@ class Health(BaseModel):
 async def health(request: web.Request) -> web.StreamResponse:
     """What runs here and how it is."""
     edge = edge_of(request)
-    parts = dict(await edge.parts())
-    projections, hindered = await projections_of(edge)
+    parts, (projections, hindered) = await asyncio.gather(edge.parts(), projections_of(edge))
     broken = any(part.broken or part.failing for part in parts.values())
     found = Health(
         status="degraded" if broken or hindered or edge.writing.hindered else "ok",
         storage=hindered.detail if hindered else "ok",
         writes=edge.writing.hindered or "ok",
-        parts=parts,
+        parts=dict(parts),
         projections=projections,
     )
     return answer(found, hindered.headers, hindered.status) if hindered else answer(found)
@@ -49,7 +54,7 @@ async def health(request: web.Request) -> web.StreamResponse:
 async def projections_of(edge: WebEdge) -> tuple[dict[str, ProjectionHealth], Problem | None]:
     """How far each is behind, over all its partitions; or why nobody knows."""
     try:
-        rows = await status(edge.pool, edge.log, edge.wall)
+        rows = await within(KNOWN_WITHIN, status(edge.pool, edge.log, edge.wall))
     except (LogError, *UNAVAILABLE) as error:
         return {}, away(error)
     found: dict[str, ProjectionHealth] = {}

@@ -1,5 +1,6 @@
 """Metrics for Prometheus: requests, the parts of this process, read models and machines."""
 
+import asyncio
 import time
 from collections.abc import Iterator, Mapping
 
@@ -44,8 +45,9 @@ class Metrics:
     async def show(self, request: web.Request) -> web.StreamResponse:
         """Metrics in Prometheus' text format."""
         edge = edge_of(request)
-        self._parts.parts = await edge.parts()
-        projections, _ = await projections_of(edge)
+        self._parts.parts, (projections, _) = await asyncio.gather(
+            edge.parts(), projections_of(edge)
+        )
         self._lag.clear()
         self._age.clear()
         for name, lag in projections.items():

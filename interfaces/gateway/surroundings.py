@@ -12,6 +12,9 @@ from bus import HybridClock, Log
 from managers.blobs import BlobStore
 from projections import Pool, Reader
 
+KNOWN_WITHIN = 1.5
+"""Seconds in which the log and the database say what `/health` and `/metrics` ask them."""
+
 
 class GatewaySettings(BaseModel):
     """How the web edge behaves; times are in seconds."""

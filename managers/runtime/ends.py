@@ -3,6 +3,7 @@
 import asyncio
 
 from bus import Log
+from bus.tasks import hear
 
 
 class Ends:
@@ -17,5 +18,6 @@ class Ends:
         place = (topic, partition)
         if place not in self._asked:
             self._asked[place] = asyncio.create_task(self._log.bounds(*place))
+            self._asked[place].add_done_callback(hear)  # who asked may not have waited for it
         _, end = await asyncio.shield(self._asked[place])
         return max(0, end - offset)

@@ -1,10 +1,14 @@
 """What `/health` of a process says of its parts, and of the machines that it works on."""
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
 from uuid import uuid4
 
+import pytest
 from aiohttp import ClientSession
 
 from deploy.parts import ALL, Part
@@ -12,13 +16,15 @@ from deploy.settings import Settings
 from deploy.system import running_parts
 from events.machines import FLEET, AddMachine, MachineSettings
 from events.values import Context
-from interfaces.gateway import PartHealth
+from interfaces.gateway import KNOWN_WITHIN, PartHealth
 from interfaces.issuing import Write, issue
 from projections import PROJECTIONS
+from tests.brokers import distant_kafka, distant_url, proxy
 from tests.patience import PATIENCE
-from tests.servers import database_url, server_url
+from tests.proxy import Proxy
+from tests.servers import database_url, reached_at, server_url, socket_of
 
-__all__ = ["database_url", "server_url"]
+__all__ = ["database_url", "distant_kafka", "distant_url", "proxy", "server_url"]
 
 PARTS = frozenset({Part.MACHINE_STATUS_MANAGER, Part.MACHINE_INTERFACE, Part.PROJECTIONS})
 
@@ -77,3 +83,51 @@ async def test_a_machine_that_fails_is_in_the_health_of_who_works_on_it(
         assert failure.reason
         async with session.get("/metrics") as response:
             assert 'vestec_part_broken{part="operations"} 1.0' in await response.text()
+
+
+@pytest.mark.parametrize("away", ["log", "database"])
+async def test_what_is_known_is_shown_soon_while_something_is_away(
+    away: Literal["log", "database"],
+    distant_url: str,
+    proxy: Proxy,
+    database_url: str,
+    tmp_path: Path,
+) -> None:
+    """As after the network swallows all: who asks would otherwise wait for a call's deadline."""
+
+    async def look(session: ClientSession) -> tuple[int, Any]:
+        async with session.get("/health") as response:
+            return response.status, await response.json()
+
+    with TemporaryDirectory(prefix="v", dir="/tmp") as folder:
+        socket = Path(folder, socket_of(database_url).name)
+        async with Proxy.listening(socket, socket_of(database_url)) as before_database:
+            wanted = Settings(
+                data=tmp_path,
+                log=distant_url,
+                database=reached_at(database_url, socket),
+                blobs=f"file://{tmp_path}/blobs",
+                port=0,
+                append_deadline=60,
+            )
+            async with running_parts(PARTS, wanted) as system, ClientSession(system.url) as session:
+                async with asyncio.timeout(PATIENCE):
+                    while True:
+                        status, found = await look(session)
+                        known = found["parts"].values()
+                        if status == 200 and all(part["since"] for part in known):
+                            break
+                        await asyncio.sleep(0.05)
+                gates = (proxy if away == "log" else before_database).gates
+                gates.close()
+                began = time.monotonic()
+                status, now = await look(session)
+                took = time.monotonic() - began
+                gates.open()
+        assert took < KNOWN_WITHIN + 1
+        assert (status, now["status"]) == (503, "degraded")
+        assert "cannot be reached" in now["storage"]
+        for name, part in now["parts"].items():
+            before = found["parts"][name]
+            assert (part["owns"], part["since"]) == (before["owns"], before["since"])
+            assert away == "database" or part["behind"] is None
