@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import structlog
 
-from bus.contract import Log, Membership, Record, Stored
+from bus.contract import Log, Membership, Record, Stored, UnknownTopic
 from bus.epochs import LogReplaced
 from bus.tasks import end
 
@@ -162,7 +162,10 @@ class WatchedLog(Log):
         """In a sentence; None: all that was known before this call is there."""
         known = self._known[place]
         end, newest, anchor = known.end, known.newest, known.anchor
-        first, there = await self._engine.bounds(*place)
+        try:
+            first, there = await self._engine.bounds(*place)
+        except UnknownTopic as error:
+            return str(error)
         if there < end:
             return _shorter(*place, there, end)
         if not self._whole(place[0]):

@@ -18,11 +18,12 @@ from aiokafka.errors import (
     KafkaConnectionError,
     KafkaError,
     LeaderNotAvailableError,
+    UnknownTopicOrPartitionError,
     for_code,
 )
 from aiokafka.protocol.metadata import MetadataRequest
 
-from bus.contract import LogError, LogUnavailable
+from bus.contract import LogError, LogUnavailable, UnknownTopic
 from bus.kafka.address import Address
 from bus.tasks import doubling
 
@@ -37,6 +38,11 @@ FAILURES = (KafkaError, OSError, TimeoutError, KeyError, RuntimeError)
 
 CLOSE_WITHIN = 1.0
 BACKOFF = (0.02, 0.5)
+GONE_AFTER = 3.0
+"""Seconds for which brokers must say that they do not know a topic: one that starts, or has not
+heard yet of what was made, may say so for a moment."""
+_HARDLY_ASKED = 10.0
+"""Seconds without a question, after which it is not known any more whether they always said so."""
 _PASSING = frozenset({9, 74, 75, 76, 78, 89, 100, 103})
 """Refusals that mean "not now", which aiokafka does not know or takes for final: replicas and
 leaders that are moving, offsets not known yet, throttling (KafkaProtocol, "Error Codes")."""
@@ -72,6 +78,8 @@ class Connections:
         self._endings: set[asyncio.Task[None]] = set()
         self._closed = False
         self._problem = "no answer"
+        self._missed: dict[str, tuple[float, float]] = {}
+        """Topics that no broker knows: when one said so first, and last."""
 
     async def find_brokers(self) -> None:
         """Return when one answers."""
@@ -80,13 +88,16 @@ class Connections:
     async def ask_leader(
         self, place: TopicPartition, request: Any, answer: Callable[[Any], T]
     ) -> T:
-        """What `answer` makes of the response of the partition's leader."""
+        """What `answer` makes of the response of the partition's leader.
+
+        Raises `UnknownTopic` where the brokers have lost the topic.
+        """
 
         def leader(client: AIOKafkaClient) -> int | None:
             found: int | None = client.cluster.leader_for_partition(structs.TopicPartition(*place))
             return found
 
-        return await self._ask(leader, request, answer)
+        return await self._ask(leader, request, answer, place)
 
     async def ask(self, request: Any, answer: Callable[[Any], T], node: int | None = None) -> T:
         """The same of a certain broker, or of any."""
@@ -160,6 +171,7 @@ class Connections:
         choose: Callable[[AIOKafkaClient], int | None],
         request: Any,
         answer: Callable[[Any], T],
+        place: TopicPartition | None = None,
     ) -> T:
         client: AIOKafkaClient | None = None
         answered = False
@@ -171,8 +183,10 @@ class Connections:
                         answered = False
                         client = await self.client()
                         node = choose(client)
+                        if place is not None:
+                            await self._look_for(place[0], client, known=node is not None)
                         if answered := node is None or node == -1:
-                            raise LeaderNotAvailableError
+                            raise LeaderNotAvailableError(place)
                         response = await client.send(node, request)
                         answered = True
                         return answer(response)
@@ -189,6 +203,31 @@ class Connections:
             if client is not None and not answered:
                 self.discard(client)
             raise
+
+    async def _look_for(self, topic: str, client: AIOKafkaClient, known: bool) -> None:
+        """Raise `UnknownTopic` once brokers have said for a while that they do not have it.
+
+        By its name, for a topic that this user may not see is not among all of them either.
+        """
+        code = 0
+        if not known:
+            request = MetadataRequest([topic], allow_auto_topic_creation=False)
+            response = await client.send(client.get_random_node(), request)
+            code = response.topics[0][0]
+        if code != UnknownTopicOrPartitionError.errno:
+            self._missed.pop(topic, None)
+            check(code)
+            return
+        now = asyncio.get_running_loop().time()
+        first, last = self._missed.get(topic, (now, now))
+        if now - last > _HARDLY_ASKED:
+            first = now
+        self._missed[topic] = first, now
+        if now - first >= GONE_AFTER:
+            raise UnknownTopic(
+                f"the brokers do not have the topic {topic}: it was deleted, or they lost it"
+                f" (UNKNOWN_TOPIC_OR_PARTITION for {now - first:.0f} s)"
+            )
 
     def _end(self, client: AIOKafkaClient) -> None:
         ending = asyncio.create_task(end_client(client))

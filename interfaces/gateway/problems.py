@@ -10,7 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, JsonValue, ValidationError
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from bus import Doubt, LogError, RecordTooLarge
+from bus import Doubt, LogError, RecordTooLarge, UnknownTopic
 from events.prose import Fault, faults_of
 from interfaces.gateway.surroundings import edge_of
 from interfaces.machines.connection import WrongSettings
@@ -148,6 +148,8 @@ def away(error: Exception) -> Problem:
     _log.warning("storage is away", reason=f"{type(error).__name__}: {error}")
     if _full(error):
         detail = "The disk of the database is full: an operator has to make room. Try again later."
+    elif isinstance(error, UnknownTopic):
+        detail = f"An operator has to act: {error}."
     else:
         detail = "The storage cannot be reached now; try again in a few seconds."
     return Problem(503, detail, headers=_SOON)

@@ -103,6 +103,16 @@ async def test_who_waits_at_the_end_is_told_and_whoever_comes_later(
     assert len(await log.read(*COMMANDS, 0)) == 3
 
 
+async def test_a_topic_that_is_gone_is_named(engine: Cut, log: Log) -> None:
+    waiting = asyncio.create_task(log.wait(*EVENTS, 3))
+    await looked(engine)
+    del engine._topics["events"]
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(LogReplaced, match="topic events"):
+            await waiting
+    assert len(await log.read(*COMMANDS, 0)) == 3
+
+
 async def test_another_log_that_is_read_on_is_noticed(engine: Cut, log: Log) -> None:
     await looked(engine)
     engine.restore(EVENTS, 9, 9, 9, 9)

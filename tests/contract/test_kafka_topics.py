@@ -22,6 +22,7 @@ from bus import (
     verify,
 )
 from bus.kafka import KafkaLog
+from bus.kafka.connections import GONE_AFTER
 from bus.kafka.topics import TopicUnfit
 from deploy.kafka import Cluster
 from tests.contract.log_contract import numbered, read_all, until
@@ -183,6 +184,23 @@ async def test_a_topic_that_is_made_anew_is_noticed_while_it_is_read(
         await verify(log, "t", 0, position)
     assert await log.read("t", 0, position.offset) == []
     await watched.close()
+
+
+async def test_a_topic_that_is_deleted_is_named_by_who_asks_for_it(
+    log: Log, operator: AIOKafkaAdminClient, namespace: str
+) -> None:
+    """Not before the brokers have said so for a while: they may not have heard of it yet."""
+    for topic in ("t", "u"):
+        await log.declare(topic, 1)
+    await operator.delete_topics([f"{namespace}.t"])
+    began = asyncio.get_running_loop().time()
+    for call in (log.bounds("t", 0), log.read("t", 0, 0)):
+        with pytest.raises(UnknownTopic, match=rf"do not have the topic {namespace}\.t: "):
+            await call
+        assert asyncio.get_running_loop().time() - began >= GONE_AFTER - 0.5
+    assert await log.bounds("u", 0) == (0, 0)
+    await log.declare("t", 1)
+    assert await log.bounds("t", 0) == (0, 0)
 
 
 @pytest.mark.parametrize("deleted", [1, 3])

@@ -53,6 +53,10 @@ async def make_anew(operator: Operator, topic: str) -> None:
         await asyncio.sleep(0.05)
 
 
+async def delete(operator: Operator, topic: str) -> object:
+    return await operator.delete_topics([topic])
+
+
 @asynccontextmanager
 async def operator_of(kafka: Cluster) -> AsyncIterator[Operator]:
     client = AIOKafkaAdminClient(bootstrap_servers=kafka.servers)
@@ -120,6 +124,8 @@ async def running(log: str, database: str, folder: Path) -> AsyncIterator[Runnin
     [
         (delete_some, EVENTS, "begins at 1, where all of it is kept"),
         (delete_all, EVENTS, "where all of it is kept"),
+        (delete, EVENTS, f"{EVENTS}: it was deleted"),
+        (delete, COMMANDS, f"{COMMANDS}: it was deleted"),
         (make_anew, EVENTS, "records of it were read before"),
         (make_anew, COMMANDS, "ends at 0, but 1 records of it were read before"),
     ],
@@ -143,6 +149,8 @@ async def test_a_part_that_runs_stops_with_a_sentence(
         assert sentence in await system.broken()
         if topic == EVENTS:
             assert sentence in await system.projection()
+        if change is delete and topic == EVENTS:
+            assert sentence in (await system.health())["storage"]
 
 
 async def test_a_topic_of_commands_that_was_lost_serves_again_when_it_is_filled_up(
