@@ -15,7 +15,7 @@ import aiohttp
 from bus import LogError
 from deploy.on_machines import hands_on_machines
 from deploy.settings import Settings
-from deploy.storage import Storage
+from deploy.storage import Storage, patiently
 from deploy.workflows import installed_workflows
 from events.values import Context
 from interfaces.external_data.pull import PullHands
@@ -176,11 +176,15 @@ async def public_publisher(
     if Part.PUBLIC_STREAM not in parts:
         return None
     settings = storage.settings
-    if settings.log is None or not _on_kafka(settings):
+    url = settings.log
+    if url is None or not _on_kafka(settings):
         raise LogError("the public stream is a topic of Kafka: set VESTEC_LOG to kafka://…")
     # Only here: as the log's own engine.
     from interfaces.public.topics import make_topic
 
-    partitions = await declare_progress(storage.log)
-    await make_topic(settings.log, partitions, settings.public_days)
+    async def declare() -> None:
+        partitions = await declare_progress(storage.log)
+        await make_topic(url, partitions, settings.public_days)
+
+    await patiently(declare)
     return public_stream(around, settings.public_source)

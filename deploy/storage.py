@@ -1,12 +1,17 @@
 """What is kept: the log, the read models' database and the blobs, opened together."""
 
+import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
-from bus import CachedLog, HybridClock, Log, WatchedLog
+import structlog
+
+from bus import CachedLog, HybridClock, Log, LogUnavailable, WatchedLog
+from bus.tasks import doubling
 from deploy.blobs import open_blobs
 from deploy.embedded import EmbeddedServer
 from deploy.engines import is_kafka, open_log
@@ -17,6 +22,15 @@ from managers.blobs import BlobStore
 from managers.everyone import declare_topics
 from managers.runtime import Surroundings
 from projections import Pool, TableSnapshots, database_time, open_pool, prepare
+
+T = TypeVar("T")
+
+_MADE_WITHIN = 60.0
+"""Seconds in which topics must be there: brokers that start, with many processes that start at the
+same time, take longer over them than over any call that comes later."""
+_BACKOFF = (0.1, 2.0)
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -71,12 +85,28 @@ async def open_storage(
         engine = await open_log(log_url, connections=connections[0], deadline=deadline, lease=lease)
         log = CachedLog(WatchedLog(engine, whole=_KEPT.__contains__) if watch else engine)
         stack.push_async_callback(log.close)
-        await declare_topics(log, settings.partitions)
+        await patiently(lambda: declare_topics(log, settings.partitions))
         pool = await stack.enter_async_context(open_pool(database, connections[1]))
         await prepare(pool)
         clock = HybridClock(time.time)
         clock.compare(await database_time(pool))
         yield Storage(log, pool, open_blobs(settings), clock, settings)
+
+
+async def patiently(declare: Callable[[], Awaitable[T]]) -> T:
+    """What declaring topics returns, which is tried for a minute; raises `LogError`."""
+    clock, pauses = asyncio.get_running_loop().time, doubling(*_BACKOFF)
+    until = clock() + _MADE_WITHIN
+    while True:
+        try:
+            return await declare()
+        except LogUnavailable as error:
+            if clock() > until:
+                raise LogUnavailable(
+                    f"the topics were not made or found within {_MADE_WITHIN:g} s: {error}"
+                ) from error
+            _log.warning("topics are not there yet", reason=str(error))
+        await asyncio.sleep(next(pauses))
 
 
 def _database(settings: Settings) -> str | None:
