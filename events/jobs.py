@@ -44,6 +44,9 @@ def relative_path(name: str) -> str:
 RelativePath = Annotated[str, AfterValidator(relative_path)]
 """A file's name inside a job's folder; may have folders, never leaves it nor enters ours."""
 
+Template = Annotated[str, AfterValidator(lambda name: name and relative_path(name))]
+"""A directory below a machine's templates, of which a copy becomes a job's folder; empty: none."""
+
 
 class JobState(StrEnum):
     """Where a job is in its life; `LOST` until a witness says more."""
@@ -179,6 +182,8 @@ class JobRequest(BaseModel):
     """What it computes, in a word or two."""
     executable: Text = Field(min_length=1, max_length=4096)
     """A line for `/bin/sh`, run in the job's folder."""
+    template: Template = ""
+    """What its folder holds before its inputs."""
     walltime: int = Field(gt=0, le=MOST_WALLTIME)
     """Seconds of running time after which the job is ended."""
     instances: int = Field(default=1, gt=0, le=MOST_INSTANCES)

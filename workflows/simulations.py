@@ -67,6 +67,9 @@ class Needs(TypedDict, total=False):
     account: str
     qos: str
     reservation: str
+    template: str
+    """A directory on its machine, below the machine's templates, of which its folder is a copy
+    before its inputs are put there."""
     after: Mapping["Simulation", After]
     """Others on the same machine, and what has to become of them first."""
     hold: bool

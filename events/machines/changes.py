@@ -36,6 +36,7 @@ class MachineChanges(Value):
     connection: str | None = None
     dialect: str | None = None
     base_directory: str | None = None
+    templates: str | None = None
     nodes: int | None = None
     cores_per_node: int | None = None
     slots: int | None = None

@@ -9,7 +9,7 @@ from events.accounts import Accounts
 from events.entry import AtMost, is_entry
 from events.prose import Prose
 from events.values import DAY, Identifier, Name, Urgency, Value
-from events.words import BatchName, Count, Pause, PerMinute, Seconds, Word
+from events.words import BatchName, Count, Pause, PerMinute, Seconds, Text, Word
 
 FLEET = "fleet"
 LOGIN_NEEDED = "LOGIN NEEDED"
@@ -90,6 +90,8 @@ class MachineSettings(Value):
     dialect: Identifier = "processes"
     base_directory: str = Field(min_length=1)
     """Everything of ours on the machine lies below it."""
+    templates: Text = Field(default="templates", min_length=1)
+    """The directory of those that jobs may start from, below the base directory; or absolute."""
     nodes: Count = 1
     cores_per_node: Count = 1
     slots: Count = 1

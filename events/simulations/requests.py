@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError, to_json
 
 from events.entry import is_entry
-from events.jobs import MOST_INSTANCES, JobId, JobOptions, JobState, RelativePath, Waiting
+from events.jobs import MOST_INSTANCES, JobId, JobOptions, JobState, RelativePath, Template, Waiting
 from events.prose import Prose
 from events.values import Blob, Identifier, Name, Value
 from events.words import (
@@ -78,6 +78,9 @@ class SimulationRequest(Value):
     resources: Resources
     options: JobOptions = JobOptions()
     """What its batch system is told besides."""
+    template: Template = ""
+    """The directory on its machine from which its job's folder starts, before its inputs are put
+    there."""
     inputs: dict[RelativePath, Blob] = {}
     outputs: Annotated[tuple[RelativePath, ...], AfterValidator(_few)] = ()
     environment: dict[VariableName, Text] = {}

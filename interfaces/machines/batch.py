@@ -5,7 +5,16 @@ from typing import Protocol, Self
 
 from pydantic import JsonValue
 
-from events.jobs import JobId, JobReport, JobRequest, Part, RelativePath, Token, Witness
+from events.jobs import (
+    JobId,
+    JobReport,
+    JobRequest,
+    Part,
+    RelativePath,
+    Template,
+    Token,
+    Witness,
+)
 from events.machines import MachineLoad
 from interfaces.machines.dialect import Estimate, Refused, Submitted
 from interfaces.machines.site import Host, Site
@@ -41,11 +50,15 @@ class BatchSystem(Protocol):
         ...
 
     async def prepare(
-        self, token: Token, inputs: Mapping[RelativePath, AsyncIterable[bytes]]
+        self,
+        token: Token,
+        inputs: Mapping[RelativePath, AsyncIterable[bytes]],
+        template: Template = "",
     ) -> None:
-        """Make the job's folder, and put its inputs there.
+        """Make the job's folder, as a copy of the template if there is one, and put its inputs in.
 
-        May be repeated; once a submission was tried it changes nothing any more.
+        An input that begins as programs do may be executed. May be repeated: the template is copied
+        once, and once a submission was tried nothing changes any more. Raises `TemplateUnfit`.
         """
         ...
 

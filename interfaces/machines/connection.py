@@ -81,6 +81,11 @@ class FileUnfit(MachineError):
     """What lies there is never fetched: it is no file, or lies elsewhere, or is too large."""
 
 
+class TemplateUnfit(MachineError):
+    """No job can start from that template: it is not there, lies elsewhere, or has what is in the
+    way of the job's inputs."""
+
+
 def too_large(size: int, limit: int) -> str:
     """The words for a file that is not fetched for its size, in bytes."""
     return f"it has {size:,} bytes, and at most {limit:,} are fetched"

@@ -13,6 +13,7 @@ from events.jobs import (
     JobRequest,
     Part,
     RelativePath,
+    Template,
     Token,
     Witness,
     relative_path,
@@ -33,12 +34,16 @@ from interfaces.machines.dialect import Command, Dialect, Estimate, InDoubt, Ref
 from interfaces.machines.scripts import folders
 from interfaces.machines.scripts.layout import Layout
 from interfaces.machines.scripts.submission import DEADLINE, Submission
+from interfaces.machines.scripts.templates import StartFrom
 from interfaces.machines.site import AskHost, Host, Site
 from interfaces.machines.witnesses import begun, judge, of_each, one_each, settled
 
 Answer = TypeVar("Answer")
-_REMOVAL = 600.0
-"""Seconds for a folder of many files; what is left then is removed by the next try."""
+_WHOLE_FOLDER = 600.0
+"""Seconds for the copy of a template, and to remove a folder: what is left then the next try
+removes."""
+_PROGRAMS = (b"#!", b"\x7fELF")
+"""How files begin that are run."""
 _WORDS = 20
 """Of a job's line that may name scripts."""
 
@@ -98,13 +103,24 @@ class ShellBatchSystem:
         await self._connection.__aexit__(*error)
 
     async def prepare(
-        self, token: Token, inputs: Mapping[RelativePath, AsyncIterable[bytes]]
+        self,
+        token: Token,
+        inputs: Mapping[RelativePath, AsyncIterable[bytes]],
+        template: Template = "",
     ) -> None:
         places = {name: self._layout.file(token, name) for name in inputs}
-        if await self._ask(folders.Prepare(self._layout, token), Kind.PREPARE):
-            for name, chunks in inputs.items():
-                await self._toll(Kind.FILE)
-                await self._connection.put(places[name], chunks)
+        if template:
+            start = StartFrom(self._layout, token, template, tuple(inputs))
+            await self._ask(start, Kind.PREPARE, _WHOLE_FOLDER)
+        if not await self._ask(folders.Prepare(self._layout, token), Kind.PREPARE):
+            return
+        programs = list[RelativePath]()
+        for name, chunks in inputs.items():
+            await self._toll(Kind.FILE)
+            await self._connection.put(places[name], _noting(name, chunks, programs))
+        if programs:
+            allow = folders.AllowToRun(self._layout, token, programs)
+            await self._ask(allow, Kind.PREPARE)
 
     async def submit(self, request: JobRequest, submission: int) -> Submitted | Refused:
         environment = {**self._environment, **request.environment}
@@ -206,7 +222,7 @@ class ShellBatchSystem:
         await self._ask(folders.Remove(self._layout, token), Kind.FILE)
 
     async def retire(self, token: Token) -> None:
-        await self._ask(folders.Retire(self._layout, token), Kind.FILE, _REMOVAL)
+        await self._ask(folders.Retire(self._layout, token), Kind.FILE, _WHOLE_FOLDER)
 
     def learn(self, learned: Mapping[str, JsonValue]) -> None:
         if self._learning is not None:
@@ -240,6 +256,18 @@ class ShellBatchSystem:
         except Exception as error:  # whatever a reading trips over, the answer is what is wrong
             said = f"{completed.stdout.strip()[:200]!r} ({type(error).__name__}: {error})"
             raise NotUnderstood(f"the machine's answer is not understood: {said}") from error
+
+
+async def _noting(
+    name: RelativePath, chunks: AsyncIterable[bytes], programs: list[RelativePath]
+) -> AsyncIterator[bytes]:
+    """The same bytes; once they are through, the name of a program is added to `programs`."""
+    begins = b""
+    async for chunk in chunks:
+        begins += chunk[: 4 - len(begins)]
+        yield chunk
+    if begins.startswith(_PROGRAMS):
+        programs.append(name)
 
 
 def _whose(parts: Collection[Part]) -> list[Token]:

@@ -195,6 +195,7 @@ def _job(simulation: Simulation) -> JobRequest:
         token=simulation.token,
         kind=request.kind,
         executable=request.executable,
+        template=request.template,
         options=request.options,
         environment=request.environment,
         comment=f"{exercise}{request.comment}".strip(),

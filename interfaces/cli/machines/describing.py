@@ -21,6 +21,7 @@ from interfaces.cli.machines.options import (
     Folders,
     Limit,
     Policy,
+    Templates,
     agents_of,
     fields_of,
     policy_of,
@@ -40,6 +41,7 @@ def add(
         str,
         typer.Option(metavar="DIR", help="Everything of ours on it lies below; made if missing."),
     ],
+    templates: Templates = None,
     connection: Annotated[
         str,
         typer.Option(
@@ -94,6 +96,7 @@ def add(
         "connection": connection,
         "dialect": dialect,
         "base_directory": str(Path(base_directory).absolute()) if local else base_directory,
+        **({"templates": templates} if templates is not None else {}),
         "nodes": nodes,
         "cores_per_node": cores_per_node,
         "slots": slots,
@@ -123,6 +126,7 @@ def edit(
     ctx: typer.Context,
     name: Named,
     base_directory: Annotated[str | None, typer.Option(metavar="DIR")] = None,
+    templates: Templates = None,
     connection: Annotated[str | None, typer.Option()] = None,
     access: Access = None,
     dialect: Annotated[str | None, typer.Option()] = None,
@@ -158,6 +162,7 @@ def edit(
         async with desk(ctx) as at:
             changes = MachineChanges(
                 base_directory=base_directory,
+                templates=templates,
                 connection=connection,
                 dialect=dialect,
                 slots=slots,

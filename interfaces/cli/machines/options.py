@@ -71,6 +71,14 @@ Folders = Annotated[
         " before the centre removes them)."
     ),
 ]
+Templates = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR",
+        help="Where those directories lie that jobs may start from: below the base directory, or"
+        " absolute; templates if absent.",
+    ),
+]
 Environment = Annotated[Pairs, _pairs("Given to every job; may be repeated.", "NAME=VALUE")]
 Policy = Annotated[
     Path | None,

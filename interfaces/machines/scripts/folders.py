@@ -7,6 +7,7 @@ from events.jobs import OURS, JobId, JobReport, Part, RelativePath, Token, Witne
 from interfaces.machines.connection import Completed, NoRoom, is_full
 from interfaces.machines.scripts.layout import Layout, quoted
 from interfaces.machines.scripts.status import parse_status
+from interfaces.machines.scripts.templates import clearing
 
 _CLAIM = "CLAIM"
 _SPOOL_DAYS, _MARK_DAYS = 30, 365
@@ -33,6 +34,22 @@ exit 0
         if completed.exit_status and is_full(completed.stderr):
             raise NoRoom(completed.stderr.strip()[-1000:])
         return completed.checked() == ""
+
+
+@dataclass(frozen=True)
+class AllowToRun:
+    """Make files of a job's folder executable."""
+
+    layout: Layout
+    token: Token
+    files: Collection[RelativePath]
+
+    def script(self) -> str:
+        files = " ".join(quoted(f"./{name}") for name in self.files)
+        return f"cd {quoted(self.layout.folder(self.token))} && chmod +x {files}"
+
+    def parse(self, completed: Completed) -> None:
+        completed.checked()
 
 
 @dataclass(frozen=True)
@@ -173,10 +190,10 @@ class Retire:
     def script(self) -> str:
         folder = quoted(self.layout.folder(self.token))
         spool = quoted(self.layout.spool / self.token)
-        aside = quoted(self.layout.jobs / f".{self.token}")
+        aside = f".{self.token}"
         return f"""
 cd {quoted(self.layout.jobs)} || exit
-clear() {{ rm -rf {aside} 2>/dev/null || {{ chmod -R u+rwX {aside}; rm -rf {aside}; }}; }}
+{clearing(self.token)}
 clear || exit
 test -f {folder} || test ! -e {folder} || mv -T {folder} {aside} || exit
 {{ true >>{folder}; }} 2>/dev/null

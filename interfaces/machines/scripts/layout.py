@@ -1,7 +1,9 @@
 """Where things lie on a machine, below the base directory of its account.
 
+templates/<name>/               what folders of jobs may start from; only ever read
 jobs/<token>/                   the program's folder: inputs, outputs, `stdout`, `stderr`; a file
                                 once it was removed, so that it is not made again
+jobs/.<token>.<host>.<process>/ a copy of a template that is being made, to become that folder
 jobs/<token>/.vestec/           ours
     submission-<n>/             script, wrapper, stdout, stderr and (last) `exit` of submission n
     claim -> <job id>           whose run it is
@@ -18,7 +20,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from events.jobs import OURS, RelativePath, Token, relative_path
+from events.jobs import OURS, RelativePath, Template, Token, relative_path
 from events.machines import MachineSettings
 
 _TOKEN = re.compile(r"[a-z][a-z0-9]{1,63}")
@@ -29,6 +31,8 @@ class Layout:
     """The paths of one base directory, which must be absolute."""
 
     base: PurePosixPath
+    own_templates: PurePosixPath = PurePosixPath("templates")
+    """Below the base, or absolute."""
 
     def __post_init__(self) -> None:
         if not self.base.is_absolute() or "\0" in str(self.base):
@@ -41,6 +45,14 @@ class Layout:
     @property
     def spool(self) -> PurePosixPath:
         return self.base / "spool"
+
+    @property
+    def templates(self) -> PurePosixPath:
+        return self.base / self.own_templates
+
+    def template(self, name: Template) -> PurePosixPath:
+        """One of them; raises `ValueError` for what is not below them."""
+        return self.templates / relative_path(name)
 
     def folder(self, token: Token) -> PurePosixPath:
         """The program's folder; raises `ValueError` for what cannot be a token."""
@@ -58,7 +70,7 @@ class Layout:
 
 def layout_of(settings: MachineSettings) -> Layout:
     """Where things lie on a machine; raises `ValueError`."""
-    return Layout(PurePosixPath(settings.base_directory))
+    return Layout(PurePosixPath(settings.base_directory), PurePosixPath(settings.templates))
 
 
 def quoted(word: object) -> str:

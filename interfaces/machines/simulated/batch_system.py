@@ -20,6 +20,7 @@ from events.jobs import (
     JobState,
     Part,
     RelativePath,
+    Template,
     Token,
     Witness,
     in_part,
@@ -31,6 +32,7 @@ from interfaces.machines.connection import (
     FileMissing,
     FileUnfit,
     MachineError,
+    TemplateUnfit,
     Unreachable,
     too_large,
 )
@@ -77,13 +79,15 @@ class SimulatedBatchSystem:
         slots: int = 4,
         results: Results | None = None,
         folder: Path | None = None,
+        templates: Mapping[Template, Mapping[RelativePath, bytes]] | None = None,
     ) -> None:
+        """`templates`: what the machine's hold; None: it has any that is asked for, all empty."""
         self._oracle = oracle or Seeded(seed=0)
         self._clock = clock or WallClock()
         self._results = results or declared({})
         self._folder = folder
         self._file = folder / "cluster.json" if folder else None
-        self._slots = slots
+        self._slots, self._templates = slots, templates
         self._inputs: dict[Token, dict[RelativePath, bytes]] = {}
 
     @property
@@ -98,10 +102,14 @@ class SimulatedBatchSystem:
         return None
 
     async def prepare(
-        self, token: Token, inputs: Mapping[RelativePath, AsyncIterable[bytes]]
+        self,
+        token: Token,
+        inputs: Mapping[RelativePath, AsyncIterable[bytes]],
+        template: Template = "",
     ) -> None:
         if not self._reached().submitted(token):
-            contents = {name: await _whole(chunks) for name, chunks in inputs.items()}
+            contents = {**self._started_from(template)}
+            contents |= {name: await _whole(chunks) for name, chunks in inputs.items()}
             self._inputs[token] = contents
             self._write(self._inputs_file(token), _inputs.dump_json(contents))
 
@@ -206,6 +214,13 @@ class SimulatedBatchSystem:
     def _now(self) -> ClusterWithWrappers:
         self._cluster.advance(self._clock.now())
         return self._cluster
+
+    def _started_from(self, template: Template) -> Mapping[RelativePath, bytes]:
+        if not template or self._templates is None:
+            return {}
+        if template not in self._templates:
+            raise TemplateUnfit(f"there is no template {template}")
+        return self._templates[template]
 
     def _inputs_of(self, token: Token) -> Mapping[RelativePath, bytes]:
         file = self._inputs_file(token)

@@ -10,7 +10,7 @@ from events.jobs import JobReport, RelativePath, parts_of
 from events.prose import cut
 from events.values import Blob
 from interfaces.machines.batch import BatchSystem
-from interfaces.machines.connection import MachineError, NoRoom
+from interfaces.machines.connection import MachineError, NoRoom, TemplateUnfit
 from interfaces.machines.dialect import InDoubt, Submitted
 from interfaces.machines.work.machine import Machine
 from managers.blobs import BlobMissing, BlobStore
@@ -43,10 +43,10 @@ async def bring(
         inputs = {name: _input(blobs, name, blob) for name, blob in job.inputs.items()}
         try:
             async with noticing_room(machine, tell):
-                await batch.prepare(token, inputs)
+                await batch.prepare(token, inputs, job.request.template)
                 crash_point("before submission")
                 answer = await batch.submit(job.asked, submission)
-        except BlobMissing as missing:
+        except (BlobMissing, TemplateUnfit) as missing:
             await batch.cancel(token)  # nor does it start if a process that slept submits it
             return SubmissionImpossible(token, submission, str(missing))
         except NoRoom:

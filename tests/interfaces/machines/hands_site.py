@@ -30,6 +30,7 @@ from events.jobs import (
     JobState,
     Part,
     RelativePath,
+    Template,
     Token,
     token_of,
 )
@@ -95,12 +96,15 @@ class TroubledSystem(SimulatedBatchSystem):
             raise trouble
 
     async def prepare(
-        self, token: Token, inputs: Mapping[RelativePath, AsyncIterable[bytes]]
+        self,
+        token: Token,
+        inputs: Mapping[RelativePath, AsyncIterable[bytes]],
+        template: Template = "",
     ) -> None:
         self._meet("prepare")
         if self.full:
             raise NoRoom(f"cannot write {token}: {self.full}")
-        await super().prepare(token, inputs)
+        await super().prepare(token, inputs, template)
 
     async def submit(self, request: JobRequest, submission: int) -> Submitted | Refused:
         self._meet("submit")

@@ -57,7 +57,7 @@ def test_only_the_jobs_own_folder_goes(machine: FakeMachine) -> None:
         require_only_the_other_job(machine)
 
 
-@pytest.mark.parametrize("lines", range(1, 8))
+@pytest.mark.parametrize("lines", range(1, 15))
 def test_a_removal_that_was_cut_is_ended_by_the_next(machine: FakeMachine, lines: int) -> None:
     script = folders.Retire(machine.layout, TOKEN).script()
     machine.run("\n".join(script.splitlines()[:lines]))
