@@ -80,7 +80,7 @@ if ! cancelled; then
 fi
 cancelled && state=CANCELLED
 case $word in
-    COMPLETED | FAILED | CANCELLED) state=$word ;;
+    COMPLETED | FAILED | TIMEOUT | CANCELLED) state=$word ;;
     RUNNING | '') test -n "$state" || test "$code" != 0 || state=COMPLETED ;;  # no room to tell
 esac
 ended=$(now)

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from events.jobs import JobRequest, JobState, Token, Witness, parts_of
+from events.jobs import (
+    JobOptions,
+    JobReport,
+    JobRequest,
+    JobState,
+    Token,
+    Witness,
+    parts_of,
+)
 from events.machines import MachineLoad
 from interfaces.machines.connection import (
     CommandFailed,
@@ -79,6 +87,25 @@ async def test_a_program_that_ends_well_when_told_to_stop_still_timed_out(
 ) -> None:
     token = await shell.submitted("trap 'exit 0' TERM; while :; do sleep 0.1; done", walltime=1)
     assert (await shell.report(token, JobState.TIMEOUT)).witness == Witness.ACCOUNTING
+
+
+async def test_a_warned_program_that_then_ends_timed_out_whoever_is_asked(
+    shell: ShellBench,
+) -> None:
+    warned = JobOptions(warning=1)
+    request = shell.request("trap 'exit 9' TERM; while :; do sleep 0.1; done", walltime=2)
+    request = request.model_copy(update={"options": warned})
+    await shell.system.prepare(request.token, {})
+    await shell.system.submit(request, 1)
+
+    async def accounted() -> JobReport | None:
+        return await shell.system.hear(Witness.ACCOUNTING, request.token)
+
+    report = await shell.until(accounted)
+    marks = await shell.system.observe([request.token])
+    found = await shell.report(request.token, JobState.TIMEOUT, JobState.FAILED)
+    for said in (report, *marks, found):
+        assert (said.state, said.exit_code) == (JobState.TIMEOUT, 9)
 
 
 @pytest.mark.parametrize("code", [124, 137, 143, 75, 73])
