@@ -7,7 +7,7 @@ status stands until the queue or the accounts say more. Each instance of an arra
 itself.
 
 The program starts after the site's and the job's own lines, in the job's folder. Signals that the
-batch system sends the wrapper reach it as they are. The warning before the end of the walltime is
+batch system sends the wrapper are passed on to it. The warning before the end of the walltime is
 the wrapper's own: exact to the second and the same everywhere, where Slurm's comes up to a minute
 early, and others have none that spares the program's children.
 """
@@ -17,6 +17,7 @@ import re
 from events.jobs import JobRequest
 from interfaces.machines.scripts.awaiting import AWAIT
 from interfaces.machines.scripts.layout import Layout, quoted
+from interfaces.machines.scripts.passing import PASS
 from interfaces.machines.scripts.status import COPY, WRITE_STATUS
 
 IS_COPY = 75
@@ -71,7 +72,7 @@ def wrapper(
     return f"""#!/bin/sh
 {which}token={request.token}{its} job_id={job_id} host=$(uname -n) attempt=1 started=
 ours={quoted(layout.ours(request.token))} spool={quoted(layout.spool)}
-{WRITE_STATUS}{AWAIT}
+{WRITE_STATUS}{AWAIT}{PASS}
 cd "$ours" || exit {CANNOT_CLAIM}
 test -n "$job_id" || exit {CANNOT_CLAIM}
 ln -sn "$job_id" claim{its} 2>/dev/null
@@ -97,7 +98,6 @@ fi
 cd .. || exit {CANNOT_CLAIM}
 timer=
 {_warn(request)}told= warned= program= passed=
-pass() {{ passed=yes; test -z "$program" || kill -"$1" "$program" 2>/dev/null; }}
 trap 'told=yes; pass TERM' TERM
 trap 'pass USR1' USR1
 trap 'pass USR2' USR2
@@ -122,7 +122,7 @@ exit "$code"
 
 
 def _program(executable: str) -> str:
-    """Words that run a line; a shell that only waited for a program would keep signals from it."""
+    """Words that run a line, without a shell that a signal to all processes of a job would end."""
     if _PLAIN.fullmatch(executable) and not _SHELLS_OWN.fullmatch(executable.split()[0]):
         return executable
     return f"sh -c {quoted(executable)}"

@@ -1,6 +1,7 @@
 """What the wrapper does around a program: run by a shell, with a job id as a batch system gives."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -25,6 +26,7 @@ class Site:
     def __init__(self, base: Path) -> None:
         self.layout = Layout(PurePosixPath(base))
         self.folder = Path(self.layout.folder(TOKEN))
+        self.path = os.environ["PATH"]
         subprocess.run(["sh", "-c", Prepare(self.layout, TOKEN).script()], check=True)
 
     def start(
@@ -37,7 +39,8 @@ class Site:
             options=JobOptions.model_validate(options),
         )
         text = wrapper(request, self.layout, "7", site)
-        return subprocess.Popen(["sh", "-c", text], start_new_session=True)
+        environment = {**os.environ, "PATH": self.path}
+        return subprocess.Popen(["sh", "-c", text], start_new_session=True, env=environment)
 
     def run(self, executable: str, site: str = "", **options: object) -> int:
         return self.start(executable, site, 60, **options).wait(30)
@@ -133,6 +136,70 @@ def test_a_program_is_warned_before_the_end_of_its_walltime(site: Site) -> None:
     assert (site.report.state, site.report.exit_code) == (JobState.TIMEOUT, 9)
 
 
+@pytest.fixture(params=["dash", "bash"])
+def shelled(request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> Site:
+    """A site where `sh` is a certain shell."""
+    program = shutil.which(request.param)
+    if program is None:
+        pytest.skip(f"there is no {request.param}")
+    folder = tmp_path / "shells"
+    folder.mkdir()
+    (folder / "sh").symlink_to(program)
+    site.path = f"{folder}:{site.path}"
+    return site
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("{}", "ALRM"),
+        ("{} >>stdout", "ALRM"),
+        ("{} w$VESTEC_INSTANCE", "ALRM"),
+        ("cd . && {}", "ALRM"),
+        ("(cd /; {}); exit $?", "ALRM"),
+        ("{} | tee -a log", "ALRM"),
+        ("sh ./outer.sh", "ALRM"),
+        ("cd . && {}", "USR1"),
+        ("cd . && {}", "USR2"),
+    ],
+)
+def test_a_line_of_any_kind_passes_the_signal_to_the_program_that_handles_it(
+    shelled: Site, line: str, name: str
+) -> None:
+    told = "TERM" if name == "ALRM" else name  # its warning
+    folder = shelled.folder
+    text = f"trap 'echo saved >>saved; echo; exit 0' {told}; touch ready; {WAITS}"
+    (folder / "job.sh").write_text(f"cd {folder}\n{text}")
+    (folder / "outer.sh").write_text(f"sh {folder}/job.sh\ncode=$?\nexit $code\n")
+    running = shelled.start(line.format(f"sh {folder}/job.sh"))
+    shelled.ready()
+    os.kill(running.pid, getattr(signal, f"SIG{name}"))
+    assert running.wait(20) == 0
+    assert (folder / "saved").read_text() == "saved\n"
+    assert shelled.report.state == JobState.COMPLETED
+
+
+def test_a_line_that_handles_it_is_told_alone(shelled: Site) -> None:
+    script = shelled.script("trap 'echo told; exit 3' TERM; touch ready; sleep 1; echo quiet")
+    line = f"trap 'wait; exit 4' TERM; {script} & wait"
+    running = shelled.start(line)
+    shelled.ready()
+    os.kill(running.pid, signal.SIGALRM)
+    assert running.wait(20) == 4
+    assert shelled.said() == "quiet\n"
+
+
+def test_a_line_in_which_nobody_handles_it_ends_and_leaves_nothing_behind(
+    shelled: Site,
+) -> None:
+    running = shelled.start("(sh -c 'touch ready; sleep 60'; true) | cat; true")
+    shelled.ready()
+    os.kill(running.pid, signal.SIGALRM)
+    assert running.wait(20) == 143
+    assert shelled.report.state == JobState.TIMEOUT
+    ended(running.pid)
+
+
 def test_a_program_that_completes_after_its_warning_has_completed(site: Site) -> None:
     script = site.script(f"trap 'exit 0' TERM; {WAITS}")
     assert site.start(script, walltime=61, warning=60).wait(20) == 0
@@ -143,14 +210,19 @@ def test_a_program_that_ends_in_time_is_not_warned_and_leaves_no_alarm(site: Sit
     running = site.start("true", walltime=600, warning=60)
     assert running.wait(20) == 0
     assert site.report.state == JobState.COMPLETED
+    ended(running.pid)
 
-    def of_the_session() -> bool:
-        listed = subprocess.run(["ps", "-s", str(running.pid), "-o", "pid="], capture_output=True)
-        return bool(listed.stdout.strip())
+
+def ended(session: int) -> None:
+    """Wait until no process of a session is left."""
+
+    def listed() -> str:
+        command = ["ps", "-s", str(session), "-o", "pid=,args="]
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
 
     deadline = time.monotonic() + PATIENCE
-    while of_the_session():
-        assert time.monotonic() < deadline
+    while left := listed():
+        assert time.monotonic() < deadline, left
 
 
 def test_a_program_that_term_killed_was_told_though_the_wrapper_hears_of_it_later(
