@@ -23,7 +23,11 @@ def first(error: BaseException) -> BaseException:
 
 
 def end_if_cancelled() -> None:
-    """Before Python 3.13 a task group that fails while it is cancelled forgets the latter."""
+    """Before Python 3.13 a task group that fails while it is cancelled forgets the latter.
+
+    And one that fails while its block is over seems to have been cancelled for ever: after such a
+    group this must not be asked.
+    """
     task = asyncio.current_task()
     if task and task.cancelling():
         raise asyncio.CancelledError

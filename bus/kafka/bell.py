@@ -78,7 +78,7 @@ class Bell:
         async with asyncio.TaskGroup() as tasks:
             for node in nodes:
                 tasks.create_task(self._poll(client, node))
-            tasks.create_task(self._look_for_leaders(client, nodes))
+            await self._look_for_leaders(client, nodes)
 
     async def _look_for_leaders(self, client: AIOKafkaClient, nodes: set[int]) -> NoReturn:
         """Raises `StaleMetadata` where a partition is led by a broker that came later."""
