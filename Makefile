@@ -12,7 +12,7 @@ demo: install
 
 # Tests on servers that cannot be had are skipped, and said so; with CI=true they fail.
 test: .venv/developing .venv-fire/installed
-	@deploy/servers/install kafka sshd slurm gridengine || true
+	@deploy/servers/install kafka sshd slurm gridengine nginx || true
 	.venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 unit: .venv/developing

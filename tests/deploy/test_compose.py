@@ -55,7 +55,9 @@ def test_its_feeds_can_be_read() -> None:
 
 def test_the_front_knows_its_services() -> None:
     nginx = (DEPLOY / "nginx.conf").read_text()
-    assert set(re.findall(r"proxy_pass http://([a-z-]+):8450", nginx)) <= {*SERVICES}
+    services = dict(re.findall(r"set (\$\w+) ([a-z-]+):8450;", nginx))
+    assert {*services.values()} <= {*SERVICES}
+    assert {*re.findall(r"proxy_pass http://(.+);", nginx)} == services.keys()
 
 
 def test_the_front_is_believed_when_it_says_who_comes() -> None:
