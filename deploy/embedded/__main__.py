@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import signal
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from deploy.embedded.errors import EmbeddedServerError
 from deploy.embedded.server import EmbeddedServer
+from interfaces.cli.logs import configure_logs
 
 
 async def serve(folder: Path) -> None:
@@ -22,9 +24,13 @@ async def serve(folder: Path) -> None:
 
 
 def main() -> None:
-    """Serve the folder named by the only argument."""
+    """Serve the folder that is named."""
+    parser = argparse.ArgumentParser("python -m deploy.embedded", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    configure_logs("info", sys.stderr)
     try:
-        asyncio.run(serve(Path(sys.argv[1])))
+        asyncio.run(serve(folder))
     except EmbeddedServerError as error:
         sys.exit(str(error))
 

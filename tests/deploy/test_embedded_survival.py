@@ -55,10 +55,11 @@ def running(cluster: Cluster) -> list[int]:
     return []
 
 
-def start_apart(folder: Path) -> subprocess.Popen[bytes]:
+def start_apart(folder: Path, stderr: int | None = None) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "deploy.embedded", folder],
         stdout=subprocess.PIPE,
+        stderr=stderr,
         start_new_session=True,
     )
 
@@ -146,6 +147,38 @@ async def test_while_it_is_used_it_may_die_and_be_started_by_another(
         os.kill(postmaster, signal.SIGKILL)
         async with EmbeddedServer.open(made):
             assert cluster.postmasters() not in ([], [postmaster])
+
+
+def test_nobody_needs_to_listen_to_who_starts_it_again(made: Path, cluster: Cluster) -> None:
+    """As behind `head -1`, which has gone when there is more to be said."""
+    with start_apart(made, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith(b"postgresql://")
+        process.stdout.close()
+        process.stderr.close()
+        try:
+            for _ in range(2):
+                (postmaster,) = cluster.postmasters()
+                os.kill(postmaster, signal.SIGKILL)
+                deadline = time.monotonic() + PATIENCE
+                while cluster.postmasters() in ([], [postmaster]):
+                    assert time.monotonic() < deadline
+                    time.sleep(0.05)
+            process.terminate()
+            assert process.wait(PATIENCE) == 0
+        finally:
+            process.kill()
+    assert cluster.postmasters() == []
+
+
+def test_it_says_how_it_is_used(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "deploy.embedded", "--help"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=tmp_path, timeout=PATIENCE, check=True
+    )
+    assert done.stdout.startswith("usage: python -m deploy.embedded [-h] folder")
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("content", ["", "12\n/proc", "no number\n" * 8])
