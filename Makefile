@@ -19,9 +19,12 @@ unit: .venv/developing
 	.venv/bin/python -m pytest -n 2 tests/bus tests/events tests/managers tests/workflows tests/contract/test_memory.py
 
 # A hundred kills of parts that run on Kafka, and as many on PostgreSQL; it prints what was checked.
+# They are others each time: VESTEC_CHAOS_SEED=N make chaos repeats those of a seed that it printed.
 chaos: .venv/developing
 	@deploy/servers/install kafka
-	VESTEC_CHAOS_ROUNDS=10 .venv/bin/python -m pytest -n 3 --dist load -rP tests/chaos/test_parts.py
+	@seed=$${VESTEC_CHAOS_SEED:-$$(.venv/bin/python -c "import random; print(random.randrange(10**6))")}; \
+	echo "seeds from $$seed on (VESTEC_CHAOS_SEED=$$seed)"; \
+	VESTEC_CHAOS_SEED=$$seed VESTEC_CHAOS_ROUNDS=10 .venv/bin/python -m pytest -n 3 --dist load -rP tests/chaos/test_parts.py
 
 lint: .venv/developing
 	.venv/bin/ruff check .

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from deploy.engines import open_log
-from deploy.parts import ALL, Part
+from deploy.parts import ALL, Part, Parts
 from deploy.ports import free_ports
+from interfaces.gateway import PartHealth
 from managers.everyone import declare_topics
 from tests.chaos.player import Told
 from tests.chaos.rig import (
@@ -41,14 +42,19 @@ class PartProcess:
         """Where it serves."""
         return f"http://127.0.0.1:{self.port}"
 
-    def owns(self) -> frozenset[str]:
-        """The partitions that it decides about; none as long as it does not say."""
+    def health(self) -> PartHealth:
+        """How it is; as if it did nothing as long as it does not say."""
         try:
             with urllib.request.urlopen(f"{self.url}/health", timeout=1) as answer:
                 (part,) = json.load(answer)["parts"].values()
         except OSError:
-            return frozenset()
-        return frozenset(part["owns"] if part["since"] else ())
+            return PartHealth()
+        return PartHealth.model_validate(part)
+
+    def owns(self) -> frozenset[str]:
+        """The partitions that it decides about."""
+        health = self.health()
+        return frozenset(health.owns if health.since else ())
 
     def is_at_work(self) -> None:
         """Return when it decides about a partition."""
@@ -58,9 +64,9 @@ class PartProcess:
 class PartsSite:
     """A process for each part to begin with; the rig ends those that nobody ended."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, parts: Parts) -> None:
         self._rig = rig
-        self._first = {part: PartProcess(rig, part, *free_ports(1)) for part in ALL}
+        self._first = {part: PartProcess(rig, part, *free_ports(1)) for part in parts}
         self._others: list[PartProcess] = []
 
     def __getitem__(self, part: Part) -> PartProcess:
@@ -88,6 +94,11 @@ class PartsSite:
         self.kill(part)
         self._first[part] = PartProcess(self._rig, part, self[part].port)
 
+    def public_stream_at_its_end(self) -> bool:
+        """Whether it owns something, and has passed all of that on."""
+        stream = self[Part.PUBLIC_STREAM]
+        return bool(stream.owns()) and stream.health().behind == 0
+
     def end(self) -> None:
         """All of them, at once."""
         every = [one.process for one in (*self._first.values(), *self._others)]
@@ -99,13 +110,15 @@ class PartsSite:
 
 
 @contextmanager
-def played(rig: Rig, undisturbed: Told) -> Iterator[tuple[PartsSite, Playing]]:
+def played(rig: Rig, undisturbed: Told, parts: Parts = ALL) -> Iterator[tuple[PartsSite, Playing]]:
     """The drill, which somebody disturbs within the context; it ends as if nobody had."""
-    site = PartsSite(rig)
+    site = PartsSite(rig, parts)
     playing = rig.start_elsewhere(site.url)
     yield site, playing
     told = playing.told()
     assert rig.starts() == dict.fromkeys(told.simulations, 1)
+    if Part.PUBLIC_STREAM in parts:
+        eventually("the public stream is at its end", site.public_stream_at_its_end)
     site.end()
     require_as_if_nothing_had_happened(rig, told, undisturbed)
 
