@@ -132,6 +132,18 @@ class Dependency(BaseModel):
 
     token: Token
     on: After = After.SUCCEEDED
+    instances: int = Field(default=1, gt=0)
+    """How many the other one has."""
+    end: JobState | None = None
+    """How the other one has ended, if we know; None: it may not be over."""
+
+    def why_never(self, end: JobState) -> str:
+        """Why this one cannot start if the other has ended so; empty: it can."""
+        completed = end is JobState.COMPLETED
+        met = {After.SUCCEEDED: completed, After.FAILED: not completed}.get(self.on, True)
+        return (
+            "" if met else f"job {self.token} is {end}, and it was to start once that has {self.on}"
+        )
 
 
 class Mail(BaseModel):

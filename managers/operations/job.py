@@ -90,6 +90,8 @@ class Job:
     """Forgotten as soon as the machine took the wish for its end."""
     refresh: int = 0
     """How often somebody asked to look now."""
+    ends: Mapping[Token, JobState] = field(default_factory=dict)
+    """How those ended that it comes after, of whom that is known."""
     hindered: Mapping[JobTask, str] = field(default_factory=dict)
     """Why what there is to do for it fails."""
     begun: float | None = None
@@ -131,6 +133,17 @@ class Job:
         lost = self.state is JobState.LOST
         return self.job_id is not None and not (self.repeated or lost)
 
+    @property
+    def end(self) -> JobState | None:
+        """How it ended; None: it is not over, what is lost included."""
+        over = self.state is not None and self.state.ended and self.state is not JobState.LOST
+        return self.state if over else None
+
+    @property
+    def can_be_waited_for(self) -> bool:
+        """Whether its end is known, or its batch system will tell of it."""
+        return self.phase is Phase.SETTLED and self.state is not JobState.LOST
+
     def word(self, instance: int | None) -> JobReport | None:
         """The last one about an instance, or about all of it."""
         return self.report if instance is None else self.instances.get(instance)
@@ -153,12 +166,17 @@ class Job:
 
     @property
     def asked(self) -> JobRequest:
-        """The request as it is submitted now.
+        """The request as it is submitted now, with what is known of those that it comes after.
 
         Its account goes over what it says itself, and its privilege over both.
         """
         options = self.request.options
-        update: dict[str, object] = {"account": self.account or options.account}
+        after = tuple(
+            other.model_copy(update={"end": self.ends.get(other.token, other.end)})
+            for other in options.after
+        )
+        account = self.account or options.account
+        update: dict[str, object] = {"account": account, "after": after}
         if self.privileges:
             privilege = self.privileges[0]
             wanted = privilege.model_dump(include={"queue", "account", "qos", "reservation"})

@@ -127,12 +127,23 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
 
 def having(was: MachineJobs, job: Job) -> MachineJobs:
     """The machine with a job as it is now, or with what is left of it."""
+    before = was.jobs.get(job.token)
+    jobs = {**was.jobs, job.token: job if before else _informed(job, was.jobs)}
+    if job.end and not (before and before.end):
+        jobs = {token: _informed(one, {job.token: job}) for token, one in jobs.items()}
     if not job.left:
-        return replace(was, jobs={**was.jobs, job.token: job})
+        return replace(was, jobs=jobs)
     folder = folder_of(job)
     kept = was.settings is not None and was.settings.folders.keep is not None
     folders = {**was.folders, job.token: folder} if folder and kept else was.folders
-    return replace(was, jobs=_without(was.jobs, job.token), folders=folders)
+    return replace(was, jobs=_without(jobs, job.token), folders=folders)
+
+
+def _informed(job: Job, others: Mapping[Token, Job]) -> Job:
+    """A job that knows how others ended, if it comes after them: they may be forgotten first."""
+    tokens = (other.token for other in job.request.options.after if other.token in others)
+    ends = {token: end for token in tokens if (end := others[token].end)}
+    return replace(job, ends={**job.ends, **ends}) if ends else job
 
 
 def _without(known: Mapping[Token, V], gone: Token) -> Mapping[Token, V]:

@@ -99,9 +99,10 @@ def on_machine(machine: MachineJobs) -> Mapping[str, Task]:
     for id, request in machine.estimates.items():
         tasks[f"estimate {id}"] = Estimate(id, request)
     for token, job in machine.jobs.items():
-        if JobTask.SUBMIT in job.tasks:
+        if JobTask.SUBMIT in job.tasks and _may_go(machine, job):
             unwanted = " unwanted" if job.unwanted else ""
-            tasks[f"submit {token} {job.submission}{unwanted}"] = Submit(job)
+            knowing = f" knowing {len(job.ends)} ends" if job.ends else ""
+            tasks[f"submit {token} {job.submission}{unwanted}{knowing}"] = Submit(job)
         if job.cancelling:
             tasks[f"cancel {token}"] = Cancel(job)
         elif job.holding is not None and job.phase is Phase.SETTLED:
@@ -111,3 +112,11 @@ def on_machine(machine: MachineJobs) -> Mapping[str, Task]:
     for token, folder in machine.removing.items():
         tasks[f"remove {token}"] = Remove(token, folder)
     return {f"{name} by settings {machine.configured}": task for name, task in tasks.items()}
+
+
+def _may_go(machine: MachineJobs, job: Job) -> bool:
+    """Whether a job is in time: those that it comes after go first."""
+    if job.unwanted or job.may_be_there:
+        return True
+    others = (machine.jobs.get(other.token) for other in job.request.options.after)
+    return all(other is None or other.can_be_waited_for for other in others)

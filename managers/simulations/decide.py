@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from events import simulations as e
 from events.entry import entered
-from events.jobs import JobRequest, JobState
+from events.jobs import Dependency, JobRequest, JobState
 from events.machines import FLEET, ChooseMachine
 from events.operations import HoldJob, RefreshJob, RetrySubmission, SubmitJob
 from events.values import Context
@@ -179,7 +179,7 @@ def _submit(
     job = SubmitJob(
         incident=was.incident,
         simulation=simulation.id,
-        request=_job(simulation),
+        request=_job(was, simulation),
         inputs=simulation.request.inputs,
         owner=simulation.owner,
     )
@@ -188,7 +188,7 @@ def _submit(
     yield from call_back(was, changed(was, submitted))
 
 
-def _job(simulation: Simulation) -> JobRequest:
+def _job(was: Simulations, simulation: Simulation) -> JobRequest:
     request = simulation.request
     exercise = "EXERCISE " if simulation.exercise else ""
     return JobRequest(
@@ -196,12 +196,24 @@ def _job(simulation: Simulation) -> JobRequest:
         kind=request.kind,
         executable=request.executable,
         template=request.template,
-        options=request.options,
+        options=request.options.model_copy(update={"after": tuple(_others(was, simulation))}),
         environment=request.environment,
         comment=f"{exercise}{request.comment}".strip(),
         urgency=simulation.urgency,
         **request.resources.model_dump(),
     )
+
+
+def _others(was: Simulations, simulation: Simulation) -> Iterator[Dependency]:
+    """What it comes after, with what is known of that: its machine may have forgotten it."""
+    after = simulation.request.options.after
+    known = {other.token: other for other in was.by_id.values()} if after else {}
+    for other in after:
+        if it := known.get(other.token):
+            end = it.state if it.state.ended and it.state is not JobState.LOST else None
+            size = it.request.resources.instances
+            other = other.model_copy(update={"end": end, "instances": size})
+        yield other
 
 
 def _await(simulation: Simulation, input: e.AwaitSimulation) -> Iterator[Effect]:

@@ -92,6 +92,9 @@ def _scancel(call: Call, site: Site) -> Said:
 
 
 def _scontrol(call: Call, site: Site) -> Said:
+    if call.words[:2] == ["show", "job"]:
+        known = any(job.job_id == call.words[2] for job in site.cluster.shown())
+        return Said() if known else Said(stderr="Invalid job id specified\n", status=1)
     wish, name = call.words
     if wish == "show":
         return Said(lines(_CONFIGURATION))

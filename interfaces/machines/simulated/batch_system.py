@@ -121,6 +121,9 @@ class SimulatedBatchSystem:
         before = {job.submission: job.job_id for job in cluster.submitted(request.token)}
         if submission in before:
             return Submitted(before[submission])
+        for other in request.options.after:
+            if other.end and (why := other.why_never(other.end)):
+                return Refused(why, permanent=True)
         if before and submission < max(before):
             raise InDoubt("a later submission took this one's place", self.lag)
         job, *_ = cluster.accept(request, submission, fates(self._oracle.fate, request))

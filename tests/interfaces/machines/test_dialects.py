@@ -149,7 +149,7 @@ class Refusing(GridEngine):
     def submit(
         self, request: JobRequest, submission: int, directives: Sequence[str] = ()
     ) -> Submit:
-        return Submit(self.settings, request.model_copy(update={"gpus": 1}), ())
+        return Submit(self.layout, self.settings, request.model_copy(update={"gpus": 1}), ())
 
 
 class Useless(GridEngine):
@@ -159,7 +159,7 @@ class Useless(GridEngine):
         self, request: JobRequest, submission: int, directives: Sequence[str] = ()
     ) -> Submit:
         bare = JobRequest(token=request.token, executable="true", walltime=60)
-        return Submit(self.settings, bare, ())
+        return Submit(self.layout, self.settings, bare, ())
 
     def jobs(self, tokens: Collection[Token]) -> Unasked[list[JobReport]]:  # type: ignore[override]
         return Unasked([])
@@ -338,13 +338,13 @@ def test_accounts_that_a_site_does_not_keep_are_not_asked(
     assert asked.parse(Completed(0, "", "")) == []
 
 
-@pytest.mark.parametrize("contract", [TestSlurm(), TestPbs()], ids=["slurm", "pbs"])
+@pytest.mark.parametrize("contract", REAL, ids=lambda contract: type(contract).__name__)
 def test_a_job_cannot_wait_for_one_that_is_not_there(
     contract: DialectContract, tmp_path: Path
 ) -> None:
     machine = FakeMachine(tmp_path, contract.tools)
     dialect = contract.dialect(machine.layout)
-    options = JobOptions(after=(Dependency(token=Token("vnowhere")),))
+    options = JobOptions(after=(Dependency(token=Token("vnowhere"), on=After.ENDED),))
     request = contract.request(options=options)
     answer = dialect.submit(request, 1).parse(machine.submit(dialect, request))
     assert answer == Refused("no job vnowhere is known here", permanent=True)

@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from events.jobs import JobOptions, JobReport, JobState, Waiting, parts_of
+from events.jobs import (
+    Dependency,
+    JobOptions,
+    JobReport,
+    JobState,
+    Waiting,
+    Witness,
+    parts_of,
+)
 from interfaces.machines.dialect import Dialect, Refused, Submitted
 from interfaces.machines.dialects.batch_settings import DatedSettings
+from interfaces.machines.dialects.other_jobs import NOT_YET
 from interfaces.machines.dialects.slurm import Slurm
 from interfaces.machines.scripts.layout import Layout
 from tests.interfaces.machines.server_bench import *  # noqa: F403
@@ -67,6 +76,28 @@ async def test_a_job_of_slurm_is_warned_before_the_end_of_its_walltime(bench: Se
     await bench.go(request.model_copy(update={"options": options}))
     await bench.report(request.token, JobState.COMPLETED)
     assert (bench.folder(request.token) / "told").read_text() == "warned\n"
+
+
+async def test_nothing_runs_after_what_slurm_has_forgotten(bench: ServerBench) -> None:
+    """Told to wait for an id that it does not know any more, it does not wait."""
+    failed, deleted = bench.request("exit 3"), bench.request("true")
+    held = bench.options.model_copy(update={"hold": True})
+    await bench.go(failed)
+    await bench.go(deleted.model_copy(update={"options": held}))
+    await bench.report(failed.token, JobState.FAILED)
+    await bench.login.run("scancel", f"--name={deleted.token}")
+
+    async def forgotten() -> bool | None:
+        known = [await bench.system.hear(Witness.QUEUE, job.token) for job in (failed, deleted)]
+        return known == [None, None] or None
+
+    await bench.until(forgotten)
+    answers = []
+    for other in (failed, deleted):
+        after = bench.options.model_copy(update={"after": (Dependency(token=other.token),)})
+        answers.append(await bench.go(bench.request("true").model_copy(update={"options": after})))
+    reason = f"job {failed.token} is FAILED, and it was to start once that has succeeded"
+    assert answers == [Refused(reason, permanent=True), Refused(NOT_YET, permanent=False)]
 
 
 NODE = "nodename=node1"

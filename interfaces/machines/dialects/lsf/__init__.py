@@ -48,7 +48,7 @@ class Lsf(Scheduler[BatchSettings]):
     def submit(
         self, request: JobRequest, submission: int, directives: Sequence[str] = ()
     ) -> Submit:
-        return Submit(self.settings, request, tuple(directives))
+        return Submit(self.layout, self.settings, request, tuple(directives))
 
     def jobs(self, tokens: Collection[Token]) -> Jobs:
         return Jobs(tuple(tokens))

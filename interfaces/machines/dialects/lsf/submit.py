@@ -11,8 +11,9 @@ from interfaces.machines.dialect import InDoubt, Refused, Submitted
 from interfaces.machines.dialects.batch_settings import BatchSettings
 from interfaces.machines.dialects.lsf.jobs import CLEAN
 from interfaces.machines.dialects.options import Arranged, Grammar, Option, arrange, words
+from interfaces.machines.dialects.other_jobs import await_others
 from interfaces.machines.dialects.refusals import Refusals, unless
-from interfaces.machines.scripts.layout import quoted
+from interfaces.machines.scripts.layout import Layout, quoted
 
 GRAMMAR = Grammar(
     subjects={},
@@ -66,15 +67,23 @@ class Submit:
     The wrapper is no input of `bsub`: it would look for directives in all of it.
     """
 
+    layout: Layout
     settings: BatchSettings
     request: JobRequest
     directives: tuple[str, ...]
 
     def script(self) -> str:
         line = " ".join(quoted(word) for word in self._arranged.words)
+        others = await_others(
+            self.layout,
+            self.request.options.after,
+            lambda other: quoted(f'{_AFTER[other.on]}("{other.token}")'),
+            between=" && ",
+        )
         return f"""{CLEAN}unset LC_ALL
 {unless(_impossible(self.request))}
-bsub -o job.log {line} /bin/sh ./wrapper.sh
+{others}
+bsub -o job.log {line} ${{others:+-w "$others"}} /bin/sh ./wrapper.sh
 """
 
     def parse(self, completed: Completed) -> Submitted | Refused:
@@ -112,7 +121,6 @@ def _requested(settings: BatchSettings, request: JobRequest) -> Iterator[Option]
         "-sla": options.qos,
         "-U": options.reservation,
         "-gpu": f"num={request.gpus}" if request.gpus else "",
-        "-w": " && ".join(f'{_AFTER[other.on]}("{other.token}")' for other in options.after),
         "-u": options.mail.to if options.mail else "",
     }
     yield from (Option(name, (name, value)) for name, value in values.items() if value)
@@ -124,6 +132,8 @@ def _requested(settings: BatchSettings, request: JobRequest) -> Iterator[Option]
     }.items():
         if wanted:
             yield Option(name, (name,))
+    if options.after:
+        yield Option("-w", ())
     if needs := _needs(request, slots):
         yield Option("-R", ("-R", needs))
 

@@ -9,7 +9,7 @@ from interfaces.machines.connection import Completed
 from interfaces.machines.dialect import InDoubt, Refused, Submitted
 from interfaces.machines.dialects.batch_settings import BatchSettings
 from interfaces.machines.dialects.options import Arranged, Grammar, Option, arrange, words
-from interfaces.machines.dialects.other_jobs import ids_of
+from interfaces.machines.dialects.other_jobs import NOT_YET, await_others
 from interfaces.machines.dialects.refusals import Refusals, unless
 from interfaces.machines.scripts.layout import Layout, quoted
 
@@ -26,6 +26,7 @@ GRAMMAR = Grammar(
 
 REFUSALS = Refusals(
     not_now=(
+        NOT_YET,
         "Maximum number of jobs already in queue",
         "Queue is not enabled",
         "limit on jobs",
@@ -70,13 +71,16 @@ class Submit:
 
     def script(self) -> str:
         line = " ".join(quoted(word) for word in self._arranged.words)
-        after = self.request.options.after
-        said = ",".join(f"{_AFTER[other.on]}:$other_{n}" for n, other in enumerate(after))
-        dependencies = f' -W "depend={said}"' if after else ""
+        others = await_others(
+            self.layout,
+            self.request.options.after,
+            lambda other: f"{_AFTER[other.on]}:$id",
+            known='test -n "$id"',
+        )
         return f"""unset LC_ALL
 {unless(_impossible(self.request))}
-{ids_of(self.layout, after)}
-qsub -C '' -j oe -S /bin/sh {line}{dependencies} wrapper.sh
+{others}
+qsub -C '' -j oe -S /bin/sh {line} ${{others:+-W "depend=$others"}} wrapper.sh
 """
 
     def parse(self, completed: Completed) -> Submitted | Refused:

@@ -57,7 +57,7 @@ class GridEngine(Scheduler[SgeSettings]):
     def submit(
         self, request: JobRequest, submission: int, directives: Sequence[str] = ()
     ) -> Submit:
-        return Submit(self.settings, request, tuple(directives))
+        return Submit(self.layout, self.settings, request, tuple(directives))
 
     def jobs(self, tokens: Collection[Token]) -> Jobs:
         return Jobs(self.layout, tuple(tokens))

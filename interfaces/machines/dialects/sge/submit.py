@@ -9,9 +9,10 @@ from events.jobs import After, JobId, JobRequest, Mail
 from interfaces.machines.connection import Completed
 from interfaces.machines.dialect import InDoubt, Refused, Submitted
 from interfaces.machines.dialects.options import Arranged, Grammar, Option, arrange, words
+from interfaces.machines.dialects.other_jobs import await_others
 from interfaces.machines.dialects.refusals import Refusals, unless
 from interfaces.machines.dialects.sge.settings import SgeSettings
-from interfaces.machines.scripts.layout import quoted
+from interfaces.machines.scripts.layout import Layout, quoted
 
 GRAMMAR = Grammar(
     subjects={"-hard": "-soft"},
@@ -60,17 +61,23 @@ class Submit:
     is large enough is asked once, by the job's id, since nobody tells later.
     """
 
+    layout: Layout
     settings: SgeSettings
     request: JobRequest
     directives: tuple[str, ...]
 
     def script(self) -> str:
         line = " ".join(quoted(word) for word in self._arranged.words)
+        others = await_others(
+            self.layout, self.request.options.after, lambda other: quoted(other.token)
+        )
         return f"""unset LC_ALL
 {unless(_impossible(self.settings, self.request))}
+{others}
 home=$(getent passwd "$(id -un)" | cut -d: -f6)
 test -e "${{home:-$HOME}}/.sge_request" && set -- -clear
-qsub "$@" -terse -S /bin/sh -C '' -b n -now n -sync n -cwd -j y -o job.log {line} wrapper.sh || exit
+qsub "$@" -terse -S /bin/sh -C '' -b n -now n -sync n -cwd -j y -o job.log {line} \\
+    ${{others:+-hold_jid "$others"}} wrapper.sh || exit
 timeout 5 qalter -w v "$(grep -o '^[0-9]*' stdout)" >{VERIFIED} 2>&1
 exit 0
 """
@@ -118,7 +125,6 @@ def _requested(settings: SgeSettings, request: JobRequest) -> Iterator[Option]:
         "-q": options.queue or settings.queue,
         "-P": options.account or settings.account,
         "-ar": options.reservation,
-        "-hold_jid": ",".join(other.token for other in options.after),
         "-M": options.mail.to if options.mail else "",
         "-m": _mail(options.mail) if options.mail else "",
         "-ac": f"comment={request.comment}" if request.comment else "",
@@ -126,6 +132,8 @@ def _requested(settings: SgeSettings, request: JobRequest) -> Iterator[Option]:
     yield from (Option(name, (name, value)) for name, value in values.items() if value)
     if options.hold:
         yield Option("-h", ("-h",))
+    if options.after:
+        yield Option("-hold_jid", ())
     slots = _slots(request)
     if request.nodes > 1 or slots > 1:
         environment = settings.distributed if request.nodes > 1 else settings.shared

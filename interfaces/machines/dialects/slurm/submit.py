@@ -10,7 +10,7 @@ from interfaces.machines.dialect import Estimate, InDoubt, Refused, Submitted
 from interfaces.machines.dialects.asking import number
 from interfaces.machines.dialects.batch_settings import DatedSettings
 from interfaces.machines.dialects.options import Arranged, Grammar, Option, arrange, words
-from interfaces.machines.dialects.other_jobs import ids_of
+from interfaces.machines.dialects.other_jobs import NOT_YET, await_others
 from interfaces.machines.dialects.refusals import Refusals
 from interfaces.machines.dialects.slurm.environment import CLEAN, QUESTION
 from interfaces.machines.scripts.layout import Layout, quoted
@@ -61,6 +61,7 @@ GRAMMAR = Grammar(
 _FAILED = "Batch job submission failed: "
 REFUSALS = Refusals(
     not_now=(
+        NOT_YET,
         "GrpSubmit",
         "MaxSubmit",
         *(
@@ -130,10 +131,10 @@ class Submit:
 
     def script(self) -> str:
         line = " ".join(quoted(word) for word in self._arranged.words)
-        after = self.request.options.after
         return f"""{CLEAN}unset LC_ALL
-{ids_of(self.layout, after)}
-sbatch --parsable --output=job.log --open-mode=append {line}{self._dependencies} wrapper.sh
+{self._others}
+sbatch --parsable --output=job.log --open-mode=append {line} \\
+    ${{others:+--kill-on-invalid-dep=yes "--dependency=$others"}} wrapper.sh
 """
 
     def parse(self, completed: Completed) -> Submitted | Refused:
@@ -149,13 +150,14 @@ sbatch --parsable --output=job.log --open-mode=append {line}{self._dependencies}
         return arranged(self.settings, self.request, self.directives)
 
     @property
-    def _dependencies(self) -> str:
-        """Their ids are known on the machine: `ids_of` has made variables of them."""
-        after = self.request.options.after
-        if not after:
-            return ""
-        said = ",".join(f"{_AFTER[other.on]}:$other_{n}" for n, other in enumerate(after))
-        return f' --kill-on-invalid-dep=yes --dependency="{said}"'
+    def _others(self) -> str:
+        """Of an id that Slurm does not know any more it says nothing, and starts the job."""
+        return await_others(
+            self.layout,
+            self.request.options.after,
+            lambda other: f"{_AFTER[other.on]}:$id",
+            known='test -n "$id" && scontrol show job "$id" >/dev/null 2>&1',
+        )
 
 
 @dataclass(frozen=True)
