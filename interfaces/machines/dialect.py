@@ -94,6 +94,11 @@ class Dialect(Protocol):
         ...
 
     @property
+    def directives_anywhere(self) -> bool:
+        """Whether it heeds such lines in all of a script, and not only before its first command."""
+        ...
+
+    @property
     def most_instances(self) -> int | None:
         """Of one array; 1: there are no arrays; None: nobody has said."""
         ...

@@ -237,7 +237,8 @@ class ShellBatchSystem:
         prefix, scripts = self._dialect.directive, scripts_in(request.executable)
         if not (prefix and scripts):
             return ()
-        directives = folders.Directives(self._layout, request.token, prefix, scripts)
+        everywhere = self._dialect.directives_anywhere
+        directives = folders.Directives(self._layout, request.token, prefix, scripts, everywhere)
         return await self._ask(directives, Kind.PREPARE)
 
     async def _ask(

@@ -60,6 +60,7 @@ class Processes:
     most_instances = None
     forgets_deleted = False
     directive = ""
+    directives_anywhere = False
     not_now = ()
 
     def check(self) -> Tools:

@@ -54,23 +54,25 @@ class AllowToRun:
 
 @dataclass(frozen=True)
 class Directives:
-    """The lines at the head of a job's scripts that are meant for a batch system.
+    """The lines of a job's scripts that are meant for a batch system.
 
-    As batch systems read them: up to the first line that is neither empty nor a comment.
+    As it reads them: `anywhere`, or up to the first line that is neither empty nor a comment.
     """
 
     layout: Layout
     token: Token
     prefix: str
     files: Collection[RelativePath]
+    anywhere: bool
 
     def script(self) -> str:
         files = " ".join(quoted(f"./{name}") for name in self.files)
-        head = f"""
-index($0, "{self.prefix}") == 1 {{ print; next }} /^[ \\t]*(#|$)/ {{ next }} {{ exit }}"""
+        wanted = f'index($0, "{self.prefix}") == 1 {{ print; next }}'
+        if not self.anywhere:
+            wanted += r" /^[ \t]*(#|$)/ { next } { exit }"
         return f"""
 cd {quoted(self.layout.folder(self.token))} || exit
-for file in {files}; do test ! -f "$file" || head -c {_HEAD} "$file" | awk {quoted(head)}; done
+for file in {files}; do test ! -f "$file" || head -c {_HEAD} "$file" | awk {quoted(wanted)}; done
 """
 
     def parse(self, completed: Completed) -> tuple[str, ...]:

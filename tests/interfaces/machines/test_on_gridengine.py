@@ -92,7 +92,7 @@ async def test_what_can_never_start_says_so(bench: ServerBench) -> None:
 
 async def test_directives_of_a_script_are_applied(bench: ServerBench) -> None:
     job = bench.request("sh ./job.sh")
-    script = b"#!/bin/sh\n#$ -v MINE=1 -N x -t 1-3\necho started >>witness\n"
+    script = b'#!/bin/sh\n#$ -N x -t 1-3\necho started >>witness\n#$ -v LATE=1\ntest -n "$LATE"\n'
     answer = await bench.go(job, job__sh=script)
     assert isinstance(answer, Submitted)
     assert answer.remarks.count("VESTEC sees to that") == 2

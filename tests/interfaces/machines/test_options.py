@@ -182,6 +182,7 @@ def test_scripts_that_a_line_may_run(executable: str, scripts: list[str]) -> Non
     assert scripts_in(executable) == scripts
 
 
+SUBMITTED = "Job <42> is submitted to queue <q>."
 SCRIPT = """#!/bin/bash
 {prefix} {option}
 
@@ -189,26 +190,34 @@ SCRIPT = """#!/bin/bash
   {prefix} not at the beginning
 {prefix} {name}
 echo begins
-{prefix} too late
+{prefix} {late}
 """
 
 
 @pytest.mark.parametrize(
-    ("dialect", "tool", "answer", "option", "name"),
+    ("dialect", "tool", "answer", "option", "name", "late", "heeded"),
     [
-        (Slurm(LAYOUT), "sbatch", "42", "--nodes=4", "-J mine"),
-        (GridEngine(LAYOUT, SgeSettings()), "qsub", "42", "-pe mpi 4", "-N mine"),
-        (Pbs(LAYOUT), "qsub", "42.vm", "-l select=4", "-N mine"),
-        (Lsf(LAYOUT), "bsub", "Job <42> is submitted to queue <q>.", "-n 4", "-J mine"),
+        (Slurm(LAYOUT), "sbatch", "42", "--nodes=4", "-J mine", "--nice=33", False),
+        (GridEngine(LAYOUT, SgeSettings()), "qsub", "42", "-pe mpi 4", "-N mine", "-p -33", True),
+        (Pbs(LAYOUT), "qsub", "42.vm", "-l select=4", "-N mine", "-p 33", False),
+        (Lsf(LAYOUT), "bsub", SUBMITTED, "-n 4", "-J mine", "-sp 33", True),
     ],
 )
 def test_directives_in_a_users_script_are_applied_and_what_is_not_is_said(
-    dialect: Dialect, tool: str, answer: str, option: str, name: str, tmp_path: Path
+    dialect: Dialect,
+    tool: str,
+    answer: str,
+    option: str,
+    name: str,
+    late: str,
+    heeded: bool,
+    tmp_path: Path,
 ) -> None:
+    """Those after the first command, too, where the batch system itself reads them."""
     machine = FakeMachine(tmp_path, {tool: f"echo '{answer}'"})
     system = ShellBatchSystem(FakeConnection(machine), dialect, machine.layout)
     job = request(executable="bash ./job.sh")
-    script = SCRIPT.format(prefix=dialect.directive, option=option, name=name)
+    script = SCRIPT.format(prefix=dialect.directive, option=option, name=name, late=late)
     folder = Path(machine.layout.folder(Token("v1")))
 
     async def submit() -> object:
@@ -221,4 +230,4 @@ def test_directives_in_a_users_script_are_applied_and_what_is_not_is_said(
     assert said.remarks == f"{name} of the script is left out: VESTEC sees to that."
     [call] = machine.calls()
     assert option in " ".join(call)
-    assert "late" not in " ".join(call)
+    assert (late in " ".join(call)) is heeded

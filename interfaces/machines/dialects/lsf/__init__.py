@@ -35,6 +35,7 @@ class Lsf(Scheduler[BatchSettings]):
 
     settings: BatchSettings = BatchSettings()
     directive = "#BSUB"
+    directives_anywhere = True
     not_now = REFUSALS.not_now
     job_id = '"$LSB_JOBID$(case ${LSB_JOBINDEX:-0} in (0) ;; (*) echo "[$LSB_JOBINDEX]" ;; esac)"'
     instance = "$((LSB_JOBINDEX - 1))"

@@ -32,6 +32,7 @@ class Pbs(Scheduler[BatchSettings]):
 
     settings: BatchSettings = BatchSettings()
     directive = "#PBS"
+    directives_anywhere = False
     not_now = REFUSALS.not_now
     job_id = '"$PBS_JOBID"'
     instance = '"$PBS_ARRAY_INDEX"'

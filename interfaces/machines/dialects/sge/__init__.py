@@ -39,6 +39,7 @@ class GridEngine(Scheduler[SgeSettings]):
 
     settings: SgeSettings = SgeSettings()
     directive = "#$"
+    directives_anywhere = True
     not_now = REFUSALS.not_now
     job_id = _JOB_ID
     instance = "$((SGE_TASK_ID - 1))"

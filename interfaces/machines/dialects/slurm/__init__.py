@@ -32,6 +32,7 @@ class Slurm(Scheduler[DatedSettings]):
 
     settings: DatedSettings = DatedSettings()
     directive = "#SBATCH"
+    directives_anywhere = False
     not_now = REFUSALS.not_now
     job_id = '"$SLURM_JOB_ID"'
     instance_id = '"${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"'
