@@ -136,6 +136,8 @@ class Dependency(BaseModel):
     """How many the other one has."""
     end: JobState | None = None
     """How the other one has ended, if we know; None: it may not be over."""
+    expected: bool = False
+    """Whether the other one may yet be submitted: this one is not, before."""
 
     def why_never(self, end: JobState) -> str:
         """Why this one cannot start if the other has ended so; empty: it can."""

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue
 
-from events.jobs import JobRequest, RelativePath, Token
+from events.jobs import JobRequest, JobState, RelativePath, Token
 from events.machines import MachineSettings
 from events.prose import Prose
 from events.values import Blob, Command, Identifier, IncidentId
@@ -57,6 +57,15 @@ class CancelJob(Command):
     type: Literal["CancelJob"] = "CancelJob"
     token: Token
     reason: Prose = ""
+
+
+class ForgoJob(Command):
+    """A job will never be submitted: others that come after it need not wait for that."""
+
+    type: Literal["ForgoJob"] = "ForgoJob"
+    token: Token
+    state: JobState
+    """What became of it instead."""
 
 
 class RetrySubmission(Command):
@@ -123,6 +132,7 @@ OperationCommand = Annotated[
     | HoldJob
     | CollectOutputs
     | RefreshJob
+    | ForgoJob
     | ReleaseJob
     | TakeTurn
     | HandsTold,

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Literal
 
-from events.jobs import JobReport, RelativePath, Token
+from events.jobs import JobReport, JobState, RelativePath, Token
 from events.prose import Prose
 from events.values import Blob, Event, IncidentId
 
@@ -141,6 +141,14 @@ class PurgeNears(Event):
     """Whether it has, and its results are not fetched yet."""
 
 
+class JobForgone(Event):
+    """One that others come after will never be submitted."""
+
+    type: Literal["JobForgone"] = "JobForgone"
+    token: Token
+    state: JobState
+
+
 class RefreshRequested(Event):
     type: Literal["RefreshRequested"] = "RefreshRequested"
     token: Token
@@ -163,4 +171,5 @@ OfJob = (
     | FolderRemoved
     | PurgeNears
     | RefreshRequested
+    | JobForgone
 )

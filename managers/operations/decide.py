@@ -76,6 +76,9 @@ def _decide(was: MachineJobs, input: Input, given: Given) -> _Decided:
             return room(was, input.full)
         case e.SubmitJob():
             return submit(was, input, given)
+        case e.ForgoJob(token=token):
+            awaited = any(token in job.others for job in was.jobs.values())
+            return [e.JobForgone(token=token, state=input.state)] if awaited else []
     return _of_one(was, input, given)
 
 

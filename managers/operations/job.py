@@ -144,6 +144,15 @@ class Job:
         """Whether its end is known, or its batch system will tell of it."""
         return self.phase is Phase.SETTLED and self.state is not JobState.LOST
 
+    @property
+    def others(self) -> list[Token]:
+        """Those that it comes after."""
+        return [other.token for other in self.request.options.after]
+
+    def informed(self, ends: Mapping[Token, JobState]) -> "Job":
+        """The same, knowing how some of those ended."""
+        return replace(self, ends={**self.ends, **ends}) if ends else self
+
     def word(self, instance: int | None) -> JobReport | None:
         """The last one about an instance, or about all of it."""
         return self.report if instance is None else self.instances.get(instance)

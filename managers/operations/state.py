@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from events import operations as e
-from events.jobs import JobRequest, Token
+from events.jobs import JobRequest, JobState, Token
 from events.machines import MachineLoad, MachineSettings
 from events.operations import JobTask
 from events.prose import day
@@ -118,6 +118,8 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
             return replace(was, estimates=asked)
         case e.CheckConcluded():
             return replace(was, check=None, learned=event.checkup.learned)
+        case e.JobForgone():
+            return replace(was, jobs=_informed(was.jobs, event.token, event.state))
         case e.SubmissionIntended():
             return having(was, job_of(event))
     if isinstance(event, OfJob):
@@ -128,9 +130,12 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
 def having(was: MachineJobs, job: Job) -> MachineJobs:
     """The machine with a job as it is now, or with what is left of it."""
     before = was.jobs.get(job.token)
-    jobs = {**was.jobs, job.token: job if before else _informed(job, was.jobs)}
+    if before is None:
+        others = (was.jobs.get(token) for token in job.others)
+        job = job.informed({one.token: one.end for one in others if one and one.end})
+    jobs: Mapping[Token, Job] = {**was.jobs, job.token: job}
     if job.end and not (before and before.end):
-        jobs = {token: _informed(one, {job.token: job}) for token, one in jobs.items()}
+        jobs = _informed(jobs, job.token, job.end)
     if not job.left:
         return replace(was, jobs=jobs)
     folder = folder_of(job)
@@ -139,11 +144,12 @@ def having(was: MachineJobs, job: Job) -> MachineJobs:
     return replace(was, jobs=_without(jobs, job.token), folders=folders)
 
 
-def _informed(job: Job, others: Mapping[Token, Job]) -> Job:
-    """A job that knows how others ended, if it comes after them: they may be forgotten first."""
-    tokens = (other.token for other in job.request.options.after if other.token in others)
-    ends = {token: end for token in tokens if (end := others[token].end)}
-    return replace(job, ends={**job.ends, **ends}) if ends else job
+def _informed(jobs: Mapping[Token, Job], over: Token, end: JobState) -> Mapping[Token, Job]:
+    """All of them, who come after one that is over knowing its end: it may be forgotten first."""
+    return {
+        token: job.informed({over: end}) if over in job.others else job
+        for token, job in jobs.items()
+    }
 
 
 def _without(known: Mapping[Token, V], gone: Token) -> Mapping[Token, V]:

@@ -118,5 +118,9 @@ def _may_go(machine: MachineJobs, job: Job) -> bool:
     """Whether a job is in time: those that it comes after go first."""
     if job.unwanted or job.may_be_there:
         return True
-    others = (machine.jobs.get(other.token) for other in job.request.options.after)
-    return all(other is None or other.can_be_waited_for for other in others)
+    for other in job.request.options.after:
+        there = machine.jobs.get(other.token)
+        expected = other.expected and other.token not in job.ends
+        if expected if there is None else not there.can_be_waited_for:
+            return False
+    return True

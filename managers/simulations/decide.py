@@ -210,9 +210,13 @@ def _others(was: Simulations, simulation: Simulation) -> Iterator[Dependency]:
     known = {other.token: other for other in was.by_id.values()} if after else {}
     for other in after:
         if it := known.get(other.token):
-            end = it.state if it.state.ended and it.state is not JobState.LOST else None
-            size = it.request.resources.instances
-            other = other.model_copy(update={"end": end, "instances": size})
+            over = it.state.ended and it.state is not JobState.LOST
+            update = {
+                "instances": it.request.resources.instances,
+                "end": it.state if over else None,
+                "expected": not (over or it.submitted) and it.machine == simulation.machine,
+            }
+            other = other.model_copy(update=update)
         yield other
 
 

@@ -11,7 +11,7 @@ from events import simulations as e
 from events.incidents import Deliver, Delivery
 from events.jobs import JobReport, JobState, Witness
 from events.machines import FLEET, LeaveMachine
-from events.operations import CancelJob, CollectOutputs, ReleaseJob
+from events.operations import CancelJob, CollectOutputs, ForgoJob, ReleaseJob
 from events.values import INLINE_BYTES, Command, Context, Document
 from managers.answers import answer
 from managers.portions import portion
@@ -109,6 +109,8 @@ def follow_up(was: Simulations, now: Simulation) -> Iterator[Effect]:
     yield from leave(now.id, now.state)
     if now.submitted and now.state != JobState.LOST:
         yield from to_machine(now, ReleaseJob(token=now.token))
+    if not now.submitted and was.is_awaited(now.token):
+        yield from to_machine(now, ForgoJob(token=now.token, state=now.state))
 
 
 def call_back(was: Simulations, simulation: Simulation) -> Iterator[Effect]:

@@ -117,6 +117,11 @@ class Simulations:
         """The same with this one as it is now."""
         return replace(self, by_id={**self.by_id, simulation.id: simulation})
 
+    def is_awaited(self, token: Token) -> bool:
+        """Whether one that was submitted comes after the one with that token."""
+        submitted = (one.request.options.after for one in self.by_id.values() if one.submitted)
+        return any(other.token == token for after in submitted for other in after)
+
     def rivals(self, of: Simulation) -> Iterator[Simulation]:
         """The others of its group."""
         others = (s for s in self.by_id.values() if s.id != of.id)

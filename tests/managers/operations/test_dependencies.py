@@ -113,3 +113,21 @@ def test_an_end_of_before_is_known() -> None:
 def test_what_is_not_wanted_any_more_does_not_wait() -> None:
     of = both().when(e.CancelJob(token=SECOND, reason="enough"))
     assert submitting(of) == [FIRST, SECOND]
+
+
+def test_one_that_is_expected_is_waited_for_until_it_came_or_never_will() -> None:
+    after = (Dependency(token=FIRST, on=After.ENDED, expected=True),)
+    for comes in (True, False):
+        of = scenario(MANAGER)
+        of.when(e.ConfigureMachine(settings=MachineSettings(name="m", base_directory="/m")))
+        assert submitting(of.when(submit(2, after))) == []
+        if comes:
+            of.when(submit(1)).when(SubmissionAnswered(FIRST, 1, JobId("17")))
+        else:
+            of.when(e.ForgoJob(token=FIRST, state=JobState.CANCELLED)).then(e.JobForgone)
+            assert known(of) is JobState.CANCELLED
+        assert submitting(of) == [SECOND]
+
+
+def test_what_nobody_waits_for_need_not_be_forgone() -> None:
+    both().when(e.ForgoJob(token=SECOND, state=JobState.CANCELLED)).then()

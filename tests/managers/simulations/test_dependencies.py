@@ -5,10 +5,13 @@ from uuid import UUID
 import pytest
 
 from events.jobs import After, Dependency, JobOptions, JobState, token_of
-from events.operations import SubmitJob
-from events.values import Context
+from events.operations import ForgoJob, SubmitJob
+from events.simulations import CancelSimulation
+from events.values import Command, Context
 from managers.runtime import Send
+from tests.managers.scenario import scenario
 from tests.managers.simulations.site import (
+    MANAGER,
     ONE,
     TWO,
     Site,
@@ -28,11 +31,14 @@ def created_after(of: Site, id: UUID, other: UUID, on: After = After.SUCCEEDED) 
     return of.when(plain.model_copy(update={"request": request})).when(place(id))
 
 
-def jobs(of: Site) -> list[SubmitJob]:
-    """Those that the newest decision gives to a machine."""
+def told(of: Site) -> list[Command]:
+    """What the newest decision tells machines."""
     sent = [effect for effect in of.effects if isinstance(effect, Send)]
-    told = [one.command for one in sent if one.context is Context.OPERATIONS]
-    return [command for command in told if isinstance(command, SubmitJob)]
+    return [one.command for one in sent if one.context is Context.OPERATIONS]
+
+
+def jobs(of: Site) -> list[SubmitJob]:
+    return [command for command in told(of) if isinstance(command, SubmitJob)]
 
 
 @pytest.mark.parametrize(
@@ -50,3 +56,18 @@ def test_a_machine_is_told_how_the_one_ended_that_a_job_comes_after(
     of = created_after(submitted(ONE).when(report(state)), TWO, ONE).when(submit(TWO))
     [job] = jobs(of)
     assert job.request.options.after == (Dependency(token=token_of(ONE), end=end),)
+
+
+def test_one_that_is_not_submitted_yet_is_expected_there_until_it_never_will_be() -> None:
+    of = scenario(MANAGER).when(create(ONE)).when(place(ONE))
+    created_after(of, TWO, ONE).when(submit(TWO))
+    [job] = jobs(of)
+    assert job.request.options.after == (Dependency(token=token_of(ONE), expected=True),)
+    of.when(CancelSimulation(simulation=ONE, reason="enough"))
+    assert ForgoJob(token=token_of(ONE), state=JobState.CANCELLED) in told(of)
+
+
+def test_one_that_goes_elsewhere_is_not_expected_there() -> None:
+    of = scenario(MANAGER).when(create(ONE)).when(place(ONE, "another"))
+    [job] = jobs(created_after(of, TWO, ONE).when(submit(TWO)))
+    assert job.request.options.after == (Dependency(token=token_of(ONE)),)
