@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import asyncssh
 
 from interfaces.machines.rehearsal.lsf import LSF
-from interfaces.machines.rehearsal.mouth import Call, Mouth
+from interfaces.machines.rehearsal.mouth import Call, Malformed, Mouth
 from interfaces.machines.rehearsal.pbs import PBS
 from interfaces.machines.rehearsal.sge import SGE
 from interfaces.machines.rehearsal.shells import HomeSftp, Shells
@@ -133,7 +133,10 @@ async def _controller(folder: Path, mouth: Mouth, site: Site) -> AsyncIterator[N
         asked = json.loads(await reader.read())
         site.settle()
         name, *words = asked["words"]
-        said = mouth.commands[name](Call(words, Path(asked["folder"])), site)
+        try:
+            said = mouth.commands[name](Call(words, Path(asked["folder"])), site)
+        except Malformed as wrong:
+            said = wrong.said
         site.settle()
         await asyncio.sleep(said.after)
         writer.write(json.dumps(asdict(said)).encode())

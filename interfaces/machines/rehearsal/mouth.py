@@ -47,8 +47,16 @@ class Said:
     """Seconds until it says so."""
 
 
+class Malformed(Exception):
+    """A command does not understand its options: it ends with `said`, and asks nobody."""
+
+    def __init__(self, said: Said) -> None:
+        super().__init__(said.stderr)
+        self.said = said
+
+
 Command = Callable[[Call, Site], Said]
-"""Asks or changes the model; reads no clock and no file."""
+"""Asks or changes the model; reads no clock and no file. Raises `Malformed`."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,13 @@ def submit(site: Site, request: JobRequest, work: Work, replies: Replies) -> Sai
     return (
         replies.no_answer if fate.answer_lost else Said(replies.taken(job), after=fate.answer_after)
     )
+
+
+def count(word: str, otherwise: Said) -> int:
+    """A number above 0. Raises `Malformed` for anything else."""
+    if not word.isdecimal() or int(word) == 0:
+        raise Malformed(otherwise)
+    return int(word)
 
 
 def nodes_used(cluster: Cluster) -> list[bool]:

@@ -16,6 +16,7 @@ from interfaces.machines.rehearsal.mouth import (
     Replies,
     Said,
     as_date,
+    count,
     instances,
     lines,
     nodes_used,
@@ -49,6 +50,7 @@ def _failed(status: int, why: str) -> Said:
     return Said(stderr=f"qsub: {why}\n", status=status)
 
 
+_BAD_SELECT = _failed(166, "Illegal attribute or resource value Resource_List.select")
 _REPLIES = Replies(
     taken=lambda job: f"{_whole(job)}\n",
     no_queue=_failed(170, "Unknown queue"),
@@ -110,6 +112,11 @@ def _qrls(call: Call, site: Site) -> Said:
     return _each(call.words, site, site.cluster.release)
 
 
+def _nodes(begins: str) -> int:
+    """Of a chunk, which may leave out that it is one."""
+    return 1 if "=" in begins else count(begins, _BAD_SELECT)
+
+
 def _request(told: Mapping[str, str], cluster: Cluster) -> JobRequest:
     """What is asked for, as the dialect has said it."""
     by_id = {_whole(job): job.token for job in cluster.jobs}
@@ -120,7 +127,7 @@ def _request(told: Mapping[str, str], cluster: Cluster) -> JobRequest:
         executable="wrapper.sh",
         walltime=int(told.get("-l walltime", 3600)),
         instances=instances(told.get("-J", "")),
-        nodes=sum(int(chunk.partition(":")[0]) for chunk in chunks),
+        nodes=sum(_nodes(chunk.partition(":")[0]) for chunk in chunks),
         options=JobOptions(
             queue=told.get("-q", ""),
             hold="-h" in told,

@@ -18,6 +18,7 @@ from interfaces.machines.rehearsal.mouth import (
     Replies,
     Said,
     as_date,
+    count,
     instances,
     lines,
     nodes_used,
@@ -39,6 +40,7 @@ def _failed(why: str) -> Said:
     return Said(stderr=f"Unable to run job: {why}\nExiting.\n", status=1)
 
 
+_NO_NUMBER = Said(stderr="qsub: Numerical value invalid!\n", status=7)
 _REPLIES = Replies(
     taken=lambda job: job.job_id + _tasks(job) + "\n",
     no_queue=_failed("Job was rejected because job requests unknown queue."),
@@ -55,7 +57,7 @@ def _qsub(call: Call, site: Site) -> Said:
         token=Token(told.get("-N", "STDIN")),
         executable="wrapper.sh",
         walltime=int(told.get("-l h_rt", 3600)),
-        nodes=math.ceil(int(told.get("-pe", 1)) / CORES),
+        nodes=math.ceil(count(told.get("-pe", "1").partition("-")[0], _NO_NUMBER) / CORES),
         instances=instances(told.get("-t", "")),
         options=JobOptions(
             queue=told.get("-q", ""),

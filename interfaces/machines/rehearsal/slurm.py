@@ -3,17 +3,21 @@
 Source: what a Slurm 22.05 answered (`tests/interfaces/machines/recorded`).
 """
 
+import re
 from collections.abc import Callable, Mapping
 
 from events.jobs import After, Dependency, JobId, JobOptions, JobRequest, JobState, Token
+from interfaces.machines.dialects.options import words
 from interfaces.machines.dialects.slurm.load import seconds
 from interfaces.machines.dialects.slurm.submit import GRAMMAR
 from interfaces.machines.rehearsal.mouth import (
     CORES,
     Call,
+    Malformed,
     Mouth,
     Replies,
     Said,
+    count,
     filled,
     instances,
     lines,
@@ -38,6 +42,14 @@ _CONFIGURATION = (
     "MaxArraySize            = 1001",
     "PrivateData             = none",
 )
+_COUNTS = words(
+    "--core-spec --cores-per-socket --cpus-per-gpu --cpus-per-task --mincpus --ntasks "
+    "--ntasks-per-core --ntasks-per-gpu --ntasks-per-node --ntasks-per-socket --sockets-per-node "
+    "--thread-spec --threads-per-core"
+)
+_NODES = re.compile(r"\d+(-\d+)?")
+_TIME = re.compile(r"(\d+-)?\d+(:\d+){0,2}|infinite|unlimited", re.IGNORECASE)
+_HINTS = words("compute_bound memory_bound multithread nomultithread")
 _TOO_LARGE = "Requested node configuration is not available"
 
 
@@ -57,6 +69,7 @@ _REPLIES = Replies(
 
 def _sbatch(call: Call, site: Site) -> Said:
     told = options(GRAMMAR, call.words)
+    _require_understood(told)
     request = _request(told, site.cluster)
     if "--test-only" in told:
         return _estimate(request, site.cluster)
@@ -130,6 +143,28 @@ def _sinfo(call: Call, site: Site) -> Said:
     return Said(lines(filled(form, row) for row in rows))
 
 
+def _require_understood(told: Mapping[str, str]) -> None:
+    """As `sbatch` looks at its options before it asks anybody."""
+    for name, value in told.items():
+        if name.startswith("--") and name not in GRAMMAR.longs:
+            said = f"sbatch: unrecognized option '{name}'\n"
+            raise Malformed(
+                Said(stderr=f'{said}Try "sbatch --help" for more information\n', status=255)
+            )
+        if name in _COUNTS:
+            count(value, _wrong(f'Invalid numeric value "{value}" for {name}.', 1))
+        elif name == "--nodes" and not _NODES.fullmatch(value):
+            raise Malformed(_wrong(f'"{value}" is not a valid node count'))
+        elif name in ("--time", "--time-min") and not _TIME.fullmatch(value):
+            raise Malformed(_wrong(f"Invalid {name} specification"))
+        elif name == "--hint" and value not in _HINTS:
+            raise Malformed(_wrong(f'unrecognized --hint argument "{value}", see --hint=help', 1))
+
+
+def _wrong(why: str, status: int = 255) -> Said:
+    return Said(stderr=f"sbatch: error: {why}\n", status=status)
+
+
 def _request(told: Mapping[str, str], cluster: Cluster) -> JobRequest:
     """What is asked for, as the dialect has said it."""
     by_id = {job.job_id: job.token for job in cluster.jobs}
@@ -138,7 +173,7 @@ def _request(told: Mapping[str, str], cluster: Cluster) -> JobRequest:
         token=Token(told.get("--job-name", "sbatch")),
         executable="wrapper.sh",
         walltime=seconds(told.get("--time", "1:00:00")) or 1,
-        nodes=int(told.get("--nodes", 1)),
+        nodes=int(told.get("--nodes", "1").partition("-")[0]) or 1,
         instances=instances(told.get("--array", "")),
         comment=told.get("--comment", ""),
         options=JobOptions(

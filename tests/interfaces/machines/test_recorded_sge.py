@@ -50,9 +50,21 @@ class TestGridEngine(RecordedContract):
         "qsub_too_many_slots": "10",
     }  # fmt: skip
     refused: ClassVar[Mapping[str, str]] = {
+        "qsub_bad_binding": "-binding option contains errors",
+        "qsub_bad_checkpoint": "-c specifier invalid",
+        "qsub_bad_concurrency": "invalid task concurrency number",
+        "qsub_bad_date": "Wrong date/time format",
+        "qsub_bad_list": "Wrong jid_hold list format",
+        "qsub_bad_month": "Invalid month specification",
+        "qsub_bad_name": "must not contain /",
+        "qsub_bad_option": "invalid option argument",
+        "qsub_bad_priority": "invalid priority",
         "qsub_bad_queue": "unknown queue",
+        "qsub_bad_reservation": "invalid advance reservation id",
         "qsub_bad_resource": "unknown resource",
+        "qsub_bad_slots": "Numerical value invalid!",
         "qsub_bad_time": "not a time value",
+        "qsub_bad_verifier": "not executable",
         "qsub_missing": "No such file",
     }
     doubtful: ClassVar[Mapping[str, str]] = {

@@ -12,7 +12,7 @@ import pytest
 
 from events.jobs import JobId, JobReport, JobState, Token, Waiting
 from interfaces.machines.connection import CommandFailed, Completed, NotUnderstood
-from interfaces.machines.dialect import Command, Estimate
+from interfaces.machines.dialect import Command, Estimate, InDoubt
 from interfaces.machines.dialects.slurm import Slurm
 from interfaces.machines.dialects.slurm.jobs import ACCOUNT_FIELDS, QUEUE_FIELDS
 from interfaces.machines.dialects.slurm.load import seconds
@@ -85,6 +85,22 @@ class TestSlurm(RecordedContract):
     }  # fmt: skip
     refused: ClassVar[Mapping[str, str]] = {
         "sbatch_bad_partition": "Invalid partition name",
+        "sbatch_bad_distribution": "With Arbitrary distribution you need to specify a nodelist",
+        "sbatch_bad_exclude_file": "error opening file /nonexistent/nodes",
+        "sbatch_bad_export_file": "Could not open user environment file",
+        "sbatch_bad_flag": "unrecognized option '--nope'",
+        "sbatch_bad_gres": "Invalid GRES specification",
+        "sbatch_bad_hint": 'unrecognized --hint argument "foo"',
+        "sbatch_bad_memory_twice": "are mutually exclusive",
+        "sbatch_bad_no_value": "requires an argument",
+        "sbatch_bad_node_info": "Numeric argument (99999999999) to big",
+        "sbatch_bad_nodes": '"foo" is not a valid node count',
+        "sbatch_bad_nodes_range": "Maximum node count 2 is less than minimum",
+        "sbatch_bad_priority": "Priority must be >= 0",
+        "sbatch_bad_profile": "invalid --profile=foo option",
+        "sbatch_bad_propagate": "Bad rlimit name: foo",
+        "sbatch_bad_tasks": 'Invalid numeric value "four" for --ntasks',
+        "sbatch_bad_tasks_twice": "is mutually exclusive with --ntasks-per-gpu",
         "sbatch_bad_time": "Invalid --time",
         "sbatch_missing": "Unable to open file",
         "sbatch_no_shebang": "does not look like a batch script",
@@ -131,6 +147,17 @@ def as_asked(name: str) -> Completed:
 
 def in_short(reports: list[JobReport]) -> dict[str, str]:
     return {str(r.job_id): str(r.state) for r in reports}
+
+
+@pytest.mark.parametrize("name", ["sbatch_bad_hint", "sbatch_bad_memory_twice"])
+def test_what_is_said_of_options_by_an_sbatch_that_went_on_proves_nothing(name: str) -> None:
+    said = answer(name).stderr
+    for killed in (
+        Completed(1, "", said + answer("sbatch_ctld_down").stderr),
+        Completed(124, "", said),
+    ):
+        with pytest.raises(InDoubt):
+            DIALECT.submit(REQUEST, 1).parse(killed)
 
 
 @pytest.mark.parametrize("name", QUEUED)

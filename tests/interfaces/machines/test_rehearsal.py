@@ -75,6 +75,29 @@ async def test_a_simulation_completes(tmp_path: Path, dialect: str) -> None:
         assert stored[0].outputs["map"].size == 3
 
 
+@pytest.mark.parametrize(
+    ("dialect", "directive", "reason"),
+    [
+        ("slurm", "#SBATCH --ntasks=four", 'Invalid numeric value "four" for --ntasks.'),
+        ("slurm", "#SBATCH --nodes=foo", '"foo" is not a valid node count'),
+        ("slurm", "#SBATCH --hint=foo", 'unrecognized --hint argument "foo"'),
+        ("slurm", "#SBATCH --time-min=soon", "Invalid --time-min specification"),
+        ("slurm", "#SBATCH --nope=1", "unrecognized option '--nope'"),
+        ("sge", "#$ -pe smp four", "Numerical value invalid!"),
+        ("pbs", "#PBS -l select=four", "Illegal attribute or resource value"),
+    ],
+)
+async def test_a_directive_that_nobody_understands_is_refused_at_once(
+    tmp_path: Path, dialect: str, directive: str, reason: str
+) -> None:
+    async with site_on(tmp_path, dialect, Fate()) as site:
+        script = await site.blobs.put(f"#!/bin/sh\n{directive}\n".encode())
+        simulation = await site.submit("./run.sh", inputs={"run.sh": script})
+        failed = await site.reach(simulation, JobState.FAILED)
+        assert reason in failed.reason
+        assert not await site.of(o.SubmissionDoubted, simulation)
+
+
 @dialects
 async def test_a_lost_answer_is_looked_up_and_the_program_starts_once(
     tmp_path: Path, dialect: str

@@ -38,14 +38,19 @@ REFUSALS = Refusals(
         "Unable to run job: job rejected: ",
         "Unable to run job: unknown resource",
         "Unable to read script file",
-        "Wrong mail options list format",
-        "invalid advance reservation id",
-        "qsub: invalid option argument",
+        "is either not a file or not executable",
         "option must have",
         "option contains errors",
+        "qsub: -c specifier invalid",
+        "qsub: Numerical value invalid!",
+        "qsub: Range specifier ",
+        "qsub: Unknown hold list ",
+        "qsub: Wrong ",
+        "qsub: argument to -N option must not contain",
+        "qsub: invalid ",
     ),
 )
-"""Source: what an SGE 8.1.9 answered, and the messages of its daemons for wrong requests."""
+"""Source: what an SGE 8.1.9 answered, its texts, and those of its daemons for wrong requests."""
 
 VERIFIED = "verified"
 """The file in a submission's folder that has the answer to whether the job can ever start."""

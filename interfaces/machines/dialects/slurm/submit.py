@@ -109,6 +109,45 @@ REFUSALS = Refusals(
 )
 """Source: what a Slurm 22.05 answered, and its table of errors."""
 
+UNASKED = Refusals(
+    not_now=REFUSALS.not_now,
+    permanent=(
+        *REFUSALS.permanent,
+        ": Unmatched `",
+        "Bad rlimit name",
+        "Cannot specify both ",
+        "Container support is not configured",
+        "Could not open user environment file",
+        "Failed to validate job spec",
+        "Inconsistent values set to --",
+        "Invalid GRES specification",
+        "Invalid TRES for --",
+        "Invalid Trackable RESource",
+        "Invalid directive found in batch script",
+        "Invalid node list specified",
+        "Invalid numeric value ",
+        "Maximum node count ",
+        "Numeric argument ",
+        "Priority must be ",
+        "Requested GRES option unsupported",
+        "Script arguments not permitted",
+        "With Arbitrary distribution you need to",
+        "You can not have --",
+        "error opening file ",
+        "invalid --",
+        "invalid number of ",
+        "is incompatible with --",
+        "is mutually exclusive with --",
+        "is not a valid node count",
+        "mutually exclusive.",
+        "options are mutually exclusive",
+        "unrecognized --",
+    ),
+)
+"""What it says of options and files before it asks its controller: it ends there, with 1 or 255.
+
+Source: what a Slurm 22.05 answered to a wrong value of each option, and what newer ones say."""
+
 _AFTER = {
     After.STARTED: "after",
     After.SUCCEEDED: "afterok",
@@ -143,7 +182,8 @@ sbatch --parsable --output=job.log --open-mode=append {line} \\
                 return Submitted(JobId(match[1]), self._arranged.remarks)
             said = f"{completed.stdout} {completed.stderr}".strip()
             raise InDoubt(f"sbatch answered {said!r}", self.settings.doubt)
-        return REFUSALS.judge(completed, self.settings.doubt)
+        asked = _FAILED in completed.stderr or completed.exit_status not in (1, 255)
+        return (REFUSALS if asked else UNASKED).judge(completed, self.settings.doubt)
 
     @property
     def _arranged(self) -> Arranged:
