@@ -77,7 +77,7 @@ def _decide(was: MachineJobs, input: Input, given: Given) -> _Decided:
         case e.SubmitJob():
             return submit(was, input, given)
         case e.ForgoJob(token=token):
-            awaited = any(token in job.others for job in was.jobs.values())
+            awaited = any(token in was.jobs[one].others for one in was.followers)
             return [e.JobForgone(token=token, state=input.state)] if awaited else []
     return _of_one(was, input, given)
 

@@ -27,6 +27,8 @@ class MachineJobs:
     configured: int = 0
     """How often: what is under way by other settings begins anew."""
     jobs: Mapping[Token, Job] = field(default_factory=dict)
+    followers: frozenset[Token] = frozenset()
+    """Those of them that come after others."""
     folders: Mapping[Token, Folder] = field(default_factory=dict)
     """What is to be removed some day; those that have waited longest come first."""
     removing: Mapping[Token, Folder] = field(default_factory=dict)
@@ -85,7 +87,8 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
                 removing=was.removing if kept else {},
             )
         case e.MachineForgotten():
-            return MachineJobs(jobs=was.jobs, configured=was.configured) if was.jobs else None
+            left = MachineJobs(jobs=was.jobs, followers=was.followers, configured=was.configured)
+            return left if was.jobs else None
         case e.TurnTaken():
             return replace(was, turn=event.turn)
         case e.LoginIntended():
@@ -119,7 +122,7 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
         case e.CheckConcluded():
             return replace(was, check=None, learned=event.checkup.learned)
         case e.JobForgone():
-            return replace(was, jobs=_informed(was.jobs, event.token, event.state))
+            return _informed(was, event.token, event.state)
         case e.SubmissionIntended():
             return having(was, job_of(event))
     if isinstance(event, OfJob):
@@ -133,23 +136,24 @@ def having(was: MachineJobs, job: Job) -> MachineJobs:
     if before is None:
         others = (was.jobs.get(token) for token in job.others)
         job = job.informed({one.token: one.end for one in others if one and one.end})
-    jobs: Mapping[Token, Job] = {**was.jobs, job.token: job}
+        if job.others:
+            was = replace(was, followers=was.followers | {job.token})
     if job.end and not (before and before.end):
-        jobs = _informed(jobs, job.token, job.end)
+        was = _informed(was, job.token, job.end)
     if not job.left:
-        return replace(was, jobs=jobs)
+        return replace(was, jobs={**was.jobs, job.token: job})
     folder = folder_of(job)
     kept = was.settings is not None and was.settings.folders.keep is not None
     folders = {**was.folders, job.token: folder} if folder and kept else was.folders
-    return replace(was, jobs=_without(jobs, job.token), folders=folders)
+    jobs, followers = _without(was.jobs, job.token), was.followers - {job.token}
+    return replace(was, jobs=jobs, followers=followers, folders=folders)
 
 
-def _informed(jobs: Mapping[Token, Job], over: Token, end: JobState) -> Mapping[Token, Job]:
-    """All of them, who come after one that is over knowing its end: it may be forgotten first."""
-    return {
-        token: job.informed({over: end}) if over in job.others else job
-        for token, job in jobs.items()
-    }
+def _informed(was: MachineJobs, over: Token, end: JobState) -> MachineJobs:
+    """Those who come after one that is over know its end then: it may be forgotten before."""
+    theirs = (was.jobs[token] for token in was.followers)
+    told = {job.token: job.informed({over: end}) for job in theirs if over in job.others}
+    return replace(was, jobs={**was.jobs, **told}) if told else was
 
 
 def _without(known: Mapping[Token, V], gone: Token) -> Mapping[Token, V]:
