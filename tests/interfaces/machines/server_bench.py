@@ -170,3 +170,18 @@ async def test_a_dependency_is_waited_for(bench: ServerBench) -> None:
     assert isinstance(await bench.go(second), Submitted)
     await bench.report(second.token, JobState.COMPLETED)
     assert bench.said("order") == "one\ntwo\n"
+
+
+async def test_a_job_starts_from_a_template_and_runs_inputs_that_are_programs(
+    bench: ServerBench,
+) -> None:
+    """The first job makes the template."""
+    making = r"cd ../.. && mkdir -p templates/flood && cd templates/flood && "
+    making += r"printf '#!/bin/sh\ncat gauge.csv\n' >flood && chmod +x flood"
+    await bench.report(await bench.submitted(making), JobState.COMPLETED)
+    request = bench.request("./run.sh")
+    inputs = {"run.sh": chunks(b"#!/bin/sh\nexec ./flood\n"), "gauge.csv": chunks(b"3.2\n")}
+    await bench.system.prepare(request.token, inputs, "flood")
+    assert isinstance(await bench.system.submit(request, 1), Submitted)
+    await bench.report(request.token, JobState.COMPLETED)
+    assert await contract.content(bench, request.token, "stdout") == b"3.2\n"
