@@ -77,6 +77,8 @@ def _changes(was: Machine, it: Recorded) -> dict[str, object]:
             return {"trouble": reason, "trouble_since": since}
         case e.MachineChosen(simulation=simulation, explanation=explanation):
             return {"simulations": [*was.simulations, simulation], "explanation": explanation}
+        case e.MachineRejoined(simulation=simulation):
+            return {"simulations": [*was.simulations, simulation]}
         case e.MachineLeft(simulation=simulation):
             return {"simulations": [other for other in was.simulations if other != simulation]}
         case _:

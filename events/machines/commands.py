@@ -105,6 +105,15 @@ class LeaveMachine(Command):
     state: JobState
 
 
+class RejoinMachine(Command):
+    """A simulation that had left its machine turned out not to have ended."""
+
+    type: Literal["RejoinMachine"] = "RejoinMachine"
+    simulation: UUID
+    incident: IncidentId
+    name: Identifier
+
+
 class SeeMachine(MachineCondition, Command):
     """The Machine Interface's word on whether and how a machine answers."""
 
@@ -150,6 +159,7 @@ MachineCommand = Annotated[
     | EstimateStart
     | ChooseMachine
     | LeaveMachine
+    | RejoinMachine
     | SeeMachine
     | SeeCheckup
     | SeeEstimate

@@ -114,6 +114,14 @@ class MachineLeft(Event):
     """None if it still waited for a machine."""
 
 
+class MachineRejoined(Event):
+    """What had left turned out not to have ended."""
+
+    type: Literal["MachineRejoined"] = "MachineRejoined"
+    simulation: UUID
+    name: Identifier
+
+
 MachineEvent = Annotated[
     MachineAdded
     | MachineChanged
@@ -129,6 +137,7 @@ MachineEvent = Annotated[
     | NoMachineFound
     | ChoicePostponed
     | PostponedJudged
-    | MachineLeft,
+    | MachineLeft
+    | MachineRejoined,
     Field(discriminator="type"),
 ]

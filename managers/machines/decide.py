@@ -61,6 +61,8 @@ def decide(why_wrong: WhyWrong, was: Fleet | None, input: Input, given: Given) -
             return _leave(fleet, input)
         case GoOn():
             return _judge_again(fleet)
+        case e.RejoinMachine():
+            return _rejoin(fleet, input)
     raise Rejected(f"machines do not take {type(input).__name__}")
 
 
@@ -237,3 +239,13 @@ def _leave(fleet: Fleet, input: e.LeaveMachine) -> Iterator[Effect]:
     name = fleet.places.get(input.simulation)
     if name is not None or input.simulation in fleet.postponed:
         yield e.MachineLeft(simulation=input.simulation, name=name)
+
+
+def _rejoin(fleet: Fleet, input: e.RejoinMachine) -> Iterator[Effect]:
+    """It counts again; of a machine that was removed meanwhile nobody hears any more."""
+    if input.name not in fleet.machines:
+        reason = f"{input.name} was removed: nobody there can be asked what becomes of it"
+        refusal = RefusePlacement(simulation=input.simulation, reason=reason)
+        yield Send(Context.SIMULATIONS, input.incident, refusal)
+    elif input.simulation not in fleet.places:
+        yield e.MachineRejoined(simulation=input.simulation, name=input.name)

@@ -106,6 +106,8 @@ def evolve(was: Fleet | None, event: Event) -> Fleet | None:
                 places=_without(was.places, event.simulation),
                 postponed=_without(was.postponed, event.simulation),
             )
+        case e.MachineRejoined():
+            return replace(was, places={**was.places, event.simulation: event.name})
     return was
 
 

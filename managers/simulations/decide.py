@@ -151,12 +151,15 @@ def _place(simulation: Simulation, input: e.PlaceSimulation) -> Iterator[Effect]
 
 
 def _refuse(was: Simulations, simulation: Simulation, input: e.RefusePlacement) -> Iterator[Effect]:
+    """No machine will run it; or it came back on one that was removed, and is lost again."""
     if simulation.state.ended:
         return
-    failed = by_ourselves(simulation, JobState.FAILED, input.reason)
-    yield failed
-    yield from answer(simulation.created_by, error=input.reason)
-    yield from ending.follow_up(was, changed(was, failed))
+    state = JobState.LOST if simulation.submitted else JobState.FAILED
+    over = by_ourselves(simulation, state, input.reason)
+    yield over
+    if not simulation.submitted:
+        yield from answer(simulation.created_by, error=input.reason)
+    yield from ending.follow_up(was, changed(was, over))
 
 
 # Submission.

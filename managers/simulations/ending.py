@@ -10,7 +10,7 @@ from bus import MAX_RECORD_BYTES
 from events import simulations as e
 from events.incidents import Deliver, Delivery
 from events.jobs import JobReport, JobState, Witness
-from events.machines import FLEET, LeaveMachine
+from events.machines import FLEET, LeaveMachine, RejoinMachine
 from events.operations import CancelJob, CollectOutputs, ForgoJob, ReleaseJob
 from events.values import INLINE_BYTES, Command, Context, Document
 from managers.answers import answer
@@ -49,6 +49,8 @@ def report(was: Simulations, simulation: Simulation, said: JobReport) -> Iterato
     )
     yield event
     now = changed(was, event)
+    if simulation.left and not now.settled and now.machine is not None:
+        yield from _rejoin(was, now.id, now.machine)
     if now.completed_first and now.group is not None:
         yield from _cancel_beaten(was.having(now), now, alone=False)
     if now.state == JobState.COMPLETED and now.request.outputs:
@@ -216,7 +218,11 @@ def _cancel_beaten(was: Simulations, first: Simulation, *, alone: bool = True) -
 def by_ourselves(simulation: Simulation, state: JobState, reason: str) -> e.SimulationStateChanged:
     """A state that no machine has to confirm."""
     return e.SimulationStateChanged(
-        simulation=simulation.id, state=state, witness=Witness.OURSELVES, reason=reason
+        simulation=simulation.id,
+        state=state,
+        witness=Witness.OURSELVES,
+        attempt=simulation.attempt,
+        reason=reason,
     )
 
 
@@ -229,3 +235,9 @@ def to_machine(simulation: Simulation, command: Command) -> Iterator[Effect]:
 def leave(simulation: UUID, state: JobState) -> Iterator[Effect]:
     """It no longer counts as load, nor waits for a machine."""
     yield Send(Context.MACHINES, FLEET, LeaveMachine(simulation=simulation, state=state))
+
+
+def _rejoin(was: Simulations, simulation: UUID, machine: str) -> Iterator[Effect]:
+    """It counts as load again."""
+    rejoin = RejoinMachine(simulation=simulation, incident=was.incident, name=machine)
+    yield Send(Context.MACHINES, FLEET, rejoin)

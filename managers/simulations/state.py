@@ -37,6 +37,8 @@ class Simulation:
     outputs: Mapping[str, Blob] | None = None
     """Known once they were fetched."""
     missing: tuple[str, ...] = ()
+    left: bool = False
+    """It had ended, as far as anybody knew, and so had left its machine; it may be back there."""
     cancelling: bool = False
     to_cancel: str | None = None
     """Why it is to be cancelled as soon as its turn comes."""
@@ -218,6 +220,7 @@ def _changed(was: Simulation, event: OfOne) -> Simulation:
                 reason=event.reason,
                 stuck=event.stuck,
                 instances=event.instances,
+                left=was.left or event.state.ended,
             )
         case e.CancellationRequested():
             return replace(was, cancelling=True, to_cancel=None)

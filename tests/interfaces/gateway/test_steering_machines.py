@@ -14,6 +14,7 @@ from events.machines import (
     MachineAdded,
     MachineChosen,
     MachineLeft,
+    MachineRejoined,
     MachineSeen,
     MachineSettings,
 )
@@ -124,6 +125,14 @@ async def test_a_machine_without_jobs_of_ours_is_drained_at_once(pool: Pool) -> 
         await site.post(f"{HERE}/enable", ROOT)
         found = await site.post(f"{HERE}/drain", ROOT)
         assert (found["enabled"], found["simulations"]) == (False, [])
+
+
+async def test_a_job_that_comes_back_is_on_its_machine_again(pool: Pool) -> None:
+    left = MachineLeft(simulation=THERE.simulation, name="archer")
+    back = MachineRejoined(simulation=THERE.simulation, name="archer")
+    async with fleet(pool, THERE, left, back) as site:
+        later = await site.post(f"{HERE}/drain", ROOT, 202)
+        assert later["detail"] == "1 of our jobs are on archer"
 
 
 async def test_a_machine_is_removed_once(pool: Pool) -> None:

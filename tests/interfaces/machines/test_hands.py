@@ -129,6 +129,18 @@ async def test_when_a_waiting_job_is_expected_to_start_is_told() -> None:
         assert [one.expected for one in await site.until(told_again)] == [10.5]
 
 
+async def test_a_job_that_is_lost_and_comes_back_counts_on_its_machine_again() -> None:
+    async with open_site(later=Fate(wait=60)) as site:
+        simulation = await site.submit("later")
+        await site.reach(simulation, JobState.QUEUED)
+        site.machine.silent[token_of(simulation)] = None
+        await site.reach(simulation, JobState.LOST)
+        await site.until(lambda: site.of(m.MachineLeft, simulation))
+        del site.machine.silent[token_of(simulation)]
+        (back,) = await site.until(lambda: site.of(m.MachineRejoined, simulation))
+        assert back.name == site.settings.name
+
+
 async def test_a_job_is_held_once_its_machine_says_so_until_it_is_released() -> None:
     async with open_site(later=Fate(wait=0.3)) as site:
         simulation = await site.submit("later")

@@ -348,6 +348,22 @@ def test_what_leaves_is_no_load_any_more_and_waits_no_longer() -> None:
     of.when(see("m")).then(e.MachineSeen)
 
 
+def test_what_comes_back_counts_again_once() -> None:
+    rejoin = e.RejoinMachine(simulation=ONE, incident=IncidentId("i-1"), name="m")
+    of = fleet("m").when(choose()).when(rejoin).then()
+    of.when(e.LeaveMachine(simulation=ONE, state=JobState.LOST))
+    back = e.MachineRejoined(simulation=ONE, name="m")
+    of.when(rejoin).then(back).when(rejoin).then()
+    of.when(e.RemoveMachine(name="m")).rejected("1 of our jobs are on m: drain it first")
+
+
+def test_what_comes_back_to_a_machine_that_was_removed_is_told_so() -> None:
+    of = fleet("m").when(choose()).when(e.LeaveMachine(simulation=ONE, state=JobState.LOST))
+    of.when(e.RemoveMachine(name="m")).then(e.MachineRemoved, ForgetMachine)
+    rejoin = e.RejoinMachine(simulation=ONE, incident=IncidentId("i-1"), name="m")
+    of.when(rejoin).then(RefusePlacement)
+
+
 def test_a_refused_login_is_tried_again_when_somebody_allows_it() -> None:
     refused = e.SeeMachine(name="a", reachable=False, reason="no key will do", login_needed=True)
     of = scenario(MANAGER).when(add("a")).when(e.EnableMachine(name="a"))

@@ -6,8 +6,8 @@ import pytest
 
 from events import simulations as e
 from events.incidents import AnswerCall, Deliver
-from events.jobs import JobOptions, JobState, Waiting
-from events.machines import FLEET, ChooseMachine, LeaveMachine
+from events.jobs import JobOptions, JobState, Waiting, Witness
+from events.machines import FLEET, ChooseMachine, LeaveMachine, RejoinMachine
 from events.operations import (
     CancelJob,
     CollectOutputs,
@@ -200,10 +200,37 @@ def test_a_requeued_job_is_followed_in_its_newest_attempt() -> None:
 def test_what_is_lost_is_told_and_revived_by_a_late_witness() -> None:
     of = submitted(ONE, on=(JobState.LOST, JobState.COMPLETED), outputs=("map",)).when(wait())
     of.when(report(JobState.LOST)).then(e.SimulationStateChanged, Deliver, AnswerCall, LeaveMachine)
-    of.when(report(JobState.RUNNING)).then(e.SimulationStateChanged)
-    of.when(report(JobState.COMPLETED)).then(e.SimulationStateChanged, CollectOutputs)
+    of.when(report(JobState.RUNNING)).then(e.SimulationStateChanged, RejoinMachine)
+    of.when(report(JobState.COMPLETED)).then(
+        e.SimulationStateChanged, RejoinMachine, CollectOutputs
+    )
     of.when(keep())
     assert called_back(of) == ["on_completed"]
+
+
+def test_what_is_lost_and_comes_back_counts_on_its_machine_again() -> None:
+    of = submitted(ONE).when(report(JobState.LOST)).when(report(JobState.HELD))
+    rejoin = RejoinMachine(simulation=ONE, incident=ID, name="local")
+    of.then(e.SimulationStateChanged, Send(Context.MACHINES, FLEET, rejoin))
+    of.when(report(JobState.CANCELLED)).then(e.SimulationStateChanged, LeaveMachine, ReleaseJob)
+
+
+def test_what_came_back_by_a_log_that_does_not_say_where_counts_from_its_next_word_on() -> None:
+    lost, held = (
+        e.SimulationStateChanged(simulation=ONE, state=state, witness=Witness.QUEUE)
+        for state in (JobState.LOST, JobState.HELD)
+    )
+    of = submitted(ONE).given(lost, held)
+    of.when(report(JobState.RUNNING)).then(e.SimulationStateChanged, RejoinMachine)
+
+
+def test_what_comes_back_on_a_machine_that_was_removed_is_lost_again() -> None:
+    of = submitted(ONE, on=(JobState.LOST,)).when(report(JobState.LOST))
+    of.when(report(JobState.QUEUED, attempt=2))
+    removed = e.RefusePlacement(simulation=ONE, reason="local was removed")
+    of.when(removed).then(e.SimulationStateChanged, Deliver, LeaveMachine).when(removed).then()
+    now = (one(of).state, one(of).attempt, one(of).reason)
+    assert now == (JobState.LOST, 2, "local was removed")
 
 
 def test_the_machine_can_be_asked_now() -> None:
