@@ -13,7 +13,7 @@ def simulation_manager() -> Manager[Simulations, object]:
         context=Context.SIMULATIONS,
         sources=(Context.INCIDENTS, Context.MACHINES, Context.OPERATIONS),
         state=Simulations,
-        fold=6,
+        fold=7,
         decide=decide,
         evolve=evolve,
         due=_due,

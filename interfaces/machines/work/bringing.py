@@ -45,7 +45,8 @@ async def bring(
             async with noticing_room(machine, tell):
                 await batch.prepare(token, inputs, job.request.template)
                 crash_point("before submission")
-                answer = await batch.submit(job.asked, submission)
+                with machine.asked_to_take(token):
+                    answer = await batch.submit(job.asked, submission)
         except (BlobMissing, TemplateUnfit) as missing:
             await batch.cancel(token)  # nor does it start if a process that slept submits it
             return SubmissionImpossible(token, submission, str(missing))

@@ -3,8 +3,8 @@
 import asyncio
 import math
 import random
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ import structlog
 from pydantic import JsonValue
 
 from bus.tasks import doubling
+from events.jobs import Token
 from events.machines import MachineSettings
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.budget import Budget, Toll
@@ -69,6 +70,8 @@ class Machine:
         self.room.set()
         self.watched = False
         """Whether it is looked at: it is not any more once it is removed, or somebody else's."""
+        self.late: set[Token] = set()
+        """Jobs that it was asked to take a while ago: it may have, and its answer hang."""
         self.budget: Budget = before.budget if before else Budget()
         self.budget.limit(manners.commands, manners.submissions, manners.ask_least)
         self._failures: Failures[object] = before._failures if before else Failures()
@@ -77,6 +80,21 @@ class Machine:
         self._batch: BatchSystem | None = None
         self._learned: Mapping[str, JsonValue] = {}
         self._opening = asyncio.Lock()
+
+    @contextmanager
+    def asked_to_take(self, token: Token) -> Iterator[None]:
+        """It is, while the context lasts."""
+
+        def is_late() -> None:
+            self.late.add(token)
+            self.wake.set()
+
+        timer = asyncio.get_running_loop().call_later(self.manners.look, is_late)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            self.late.discard(token)
 
     def has_room(self, room: bool) -> None:
         """Whether it has, as far as is known now."""

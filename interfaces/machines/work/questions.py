@@ -20,6 +20,8 @@ class Questions:
         self._refreshed = refreshes(jobs)
         self._ending: frozenset[tuple[Part, bool]] = frozenset()
         """What was asked for out of turn."""
+        self._rest = 0.0
+        """Until when nobody asks by itself, after a question that failed."""
         self._soon = 0.0
         """Seconds after the newest question at which it is asked for again."""
 
@@ -31,8 +33,10 @@ class Questions:
         """Whether it is time, also as long as nobody knows whether the machine answers."""
         if self.too_soon() > 0:
             return False
-        if self._in_turn is None or not jobs.reachable or self.wished(jobs):
+        if self._in_turn is None or self.wished(jobs):
             return True
+        if not jobs.reachable:
+            return _now() >= self._rest
         return _now() - self._in_turn >= self._machine.manners.ask
 
     def out_of_turn(self, jobs: MachineJobs) -> bool:
@@ -51,6 +55,14 @@ class Questions:
             self._in_turn, self._refreshed = self._asked, refreshes(jobs)
         else:
             self._soon *= 2
+
+    def rests(self, pause: float) -> None:
+        """A question failed: so many seconds are to pass before the next."""
+        self._rest = _now() + pause
+
+    def rest(self) -> float:
+        """Seconds that are left of that, and until the centre allows a question."""
+        return max(self._rest - _now(), self.too_soon())
 
     def too_soon(self) -> float:
         """Seconds for which the scheduler is not asked again, whoever wishes it."""

@@ -1,14 +1,19 @@
-"""Looking at a machine and its jobs, and telling what is new: one question for all of them."""
+"""Looking at a machine and its jobs, and telling what is new: one question for all of them.
+
+What wrappers write is heard whether or not the scheduler answers, and while it takes its time.
+"""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
+from typing import Any, TypeVar
 
 import structlog
 
-from events.jobs import JobReport, JobState, Part, Token, instance_of
+from bus.tasks import end
+from events.jobs import JobReport, JobState, Part, Token, instance_of, whose
 from events.machines import MachineLoad
 from events.prose import cut
 from events.values import DAY, Context
@@ -48,6 +53,7 @@ from managers.operations import (
 from managers.runtime import TaskWork, hand_over
 from managers.runtime.manager import Tell
 
+R = TypeVar("R")
 _MOST_FAILURES = 20
 """In a row, counted for the pause after them."""
 _log = structlog.get_logger()
@@ -64,6 +70,9 @@ class MachineWatch:
         self._room = RoomTries(machine.manners.ask)
         self._failures = 0
         machine.watched = True
+        self._deaf = False
+        """Whether not even its shell answers, as far as is known."""
+        self._telling = asyncio.Lock()
         cause = f"{Context.OPERATIONS}.work/{machine.settings.name}/watch"
         self._task = TaskWork[Task](self._run, cause, failed=partial(machine.tried, what=cause))
 
@@ -97,44 +106,81 @@ class MachineWatch:
             await self._machine.close()
 
     async def _pause(self) -> None:
-        busy = bool(followed(self._jobs))
         machine, manners = self._machine, self._machine.manners
-        pause = manners.look * 2.0**self._failures if busy or self._failures else manners.ask
+        busy = bool(followed(self._jobs) or machine.late) and not self._deaf
+        pause = manners.look if busy else max(manners.ask, manners.ask_least)
         if self._failures:
-            pause = machine.jittered(min(pause, manners.ask))
-            pause = max(pause, self._questions.too_soon())  # the next look asks the scheduler, too
+            pause = min(pause, self._questions.rest())
         with suppress(TimeoutError):
-            async with asyncio.timeout(min(pause, max(manners.ask, manners.ask_least))):
+            async with asyncio.timeout(pause):
                 await machine.wake.wait()
 
     async def _look(self) -> None:
         """Jobs come first: they are followed though nobody understands what the load is."""
         load, notice = self._jobs.load, self._jobs.notice
         in_turn = self._questions.in_turn(self._jobs)
-        ask = in_turn or self._questions.out_of_turn(self._jobs)
-        if not ask and not self._jobs.reachable:
-            return  # only an answer of the scheduler's would say more
+        asks = in_turn or self._questions.out_of_turn(self._jobs)
+        if not asks and not self._jobs.reachable:  # only the scheduler's answer would change that
+            self._deaf = not await self._heard()
+            return
         try:
             batch = await self._machine.batch()
-            silence = await self._follow(batch, ask, in_turn)
-            if in_turn:
-                load, unknown = await self._load(batch)
-                await self._try_room(batch)
-                notice = cut(batch.notice or silence or unknown)
+            if asks:
+                load, notice = await self._beside(self._ask(batch, in_turn))
+            else:
+                await self._hear(batch)
         except Exception as error:
             if not isinstance(error, MachineError):
                 _log.exception("machine", machine=self._machine.settings.name)
             self._failures = min(self._failures + 1, _MOST_FAILURES)
+            self._deaf = not asks or isinstance(error, Unreachable)
+            pause = min(self._machine.manners.look * 2.0**self._failures, self._machine.manners.ask)
+            self._questions.rests(self._machine.jittered(pause))
             why, refused = cut(str(error) or repr(error)), isinstance(error, LoginNeeded)
             looked = MachineLooked(False, why, None, refused, notice)
         else:
-            self._failures = 0
+            self._failures, self._deaf = 0, False
             looked = MachineLooked(True, "", load, False, notice)
         self._machine.tried("" if looked.login_needed else looked.reason)
         jobs = self._jobs
         known = (jobs.reachable, jobs.reason, jobs.load, jobs.login_needed, jobs.notice)
         if (looked.reachable, looked.reason, looked.load, looked.login_needed, notice) != known:
             await self._tell(looked)
+
+    async def _beside(self, asking: Coroutine[Any, Any, R]) -> R:
+        """Its result; the wrappers are heard beside it, as long as the machine lets us."""
+        task, look = asyncio.create_task(asking), self._machine.manners.look
+        try:
+            while not (await asyncio.wait([task], timeout=look))[0]:
+                if not await self._heard():
+                    break
+            return await task
+        finally:
+            await end(task)
+
+    async def _heard(self) -> bool:
+        """Whether the wrappers could be heard."""
+        try:
+            await self._hear(await self._machine.batch())
+        except MachineError:
+            return False
+        return True
+
+    async def _hear(self, batch: BatchSystem) -> None:
+        """Tell what is new of what the wrappers wrote."""
+        async with self._telling:
+            jobs = self._open()
+            seen = await batch.observe(_parts(jobs))
+            await self._report(batch, jobs, [one for one in seen if is_news(jobs[one.token], one)])
+
+    async def _ask(self, batch: BatchSystem, in_turn: bool) -> tuple[MachineLoad | None, str]:
+        """Ask the scheduler; how busy it is, and what somebody should know of the machine."""
+        silence = await self._ask_of_jobs(batch, in_turn)
+        if not in_turn:
+            return self._jobs.load, self._jobs.notice
+        load, unknown = await self._load(batch)
+        await self._try_room(batch)
+        return load, cut(batch.notice or silence or unknown)
 
     async def _load(self, batch: BatchSystem) -> tuple[MachineLoad | None, str]:
         """Asked as often as the scheduler is; and why it is unknown, if it is."""
@@ -156,28 +202,41 @@ class MachineWatch:
             if bool(host.full) != full:
                 await self._tell(RoomLooked(host.full))
 
-    async def _follow(self, batch: BatchSystem, ask: bool, in_turn: bool) -> str:
+    def _open(self) -> dict[Token, Job]:
+        """Jobs of which there is something to be learned."""
+        late = self._machine.late & self._jobs.jobs.keys()
+        jobs = followed(self._jobs) | {token: self._jobs.jobs[token] for token in late}
+        return {token: job for token, job in jobs.items() if is_open(job.report)}
+
+    def _stands(self, job: Job, part: Part) -> bool:
+        """Whether nothing was said of it since: an answer may be older than a wrapper's word."""
+        now = self._jobs.jobs.get(job.token)
+        return now is not None and word_of(now, part) == word_of(job, part)
+
+    async def _ask_of_jobs(self, batch: BatchSystem, in_turn: bool) -> str:
         """Tell what is new of jobs; why it cannot be known of some, if their accounts are away."""
-        jobs = {token: job for token, job in followed(self._jobs).items() if is_open(job.report)}
-        if ask:
-            self._questions.begins(self._jobs, in_turn=in_turn)
-        parts = {part: job for job in jobs.values() for part in open_parts(job)}
-        seen = await batch.observe(list(parts), ask_scheduler=ask)
-        news = [one for one in seen if is_news(jobs[one.token], one)]
-        await self._report(batch, jobs, news)
+        jobs = self._open()
+        self._questions.begins(self._jobs, in_turn=in_turn)
+        parts = {part: jobs[whose(part)] for part in _parts(jobs)}
+        found = await batch.observe(list(parts), ask_scheduler=True)
+        async with self._telling:
+            seen = [one for one in found if self._stands(jobs[one.token], one.part)]
+            await self._report(batch, jobs, [one for one in seen if is_news(jobs[one.token], one)])
         if not in_turn:
             return ""
         await self._foresee(seen)
-        known = {report.part for report in seen if not unexplained(report)}
+        known = {report.part for report in found if not unexplained(report)}
         gone = {
             part: job
             for part, job in parts.items()
             if part not in known and job.phase is Phase.SETTLED and not is_lost(word_of(job, part))
         }
         try:
-            await self._report(batch, jobs, await self._vanished(batch, gone))
+            verdicts = await self._vanished(batch, gone)
         except (CommandFailed, NotUnderstood) as error:
             return f"nobody tells what became of {len(gone)} jobs that have vanished: {error}"
+        async with self._telling:
+            await self._report(batch, jobs, verdicts)
         return ""
 
     async def _report(
@@ -224,6 +283,10 @@ class MachineWatch:
             tail = f"(cannot be read: {error})"
         reason = "; stderr ends: ".join(part for part in (report.reason, tail[-1000:]) if part)
         return report.model_copy(update={"reason": cut(reason)})
+
+
+def _parts(jobs: Mapping[Token, Job]) -> list[Part]:
+    return [part for job in jobs.values() for part in open_parts(job)]
 
 
 def _surprises(job: Job, report: JobReport) -> bool:

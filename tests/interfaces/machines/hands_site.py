@@ -57,6 +57,7 @@ E = TypeVar("E", bound=Event)
 
 FIRE = IncidentId("fire")
 FETCHING = Fetching(limit=1000, deadline=0.5)
+_WORK = f"{Context.OPERATIONS}.work/"
 QUICK = Manners(look=0.01, ask=0.03, retry=(0.01, 0.05))
 
 
@@ -80,16 +81,20 @@ class TroubledSystem(SimulatedBatchSystem):
         """Whether it takes cancellations without doing anything."""
         self.full = ""
         """Why nothing can be written on it."""
-        self.stuck = False
-        """Whether reading a file never ends."""
+        self.slow = 0.0
+        """Seconds for which its scheduler keeps an answer to itself."""
+        self.hangs: set[str] = set()
+        """Methods that never return."""
         self.asked: Counter[str] = Counter()
         self.turned_down: dict[str, Refused] = {}
         """What it says to jobs that ask for a QoS of that name."""
         self.qos: list[str] = []
         """What jobs asked for, one submission after the other."""
 
-    def _meet(self, method: str) -> None:
+    async def _meet(self, method: str) -> None:
         self.asked[method] += 1
+        if method in self.hangs:
+            await asyncio.Event().wait()
         if blips := self.blips.get(method):
             raise blips.pop()
         if trouble := self.troubles.get(method):
@@ -101,13 +106,13 @@ class TroubledSystem(SimulatedBatchSystem):
         inputs: Mapping[RelativePath, AsyncIterable[bytes]],
         template: Template = "",
     ) -> None:
-        self._meet("prepare")
+        await self._meet("prepare")
         if self.full:
             raise NoRoom(f"cannot write {token}: {self.full}")
         await super().prepare(token, inputs, template)
 
     async def submit(self, request: JobRequest, submission: int) -> Submitted | Refused:
-        self._meet("submit")
+        await self._meet("submit")
         self.qos.append(request.options.qos)
         if refused := self.turned_down.get(request.options.qos):
             return refused
@@ -118,17 +123,19 @@ class TroubledSystem(SimulatedBatchSystem):
     ) -> list[JobReport]:
         self.asked["look"] += 1
         if ask_scheduler:
-            self._meet("ask")
+            await self._meet("ask")
         self.asks_accounts = False
         try:
-            return await super().observe(parts, ask_scheduler=ask_scheduler)
+            seen = await super().observe(parts, ask_scheduler=ask_scheduler)
         finally:
             self.asks_accounts = True
+        await asyncio.sleep(self.slow if ask_scheduler else 0)
+        return seen
 
     async def find(self, parts: Collection[Part]) -> Mapping[Part, JobReport]:
         found = {**await super().find(parts)}
         if self.silent.keys() & {*parts} and self.asks_accounts:
-            self._meet("accounts")
+            await self._meet("accounts")
         for token in self.silent.keys() & {*parts}:
             found.pop(token, None)
             if said := self.silent[token]:
@@ -136,29 +143,27 @@ class TroubledSystem(SimulatedBatchSystem):
         return found
 
     async def cancel(self, token: Token, job_id: JobId | None = None) -> None:
-        self._meet("cancel")
+        await self._meet("cancel")
         if not self.deaf:
             await super().cancel(token, job_id)
         if self.full:
             raise NoRoom(f"cannot write {token}: {self.full}")
 
     async def hold(self, token: Token) -> None:
-        self._meet("hold")
+        await self._meet("hold")
         await super().hold(token)
 
     async def fetch(self, token: Token, name: RelativePath, limit: int) -> AsyncIterator[bytes]:
-        self._meet("fetch")
-        if self.stuck:
-            await asyncio.Event().wait()
+        await self._meet("fetch")
         async for chunk in super().fetch(token, name, limit):
             yield chunk
 
     async def host(self) -> Host:
-        self._meet("host")
+        await self._meet("host")
         return Host(full=self.full)
 
     async def load(self) -> MachineLoad:
-        self._meet("load")
+        await self._meet("load")
         return await super().load()
 
 
@@ -306,3 +311,6 @@ async def working(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        works = [one for one in asyncio.all_tasks() if one.get_name().startswith(_WORK)]
+        if works:  # they were stopped, and end what they had begun
+            await asyncio.wait(works, timeout=PATIENCE)

@@ -222,6 +222,54 @@ async def test_a_machine_that_stays_away_is_told_of_once() -> None:
         assert await operations(site) == before
 
 
+async def test_ends_are_known_while_the_scheduler_is_away() -> None:
+    async with open_site(long=Fate(run=0.5)) as site:
+        simulation = await site.submit("long")
+        await site.reach(simulation, JobState.RUNNING)
+        site.machine.troubles["ask"] = CommandFailed("Unable to contact slurm controller")
+        await seen(site, False)
+        await site.reach(simulation, JobState.COMPLETED)
+        assert not (await site.events(m.MachineSeen))[-1].reachable
+        del site.machine.troubles["ask"]
+        await seen(site, True)
+
+
+async def test_ends_are_known_while_the_scheduler_does_not_answer() -> None:
+    async with open_site(long=Fate(run=0.5)) as site:
+        simulation = await site.submit("long")
+        await site.reach(simulation, JobState.RUNNING)
+        site.machine.hangs = {"ask"}
+        await site.looks(1)
+        await site.reach(simulation, JobState.COMPLETED)
+        assert (await site.events(m.MachineSeen))[-1].reachable
+
+
+async def test_what_a_scheduler_says_late_is_older_than_a_wrappers_word() -> None:
+    async with open_site(later=Fate(wait=0.5, run=60)) as site:
+        simulation = await site.submit("later")
+        await site.reach(simulation, JobState.QUEUED)
+        token = token_of(simulation)
+        held = JobReport(token=token, state=JobState.HELD, witness=Witness.QUEUE)
+        site.machine.slow, site.machine.silent[token] = 1.0, held
+        await site.looks(1)
+        del site.machine.silent[token]
+        await site.reach(simulation, JobState.RUNNING)
+        await site.looks(2)
+        words = [one.report.state for one in await site.of(o.JobReported, simulation)]
+        assert words == [JobState.QUEUED, JobState.RUNNING]
+
+
+async def test_a_job_is_followed_whose_submission_was_taken_and_is_not_answered() -> None:
+    async with open_site(taken=Fate(run=0.3, answer_after=3600)) as site:
+        simulation = await site.submit("taken")
+        await site.reach(simulation, JobState.RUNNING)
+        await site.reach(simulation, JobState.COMPLETED)
+        (confirmed,) = await site.of(o.SubmissionConfirmed, simulation)
+        assert confirmed.job_id
+        assert not await site.of(o.SubmissionDoubted, simulation)
+        assert site.machine.asked["submit"] == 1
+
+
 async def test_a_job_that_stays_lost_is_told_of_once() -> None:
     async with open_site(long=Fate(run=60)) as site:
         simulation = await site.submit(executable="long")
@@ -533,10 +581,10 @@ async def test_what_is_no_result_is_said_once_and_the_others_are_kept() -> None:
 
 async def test_a_result_that_takes_too_long_is_told_of_and_tried_again() -> None:
     async with open_site() as site:
-        site.machine.stuck = True
+        site.machine.hangs = {"fetch"}
         simulation = await site.submit(outputs=("map",))
         assert "map was not fetched within 0.5 s" in (await trouble(site, True)).reason
-        site.machine.stuck = False
+        site.machine.hangs.clear()
         await site.until(lambda: site.of(s.OutputsKept, simulation))
         await trouble(site, False)
 
