@@ -114,6 +114,8 @@ class JobReleased(Event):
     token: Token
     at: float | None = None
     """Seconds since the epoch; older logs do not say."""
+    until: float | None = None
+    """Likewise: until when its wrapper is heard all the same, since it may be requeued."""
 
 
 class RemovalIntended(Event):

@@ -24,7 +24,7 @@ from managers.operations.inputs import (
     TaskFails,
     written,
 )
-from managers.operations.job import Job, OfJob, Phase, job_after, job_of
+from managers.operations.job import Job, OfJob, Phase, job_after, job_of, may_come_again
 from managers.operations.manager import FOLD, operations_manager
 from managers.operations.reports import gone_without_a_word, is_foreseen_anew, is_news
 from managers.operations.state import MachineJobs
@@ -82,6 +82,7 @@ __all__ = [
     "is_news",
     "job_after",
     "job_of",
+    "may_come_again",
     "on_machine",
     "operations_manager",
     "still_removed",

@@ -10,7 +10,7 @@ from events.values import Context, Event
 from managers.operations import inputs as i
 from managers.operations import questions, reports
 from managers.operations.job import Job, Phase
-from managers.operations.keeping import look
+from managers.operations.keeping import ended_again, look, released
 from managers.operations.reports import seen
 from managers.operations.state import MachineJobs, evolve
 from managers.operations.submitting import cancel, retry, room, submit, submitted
@@ -108,7 +108,7 @@ def _of_one(was: MachineJobs, input: Input, given: Given) -> _Decided:
             current = going and job.submission == input.submission
             return submitted(job, input) if current else []
         case i.JobSeen(report=report, others=others):
-            return seen(was, job, [report, *others])
+            return ended_again(job, seen(was, job, [report, *others]), given.now)
         case i.TaskFails():
             return _hindered(job, input)
         case i.StartSeen(expected=expected):
@@ -134,7 +134,7 @@ def _of_one(was: MachineJobs, input: Input, given: Given) -> _Decided:
         case e.RefreshJob():
             return [e.RefreshRequested(token=token)]
         case e.ReleaseJob():
-            return [] if job.released else [e.JobReleased(token=token, at=given.now)]
+            return [released(job, given.now)] if not job.released or job.heard else []
     raise Rejected(f"operations do not take {type(input).__name__}")
 
 

@@ -38,6 +38,14 @@ OfJob = (
 """What is told of a job from its intent on."""
 
 
+_AGAIN = frozenset({JobState.FAILED, JobState.TIMEOUT, JobState.CANCELLED})
+
+
+def may_come_again(state: JobState | None) -> bool:
+    """Whether what is in that state has ended, and a batch system may requeue it."""
+    return state in _AGAIN
+
+
 class Phase(StrEnum):
     """How far a job is on its way to the machine."""
 
@@ -88,6 +96,8 @@ class Job:
     """Somebody wished its end."""
     released: bool = False
     """Forgotten as soon as the machine took the wish for its end."""
+    heard: float | None = None
+    """Until when its wrapper is heard though it is released, in seconds since the epoch."""
     refresh: int = 0
     """How often somebody asked to look now."""
     ends: Mapping[Token, JobState] = field(default_factory=dict)
@@ -160,7 +170,12 @@ class Job:
     @property
     def left(self) -> bool:
         """Whether nobody asks about it any more, nor is anything done for it."""
-        return self.released and not self.cancelling
+        return self.released and not self.cancelling and self.heard is None
+
+    @property
+    def may_be_requeued(self) -> bool:
+        """Whether its end may turn out not to be the last, and somebody wants to know."""
+        return self.job_id is not None and not self.unwanted and may_come_again(self.state)
 
     @property
     def written(self) -> float | None:
@@ -267,7 +282,7 @@ def _changed(was: Job, event: OfJob) -> Job:
         case e.RefreshRequested():
             return replace(was, refresh=was.refresh + 1)
         case e.JobReleased():
-            return replace(was, released=True, over=event.at)
+            return replace(was, released=True, over=event.at, heard=event.until)
         case e.PurgeNears():
             return replace(was, warned=event.at)
 

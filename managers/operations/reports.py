@@ -7,7 +7,7 @@ from events.jobs import JobId, JobReport, JobState, Witness
 from events.prose import cut
 from events.simulations import ReportJob
 from events.values import Context
-from managers.operations.job import Job, OfJob, Phase, job_after, reported
+from managers.operations.job import Job, OfJob, Phase, job_after, may_come_again, reported
 from managers.operations.state import MachineJobs, having
 from managers.runtime import Decided, Effect, Send
 
@@ -25,7 +25,7 @@ def is_news(job: Job, report: JobReport) -> bool:
         silent = gone_without_a_word(report) or _left_behind(report, last)
         return report.state != JobState.LOST and not silent
     if last.state.ended:
-        return False
+        return may_come_again(last.state) and report.attempt > last.attempt and not report.unknown
     if report.unknown:
         return report.unknown != last.unknown
     now = (report.state, report.attempt, report.stuck)

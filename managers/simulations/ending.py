@@ -25,8 +25,13 @@ _AROUND_BYTES = 1_000
 
 
 def report(was: Simulations, simulation: Simulation, said: JobReport) -> Iterator[Effect]:
-    """A witness's word; older attempts, repetitions and what comes after the end are not news."""
+    """A witness's word; older attempts, repetitions and what comes after the end are not news.
+
+    But for a later attempt of what has not completed: its batch system has requeued it.
+    """
     over = simulation.state.ended and simulation.state != JobState.LOST
+    if simulation.state != JobState.COMPLETED and said.attempt > simulation.attempt:
+        over = False
     known = (simulation.state, simulation.attempt, simulation.stuck, simulation.instances)
     same = (said.state, said.attempt, said.stuck, said.instances) == known
     if over or same or said.attempt < simulation.attempt:

@@ -4,7 +4,7 @@ import asyncio
 
 from events.jobs import JobReport, JobState, Part, Token, instance_of, parts_of
 from interfaces.machines.work.machine import Machine
-from managers.operations import Job, MachineJobs
+from managers.operations import Job, MachineJobs, may_come_again
 
 
 class Questions:
@@ -96,6 +96,13 @@ def open_parts(job: Job) -> list[Part]:
     """What is still to be learned of: the job, or some of its instances, if it has any."""
     parts = parts_of(job.token, job.request.instances)
     return [part for part in parts if is_open(word_of(job, part))]
+
+
+def heard_parts(job: Job) -> list[Part]:
+    """What wrappers may tell more of: also what has ended, and may be requeued."""
+    parts = parts_of(job.token, job.request.instances)
+    words = ((part, word_of(job, part)) for part in parts)
+    return [p for p, word in words if is_open(word) or (word and may_come_again(word.state))]
 
 
 def word_of(job: Job, part: Part) -> JobReport | None:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import structlog
 
 from bus.tasks import end
-from events.jobs import JobReport, JobState, Part, Token, instance_of, whose
+from events.jobs import JobReport, JobState, Part, Token, instance_of
 from events.machines import MachineLoad
 from events.prose import cut
 from events.values import DAY, Context
@@ -29,6 +29,7 @@ from interfaces.machines.work.machine import Machine
 from interfaces.machines.work.questions import (
     Questions,
     followed,
+    heard_parts,
     is_lost,
     is_open,
     open_parts,
@@ -169,8 +170,8 @@ class MachineWatch:
     async def _hear(self, batch: BatchSystem) -> None:
         """Tell what is new of what the wrappers wrote."""
         async with self._telling:
-            jobs = self._open()
-            seen = await batch.observe(_parts(jobs))
+            jobs = self._there()
+            seen = await batch.observe([p for job in jobs.values() for p in heard_parts(job)])
             await self._report(batch, jobs, [one for one in seen if is_news(jobs[one.token], one)])
 
     async def _ask(self, batch: BatchSystem, in_turn: bool) -> tuple[MachineLoad | None, str]:
@@ -202,11 +203,10 @@ class MachineWatch:
             if bool(host.full) != full:
                 await self._tell(RoomLooked(host.full))
 
-    def _open(self) -> dict[Token, Job]:
-        """Jobs of which there is something to be learned."""
+    def _there(self) -> dict[Token, Job]:
+        """Jobs that the machine may have, also those whose submissions it does not answer."""
         late = self._machine.late & self._jobs.jobs.keys()
-        jobs = followed(self._jobs) | {token: self._jobs.jobs[token] for token in late}
-        return {token: job for token, job in jobs.items() if is_open(job.report)}
+        return followed(self._jobs) | {token: self._jobs.jobs[token] for token in late}
 
     def _stands(self, job: Job, part: Part) -> bool:
         """Whether nothing was said of it since: an answer may be older than a wrapper's word."""
@@ -215,9 +215,9 @@ class MachineWatch:
 
     async def _ask_of_jobs(self, batch: BatchSystem, in_turn: bool) -> str:
         """Tell what is new of jobs; why it cannot be known of some, if their accounts are away."""
-        jobs = self._open()
+        jobs = {token: job for token, job in self._there().items() if is_open(job.report)}
         self._questions.begins(self._jobs, in_turn=in_turn)
-        parts = {part: jobs[whose(part)] for part in _parts(jobs)}
+        parts = {part: job for job in jobs.values() for part in open_parts(job)}
         found = await batch.observe(list(parts), ask_scheduler=True)
         async with self._telling:
             seen = [one for one in found if self._stands(jobs[one.token], one.part)]
@@ -283,10 +283,6 @@ class MachineWatch:
             tail = f"(cannot be read: {error})"
         reason = "; stderr ends: ".join(part for part in (report.reason, tail[-1000:]) if part)
         return report.model_copy(update={"reason": cut(reason)})
-
-
-def _parts(jobs: Mapping[Token, Job]) -> list[Part]:
-    return [part for job in jobs.values() for part in open_parts(job)]
 
 
 def _surprises(job: Job, report: JobReport) -> bool:

@@ -42,6 +42,7 @@ class ServerBench(ShellBench):
     options = JobOptions()
     accounts_tell_times = True
     dialect: Dialect
+    connection: Connection
     login: Login
     """Where the server is a real one."""
 
@@ -50,7 +51,8 @@ class ServerBench(ShellBench):
 
     def restart(self) -> None:
         self.dialect = self._dialect(self.layout)
-        self.system = ShellBatchSystem(self._connect(), self.dialect, self.layout)
+        self.connection = self._connect()
+        self.system = ShellBatchSystem(self.connection, self.dialect, self.layout)
 
     def _dialect(self, layout: Layout) -> Dialect:
         raise NotImplementedError

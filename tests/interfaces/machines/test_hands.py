@@ -270,6 +270,27 @@ async def test_a_job_is_followed_whose_submission_was_taken_and_is_not_answered(
         assert site.machine.asked["submit"] == 1
 
 
+async def test_a_job_that_failed_and_is_requeued_is_followed_and_its_results_are_fetched() -> None:
+    async with open_site(bad=Fate(run=0.05, exit_code=3)) as site:
+        simulation = await site.submit("bad", outputs=("map",))
+        await site.reach(simulation, JobState.FAILED)
+        await site.until(lambda: site.of(o.JobReleased, simulation))
+        again = JobReport(
+            token=token_of(simulation), state=JobState.RUNNING, witness=Witness.STATUS_FILE,
+            attempt=2, host="n1",
+        )  # fmt: skip
+        site.machine.silent[again.token] = again
+
+        async def begun_anew() -> list[s.SimulationStateChanged]:
+            changes = await site.of(s.SimulationStateChanged, simulation)
+            return [one for one in changes if one.again and one.state is JobState.RUNNING]
+
+        await site.until(begun_anew)
+        site.machine.silent[again.token] = again.model_copy(update={"state": JobState.COMPLETED})
+        await site.reach(simulation, JobState.COMPLETED)
+        await site.until(lambda: site.of(s.OutputsKept, simulation))
+
+
 async def test_a_job_that_stays_lost_is_told_of_once() -> None:
     async with open_site(long=Fate(run=60)) as site:
         simulation = await site.submit(executable="long")

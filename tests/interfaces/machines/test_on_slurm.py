@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import pytest
 
+from events import operations as o
 from events.jobs import (
     Dependency,
     JobOptions,
@@ -24,6 +26,9 @@ from interfaces.machines.dialects.batch_settings import DatedSettings
 from interfaces.machines.dialects.other_jobs import NOT_YET
 from interfaces.machines.dialects.slurm import Slurm
 from interfaces.machines.scripts.layout import Layout
+from interfaces.machines.shell import ShellBatchSystem
+from interfaces.machines.work.machine import Manners
+from tests.interfaces.machines.hands_site import AnySite, working
 from tests.interfaces.machines.server_bench import *  # noqa: F403
 from tests.interfaces.machines.server_bench import ServerBench, accounted, reached
 from tests.sshd import Sshd
@@ -231,6 +236,55 @@ async def test_a_requeued_job_runs_again_as_its_next_attempt(bench: ServerBench)
     report = await bench.until(again)
     assert (report.attempt, report.copies) == (2, 0)
     assert await bench.starts(request.token) == 2
+
+
+class Lent(ShellBatchSystem):
+    """On a connection that somebody else opens and closes."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        return None
+
+
+@asynccontextmanager
+async def site_on(bench: ServerBench) -> AsyncIterator[AnySite]:
+    site, connection = AnySite(), bench.connection
+    manners = Manners(look=0.2, ask=2, retry=(0.1, 1))
+    async with working(site, lambda *_: Lent(connection, bench.dialect, bench.layout), manners):
+        yield site
+
+
+async def test_what_failed_and_is_requeued_is_followed_to_its_end(bench: ServerBench) -> None:
+    async with site_on(bench) as site:
+        simulation = await site.submit("test -e again || { touch again; exit 3; }")
+        await site.reach(simulation, JobState.FAILED)
+        (confirmed,) = await site.of(o.SubmissionConfirmed, simulation)
+
+        async def requeued() -> bool | None:
+            """As soon as it is over for Slurm, too."""
+            return await administrator(bench, "requeue", confirmed.job_id) or None
+
+        await bench.until(requeued)
+        await bench.login.run("scontrol", "update", f"jobid={confirmed.job_id}", SOON)
+        completed = await site.reach(simulation, JobState.COMPLETED)
+        assert completed.attempt == 2
+
+
+async def test_an_end_is_known_while_the_controller_is_frozen(
+    bench: ServerBench, slurm: RealSlurm
+) -> None:
+    async with site_on(bench) as site:
+        simulation = await site.submit("while ! test -e ../../go; do sleep 0.1; done")
+        await site.reach(simulation, JobState.RUNNING)
+        slurm.controller.freeze()
+        try:
+            (await bench.login.run("touch", str(bench.layout.base / "go"))).checked()
+            async with asyncio.timeout(3):
+                await site.reach(simulation, JobState.COMPLETED)
+        finally:
+            slurm.controller.thaw()
 
 
 async def test_a_requeued_instance_runs_again_and_no_other(bench: ServerBench) -> None:

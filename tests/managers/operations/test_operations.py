@@ -644,6 +644,36 @@ def test_who_asks_now_is_noticed() -> None:
     assert job(of).refresh == 1
 
 
+def failed() -> Scenario[MachineJobs]:
+    """Released, and heard for an hour more."""
+    of = queued().when(seen(JobState.FAILED)).when(RELEASE)
+    return of.then(e.JobReleased(token=TOKEN, at=NOW, until=NOW + 3600))
+
+
+def test_a_job_that_failed_and_is_requeued_begins_anew() -> None:
+    of = failed().when(seen(JobState.FAILED)).then().when(seen(JobState.RUNNING)).then()
+    of.when(seen(JobState.RUNNING, attempt=2)).then(*REPORTED)
+    of.later(7200).when(LookAtClock()).then()
+    longer = e.JobReleased(token=TOKEN, at=NOW + 7200, until=NOW + 10800)
+    of.when(seen(JobState.COMPLETED, attempt=2)).then(*REPORTED, longer)
+    of.when(LookAtClock()).then()
+    of.when(e.CollectOutputs(token=TOKEN, names=("map",))).then(e.CollectionIntended)
+    of.when(OutputsStored(TOKEN, {"map": MAP}, [])).then(e.OutputsCollected, KeepOutputs)
+    of.when(RELEASE).then(e.JobReleased(token=TOKEN, at=NOW + 7200))
+    of.when(seen(JobState.RUNNING, attempt=3)).then()
+
+
+def test_a_requeue_is_seen_for_an_hour_after_the_end() -> None:
+    of = failed().later(3599).when(LookAtClock()).then()
+    of.later(1).when(LookAtClock()).then(e.JobReleased(token=TOKEN, at=NOW))
+    of.when(LookAtClock()).then().when(seen(JobState.RUNNING, attempt=2)).then()
+
+
+def test_what_was_not_wanted_is_not_heard_when_it_is_over() -> None:
+    of = queued().when(CANCEL).when(CancelTaken(TOKEN)).when(seen(JobState.CANCELLED))
+    of.when(RELEASE).then(e.JobReleased(token=TOKEN, at=NOW))
+
+
 def test_a_released_job_is_forgotten() -> None:
     of = queued().when(seen(JobState.COMPLETED)).when(RELEASE).then(e.JobReleased)
     assert of.state is not None

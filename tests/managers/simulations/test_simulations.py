@@ -187,7 +187,7 @@ def test_without_declared_results_completion_is_the_end() -> None:
 def test_repetitions_and_words_after_the_end_are_not_news() -> None:
     of = submitted(ONE).when(report(JobState.RUNNING)).when(report(JobState.RUNNING)).then()
     of.when(report(JobState.FAILED)).when(report(JobState.RUNNING)).then()
-    of.when(report(JobState.COMPLETED, attempt=2)).then()
+    of.when(report(JobState.COMPLETED)).then()
 
 
 def test_a_requeued_job_is_followed_in_its_newest_attempt() -> None:
@@ -195,6 +195,16 @@ def test_a_requeued_job_is_followed_in_its_newest_attempt() -> None:
     of.when(report(JobState.QUEUED, attempt=2)).then(e.SimulationStateChanged)
     of.when(report(JobState.COMPLETED, attempt=1)).then()
     assert (one(of).state, one(of).attempt) == (JobState.QUEUED, 2)
+
+
+def test_what_failed_and_was_requeued_goes_on() -> None:
+    of = submitted(ONE, on=(JobState.RUNNING, JobState.COMPLETED), outputs=("map",))
+    of.when(report(JobState.FAILED)).when(report(JobState.RUNNING)).then()
+    of.when(report(JobState.RUNNING, attempt=2))
+    of.then(e.SimulationStateChanged, RejoinMachine, Deliver)
+    of.when(report(JobState.COMPLETED, attempt=2)).when(keep())
+    assert called_back(of) == ["on_completed"]
+    of.when(report(JobState.RUNNING, attempt=3)).then()
 
 
 def test_what_is_lost_is_told_and_revived_by_a_late_witness() -> None:
