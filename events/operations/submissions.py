@@ -27,6 +27,13 @@ class SubmissionIntended(Event):
     """Seconds since the epoch; older logs do not say."""
 
 
+class SubmissionBegun(Event):
+    """Its folder is made: from now on it may have gone out."""
+
+    type: Literal["SubmissionBegun"] = "SubmissionBegun"
+    token: Token
+
+
 class SubmissionConfirmed(Event):
     type: Literal["SubmissionConfirmed"] = "SubmissionConfirmed"
     token: Token
@@ -91,6 +98,7 @@ class SubmissionStopped(Event):
 
 OfSubmission = (
     SubmissionIntended
+    | SubmissionBegun
     | SubmissionConfirmed
     | SubmissionRefused
     | SubmissionAbandoned

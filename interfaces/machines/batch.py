@@ -54,11 +54,15 @@ class BatchSystem(Protocol):
         token: Token,
         inputs: Mapping[RelativePath, AsyncIterable[bytes]],
         template: Template = "",
+        *,
+        again: bool = False,
     ) -> None:
         """Make the job's folder, as a copy of the template if there is one, and put its inputs in.
 
         An input that begins as programs do may be executed. May be repeated: the template is copied
-        once, and once a submission was tried nothing changes any more. Raises `TemplateUnfit`.
+        once, and once a submission was tried nothing changes any more. `again` says that one may
+        have been: raises `InDoubt` where the folder, which would tell, is gone. Raises
+        `TemplateUnfit`.
         """
         ...
 

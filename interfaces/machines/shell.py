@@ -26,6 +26,7 @@ from interfaces.machines.connection import (
     CommandCut,
     CommandFailed,
     Connection,
+    FileMissing,
     MachineError,
     NoRoom,
     NotUnderstood,
@@ -107,12 +108,18 @@ class ShellBatchSystem:
         token: Token,
         inputs: Mapping[RelativePath, AsyncIterable[bytes]],
         template: Template = "",
+        *,
+        again: bool = False,
     ) -> None:
         places = {name: self._layout.file(token, name) for name in inputs}
-        if template:
+        if template and not again:
             start = StartFrom(self._layout, token, template, tuple(inputs))
             await self._ask(start, Kind.PREPARE, _WHOLE_FOLDER)
-        if not await self._ask(folders.Prepare(self._layout, token), Kind.PREPARE):
+        try:
+            untried = await self._ask(folders.Prepare(self._layout, token, again), Kind.PREPARE)
+        except FileMissing as gone:  # and what made it may have its whole time yet
+            raise InDoubt(str(gone), DEADLINE + self._dialect.doubt) from gone
+        if not untried:
             return
         programs = list[RelativePath]()
         for name, chunks in inputs.items():

@@ -98,7 +98,8 @@ def _of_one(was: MachineJobs, input: Input, given: Given) -> _Decided:
         return []
     match input:
         case (
-            i.SubmissionAnswered()
+            i.SubmissionBegins()
+            | i.SubmissionAnswered()
             | i.SubmissionTurnedDown()
             | i.SubmissionInDoubt()
             | i.SubmissionAbsent()

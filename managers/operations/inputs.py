@@ -15,6 +15,14 @@ from events.values import Blob
 
 
 @dataclass(frozen=True, slots=True)
+class SubmissionBegins:
+    """The job's folder is made; the submission goes out once this counts."""
+
+    token: Token
+    submission: int
+
+
+@dataclass(frozen=True, slots=True)
 class SubmissionAnswered:
     """The batch system has the job."""
 
@@ -171,7 +179,8 @@ class MachineLooked:
 
 
 Told = (
-    SubmissionAnswered
+    SubmissionBegins
+    | SubmissionAnswered
     | SubmissionTurnedDown
     | SubmissionInDoubt
     | SubmissionAbsent

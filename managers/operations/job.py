@@ -14,7 +14,8 @@ from events.values import Blob, IncidentId
 from managers.operations.arrays import counted_anew, state_of, whole
 
 OfJob = (
-    e.SubmissionConfirmed
+    e.SubmissionBegun
+    | e.SubmissionConfirmed
     | e.SubmissionRefused
     | e.SubmissionAbandoned
     | e.SubmissionDoubted
@@ -77,6 +78,8 @@ class Job:
     """How many were not found, since somebody last wished it."""
     job_id: JobId | None = None
     phase: Phase = Phase.SUBMITTING
+    tried: bool = False
+    """Whether this submission may have gone out."""
     doubted: str = ""
     """Why this submission may have got through; empty: nobody doubts it."""
     overall: JobReport | None = None
@@ -243,6 +246,8 @@ def _got_on(was: Job) -> dict[JobTask, str]:
 
 def _changed(was: Job, event: OfJob) -> Job:
     match event:
+        case e.SubmissionBegun():
+            return replace(was, tried=True)
         case e.SubmissionConfirmed():
             return replace(was, phase=Phase.SETTLED, job_id=event.job_id)
         case e.SubmissionRefused() | e.SubmissionAbandoned():
@@ -250,13 +255,15 @@ def _changed(was: Job, event: OfJob) -> Job:
         case e.PrivilegeRefused():
             left = was.privileges[1:]
             then = replace(was, privileges=left, hindered=_got_on(was))
-            return replace(then, submission=event.submission, doubted="")
+            return replace(then, submission=event.submission, tried=False, doubted="")
         case e.SubmissionDoubted():
             return replace(was, doubted=event.reason, hindered=_got_on(was))
         case e.SubmissionRepeated():
             absences = 0 if was.phase is Phase.STOPPED else was.absences + 1
             again = replace(was, submission=event.submission, absences=absences, repeated=True)
-            return replace(again, doubted="", phase=Phase.SUBMITTING, hindered=_got_on(was))
+            return replace(
+                again, tried=False, doubted="", phase=Phase.SUBMITTING, hindered=_got_on(was)
+            )
         case e.SubmissionStopped():
             return replace(was, phase=Phase.STOPPED, repeated=True)
         case e.TaskHindered():

@@ -88,7 +88,8 @@ def _account(settings: MachineSettings | None, wanted: e.SubmitJob) -> tuple[str
 
 
 _OfSubmission = (
-    i.SubmissionAnswered
+    i.SubmissionBegins
+    | i.SubmissionAnswered
     | i.SubmissionTurnedDown
     | i.SubmissionInDoubt
     | i.SubmissionAbsent
@@ -99,6 +100,8 @@ _OfSubmission = (
 def submitted(job: Job, input: _OfSubmission) -> Iterator[Effect]:
     """What came of the submission that is under way."""
     match input:
+        case i.SubmissionBegins():
+            yield e.SubmissionBegun(token=job.token)
         case i.SubmissionAnswered(job_id=job_id, remarks=remarks):
             yield e.SubmissionConfirmed(token=job.token, job_id=job_id, remarks=remarks)
             yield from tell(job, said(job, JobState.QUEUED, Witness.QUEUE, job_id=job_id))

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from events.jobs import OURS, JobId, JobReport, Part, RelativePath, Token, Witness, in_part, whose
-from interfaces.machines.connection import Completed, NoRoom, is_full
+from interfaces.machines.connection import Completed, FileMissing, NoRoom, is_full
 from interfaces.machines.scripts.layout import Layout, quoted
 from interfaces.machines.scripts.status import parse_status
 from interfaces.machines.scripts.templates import clearing
@@ -17,14 +17,19 @@ _HEAD = 1 << 16
 
 @dataclass(frozen=True)
 class Prepare:
-    """Make a job's folder; the answer is whether inputs may still be put there."""
+    """Make a job's folder; the answer is whether inputs may still be put there.
+
+    With `again` it has to be there: raises `FileMissing`, and makes none in its place.
+    """
 
     layout: Layout
     token: Token
+    again: bool = False
 
     def script(self) -> str:
         ours = self.layout.ours(self.token)
-        return f"""
+        there = f"test -d {quoted(ours)} || {{ echo gone; exit 0; }}" if self.again else ""
+        return f"""{there}
 mkdir -p {quoted(ours)} {quoted(self.layout.spool)} || exit
 for tried in {quoted(ours)}/submission-*; do test -e "$tried" && echo tried && exit; done
 exit 0
@@ -33,7 +38,10 @@ exit 0
     def parse(self, completed: Completed) -> bool:
         if completed.exit_status and is_full(completed.stderr):
             raise NoRoom(completed.stderr.strip()[-1000:])
-        return completed.checked() == ""
+        said = completed.checked().strip()
+        if said == "gone":
+            raise FileMissing(f"the folder of the job is gone: {self.layout.folder(self.token)}")
+        return not said
 
 
 @dataclass(frozen=True)

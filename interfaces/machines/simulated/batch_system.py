@@ -106,6 +106,8 @@ class SimulatedBatchSystem:
         token: Token,
         inputs: Mapping[RelativePath, AsyncIterable[bytes]],
         template: Template = "",
+        *,
+        again: bool = False,
     ) -> None:
         if not self._reached().submitted(token):
             contents = {**self._started_from(template)}

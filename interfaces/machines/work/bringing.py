@@ -20,6 +20,7 @@ from managers.operations import (
     RoomLooked,
     SubmissionAbsent,
     SubmissionAnswered,
+    SubmissionBegins,
     SubmissionImpossible,
     SubmissionInDoubt,
     SubmissionTurnedDown,
@@ -36,14 +37,20 @@ async def bring(
     `complain` is told why that fails, and of nothing as soon as it got on.
     """
     token, submission = job.token, job.submission
+    doubted = bool(job.doubted) or job.unwanted
+    tried = job.tried or bool(job.doubted)
 
     async def submit(batch: BatchSystem) -> Input:
+        nonlocal tried
         if not doubted:
             await machine.room.wait()
         inputs = {name: _input(blobs, name, blob) for name, blob in job.inputs.items()}
         try:
             async with noticing_room(machine, tell):
-                await batch.prepare(token, inputs, job.request.template)
+                await batch.prepare(token, inputs, job.request.template, again=tried)
+                if not tried:
+                    await hand_over(tell, SubmissionBegins(token, submission))
+                    tried = True
                 crash_point("before submission")
                 with machine.asked_to_take(token):
                     answer = await batch.submit(job.asked, submission)
@@ -52,8 +59,7 @@ async def bring(
             return SubmissionImpossible(token, submission, str(missing))
         except NoRoom:
             # Who tried it before has left a folder, and that needs no room to be read.
-            untried = until is None and not job.may_be_there
-            if job.unwanted and untried:
+            if job.unwanted and until is None and not (job.may_be_there or tried):
                 return SubmissionAbsent(token, submission)
             raise
         crash_point("after submission")
@@ -71,7 +77,6 @@ async def bring(
     clock = asyncio.get_running_loop().time
     pauses = doubling(machine.manners.look, machine.manners.ask)
     until: float | None = None
-    doubted = bool(job.doubted) or job.unwanted
     while True:
         try:
             await hand_over(tell, await machine.persist(submit, complain))

@@ -38,7 +38,7 @@ from events.machines import FLEET, AddMachine, EnableMachine, MachineLoad, Machi
 from events.simulations import Resources, SimulationRequest
 from events.values import Command, Context, Event, IncidentId, Urgency
 from interfaces.machines.connection import NoRoom
-from interfaces.machines.dialect import Refused, Submitted
+from interfaces.machines.dialect import InDoubt, Refused, Submitted
 from interfaces.machines.simulated.batch_system import SimulatedBatchSystem
 from interfaces.machines.simulated.fates import Fate, Planned
 from interfaces.machines.site import Host
@@ -85,6 +85,10 @@ class TroubledSystem(SimulatedBatchSystem):
         """Seconds for which its scheduler keeps an answer to itself."""
         self.hangs: set[str] = set()
         """Methods that never return."""
+        self.swept = False
+        """Whether the folders of jobs are gone."""
+        self.stuck = False
+        """Whether reading a file never ends."""
         self.asked: Counter[str] = Counter()
         self.turned_down: dict[str, Refused] = {}
         """What it says to jobs that ask for a QoS of that name."""
@@ -105,11 +109,15 @@ class TroubledSystem(SimulatedBatchSystem):
         token: Token,
         inputs: Mapping[RelativePath, AsyncIterable[bytes]],
         template: Template = "",
+        *,
+        again: bool = False,
     ) -> None:
         await self._meet("prepare")
+        if again and self.swept:
+            raise InDoubt(f"the folder of {token} is gone", 0.5)
         if self.full:
             raise NoRoom(f"cannot write {token}: {self.full}")
-        await super().prepare(token, inputs, template)
+        await super().prepare(token, inputs, template, again=again)
 
     async def submit(self, request: JobRequest, submission: int) -> Submitted | Refused:
         await self._meet("submit")
@@ -295,7 +303,8 @@ async def open_site(manners: Manners = QUICK, /, **fates: Fate) -> AsyncIterator
 async def working(
     site: AnySite, connect: Connect, manners: Manners, agents: Agents = no_agents
 ) -> AsyncIterator[MachineHands]:
-    """Let managers and hands work, while the context lasts."""
+    """Let managers and hands work, while the context lasts; again: as after a restart."""
+    site.services.clear()
     await declare_topics(site.log, partitions=1)
     around = Surroundings(site.log, site.clock, time.time, random.Random(1))
     looking_out = (random.Random(1), agents, 0.01)

@@ -37,10 +37,12 @@ from tests.interfaces.machines.hands_site import (
     QUICK,
     AnySite,
     Site,
+    TroubledSystem,
     is_about,
     open_site,
     working,
 )
+from tests.patience import PATIENCE
 
 
 async def seen(site: Site, reachable: bool) -> m.MachineSeen:
@@ -509,6 +511,25 @@ async def test_what_was_submitted_by_who_died_is_followed_though_there_is_no_roo
         assert site.machine.full
 
 
+async def test_what_may_have_gone_out_before_a_restart_is_looked_up_where_its_folder_is_gone() -> (
+    None
+):
+    machine = TroubledSystem({"slow": Fate(run=0.3, answer_after=60)})
+    site = Site(machine=machine)
+    async with working(site, lambda *_: machine, QUICK):
+        simulation = await site.submit("slow")
+        async with asyncio.timeout(PATIENCE):
+            while not machine.asked["submit"]:
+                await asyncio.sleep(0.005)
+    machine.swept = True
+    async with working(site, lambda *_: machine, QUICK):
+        (doubted,) = await site.until(lambda: site.of(o.SubmissionDoubted, simulation))
+        await site.reach(simulation, JobState.COMPLETED)
+    assert "is gone" in doubted.reason
+    assert machine.asked["submit"] == 1
+    assert machine.starts[token_of(simulation)] == 1
+
+
 async def create_on(site: Site, machine: str) -> UUID:
     """Wish a simulation on a machine, and wait for what becomes of the wish."""
     simulation = uuid4()
@@ -654,6 +675,7 @@ async def test_all_that_is_told_of_a_job_belongs_to_its_incident_and_its_chain()
         assert {type(event) for commit in about for event in commit.events} == {
             o.SubmissionIntended,
             o.TaskHindered,
+            o.SubmissionBegun,
             o.SubmissionDoubted,
             o.SubmissionConfirmed,
             o.JobReported,

@@ -1,5 +1,6 @@
 """The script of a submission where its machine is against it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,15 @@ def test_what_a_shell_complains_of_does_not_hide_what_is_said(tmp_path: Path) ->
     said = "sh: 19: echo: echo: I/O error\nvestec: the submission was cut\n"
     with pytest.raises(InDoubt, match="was cut"):
         submission(FakeMachine(tmp_path, {})).parse(Completed(75, "", said))
+
+
+async def test_a_folder_that_is_gone_is_a_doubt_and_is_not_made_anew(tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path, {})
+    system = ShellBatchSystem(FakeConnection(machine), Slurm(machine.layout), machine.layout)
+    await system.prepare(TOKEN, {})
+    await system.prepare(TOKEN, {}, again=True)
+    shutil.rmtree(machine.layout.folder(TOKEN))
+    for _ in range(2):
+        with pytest.raises(InDoubt, match="is gone") as doubt:
+            await system.prepare(TOKEN, {}, again=True)
+    assert doubt.value.wait == DEADLINE + Slurm(machine.layout).doubt

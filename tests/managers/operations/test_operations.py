@@ -53,6 +53,7 @@ from managers.operations import (
     StartSeen,
     SubmissionAbsent,
     SubmissionAnswered,
+    SubmissionBegins,
     SubmissionImpossible,
     SubmissionInDoubt,
     SubmissionTurnedDown,
@@ -485,6 +486,14 @@ def test_what_was_proved_absent_goes_out_again() -> None:
     of = submitting().when(SubmissionInDoubt(TOKEN, 1, "no answer"))
     of.when(SubmissionAbsent(TOKEN, 1)).then(e.SubmissionRepeated(token=TOKEN, submission=2))
     assert work(of) == ["watch", f"submit {TOKEN} 2"]
+
+
+def test_what_may_have_gone_out_is_known_until_the_next_submission() -> None:
+    of = submitting().when(SubmissionBegins(TOKEN, 1)).then(e.SubmissionBegun(token=TOKEN))
+    assert job(of).tried
+    assert work(of) == ["watch", f"submit {TOKEN} 1"]
+    of.when(SubmissionAbsent(TOKEN, 1))
+    assert not job(of).tried
 
 
 def test_a_witness_settles_the_doubt() -> None:
