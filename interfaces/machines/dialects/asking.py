@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from events.jobs import MOST_INSTANCES, Token
-from interfaces.machines.connection import CommandFailed, Completed, NotUnderstood
+from interfaces.machines.connection import CommandFailed, Completed, MachineError, NotUnderstood
+from interfaces.machines.dialects.unanswered import is_unanswered
 from interfaces.machines.scripts.layout import Layout, quoted
 
 T = TypeVar("T")
@@ -92,7 +93,10 @@ since=$((since - 3600))
 
 @dataclass(frozen=True)
 class Wish:
-    """A command that changes something, or finds that there is nothing to change."""
+    """A command that changes something, or finds that there is nothing to change.
+
+    Raises `CommandFailed` for what is refused; what may have been heard is to be wished again.
+    """
 
     text: str
     nothing: tuple[str, ...] = ()
@@ -103,6 +107,8 @@ class Wish:
 
     def parse(self, completed: Completed) -> None:
         said = f"{completed.stdout}\n{completed.stderr}".strip()
+        if completed.exit_status and is_unanswered(completed):
+            raise MachineError(f"nobody knows whether it was heard: {said[-1000:]}")
         if completed.exit_status and not any(text in said for text in self.nothing):
             raise CommandFailed(f"exit status {completed.exit_status}: {said[-1000:]}")
 

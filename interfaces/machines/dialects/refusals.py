@@ -1,7 +1,8 @@
 """What a submit command says when it has certainly not taken a job: a table per dialect.
 
-Only texts that are known count. A command that ends otherwise has left a doubt, whatever its exit
-status: some were taken minutes after their submit command had given up.
+Only texts that are known count, and only if no other says that an answer was waited for in vain. A
+command that ends otherwise has left a doubt, whatever its exit status: some were taken minutes
+after their submit command had given up.
 """
 
 from collections.abc import Iterable
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 from interfaces.machines.connection import Completed
 from interfaces.machines.dialect import InDoubt, Refused
+from interfaces.machines.dialects.unanswered import is_unanswered
 from interfaces.machines.scripts.layout import quoted
 
 _SIGN = "vestec: "
@@ -37,9 +39,10 @@ class Refusals:
         if completed.stderr.startswith(_SIGN):
             return Refused(completed.stderr.removeprefix(_SIGN).strip(), permanent=True)
         said = " ".join(f"{completed.stderr} {completed.stdout}".split())[-1000:]
-        if any(text in said for text in self.not_now):
-            return Refused(said, permanent=False)
-        if any(text in said for text in self.permanent):
-            return Refused(said, permanent=True)
+        if not is_unanswered(completed):
+            if any(text in said for text in self.not_now):
+                return Refused(said, permanent=False)
+            if any(text in said for text in self.permanent):
+                return Refused(said, permanent=True)
         status = completed.exit_status
         raise InDoubt(f"the submission ended with exit status {status}: {said or 'no word'}", wait)

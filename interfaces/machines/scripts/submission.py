@@ -8,12 +8,13 @@ without `flock` the folders alone still hold. One that was turned down is moved 
 again: to a name that only the very folder that was read can take.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from events.jobs import JobRequest
 from interfaces.machines.connection import Completed, NoRoom, is_full
 from interfaces.machines.dialect import Command, Dialect, InDoubt, Refused, Submitted
+from interfaces.machines.dialects.unanswered import OVERDUE, UNANSWERED
 from interfaces.machines.scripts.layout import Layout, quoted
 
 REMOTE_LIMIT = 60
@@ -106,13 +107,19 @@ cat stdout; cat stderr >&2; exit "$(cat exit)"
 
         As long as the folder that was read exists aside, no later one can be moved there.
         """
-        texts = " ".join(f"-e {quoted(text)}" for text in self.dialect.not_now)
-        if not texts:
+        if not self.dialect.not_now:
             return ""
+        texts, doubts = _patterns(self.dialect.not_now), _patterns(UNANSWERED)
         return f"""read=$(stat -c %i $mine 2>/dev/null)
-if test "$(cat $mine/exit 2>/dev/null || echo 0)" != 0 &&
-    cat $mine/stderr $mine/stdout | tr -s ' \\n' '  ' | grep -qF {texts}
-then
+said() {{ cat $mine/stderr $mine/stdout | tr -s ' \\n' '  '; }}
+case $(cat $mine/exit 2>/dev/null || echo 0) in
+    0 | {" | ".join(map(str, OVERDUE))}) false ;;
+    *) said | grep -qF {texts} && ! said | grep -qF {doubts} ;;
+esac && {{
     test $locked = 0 && rm -rf turned-down-*
     mv -T $mine turned-down-$read 2>/dev/null
-fi"""
+}}"""
+
+
+def _patterns(texts: Iterable[str]) -> str:
+    return " ".join(f"-e {quoted(text)}" for text in texts)
