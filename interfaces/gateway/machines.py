@@ -137,7 +137,8 @@ async def drain(request: web.Request) -> web.StreamResponse:
     async def drained(request: web.Request) -> web.StreamResponse:
         if not (jobs := len((await named(request)).simulations)):
             return await one(request)
-        told, where = f"{jobs} of our jobs are on {_name(request)}", f"{MACHINES}/{_name(request)}"
+        told = f"{jobs} of our jobs are on {_name(request)}, or on their way there"
+        where = f"{MACHINES}/{_name(request)}"
         return later(NotKnownYet(detail=told, command=wanted.id, outcome=where))
 
     return await write_and(request, wanted, drained)

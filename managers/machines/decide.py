@@ -102,8 +102,8 @@ def _change(fleet: Fleet, settings: MachineSettings) -> Iterator[Effect]:
     moved = e.moved(was, settings)
     if moved and (count := fleet.jobs[settings.name]):
         raise Rejected(
-            f"{count} of our jobs are on {settings.name}, and would not be found by another"
-            f" {', '.join(moved)}: drain it first"
+            f"{count} of our jobs are on {settings.name}, or on their way there, and would not be"
+            f" found by another {', '.join(moved)}: drain it first"
         )
     yield from _see(fleet, e.MachineChanged(settings=settings))
     yield Send(Context.OPERATIONS, settings.name, ConfigureMachine(settings=settings))
@@ -112,7 +112,8 @@ def _change(fleet: Fleet, settings: MachineSettings) -> Iterator[Effect]:
 def _remove(fleet: Fleet, wanted: e.RemoveMachine) -> Iterator[Effect]:
     _known(fleet, wanted.name)
     if count := fleet.jobs[wanted.name]:
-        raise Rejected(f"{count} of our jobs are on {wanted.name}: drain it first")
+        where = f"on {wanted.name}, or on their way there"
+        raise Rejected(f"{count} of our jobs are {where}: drain it first")
     removed = e.MachineRemoved(name=wanted.name)
     yield removed
     yield Send(Context.OPERATIONS, wanted.name, ForgetMachine())

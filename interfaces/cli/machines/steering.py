@@ -54,7 +54,7 @@ def drain(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
             told = 0
             while jobs := len((after := await machine_named(at.storage, name)).simulations):
                 if jobs != told and not json:
-                    say(f"{jobs} of our jobs are on {name}")
+                    say(f"{jobs} of our jobs are on {name}, or on their way there")
                 told = jobs
                 await asyncio.sleep(LOOK)
         answer(json, after, f"{name} is drained")
