@@ -103,7 +103,7 @@ class Job:
     """Until when its wrapper is heard though it is released, in seconds since the epoch."""
     refresh: int = 0
     """How often somebody asked to look now."""
-    ends: Mapping[Token, JobState] = field(default_factory=dict)
+    ends: Mapping[Token, JobState | None] = field(default_factory=dict)
     """How those ended that it comes after, of whom that is known."""
     hindered: Mapping[JobTask, str] = field(default_factory=dict)
     """Why what there is to do for it fails."""
@@ -162,8 +162,8 @@ class Job:
         """Those that it comes after."""
         return [other.token for other in self.request.options.after]
 
-    def informed(self, ends: Mapping[Token, JobState]) -> "Job":
-        """The same, knowing how some of those ended."""
+    def informed(self, ends: Mapping[Token, JobState | None]) -> "Job":
+        """The same, knowing how some of those ended, or that they go on."""
         return replace(self, ends={**self.ends, **ends}) if ends else self
 
     def word(self, instance: int | None) -> JobReport | None:

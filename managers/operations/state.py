@@ -138,7 +138,7 @@ def having(was: MachineJobs, job: Job) -> MachineJobs:
         job = job.informed({one.token: one.end for one in others if one and one.end})
         if job.others:
             was = replace(was, followers=was.followers | {job.token})
-    if job.end and not (before and before.end):
+    if job.end is not (before and before.end):
         was = _informed(was, job.token, job.end)
     if not job.left:
         return replace(was, jobs={**was.jobs, job.token: job})
@@ -149,7 +149,7 @@ def having(was: MachineJobs, job: Job) -> MachineJobs:
     return replace(was, jobs=jobs, followers=followers, folders=folders)
 
 
-def _informed(was: MachineJobs, over: Token, end: JobState) -> MachineJobs:
+def _informed(was: MachineJobs, over: Token, end: JobState | None) -> MachineJobs:
     """Those who come after one that is over know its end then: it may be forgotten before."""
     theirs = (was.jobs[token] for token in was.followers)
     told = {job.token: job.informed({over: end}) for job in theirs if over in job.others}

@@ -101,7 +101,8 @@ def on_machine(machine: MachineJobs) -> Mapping[str, Task]:
     for token, job in machine.jobs.items():
         if JobTask.SUBMIT in job.tasks and _may_go(machine, job):
             unwanted = " unwanted" if job.unwanted else ""
-            knowing = f" knowing {len(job.ends)} ends" if job.ends else ""
+            ends = sum(end is not None for end in job.ends.values())
+            knowing = f" knowing {ends} ends" if ends else ""
             tasks[f"submit {token} {job.submission}{unwanted}{knowing}"] = Submit(job)
         if job.cancelling:
             tasks[f"cancel {token}"] = Cancel(job)

@@ -45,8 +45,9 @@ def submit(n: int, after: tuple[Dependency, ...] = ()) -> e.SubmitJob:
     )
 
 
-def seen(state: JobState) -> JobSeen:
-    return JobSeen(JobReport(token=FIRST, state=state, witness=Witness.ACCOUNTING))
+def seen(state: JobState, attempt: int = 1) -> JobSeen:
+    report = JobReport(token=FIRST, state=state, attempt=attempt, witness=Witness.ACCOUNTING)
+    return JobSeen(report)
 
 
 def both() -> Scenario[MachineJobs]:
@@ -97,9 +98,16 @@ def test_an_end_is_known_when_its_job_is_forgotten(end: JobState) -> None:
     before = on_machine(of.state or MachineJobs()).keys()
     of.when(seen(end)).when(e.ReleaseJob(token=FIRST))
     assert of.state is not None
-    assert FIRST not in of.state.jobs
+    assert FIRST not in of.state.jobs or of.state.jobs[FIRST].released
     assert known(of) is end
     assert on_machine(of.state).keys() != before, "its submission begins anew, and is told"
+
+
+def test_what_is_requeued_has_no_end_any_more() -> None:
+    of = both().when(SubmissionAnswered(FIRST, 1, JobId("17"))).when(seen(JobState.FAILED))
+    assert known(of) is JobState.FAILED
+    of.when(seen(JobState.RUNNING, attempt=2))
+    assert known(of) is None
 
 
 def test_an_end_of_before_is_known() -> None:
