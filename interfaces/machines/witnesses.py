@@ -1,7 +1,8 @@
 """What to believe when the witnesses of a job differ.
 
 The wrapper's own word of an end is the best, then the queue's, then the accounts'. A job that was
-seen and now is in neither is `ENDING`, not `LOST`: both may be late.
+seen and now is in neither is `ENDING`, not `LOST`: both may be late. One that only the accounts
+call alive is so as far as is known: the queue may have forgotten it, or they an end.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -26,13 +27,23 @@ def judge(
         return _known_besides(queue, status)
     if status and settled(status):
         return status
-    if history:
+    if history and only_accounted(history) and status:
+        if status.state is not JobState.ENDING:
+            return status.model_copy(update={"witness": Witness.ACCOUNTING})
+    elif history:
         return _known_besides(history, status)
     if status:
         return status.model_copy(
             update={"state": JobState.ENDING, "witness": Witness.QUEUE, "reason": _GONE}
         )
     return None
+
+
+def only_accounted(report: JobReport) -> bool:
+    """Whether a job is alive, and nobody but the accounts says so."""
+    return report.witness is Witness.ACCOUNTING and not (
+        report.state.ended or report.state is JobState.ENDING
+    )
 
 
 def begun(part: Part, claimant: JobId) -> JobReport:

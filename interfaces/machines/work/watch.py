@@ -25,6 +25,7 @@ from interfaces.machines.connection import (
     NotUnderstood,
     Unreachable,
 )
+from interfaces.machines.work.accounted import Accounted
 from interfaces.machines.work.machine import Machine
 from interfaces.machines.work.questions import (
     Questions,
@@ -74,6 +75,7 @@ class MachineWatch:
         self._deaf = False
         """Whether not even its shell answers, as far as is known."""
         self._telling = asyncio.Lock()
+        self._accounted = Accounted()
         cause = f"{Context.OPERATIONS}.work/{machine.settings.name}/watch"
         self._task = TaskWork[Task](self._run, cause, failed=partial(machine.tried, what=cause))
 
@@ -218,7 +220,8 @@ class MachineWatch:
         jobs = {token: job for token, job in self._there().items() if is_open(job.report)}
         self._questions.begins(self._jobs, in_turn=in_turn)
         parts = {part: job for job in jobs.values() for part in open_parts(job)}
-        found = await batch.observe(list(parts), ask_scheduler=True)
+        said = await batch.observe(list(parts), ask_scheduler=True)
+        found = [one for one in said if not self._accounted.for_too_long(jobs[one.token], one)]
         async with self._telling:
             seen = [one for one in found if self._stands(jobs[one.token], one.part)]
             await self._report(batch, jobs, [one for one in seen if is_news(jobs[one.token], one)])
@@ -266,7 +269,9 @@ class MachineWatch:
         if not gone:
             return []
         await asyncio.sleep(batch.lag)
-        found = await batch.find(list(gone))
+        said = await batch.find(list(gone))
+        stale = self._accounted.for_too_long
+        found = {part: one for part, one in said.items() if not stale(gone[part], one)}
         forgets = batch.forgets_deleted
         verdicts = (
             verdict(job, found.get(part), instance_of(part), forgets_deleted=forgets)

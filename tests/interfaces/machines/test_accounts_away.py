@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from events.jobs import JobState, Token
+from events.jobs import JobState, Token, Witness
 from interfaces.machines.connection import CommandFailed
 from interfaces.machines.dialects.slurm import Slurm
 from interfaces.machines.scripts.layout import quoted
@@ -55,3 +55,16 @@ def test_a_job_that_claimed_its_run_has_begun_though_nobody_says_more(tmp_path: 
     assert [(one.part, one.state, one.job_id) for one in found.values()] == [
         ("v1", JobState.ENDING, "42")
     ]
+
+
+@pytest.mark.parametrize(("word", "state"), [("RUNNING", "RUNNING"), ("PENDING", "QUEUED")])
+def test_what_the_accounts_still_call_alive_is_not_gone(
+    tmp_path: Path, word: str, state: str
+) -> None:
+    row = rf"42\037v1\037{word}\037None\0375\037Unknown\037n1\0370:0\n"
+    machine = FakeMachine(tmp_path, {"squeue": "", "sacct": f"printf '{row}'"})
+    Path(machine.layout.jobs).mkdir(parents=True)
+    system = ShellBatchSystem(FakeConnection(machine), Slurm(machine.layout), machine.layout)
+    [found] = asyncio.run(system.find([Token("v1")])).values()
+    assert (found.state, found.witness) == (state, Witness.ACCOUNTING)
+    assert (found.exit_code, found.ended) == (None, None)

@@ -367,6 +367,22 @@ async def cancelled_while_lost(site: Site) -> UUID:
     return simulation
 
 
+async def test_a_job_that_only_its_accounts_call_alive_is_lost_after_its_walltime() -> None:
+    async with open_site(long=Fate(run=60)) as site:
+        simulation = await site.create("long", resources=s.Resources(walltime=1))
+        await site.submit_created(simulation)
+        await site.reach(simulation, JobState.RUNNING)
+        token = token_of(simulation)
+        alive = JobReport(token=token, state=JobState.RUNNING, witness=Witness.ACCOUNTING)
+        site.machine.silent[token] = alive
+        began = asyncio.get_running_loop().time()
+        await site.reach(simulation, JobState.LOST)
+        assert asyncio.get_running_loop().time() - began > 1
+        events = len(await site.of(s.SimulationStateChanged, simulation))
+        await site.looks()
+        assert len(await site.of(s.SimulationStateChanged, simulation)) == events
+
+
 async def test_a_lost_job_that_was_cancelled_has_ended_when_it_comes_back() -> None:
     async with open_site(long=Fate(run=60)) as site:
         simulation = await cancelled_while_lost(site)

@@ -58,11 +58,12 @@ ENDED = {
     "6_0": "COMPLETED", "6_1": "COMPLETED", "6_2": "COMPLETED", "15": "COMPLETED", "16": "FAILED",
 }  # fmt: skip
 BY_RAW_ID = {{"6_0": "11", "6_1": "12", "6_2": "6"}.get(id, id): end for id, end in ENDED.items()}
+WAITING = {"13": "QUEUED", "14": "QUEUED"}
 ACCOUNTED = {
-    "sacct_all": {**ENDED, "17": "TIMEOUT"},
-    "sacct_now": ENDED,  # 17 still runs: that is the queue's business
+    "sacct_all": {**ENDED, **WAITING, "17": "TIMEOUT"},
+    "sacct_now": {**ENDED, **WAITING, "17": "RUNNING"},
     "sacct_by_name": {"3": "CANCELLED"},
-    "sacct_epoch": {**BY_RAW_ID, "17": "TIMEOUT"},
+    "sacct_epoch": {**BY_RAW_ID, **WAITING, "17": "TIMEOUT"},
     "sacct_timeout": {"17": "TIMEOUT"},
     "sacct_unknown": {},
     "sacct_steps": {},  # asked for with steps, which have no name

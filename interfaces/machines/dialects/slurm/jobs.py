@@ -92,15 +92,16 @@ sacct --allocations --noheader --parsable2 --delimiter="$separator" --user="$(id
     def _report(self, row: list[str]) -> JobReport | None:
         job_id, token, word, reason, start, end, hosts, exit_code = row
         said, _, by = word.partition(" ")
-        if said not in ACCOUNTS:
+        state = ACCOUNTS.get(said) or QUEUE.get(said)
+        if state is None:
             return None
         ran = hosts not in ("", "None assigned")
         return JobReport(
             token=Token(token),
-            state=ACCOUNTS[said],
+            state=state,
             witness=Witness.ACCOUNTING,
             job_id=JobId(job_id),
-            exit_code=_of_code_and_signal(exit_code) if ran else None,
+            exit_code=_of_code_and_signal(exit_code) if ran and state.ended else None,
             host=hosts if ran else None,
             started=number(start) if ran else None,
             ended=number(end),

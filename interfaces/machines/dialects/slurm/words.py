@@ -45,7 +45,7 @@ QUEUE: dict[str, JobState] = {
 }
 """In the queue. What may be requeued in a moment is not over: the accounts say whether it was."""
 ACCOUNTS: dict[str, JobState] = {**_ENDED, **_UNLESS_REQUEUED}
-"""In the accounts, which are late for whatever is alive: that is the queue's business."""
+"""In the accounts, of what is over; what is alive has the queue's words, late."""
 
 _HELD = ("JobHeldUser", "JobHeldAdmin", "JobHoldMaxRequeue")
 _NEEDS_A_HUMAN = (*_HELD, "launch failed requeued held", "ReservationDeleted", "AccountingPolicy")
