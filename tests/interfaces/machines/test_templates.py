@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from events import operations as o
 from events.jobs import JobState, Token, Witness
 from events.machines import MachineSettings
 from interfaces.machines.connection import MachineError, NoRoom, TemplateUnfit
@@ -200,11 +201,12 @@ async def test_a_simulation_starts_from_its_template_and_fails_at_once_without(
     make_template(Layout(PurePosixPath(tmp_path), PurePosixPath("kept")), "river/flood")
     site = AnySite(settings=settings)
     async with working(site, connect, QUICK):
-        there = await site.submit("./flood gauge.csv", template="river/flood")
-        await site.reach(there, JobState.COMPLETED)
         absent = await site.submit("./flood gauge.csv", template="absent")
         failed = await site.reach(absent, JobState.FAILED)
         assert "there is no template absent" in failed.reason
+        there = await site.submit("./flood gauge.csv", template="river/flood")
+        await site.reach(there, JobState.COMPLETED)
+        await site.until(lambda: site.of(o.JobReleased, there))
 
 
 async def test_a_simulated_machine_has_those_it_is_given_or_any() -> None:
