@@ -85,5 +85,7 @@ class ShellProcess(SubprocessStreamProtocol):
         if not (self._answered and patient) and not self._exited.is_set():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(transport.get_pid(), signal.SIGKILL)
-        await self._exited.wait()
-        transport.close()
+        try:
+            await self._exited.wait()
+        finally:
+            transport.close()  # which kills it where we are cancelled once more
