@@ -100,6 +100,8 @@ class ReleaseJob(Command):
 
     type: Literal["ReleaseJob"] = "ReleaseJob"
     token: Token
+    attempt: int | None = None
+    """The newest of its runs that was heard of; a later one may be under way. None: all were."""
 
 
 class TakeTurn(Command):

@@ -22,7 +22,7 @@ def whole(
 ) -> JobReport:
     """What is to be said of an array of `size`, of which some instances were spoken of.
 
-    Those that nobody spoke of wait. Its attempt is that of the instance that was requeued most.
+    Those that nobody spoke of wait. Its attempt counts each time that one of them was requeued.
     """
     counts = Counter(word.state for word in words.values())
     if size > len(words):
@@ -39,7 +39,7 @@ def whole(
         state=state,
         witness=words[told].witness,
         job_id=job_id,
-        attempt=max(word.attempt for word in words.values()),
+        attempt=1 + sum(word.attempt - 1 for word in words.values()),
         exit_code=words[told].exit_code if state.ended else None,
         started=min(began, default=None),
         ended=max(ended, default=None) if state.ended else None,

@@ -135,7 +135,8 @@ def _of_one(was: MachineJobs, input: Input, given: Given) -> _Decided:
         case e.RefreshJob():
             return [e.RefreshRequested(token=token)]
         case e.ReleaseJob():
-            return [released(job, given.now)] if not job.released or job.heard else []
+            asked = not job.released or job.heard
+            return [released(job, input.attempt, given.now)] if asked else []
     raise Rejected(f"operations do not take {type(input).__name__}")
 
 

@@ -154,8 +154,12 @@ class Job:
 
     @property
     def can_be_waited_for(self) -> bool:
-        """Whether its end is known, or its batch system will tell of it."""
-        return self.phase is Phase.SETTLED and self.state is not JobState.LOST
+        """Whether its end is known, or its batch system will tell of it.
+
+        What is lost may come back, unless it was to end.
+        """
+        gone = self.state is JobState.LOST and not (self.unwanted and not self.cancelling)
+        return self.phase is Phase.SETTLED and not gone
 
     @property
     def others(self) -> list[Token]:

@@ -25,9 +25,10 @@ _HEARD = 3600.0
 then cannot be requeued, after five minutes where a site does not say otherwise."""
 
 
-def released(job: Job, now: float) -> e.JobReleased:
-    """Nobody asks about it any more, unless it is requeued."""
-    until = now + _HEARD if job.may_be_requeued else None
+def released(job: Job, attempt: int | None, now: float) -> e.JobReleased:
+    """Nobody asks about it any more, unless it is requeued, or was while that was said."""
+    began_anew = attempt is not None and job.report is not None and job.report.attempt > attempt
+    until = now + _HEARD if job.may_be_requeued or began_anew else None
     return e.JobReleased(token=job.token, at=now, until=until)
 
 

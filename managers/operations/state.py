@@ -135,7 +135,7 @@ def having(was: MachineJobs, job: Job) -> MachineJobs:
     before = was.jobs.get(job.token)
     if before is None:
         others = (was.jobs.get(token) for token in job.others)
-        job = job.informed({one.token: one.end for one in others if one and one.end})
+        job = job.informed({one.token: one.end for one in others if one})
         if job.others:
             was = replace(was, followers=was.followers | {job.token})
     if job.end is not (before and before.end):

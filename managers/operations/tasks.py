@@ -101,8 +101,7 @@ def on_machine(machine: MachineJobs) -> Mapping[str, Task]:
     for token, job in machine.jobs.items():
         if JobTask.SUBMIT in job.tasks and _may_go(machine, job):
             unwanted = " unwanted" if job.unwanted else ""
-            ends = sum(end is not None for end in job.ends.values())
-            knowing = f" knowing {ends} ends" if ends else ""
+            knowing = "".join(f" {other} {end}" for other, end in job.ends.items() if end)
             tasks[f"submit {token} {job.submission}{unwanted}{knowing}"] = Submit(job)
         if job.cancelling:
             tasks[f"cancel {token}"] = Cancel(job)
@@ -117,7 +116,7 @@ def on_machine(machine: MachineJobs) -> Mapping[str, Task]:
 
 def _may_go(machine: MachineJobs, job: Job) -> bool:
     """Whether a job is in time: those that it comes after go first."""
-    if job.unwanted or job.may_be_there:
+    if job.unwanted or job.may_be_there or job.tried:
         return True
     for other in job.request.options.after:
         there = machine.jobs.get(other.token)

@@ -56,6 +56,9 @@ def report(was: Simulations, simulation: Simulation, said: JobReport) -> Iterato
     now = changed(was, event)
     if simulation.left and not now.settled and now.machine is not None:
         yield from _rejoin(was, now.id, now.machine)
+    if event.again and now.cancelling and not now.state.ended:
+        # The wish for its end crossed its first end, and was for nothing.
+        yield from to_machine(now, CancelJob(token=now.token, reason="it was to end before"))
     if now.completed_first and now.group is not None:
         yield from _cancel_beaten(was.having(now), now, alone=False)
     if now.state == JobState.COMPLETED and now.request.outputs:
@@ -115,7 +118,7 @@ def follow_up(was: Simulations, now: Simulation) -> Iterator[Effect]:
         yield from answer(waiting, now.result.model_dump(mode="json"))
     yield from leave(now.id, now.state)
     if now.submitted and now.state != JobState.LOST:
-        yield from to_machine(now, ReleaseJob(token=now.token))
+        yield from to_machine(now, ReleaseJob(token=now.token, attempt=now.attempt))
     if not now.submitted and was.is_awaited(now.token):
         yield from to_machine(now, ForgoJob(token=now.token, state=now.state))
 

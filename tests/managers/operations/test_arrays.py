@@ -205,6 +205,14 @@ def test_a_requeued_instance_is_at_its_next_attempt_and_no_other() -> None:
     assert [words[n].attempt for n in range(SIZE)] == [1, 2, 1, 1]
 
 
+def test_each_requeue_of_an_instance_makes_an_attempt_of_the_whole() -> None:
+    of = array().when(seen(*(says(n, "FAILED") for n in range(SIZE))))
+    for n in range(2):
+        of.when(seen(says(n, "RUNNING", 2)))
+        assert told(of).attempt == 2 + n
+        of.when(seen(says(n, "FAILED", 2)))
+
+
 def test_it_is_found_when_nobody_knew_whether_it_was_submitted() -> None:
     of = scenario(MANAGER).when(
         e.ConfigureMachine(settings=MachineSettings(name="m", base_directory="/m"))

@@ -672,6 +672,18 @@ def test_a_job_that_failed_and_is_requeued_begins_anew() -> None:
     of.when(seen(JobState.RUNNING, attempt=3)).then()
 
 
+def test_a_release_that_crosses_a_requeue_forgets_nothing() -> None:
+    of = queued().when(seen(JobState.FAILED)).when(seen(JobState.RUNNING, attempt=2))
+    of.when(e.ReleaseJob(token=TOKEN, attempt=1)).then(e.JobReleased)
+    of.when(CANCEL).then(e.CancelIntended).when(CancelTaken(TOKEN)).then(e.CancelSent)
+    of.when(seen(JobState.COMPLETED, attempt=2)).then(*REPORTED, e.JobReleased)
+    of.when(e.CollectOutputs(token=TOKEN, names=("map",))).then(e.CollectionIntended)
+    of.when(OutputsStored(TOKEN, {"map": MAP}, [])).then(e.OutputsCollected, KeepOutputs)
+    of.when(e.ReleaseJob(token=TOKEN, attempt=2)).then(e.JobReleased(token=TOKEN, at=NOW))
+    assert of.state is not None
+    assert of.state.jobs == {}
+
+
 def test_a_requeue_is_seen_for_an_hour_after_the_end() -> None:
     of = failed().later(3599).when(LookAtClock()).then()
     of.later(1).when(LookAtClock()).then(e.JobReleased(token=TOKEN, at=NOW))

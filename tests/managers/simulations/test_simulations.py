@@ -207,6 +207,12 @@ def test_what_failed_and_was_requeued_goes_on() -> None:
     of.when(report(JobState.RUNNING, attempt=3)).then()
 
 
+def test_what_is_requeued_though_it_was_to_end_is_cancelled_again() -> None:
+    of = submitted(ONE).when(e.CancelSimulation(simulation=ONE, reason="enough"))
+    of.when(report(JobState.FAILED)).when(report(JobState.RUNNING, attempt=2))
+    of.then(e.SimulationStateChanged, RejoinMachine, CancelJob)
+
+
 def test_what_is_lost_is_told_and_revived_by_a_late_witness() -> None:
     of = submitted(ONE, on=(JobState.LOST, JobState.COMPLETED), outputs=("map",)).when(wait())
     of.when(report(JobState.LOST)).then(e.SimulationStateChanged, Deliver, AnswerCall, LeaveMachine)
