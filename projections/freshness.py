@@ -1,6 +1,7 @@
 """As of when rows are: an answer that is behind the log says so, or waits until it is not."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
@@ -21,21 +22,38 @@ T = TypeVar("T")
 _ASK_WITHIN = 1.0
 """Seconds for the log to say how far it goes; reads do not depend on it."""
 _PAUSES = 0.01, 0.2
+_RECENT = 1.0
 
 
 class Behind(Exception):
     """The tables do not show what the log has, and who acted on that would lose it."""
 
 
-async def ends_of(log: Log, projection: Projection) -> dict[Source, int]:
-    """Where what a projection reads ends; raises `LogError`."""
-    sources = [
-        (context, partition)
-        for context in projection.contexts
-        for partition in range(await log.partitions(events_topic(context)))
-    ]
-    bounds = await asyncio.gather(*(log.bounds(events_topic(c), p) for c, p in sources))
-    return {source: end for source, (_, end) in zip(sources, bounds, strict=True)}
+class RecentEnds:
+    """Where what a projection reads ended, a second ago at most."""
+
+    def __init__(self, log: Log, projection: Projection) -> None:
+        self._log, self._projection = log, projection
+        self._asking = asyncio.Lock()
+        self._ends: Mapping[Source, int] = {}
+        self._asked = -math.inf
+
+    async def known(self) -> Mapping[Source, int]:
+        """Raises `LogError`."""
+        async with self._asking:
+            now = asyncio.get_running_loop().time()
+            if now > self._asked + _RECENT:
+                self._ends, self._asked = await self._ask(), now
+            return self._ends
+
+    async def _ask(self) -> Mapping[Source, int]:
+        sources = [
+            (context, partition)
+            for context in self._projection.contexts
+            for partition in range(await self._log.partitions(events_topic(context)))
+        ]
+        bounds = await asyncio.gather(*(self._log.bounds(events_topic(c), p) for c, p in sources))
+        return {source: end for source, (_, end) in zip(sources, bounds, strict=True)}
 
 
 async def look_beyond(

@@ -6,7 +6,7 @@ from functools import partial
 from bus import Log
 from projections import Reader
 from projections.endpoints import PROJECTION, Endpoint, find_endpoint
-from projections.freshness import ends_of, look_beyond
+from projections.freshness import RecentEnds, look_beyond
 
 _REMEMBERED = 10_000
 _SHOWN_WITHIN = 2.0
@@ -17,13 +17,13 @@ class EndpointCache:
     """Open endpoints by path; a path that is not remembered is looked up in the table."""
 
     def __init__(self, log: Log, reader: Reader) -> None:
-        self._log, self._reader = log, reader
+        self._reader, self._ends = reader, RecentEnds(log, PROJECTION)
         self._known: OrderedDict[str, Endpoint] = OrderedDict()
         self._changes = 0
         reader.on_endpoints_changed(self._changed)
 
     async def find(self, path: str) -> Endpoint | None:
-        """The open endpoint of a path; one that was opened a moment ago is found.
+        """The open endpoint of a path; one that was opened a second ago is found.
 
         Raises `Behind` where there is none in a table that is not whole.
         """
@@ -33,7 +33,7 @@ class EndpointCache:
         look = partial(find_endpoint, path=path)
         found = await look_beyond({}, pool, PROJECTION, look, _SHOWN_WITHIN)
         if found is None:
-            ends = await ends_of(self._log, PROJECTION)
+            ends = await self._ends.known()
             found = await look_beyond(ends, pool, PROJECTION, look, _SHOWN_WITHIN)
         if found and changes == self._changes:
             self._known[path] = found

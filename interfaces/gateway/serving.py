@@ -75,9 +75,20 @@ class _Connection(RequestHandler):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        assert self.transport
-        patience = cast(_Server, self._manager).patience
-        self._stalled = self._loop.call_later(patience, self.transport.abort)
+        self._look_again()
+
+    def _look_again(self) -> None:
+        transport = cast(asyncio.Transport, self.transport)
+        left, patience = transport.get_write_buffer_size(), cast(_Server, self._manager).patience
+        self._stalled = self._loop.call_later(patience, self._goes_on, left)
+
+    def _goes_on(self, left: int) -> None:
+        """Whoever takes anything at all may take his time."""
+        transport = cast(asyncio.Transport, self.transport)
+        if transport.get_write_buffer_size() < left:
+            self._look_again()
+        else:
+            transport.abort()
 
     def resume_writing(self) -> None:
         self._stalled.cancel()

@@ -5,9 +5,8 @@ worker did not acknowledge is done again by the next one, under the same ids.
 """
 
 import asyncio
-import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -26,8 +25,7 @@ from managers.blobs import BlobStore, BlobStoreUnavailable, keep_content
 from projections import Pool
 from projections.database import UNAVAILABLE
 from projections.endpoints import PROJECTION, Endpoint, pushed_endpoints
-from projections.freshness import Behind, ends_of, look_beyond
-from projections.positions import Source
+from projections.freshness import Behind, RecentEnds, look_beyond
 
 ACTOR = "sensors"
 PARKED_TOPIC = PREFIX + PARKED
@@ -41,8 +39,6 @@ _KEPT_BYTES = 100_000
 """Of a refused reading; all of it lies where its id says."""
 _SHOWN_WITHIN = 2.0
 """Seconds for the endpoints to be shown that the log has, before it is said that feeds wait."""
-_LOOK_EVERY = 1.0
-"""Seconds for which the ends of the log are good enough: so late an endpoint may be found."""
 
 _log = structlog.get_logger()
 
@@ -82,8 +78,9 @@ class Delivery:
     wall: Callable[[], float]
     pool: Pool
     blobs: BlobStore
-    _ends: Mapping[Source, int] = field(default_factory=dict)
-    _looked: float = -math.inf
+
+    def __post_init__(self) -> None:
+        self._ends = RecentEnds(self.log, PROJECTION)
 
     def now(self) -> float:
         return self.wall()
@@ -104,10 +101,9 @@ class Delivery:
 
     async def _opened(self, names: set[str]) -> dict[str, list[Endpoint]]:
         """The open endpoints of these names, all that the log had a moment ago."""
-        if (now := asyncio.get_running_loop().time()) > self._looked + _LOOK_EVERY:
-            self._ends, self._looked = await ends_of(self.log, PROJECTION), now
         look = partial(pushed_endpoints, names=sorted(names))
-        found = await look_beyond(self._ends, self.pool, PROJECTION, look, _SHOWN_WITHIN)
+        ends = await self._ends.known()
+        found = await look_beyond(ends, self.pool, PROJECTION, look, _SHOWN_WITHIN)
         opened: dict[str, list[Endpoint]] = {}
         for endpoint in found:
             opened.setdefault(endpoint.name, []).append(endpoint)

@@ -65,6 +65,8 @@ async def _play(player: Player, show: Show) -> None:
                 show.end(await player.simulations())
         finally:
             await end(watching)
+            if not watching.cancelled():
+                watching.result()
 
 
 async def watch(player: Player, show: Show) -> None:

@@ -33,6 +33,7 @@ class StartFrom:
         folders = {str(above) for name in self.inputs for above in PurePosixPath(name).parents}
         none = f"there is no template {self.template}: {place} is no directory"
         away = f"{templates.parent} is not there"
+        unreadable = f"not all of the template {self.template} can be read: "
         return f"""
 mkdir -p {quoted(self.layout.jobs)} && cd {quoted(self.layout.jobs)} || exit
 test ! -e {self.layout.folder(token).name} || exit 0
@@ -50,9 +51,15 @@ case $place in
     *) unfit {quoted(f"the template {self.template} is a link to ")}"$place, outside of $within" ;;
 esac
 clear || exit
-mkdir "$mine" && cp -RP -- "$place/." "$mine" && rm -rf "$mine"/{OURS} && mkdir "$mine"/{OURS} &&
-    find "$mine" -type d ! -perm -700 -exec chmod u+rwx {{}} + &&
-    find "$mine" -type f -exec sync {{}} + || failed
+mkdir "$mine" || failed
+said=$(cp -RP -- "$place/." "$mine" 2>&1) || {{
+    said=$(printf %s "$said" | tail -n 1)
+    case $said in *"Permission denied"*) unfit {quoted(unreadable)}"$said" ;; esac
+    printf %s "$said" >&2
+    failed
+}}
+rm -rf "$mine"/{OURS} && mkdir "$mine"/{OURS} &&
+    find "$mine" -type d ! -perm -700 -exec chmod u+rwx {{}} + && sync -f "$mine" || failed
 in_the_way() {{ unfit {quoted(f"the template {self.template} has ")}"$1 in the way of an input"; }}
 for folder in {_words(sorted(folders - {"."}))}; do
     test ! -L "$mine/$folder" || in_the_way "a link $folder"

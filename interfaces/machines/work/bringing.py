@@ -12,6 +12,7 @@ from events.values import Blob
 from interfaces.machines.batch import BatchSystem
 from interfaces.machines.connection import MachineError, NoRoom, TemplateUnfit
 from interfaces.machines.dialect import InDoubt, Submitted
+from interfaces.machines.dialects.other_jobs import NOT_YET
 from interfaces.machines.work.machine import Machine
 from managers.blobs import BlobMissing, BlobStore
 from managers.operations import (
@@ -65,7 +66,8 @@ async def bring(
         crash_point("after submission")
         if isinstance(answer, Submitted):
             return SubmissionAnswered(token, submission, answer.job_id, cut(answer.remarks))
-        waits = not job.privileges or job.privileges[0].waits
+        others = NOT_YET in answer.reason  # which no other privilege changes
+        waits = not job.privileges or job.privileges[0].waits or others
         if waits and not job.unwanted and not answer.permanent:
             raise MachineError(f"not taken now: {answer.reason}")
         return SubmissionTurnedDown(token, submission, answer.reason)

@@ -1,6 +1,7 @@
 """Connections that bring no request keep nobody else from being served."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -109,6 +110,19 @@ async def test_a_body_that_trickles_in_is_given_up(pool: Pool) -> None:
             site.client.post("/api/v1/login", data=trickle()) as found,
         ):
             assert found.status == 408
+
+
+async def test_who_takes_an_answer_slowly_gets_all_of_it() -> None:
+    app = answering()
+    app.router.add_get("/large", _large)
+    asking = b"GET /large HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
+    async with served(1, 0.3, app) as port, half_asked(port, 1, asking) as (reader,):
+        taken, began = 0, time.monotonic()
+        while part := await reader.read(1 << 18):
+            taken += len(part)
+            await asyncio.sleep(0.05)
+    assert taken > 1 << 23
+    assert time.monotonic() - began > 3 * 0.3
 
 
 async def test_who_takes_no_answers_keeps_no_connection() -> None:

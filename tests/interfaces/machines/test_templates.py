@@ -144,7 +144,7 @@ def require_a_whole_copy(machine: FakeMachine) -> None:
 _HALF = 'for last; do :; done; printf half >"$last/flood"; mkdir "$last/data"; '
 
 
-@pytest.mark.parametrize("by", ["cp", "find", "mv"])
+@pytest.mark.parametrize("by", ["cp", "find", "sync", "mv"])
 def test_a_copy_that_is_killed_is_no_job_folder_and_made_anew(
     machine: FakeMachine, by: str
 ) -> None:
@@ -179,6 +179,13 @@ def test_a_copy_that_goes_on_after_another_was_made_changes_nothing(machine: Fak
 def test_a_full_disk_is_waited_for_and_nothing_is_left_on_it(machine: FakeMachine) -> None:
     machine.tool("cp", f"{_HALF} echo 'cp: x: No space left on device' >&2; exit 1")
     with pytest.raises(NoRoom):
+        start(machine)
+    assert os.listdir(machine.layout.jobs) == []
+
+
+def test_what_cannot_be_read_is_no_template(machine: FakeMachine) -> None:
+    machine.tool("cp", f"{_HALF} echo \"cp: cannot open 'x': Permission denied\" >&2; exit 1")
+    with pytest.raises(TemplateUnfit, match="not all of the template flood can be read: cp: "):
         start(machine)
     assert os.listdir(machine.layout.jobs) == []
 
