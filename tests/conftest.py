@@ -21,6 +21,9 @@ from tests.slurm import slurm
 from tests.sshd import sshd, sshds
 from tests.without import SKIPPED_WITHOUT
 
+# Other folders use them as well.
+pytest.register_assert_rewrite("tests.contract.log_contract", "tests.contract.log_processes")
+
 __all__ = [
     "distant_kafka",
     "distant_url",

@@ -36,10 +36,13 @@ class Embedded:
     def running(cls, folder: Path, log: Path) -> Iterator[Self]:
         server = cls(log)
         command = [sys.executable, "-m", "deploy.embedded", str(folder)]
-        with log.open("wb") as said, subprocess.Popen(command, stdout=said) as process:
+        with (
+            log.open("wb") as said,
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True) as process,
+        ):
             try:
-                eventually("it has told its URL", lambda: "\n" in server.said())
-                server.url = server.said().splitlines()[0]
+                assert process.stdout
+                server.url = process.stdout.readline().strip()
                 yield server
             finally:
                 process.terminate()
