@@ -148,6 +148,6 @@ async def test_preempted_instances_run_again(tmp_path: Path, dialect: str) -> No
     async with site_on(tmp_path, dialect, Fate(preempted=1)) as site:
         simulation = await site.submit(NUMBERED + "sleep 2", instances=2)
         change = await site.reach(simulation, JobState.COMPLETED)
-        assert (change.attempt, change.instances) == (2, {"COMPLETED": 2})
+        assert (change.attempt, change.instances) == (1 + 2, {"COMPLETED": 2})
         folder = site.cluster.folder / "jobs" / token_of(simulation)
         assert sorted((folder / "witness").read_text().split()) == [*"0011"]
