@@ -92,7 +92,8 @@ class SensorWorker:
         if not await app.wait_for_stopped(app.start()):
             self._desks, self.since = desks, self._outlet.now()
             self.failures.forget("worker")
-            await app.wait_until_stopped()
+            # `wait_until_stopped` leaves tasks behind where we are cancelled.
+            await app.wait_for_stopped(asyncio.Event().wait())
         raise LogError(f"Faust ended of itself: {app.crash_reason!r}")
 
     def behind(self) -> int | None:
