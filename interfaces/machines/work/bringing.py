@@ -60,7 +60,7 @@ async def bring(
             return SubmissionImpossible(token, submission, str(missing))
         except NoRoom:
             # Who tried it before has left a folder, and that needs no room to be read.
-            if job.unwanted and until is None and not (job.may_be_there or tried):
+            if job.unwanted and until is None and not job.may_be_there:
                 return SubmissionAbsent(token, submission)
             raise
         crash_point("after submission")
