@@ -23,6 +23,7 @@ _ASK_WITHIN = 1.0
 """Seconds for the log to say how far it goes; reads do not depend on it."""
 _PAUSES = 0.01, 0.2
 _RECENT = 1.0
+_SHOWN_WITHIN = 2.0
 
 
 class Behind(Exception):
@@ -61,16 +62,15 @@ async def look_beyond(
     pool: Pool,
     projection: Projection,
     look: Callable[[Queries], Awaitable[T]],
-    within: float,
 ) -> T:
     """What is seen once the tables show all of the log that lies before its ends.
 
     Until then they may be made anew from the beginning, and what is missing in them means nothing.
-    Raises `Behind` after so many seconds.
+    Raises `Behind` after two seconds.
     """
     pauses = doubling(*_PAUSES)
     try:
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(_SHOWN_WITHIN):
             while True:
                 async with pool.acquire() as connection:
                     try:

@@ -9,8 +9,6 @@ from projections.endpoints import PROJECTION, Endpoint, find_endpoint
 from projections.freshness import RecentEnds, look_beyond
 
 _REMEMBERED = 10_000
-_SHOWN_WITHIN = 2.0
-"""Seconds for the table to show what the log has, before it is said that it does not."""
 
 
 class EndpointCache:
@@ -31,10 +29,10 @@ class EndpointCache:
             return known
         changes, pool = self._changes, self._reader.pool
         look = partial(find_endpoint, path=path)
-        found = await look_beyond({}, pool, PROJECTION, look, _SHOWN_WITHIN)
+        found = await look_beyond({}, pool, PROJECTION, look)
         if found is None:
             ends = await self._ends.known()
-            found = await look_beyond(ends, pool, PROJECTION, look, _SHOWN_WITHIN)
+            found = await look_beyond(ends, pool, PROJECTION, look)
         if found and changes == self._changes:
             self._known[path] = found
             if len(self._known) > _REMEMBERED:

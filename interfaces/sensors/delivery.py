@@ -37,8 +37,6 @@ _TRY_AGAIN = (0.2, 5.0)
 """Seconds: at first, and at most."""
 _KEPT_BYTES = 100_000
 """Of a refused reading; all of it lies where its id says."""
-_SHOWN_WITHIN = 2.0
-"""Seconds for the endpoints to be shown that the log has, before it is said that feeds wait."""
 
 _log = structlog.get_logger()
 
@@ -103,7 +101,7 @@ class Delivery:
         """The open endpoints of these names, all that the log had a moment ago."""
         look = partial(pushed_endpoints, names=sorted(names))
         ends = await self._ends.known()
-        found = await look_beyond(ends, self.pool, PROJECTION, look, _SHOWN_WITHIN)
+        found = await look_beyond(ends, self.pool, PROJECTION, look)
         opened: dict[str, list[Endpoint]] = {}
         for endpoint in found:
             opened.setdefault(endpoint.name, []).append(endpoint)

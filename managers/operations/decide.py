@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from events import operations as e
-from events.jobs import JobState, Token
+from events.jobs import Token
 from events.machines import FLEET, SeeTrouble
 from events.simulations import ForeseeStart, KeepOutputs
 from events.values import Context, Event
@@ -167,8 +167,7 @@ def _stays(was: MachineJobs, input: i.TaskFails) -> Iterator[Effect]:
 
 def _over(job: Job) -> bool:
     """Whether a wish for its end was taken, or comes too late."""
-    ended = job.state is not None and job.state.ended
-    return job.unwanted or (ended and job.state is not JobState.LOST)
+    return job.unwanted or job.end is not None
 
 
 def _stored(job: Job, input: i.OutputsStored) -> Iterator[Effect]:

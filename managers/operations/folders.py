@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from events.jobs import JobState
 from events.machines import MachineSettings, moved
 from events.values import IncidentId
 from managers.operations.job import Job
@@ -26,8 +25,7 @@ def folder_of(job: Job) -> Folder | None:
 
     None: nothing. The folder of a lost job keeps it from starting.
     """
-    state = job.state or JobState.PENDING
-    if not state.ended or state is JobState.LOST or job.over is None:
+    if job.end is None or job.over is None:
         return None
     return Folder(job.incident, job.correlation, job.over)
 
@@ -41,7 +39,6 @@ def still_removed(was: MachineSettings | None, now: MachineSettings | None) -> b
 
 def purge_of(job: Job, settings: MachineSettings | None) -> float | None:
     """When its centre removes files of a job that are still needed; None: never, or none are."""
-    ended = job.state is not None and job.state.ended
-    if settings is None or job.written is None or (ended and not job.collecting):
+    if settings is None or job.written is None or (job.has_ended and not job.collecting):
         return None
     return settings.folders.purged_from(job.written)

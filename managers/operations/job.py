@@ -149,8 +149,12 @@ class Job:
     @property
     def end(self) -> JobState | None:
         """How it ended; None: it is not over, what is lost included."""
-        over = self.state is not None and self.state.ended and self.state is not JobState.LOST
-        return self.state if over else None
+        return self.state if self.has_ended and self.state is not JobState.LOST else None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is over, as far as is known: what is lost may come back."""
+        return self.state is not None and self.state.ended
 
     @property
     def can_be_waited_for(self) -> bool:
@@ -192,8 +196,7 @@ class Job:
         """
         if self.phase is not Phase.SETTLED:
             return None
-        over = self.state is not None and self.state.ended
-        return (over and self.report and self.report.ended) or self.begun
+        return (self.has_ended and self.report and self.report.ended) or self.begun
 
     @property
     def asked(self) -> JobRequest:

@@ -36,7 +36,7 @@ def ended_again(was: Job, decided: Decided[MachineJobs], now: float) -> Decided[
     """What is decided about a job that was released: its new end is followed up as its first."""
     state = decided.state
     job = state.jobs.get(was.token) if state else None
-    if was.heard is None or job is None or not decided.effects or not _has_ended(job):
+    if was.heard is None or job is None or not decided.effects or not job.has_ended:
         return decided
     longer = e.JobReleased(token=was.token, at=now, until=now + _HEARD)
     return Decided([*decided.effects, longer], evolve(state, longer))
@@ -67,14 +67,10 @@ def _nears(job: Job, at: float) -> e.PurgeNears:
     return e.PurgeNears(token=job.token, incident=job.incident, at=at, ended=bool(job.collecting))
 
 
-def _has_ended(job: Job) -> bool:
-    return job.state is not None and job.state.ended
-
-
 def _heard(machine: MachineJobs) -> Iterator[tuple[float, Job]]:
     """Until when who are heard that are released; those who began anew, until they have ended."""
     for job in machine.jobs.values():
-        if job.heard is not None and _has_ended(job) and not job.collecting:
+        if job.heard is not None and job.has_ended and not job.collecting:
             yield job.heard, job
 
 

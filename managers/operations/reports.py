@@ -95,8 +95,7 @@ def _follow_up(job: Job, now: Job, is_back: bool) -> Iterator[Effect]:
     if job.unwanted and is_back and not job.cancelling:
         reason = "it was lost and has come back, and nobody wants it any more"
         yield e.CancelIntended(token=job.token, reason=reason)
-    over = now.report.state.ended and now.report.state != JobState.LOST
-    if over and not job.unwanted and (reason := _left(now, now.report)):
+    if now.end and not job.unwanted and (reason := _left(now, now.report)):
         yield e.CancelIntended(token=job.token, reason=reason)
 
 
