@@ -105,10 +105,11 @@ trap 'warned=yes; pass TERM' ALRM
 started=$(now)
 witness RUNNING '' ''
 (
+test -z "$told$warned" || exit {_TOLD}
 {exports}{before}{load}exec {options.launcher} {_program(request.executable)}
 ) </dev/null >>stdout{its} 2>>stderr{its} &
 program=$!
-test -z "$told" || kill -TERM "$program"
+test -z "$told$warned" || kill -TERM "$program"
 await "$program"
 test "$code" != {_TOLD} || test -n "$told" || sleep 1  # a batch system tells us, too
 test -z "$timer" || kill "$timer" 2>/dev/null

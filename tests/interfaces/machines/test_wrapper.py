@@ -200,6 +200,17 @@ def test_a_line_in_which_nobody_handles_it_ends_and_leaves_nothing_behind(
     ended(running.pid)
 
 
+def test_a_program_whose_time_is_over_before_it_starts_is_not_started(site: Site) -> None:
+    slow = site.folder.parent / "bin" / "mv"
+    slow.parent.mkdir()
+    slow.write_text(f'#!/bin/sh\nsleep 2\nexec {shutil.which("mv")} "$@"\n')
+    slow.chmod(0o755)
+    site.path = f"{slow.parent}:{site.path}"
+    assert site.start("echo ran", walltime=61, warning=60).wait(20) == 143
+    assert site.said() == ""
+    assert site.report.state == JobState.TIMEOUT
+
+
 def test_a_program_that_completes_after_its_warning_has_completed(site: Site) -> None:
     script = site.script(f"trap 'exit 0' TERM; {WAITS}")
     assert site.start(script, walltime=61, warning=60).wait(20) == 0
