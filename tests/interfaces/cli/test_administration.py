@@ -167,6 +167,22 @@ def test_a_simulation_is_held_and_released(here: Path) -> None:
     assert ("release", "done: the machine took it") in told
 
 
+def test_jobs_start_from_the_templates_that_an_administrator_names(here: Path) -> None:
+    for kept in ("first", "second"):
+        template = here / "t" / kept / "flood"
+        template.mkdir(parents=True)
+        (template / "gauge").write_text(kept)
+    where = ("--base-directory", here / "t", "--templates", "first", "--enable")
+    vestec("machines", "add", "t", *where)
+    fire = incident()
+    for kept in ("first", "second"):
+        vestec("machines", "edit", "t", "--templates", kept)
+        id = simulate(here, fire, "t", template="flood")
+        eventually(lambda id=id: state(id) == "COMPLETED")  # type: ignore[misc]
+        folder = as_json("simulations", "show", id)["folder"]
+        assert Path(folder, "gauge").read_text() == kept
+
+
 def test_until_when_folders_last_is_shown_as_long_as_somebody_looks_after_them(here: Path) -> None:
     where = ("--base-directory", here / "k", "--enable")
     vestec("machines", "add", "k", *where, "--folder", "keep=30", "--folder", "purge=60")

@@ -119,11 +119,12 @@ async def test_an_edit_changes_what_is_given_and_nothing_else(pool: Pool) -> Non
         policy = {"critical": [{"name": "urgent", "qos": "urgent"}]}
         more = {"accounts": accounts, "policy": policy, "agents": ["bridge"]}
         before = (await site.post(ALL, ROOT, 201, json={**NEW, **first, **more}))["settings"]
-        path, change = f"{ALL}/archer/edit", {"environment": {"A": None, "C": "3"}, "slots": 2}
+        path, flat = f"{ALL}/archer/edit", {"slots": 2, "templates": "kept"}
+        change: dict[str, Any] = {"environment": {"A": None, "C": "3"}, **flat}
         await site.post(path, ANNA, 403, json=change)
         await site.post(f"{ALL}/none/edit", ROOT, 404, json=change)
         after = (await site.post(path, ROOT, json=change))["settings"]
-        assert after == {**before, "environment": {"B": "2", "C": "3"}, "slots": 2}
+        assert after == {**before, "environment": {"B": "2", "C": "3"}, **flat}
         change = {"accounts": {"of": {"bert": None}}, "agents": [], "test_mode": True}
         after = (await site.post(path, ROOT, json=change))["settings"]
         assert after["accounts"] == {"of": {str(ANNA): "fire"}, "only": True}
