@@ -130,6 +130,10 @@ class Issued(Value):
     command: AnyCommand
 
 
+EventOffset = tuple[int, int]
+"""The offset of a commit in its partition, and the index of an event in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """An event with its place and circumstances, as readers of the log see it."""

@@ -14,7 +14,7 @@ from events.values import Command, Context
 from projections import Reader
 from projections.commands import Outcome, find_outcome
 
-Place = tuple[int, int]
+CommandOffset = tuple[int, int]
 """A partition of a context's commands, and an offset in it."""
 
 
@@ -30,7 +30,7 @@ class Write:
     """The projections that the sender will read next."""
 
 
-async def issue(log: Log, clock: HybridClock, wanted: Write, actor: str) -> Place:
+async def issue(log: Log, clock: HybridClock, wanted: Write, actor: str) -> CommandOffset:
     """Send a command; where it lies. Raises `bus.Doubt`: it may lie there or not, send it again."""
     topic = commands_topic(wanted.context)
     partition = partition_of(wanted.key, await log.partitions(topic))
@@ -44,7 +44,7 @@ async def issue(log: Log, clock: HybridClock, wanted: Write, actor: str) -> Plac
     return partition, await log.append(topic, partition, [encode_issued(wanted.key, issued)])
 
 
-async def outcome(reader: Reader, wanted: Write, actor: str, place: Place) -> Outcome:
+async def outcome(reader: Reader, wanted: Write, actor: str, place: CommandOffset) -> Outcome:
     """The word on this very command: a refusal of an earlier one of the same id is not it."""
     partition, offset = place
     seen = -1

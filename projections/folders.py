@@ -21,7 +21,7 @@ from projections.projection import Fact, Projection
 from projections.rows import Table
 
 
-class Place(BaseModel):
+class KnownMachine(BaseModel):
     """A machine, as whoever works there was told."""
 
     machine: str
@@ -89,13 +89,13 @@ def _key(it: Recorded) -> str | None:
 TABLE = Table("folders", Folder, "token", _key, _evolve)
 
 
-def _place(_: Place | None, it: Recorded) -> Place | None:
+def _place(_: KnownMachine | None, it: Recorded) -> KnownMachine | None:
     if isinstance(it.event, e.MachineConfigured):
-        return Place(machine=it.commit.key, settings=it.event.settings)
+        return KnownMachine(machine=it.commit.key, settings=it.event.settings)
     return None
 
 
-_PLACES = Table("places", Place, "machine", lambda it: it.commit.key, _place)
+_PLACES = Table("places", KnownMachine, "machine", lambda it: it.commit.key, _place)
 
 
 async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:

@@ -8,13 +8,11 @@ come in their order: whoever goes on behind them gets every event that is new, a
 import re
 from collections.abc import Iterable, Mapping
 
+from events.envelope import EventOffset
 from events.values import Context
 from projections.positions import Source
 
-Place = tuple[int, int]
-"""An offset in a partition, and the index of an event in the commit there."""
-
-NOTHING: Place = (-1, -1)
+NOTHING: EventOffset = (-1, -1)
 _TEXT = re.compile(r"[a-z]+(-(\d{1,18}(\.\d{1,9})?)?)+(~[a-z]+(-(\d{1,18}(\.\d{1,9})?)?)+)*", re.A)
 _WHOLE = 10**9 - 1
 """The index of an event behind all that a commit can hold."""
@@ -23,7 +21,7 @@ _WHOLE = 10**9 - 1
 class Seen:
     """Grows with every event; as text it is what a client sends to go on."""
 
-    def __init__(self, places: Mapping[Source, Place] | None = None) -> None:
+    def __init__(self, places: Mapping[Source, EventOffset] | None = None) -> None:
         self.places = dict(places or {})
 
     @classmethod
@@ -38,7 +36,7 @@ class Seen:
             return cls()
         if not _TEXT.fullmatch(text):
             raise ValueError("it is not the id of an event")
-        places: dict[Source, Place] = {}
+        places: dict[Source, EventOffset] = {}
         for part in text.split("~"):
             name, *said = part.split("-")
             context = Context(name)
@@ -59,7 +57,7 @@ class Seen:
             return ""
         return str(offset) if index == _WHOLE else f"{offset}.{index}"
 
-    def take(self, source: Source, place: Place) -> bool:
+    def take(self, source: Source, place: EventOffset) -> bool:
         """Whether this event is new; from now on it is not."""
         new = place > self.places.get(source, NOTHING)
         if new:
@@ -77,7 +75,7 @@ class Seen:
         )
 
 
-def _place(text: str) -> Place:
+def _place(text: str) -> EventOffset:
     offset, _, index = text.partition(".")
     return int(offset), int(index) if index else _WHOLE
 

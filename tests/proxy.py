@@ -10,7 +10,7 @@ from typing import Self
 
 HOST = "127.0.0.1"
 
-Place = int | Path
+Address = int | Path
 """A port of loopback, or a socket's file."""
 
 
@@ -37,7 +37,7 @@ class Gates:
 class Proxy:
     """Connections through it stay open whatever `gates` do."""
 
-    def __init__(self, target: Place, gates_of: Callable[[socket.socket], Gates] | None) -> None:
+    def __init__(self, target: Address, gates_of: Callable[[socket.socket], Gates] | None) -> None:
         self._target = target
         self._gates_of = gates_of
         self.gates = Gates()
@@ -51,8 +51,8 @@ class Proxy:
     @asynccontextmanager
     async def listening(
         cls,
-        place: Place,
-        target: Place,
+        place: Address,
+        target: Address,
         gates_of: Callable[[socket.socket], Gates] | None = None,
     ) -> AsyncIterator[Self]:
         """To `target`, as long as the context lasts; `gates_of` connections may be told apart."""
@@ -127,7 +127,7 @@ async def _closed(writer: asyncio.StreamWriter) -> None:
             await writer.wait_closed()
 
 
-async def _connect(target: Place) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _connect(target: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     if isinstance(target, Path):
         return await asyncio.open_unix_connection(target)
     return await asyncio.open_connection(HOST, target)

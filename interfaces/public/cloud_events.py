@@ -7,7 +7,7 @@ import re
 
 from bus import Record
 from bus.clock import moment
-from events.envelope import Recorded
+from events.envelope import EventOffset, Recorded
 from interfaces.public.events import PublicEvent
 
 TOPIC = "vestec.public.events"
@@ -52,13 +52,10 @@ def record_of(it: Recorded, event: PublicEvent, source: str, exercise: bool) -> 
     return Record(event.incident, event.model_dump_json().encode(), headers)
 
 
-Place = tuple[int, int]
-"""An event's offset, and its index within the commit there."""
-
 _PLACE = re.compile(r"([a-z]+/[0-9]{1,9})/([0-9]{1,18})/([0-9]{1,9})")
 
 
-def place_in(record: Record, source: str) -> tuple[str, Place] | None:
+def place_in(record: Record, source: str) -> tuple[str, EventOffset] | None:
     """Whose event it is, `context/partition`, and where it lies; None: of no event of this source.
 
     Anybody may have written into the topic.

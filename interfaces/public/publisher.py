@@ -17,11 +17,11 @@ import structlog
 
 from bus import Log, LogReplaced, Record, Stored, Writer, verify
 from bus.contract import portions
-from events.envelope import Recorded, events_topic
+from events.envelope import EventOffset, Recorded, events_topic
 from events.incidents import IncidentCreated
 from events.values import Context
 from interfaces.public import progress
-from interfaces.public.cloud_events import TOGETHER, TOPIC, Place, place_in, record_of
+from interfaces.public.cloud_events import TOGETHER, TOPIC, place_in, record_of
 from interfaces.public.order import Next, Order
 from interfaces.public.progress import Progress
 from interfaces.public.telling import CONTEXTS, told
@@ -61,7 +61,7 @@ class _Reign:
 
     writer: Writer
     order: Order
-    there: dict[Context, Place]
+    there: dict[Context, EventOffset]
     """The newest event of each source that lay in the public topic already."""
     exercises: set[str]
     end: int
@@ -128,10 +128,10 @@ class Publisher:
         order = Order(self._partition, known.positions)
         return _Reign(writer, order, there, {*known.exercises}, known.end)
 
-    async def _published_behind(self, offset: int) -> dict[Context, Place]:
+    async def _published_behind(self, offset: int) -> dict[Context, EventOffset]:
         """The newest event of each source that lies there."""
         sources = {source_name(context, self._partition): context for context in CONTEXTS}
-        there: dict[Context, Place] = {}
+        there: dict[Context, EventOffset] = {}
         while found := await self._log.read(TOPIC, self._partition, offset, _READ):
             offset = found[-1].offset + 1
             for stored in found:

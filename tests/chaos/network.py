@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from tests.proxy import Gates, Place, Proxy
+from tests.proxy import Address, Gates, Proxy
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ class Network:
     def _gates_of(self, end: socket.socket) -> Gates:
         return self._gates[_other_process(end, self._processes)]
 
-    async def _serve(self, ways: Mapping[Place, Place], ready: Callable[[], None]) -> None:
+    async def _serve(self, ways: Mapping[Address, Address], ready: Callable[[], None]) -> None:
         self._ended = asyncio.Event()
         async with AsyncExitStack() as stack:
             for place, target in ways.items():
@@ -85,7 +85,7 @@ class Network:
 
 
 @contextmanager
-def network(ways: Mapping[Place, Place], processes: Sequence[int]) -> Iterator[Network]:
+def network(ways: Mapping[Address, Address], processes: Sequence[int]) -> Iterator[Network]:
     """A network with these ways through it: where processes connect to, and who serves there."""
     laid, ready = Network(processes), threading.Event()
     thread = threading.Thread(

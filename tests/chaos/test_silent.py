@@ -20,7 +20,7 @@ from tests.chaos.network import Network, network
 from tests.chaos.parts import LONG, PartProcess, on_kafka, played
 from tests.chaos.player import Told
 from tests.chaos.rig import Rig, eventually, jobs_started, rigged
-from tests.proxy import HOST, Place
+from tests.proxy import HOST, Address
 from tests.servers import reached_at, socket_of
 
 PARTS = sorted(ALL - {Part.GATEWAY})
@@ -59,7 +59,7 @@ async def far_away(
     ports = kafka.nodes[0].ports
     with TemporaryDirectory(prefix="v", dir="/tmp") as here:
         socket, namespace = Path(here, ".s.PGSQL.5432"), f"test_{uuid4().hex}"
-        ways: dict[Place, Place] = {
+        ways: dict[Address, Address] = {
             ports.advertised: ports.clients,
             socket: socket_of(database),
         }

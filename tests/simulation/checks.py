@@ -18,7 +18,7 @@ from events.values import Context
 from tests.simulation.faults import at_once
 from tests.simulation.toys import OTHER, digested
 
-Place = tuple[Context, int]
+Source = tuple[Context, int]
 """A context and a partition of it."""
 
 
@@ -44,7 +44,7 @@ class _Letter:
 class _Book:
     """What counts in one partition, read once, in order."""
 
-    place: Place
+    place: Source
     offset: int = 0
     epoch: int = -1
     sequence: int = 0
@@ -54,9 +54,9 @@ class _Book:
     commands: int = 0
     """How many of its commands were decided."""
     digests: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    letters: dict[Place, list[_Letter]] = field(default_factory=lambda: defaultdict(list))
+    letters: dict[Source, list[_Letter]] = field(default_factory=lambda: defaultdict(list))
     """Messages by whom they are for."""
-    taken: dict[Place, int] = field(default_factory=lambda: defaultdict(int))
+    taken: dict[Source, int] = field(default_factory=lambda: defaultdict(int))
     """How many messages of each other partition were decided."""
 
 
@@ -67,7 +67,7 @@ class Ledger:
         self,
         log: MemoryLog,
         partitions: int,
-        issued: dict[Place, list[UUID]],
+        issued: dict[Source, list[UUID]],
         fail: Callable[[Exception], None],
     ) -> None:
         """`fail` ends the run: what is raised inside of hands is doubt to the runtime."""
@@ -191,7 +191,7 @@ class Ledger:
         if UUID(commit["id"]) != id or cursor["offset"] != book.commands:
             raise Violation(f"{book.place}: {id} was to be decided, not {commit}")
 
-    def _check_letter(self, book: _Book, commit: dict[str, Any], source: Place) -> None:
+    def _check_letter(self, book: _Book, commit: dict[str, Any], source: Source) -> None:
         letters = self._books[source].letters[book.place]
         number = book.taken[source]
         book.taken[source] += 1
@@ -221,7 +221,7 @@ class Ledger:
         if self.working:
             yield f"{self.working} at work"
 
-    def check_restarts(self, place: Place) -> None:
+    def check_restarts(self, place: Source) -> None:
         """A reader that stops and starts again at any place sees what one sees that never did."""
         records = at_once(self._log.read(events_topic(place[0]), place[1], 0, 1_000_000))
         whole = [*counted(START, records)]

@@ -8,7 +8,7 @@ from bus import MemoryLog, partition_of
 from bus.clock import timestamp
 from events.envelope import Issued, commands_topic, encode_issued
 from events.values import Context
-from tests.simulation.checks import Place
+from tests.simulation.checks import Source
 from tests.simulation.faults import at_once
 from tests.simulation.site import EPOCH
 from tests.simulation.toys import KEYS, OTHER, ends, order
@@ -20,7 +20,7 @@ class Orders:
 
     def __init__(self, loop: VirtualLoop, chance: Random, log: MemoryLog, partitions: int) -> None:
         self._loop, self._chance, self._log, self._partitions = loop, chance, log, partitions
-        self.issued: dict[Place, list[UUID]] = {
+        self.issued: dict[Source, list[UUID]] = {
             (context, partition): [] for context in OTHER for partition in range(partitions)
         }
         """The ids, in the order of the log."""
