@@ -6,7 +6,7 @@ partition is another one by now is noticed in `bus.watch`, for all engines.
 """
 
 from bus.cache import CachedLog
-from bus.clock import ClockAhead, HybridClock, Timestamp
+from bus.clock import ClockWrong, HybridClock, Timestamp
 from bus.contract import (
     MAX_RECORD_BYTES,
     AppendTooLarge,
@@ -32,7 +32,7 @@ __all__ = [
     "START",
     "AppendTooLarge",
     "CachedLog",
-    "ClockAhead",
+    "ClockWrong",
     "Doubt",
     "HybridClock",
     "Log",

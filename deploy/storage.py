@@ -73,7 +73,7 @@ async def open_storage(
     `connections` to PostgreSQL are opened when needed: so many for the log at most (and two more),
     and so many for read models.
 
-    Raises `EmbeddedServerError`, `bus.LogError`, `bus.ClockAhead`.
+    Raises `EmbeddedServerError`, `bus.LogError`, `bus.ClockWrong`.
     """
     async with AsyncExitStack() as stack:
         log_url, database = settings.log, _database(settings)

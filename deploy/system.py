@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import structlog
 
+from bus import ClockWrong
 from bus.tasks import end
 from deploy.blobs import place_of_blobs
 from deploy.edge import web_edge
@@ -32,7 +33,7 @@ from deploy.storage import Storage, open_storage
 from deploy.urls import without_secrets
 from managers.blobs import BlobStore, BlobStoreError
 from managers.neighbours import Neighbour, Neighbours
-from projections.database import UNAVAILABLE
+from projections.database import UNAVAILABLE, database_time
 from projections.processes import (
     SAYS_SO_EVERY,
     Process,
@@ -153,6 +154,9 @@ async def _keep_saying(storage: Storage, me: Process) -> NoReturn:
         await asyncio.sleep(SAYS_SO_EVERY)
         try:
             await say_alive(storage.pool, me)
+            storage.clock.compare(await database_time(storage.pool))
+        except ClockWrong as error:
+            _log.error("the clock is wrong", reason=str(error))
         except Exception as error:  # whatever it is, the next one may be given
             _log.warning("no sign of life given", reason=repr(error))
 

@@ -98,7 +98,7 @@ class Topics:
                     raise
                 raise LogError(f"Kafka did not make topic {topic}: {message or error}") from error
 
-        wanted = (topic, partitions, copies, (), [*_configuration(copies).items()])
+        wanted = (topic, partitions, copies, (), [*{**_configuration(copies), **DATED}.items()])
         request = CreateTopicsRequest([wanted], _MAKE_WITHIN_MS, validate_only=False)
         await self._connections.ask(request, answer)
 
@@ -145,6 +145,9 @@ def _configuration(copies: int) -> Mapping[str, str]:
     }
 
 
+DATED = {"message.timestamp.type": "LogAppendTime"}
+"""What topics are made with besides. By default a broker refuses what is dated an hour ahead, and
+with that all that a process writes whose clock is wrong."""
 _AT_LEAST = ("max.message.bytes", "min.insync.replicas")
 _READABLE = ("producer", "uncompressed", "gzip")
 """What a broker may do to batches: clients need not bring any other algorithm."""

@@ -9,7 +9,7 @@ import asyncpg
 import typer
 from pydantic import ValidationError
 
-from bus import ClockAhead, Doubt, LogError
+from bus import ClockWrong, Doubt, LogError
 from bus.tasks import first
 from deploy.embedded import EmbeddedServerError
 from deploy.secrets import WrongKey
@@ -27,7 +27,7 @@ _EXPECTED = (
     EmbeddedServerError,
     WrongKey,
     LogError,
-    ClockAhead,
+    ClockWrong,
     BrokenWorkflow,
     BlobStoreError,
     BlobsElsewhere,

@@ -3,6 +3,7 @@
 from bus.contract import PartitionsChanged
 from bus.kafka.address import Address
 from bus.kafka.shared_topics import shared_topics
+from bus.kafka.topics import DATED
 from interfaces.public.cloud_events import LARGEST, TOPIC, retention_ms
 
 
@@ -19,6 +20,7 @@ async def make_topic(url: str, partitions: int, days: float) -> None:
         wished = {
             "retention.ms": str(retention_ms(days)),
             "compression.type": "producer",
+            **DATED,
             "min.insync.replicas": str(max(1, topics.copies - 1)),
         }
         found = await topics.make(topic, partitions, needed, wished)

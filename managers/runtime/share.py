@@ -21,6 +21,11 @@ _GOES_WELL = 60.0
 """Seconds without an error after which an owner is not said to fail any more."""
 
 
+def _monotonic() -> float:
+    """Seconds on a clock that nobody sets."""
+    return asyncio.get_running_loop().time()
+
+
 class Owning(Protocol):
     """Who works on one partition until doubt, and is then thrown away."""
 
@@ -53,6 +58,7 @@ class Share(Generic[P]):
         """Partitions that are ours and were given up, and why."""
         self._failures = Failures[int]()
         self._began: dict[int, float] = {}
+        """When its owner was made, by the clock that nobody sets."""
 
     @property
     def owned(self) -> frozenset[int]:
@@ -65,7 +71,7 @@ class Share(Generic[P]):
 
         Once is no failure: any doubt has that answer.
         """
-        now, known = self._around.wall(), self._failures.known
+        now, known = _monotonic(), self._failures.known
         return {
             partition: failure
             for partition, failure in known.items()
@@ -116,7 +122,7 @@ class Share(Generic[P]):
         """Take over, again and again: any doubt has this one answer."""
         pauses = doubling(*self._around.backoff)
         while True:
-            started = self._began[partition] = self._around.wall()
+            started = self._began[partition] = _monotonic()
             self._at_work[partition] = owner = self._owner(partition)
             try:
                 await owner.run()
@@ -133,14 +139,14 @@ class Share(Generic[P]):
                         **(cause.ids if isinstance(cause, PartitionBroken) else {}),
                     )
                     return
-                reason, now = f"{type(cause).__name__}: {cause}", self._around.wall()
-                if now - started >= _GOES_WELL:
+                reason = f"{type(cause).__name__}: {cause}"
+                if _monotonic() - started >= _GOES_WELL:
                     self._failures.forget(partition)
-                self._failures.add(partition, reason, now)
+                self._failures.add(partition, reason, self._around.wall())
                 _log.warning(
                     "taking over again", context=self._name, partition=partition, reason=reason
                 )
             end_if_cancelled()
-            if self._around.wall() - started > self._around.backoff[1]:
+            if _monotonic() - started > self._around.backoff[1]:
                 pauses = doubling(*self._around.backoff)
             await asyncio.sleep(next(pauses) * self._around.chance.uniform(0.5, 1.0))

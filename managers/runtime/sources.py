@@ -6,10 +6,9 @@ from uuid import UUID, uuid5
 
 import structlog
 
-from bus import ClockAhead, Doubt, Position, Stored, partition_of, verify
+from bus import Doubt, Position, Stored, partition_of, verify
 from events.envelope import (
     Cursor,
-    Issued,
     commands_topic,
     decode,
     decode_issued,
@@ -19,7 +18,6 @@ from events.envelope import (
 from events.values import SYSTEM, Context
 from managers.runtime.about import about
 from managers.runtime.inbox import Inbox, Item
-from managers.runtime.manager import Input
 from managers.runtime.surroundings import Surroundings
 
 COMMANDS = "commands"
@@ -79,18 +77,9 @@ def _issued(around: Surroundings, context: Context, partition: int, stored: Stor
         _log.error("command is malformed", error=str(error), **ids)
         nobody = uuid5(_NAMES, cause)
         return Item(key, error, nobody, cause, nobody, "unknown", cursor=cursor)
-    input = _believed(around, issued)
+    around.clock.follow(issued.time)
     whose = (issued.correlation, issued.actor, issued.incident)
-    return Item(key, input, issued.id, cause, *whose, cursor=cursor)
-
-
-def _believed(around: Surroundings, issued: Issued) -> Input:
-    """The command, or why it is refused: nobody's wrong clock stops a partition."""
-    try:
-        around.clock.seen(issued.time)
-    except ClockAhead as error:
-        return error
-    return issued.command
+    return Item(key, issued.command, issued.id, cause, *whose, cursor=cursor)
 
 
 async def pull_messages(

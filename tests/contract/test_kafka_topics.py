@@ -74,6 +74,7 @@ async def test_a_topic_keeps_its_records_for_ever(
     assert (found["retention.ms"], found["retention.bytes"]) == ("-1", "-1")
     assert found["unclean.leader.election.enable"] == "false"
     assert found["min.insync.replicas"] == "1"
+    assert found["message.timestamp.type"] == "LogAppendTime"  # whatever our clocks show
 
 
 @pytest.mark.parametrize(

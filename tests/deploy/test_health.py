@@ -11,9 +11,10 @@ from uuid import uuid4
 import pytest
 from aiohttp import ClientSession
 
+from bus import HybridClock
 from deploy.parts import ALL, Part
 from deploy.settings import Settings
-from deploy.system import running_parts
+from deploy.system import System, running_parts
 from events.machines import FLEET, AddMachine, MachineSettings
 from events.values import Context
 from interfaces.gateway import KNOWN_WITHIN, PartHealth
@@ -131,3 +132,44 @@ async def test_what_is_known_is_shown_soon_while_something_is_away(
             before = found["parts"][name]
             assert (part["owns"], part["since"]) == (before["owns"], before["since"])
             assert away == "database" or part["behind"] is None
+
+
+async def test_a_clock_that_goes_wrong_is_said_and_nothing_is_lost(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wall = Wall()
+    monkeypatch.setattr("deploy.storage.time", wall)
+    wanted = Settings(data=tmp_path, log=database_url, blobs=f"file://{tmp_path}/blobs", port=0)
+    async with running_parts(PARTS, wanted) as system, ClientSession(system.url) as session:
+        clock, log = system.storage.clock, system.storage.log
+        for name, wall.ahead, said in (("behind", -600, "600 s behind"), ("ahead", 7200, "7200 s")):
+            command = AddMachine(settings=MachineSettings(name=name, base_directory="/"))
+            right = HybridClock(time.time)
+            await issue(log, right, Write(uuid4(), Context.MACHINES, FLEET, command), "test")
+            async with session.get("/health") as response:
+                found = await response.json()
+            assert (response.status, found["status"]) == (200, "degraded")
+            assert f"{said}" in found["clock"]
+        wall.ahead = 0
+        command = AddMachine(settings=MachineSettings(name="late", base_directory="/"))
+        await issue(log, clock, Write(uuid4(), Context.MACHINES, FLEET, command), "test")
+        async with asyncio.timeout(PATIENCE):
+            while await machines(system) != {"behind", "ahead", "late"}:
+                await asyncio.sleep(0.05)
+        async with session.get("/health") as response:
+            assert (await response.json())["clock"] == "ok"
+
+
+class Wall:
+    """Stands for the module `time`, on a machine whose clock is wrong."""
+
+    ahead = 0.0
+    """Seconds."""
+
+    def time(self) -> float:
+        return time.time() + self.ahead
+
+
+async def machines(system: System) -> set[str]:
+    rows = await system.storage.pool.fetch("select name from vestec_read.machines")
+    return {row["name"] for row in rows}
