@@ -121,11 +121,24 @@ def _create(was: Simulations | None, wanted: e.CreateSimulation) -> Iterator[Eff
         simulation=wanted.simulation,
         incident=wanted.incident,
         resources=wanted.request.resources,
-        wanted=wanted.request.machine,
+        wanted=wanted.request.machine or _beside_others(was, wanted.request),
         owner=wanted.owner,
         account=wanted.request.options.account,
     )
     yield Send(Context.MACHINES, FLEET, choose)
+
+
+def _beside_others(was: Simulations | None, request: e.SimulationRequest) -> str | None:
+    """The one machine on which all is that it comes after, and that is not over yet."""
+    after = {other.token for other in request.options.after}
+    others = was.by_id.values() if was and after else ()
+    machines = {it.machine for it in others if it.token in after and not _over(it)}
+    return machines.pop() if len(machines) == 1 else None
+
+
+def _over(it: Simulation) -> bool:
+    """Whether it has ended, and will not come back."""
+    return it.state.ended and it.state is not JobState.LOST
 
 
 def _created_before(known: Simulation, wanted: e.CreateSimulation) -> Iterator[Effect]:
@@ -213,7 +226,7 @@ def _others(was: Simulations, simulation: Simulation) -> Iterator[Dependency]:
     known = {other.token: other for other in was.by_id.values()} if after else {}
     for other in after:
         if it := known.get(other.token):
-            over = it.state.ended and it.state is not JobState.LOST
+            over = _over(it)
             update = {
                 "instances": it.request.resources.instances,
                 "end": it.state if over else None,
