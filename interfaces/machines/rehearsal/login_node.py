@@ -82,6 +82,7 @@ async def simulated_cluster(
 ) -> AsyncIterator[SimulatedCluster]:
     """Serve until the context ends; then its jobs are killed. Port 0: any that is free."""
     mouth = MOUTHS[dialect]
+    cluster.cancels_in_vain = dialect != "lsf"
     keys = await asyncio.to_thread(_keys, folder / ".ssh")
     async with AsyncExitStack() as stack:
         tools = Path(stack.enter_context(TemporaryDirectory(prefix="vestec-cluster-")))

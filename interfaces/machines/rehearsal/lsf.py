@@ -152,7 +152,6 @@ def _wish(does: Callable[[Cluster], Callable[[Token], None]]) -> Callable[[Call,
 
 
 def _job(job: SimulatedJob, cluster: Cluster) -> dict[str, object]:
-    never = cluster.why_never(job.request)
     return {
         "jobid": job.job_id,
         "jobindex": _index(job),
@@ -161,8 +160,16 @@ def _job(job: SimulatedJob, cluster: Cluster) -> dict[str, object]:
         "exit_code": job.exit_code or "-",
         "exit_reason": _WHY.get(job.state, "-"),
         "first_host": "-" if job.started is None else "node1",
-        "pend_reason": f"Requirements can never be satisfied: {never};" if never else "-",
+        "pend_reason": _pending(job, cluster),
     }
+
+
+def _pending(job: SimulatedJob, cluster: Cluster) -> str:
+    if never := cluster.why_never(job.request):
+        return f"Requirements can never be satisfied: {never};"
+    if cluster.waits_in_vain(job):
+        return "Job's dependency condition invalid or never satisfied;"
+    return "-"
 
 
 def _index(job: SimulatedJob) -> int:

@@ -43,6 +43,8 @@ class Cluster(BaseModel):
     """Seconds for which its queue still shows a job that has ended."""
     accounts_lag: float = 0.0
     """Seconds after a job's end at which its accounts begin to tell."""
+    cancels_in_vain: bool = True
+    """Whether it cancels what waits for an end that cannot come any more; LSF keeps that."""
 
     def submitted(self, token: Token) -> list[SimulatedJob]:
         """All submissions of a token, oldest first."""
@@ -147,11 +149,22 @@ class Cluster(BaseModel):
             return "its walltime is over the limit of its queue"
         return ""
 
+    def waits_in_vain(self, job: SimulatedJob) -> bool:
+        """Whether it is in the queue for an end of another job that has ended otherwise."""
+        return job.state is JobState.QUEUED and any(
+            all(other.state.ended for other in self.the_jobs(awaited.token))
+            and not self._met(awaited)
+            for awaited in job.request.options.after
+        )
+
     def _still_shown(self, job: SimulatedJob, ended: float) -> bool:
         return job.state is not JobState.LOST and self.now < ended + self.keeps
 
     def _something_happens(self, now: float) -> bool:
         """One event, if there is one until `now`; at the same moment ends come before starts."""
+        if self.cancels_in_vain and (left := [*filter(self.waits_in_vain, self.jobs)]):
+            left[0].end(self.now, JobState.CANCELLED)
+            return True
         running = self.in_state(JobState.RUNNING)
         leaving = min(running, key=lambda job: job.leaves, default=None)
         if leaving and leaving.leaves <= self.now:

@@ -87,6 +87,22 @@ def test_others_are_waited_for() -> None:
     assert starts(cluster) == {"fails": 0, "started": 0, "ended": 4, "ok": None}
 
 
+def test_what_waits_for_another_end_is_cancelled_or_stays() -> None:
+    for cancels, state in ((True, JobState.CANCELLED), (False, JobState.QUEUED)):
+        cluster = Cluster(slots=3, cancels_in_vain=cancels)
+        submit(cluster, "fails", Fate(run=4, exit_code=1))
+        after = (Dependency(token=Token("fails")),)
+        array = JobRequest(
+            token=Token("ok"), executable="x", walltime=9, instances=2, options={"after": after}
+        )
+        jobs = cluster.accept(array, 1, [Fate(run=1), Fate(run=1)])
+        cluster.advance(3)
+        assert [job.state for job in jobs] == [JobState.QUEUED] * 2
+        cluster.advance(100)
+        assert [job.state for job in jobs] == [state] * 2
+        assert [cluster.waits_in_vain(job) for job in jobs] == [not cancels] * 2
+
+
 def test_what_its_queue_does_not_let_start_waits_for_ever() -> None:
     queues = (
         Queue(name="work", open=True),

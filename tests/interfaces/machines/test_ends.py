@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from events import simulations as s
-from events.jobs import JobOptions, JobState, Token, Waiting, token_of
+from events.jobs import Dependency, JobOptions, JobState, Token, Waiting, token_of
 from events.simulations import Resources
 from events.values import Context
 from interfaces.machines.connections.ssh import SshAccess, SshConnection
@@ -120,6 +120,24 @@ async def test_a_job_that_can_never_start(site: RehearsedSite) -> None:
     assert "will not start by itself" in line.text
     assert change.reason in line.text
     assert change.reason
+
+
+@pytest.mark.parametrize("dialect", ["slurm", "pbs", "lsf"])
+async def test_a_job_that_waits_for_an_end_that_does_not_come(dialect: str, tmp_path: Path) -> None:
+    async with site_on(tmp_path, dialect, Fate(run=60)) as site:
+        first = await site.submit("sleep 3; exit 3")
+        after = JobOptions(after=(Dependency(token=token_of(first)),))
+        second = await site.submit("true", options=after)
+
+        async def over() -> list[s.SimulationStateChanged]:
+            changes = await site.of(s.SimulationStateChanged, second)
+            return [one for one in changes if one.state.ended or one.stuck]
+
+        (change, *_) = await site.until(over)
+    if dialect == "lsf":
+        assert (change.state, change.stuck) == (JobState.QUEUED, Waiting.IMPOSSIBLE)
+    else:
+        assert (change.state, change.unwished) == (JobState.CANCELLED, True)
 
 
 @pytest.mark.parametrize("dialect", [*BENCHES])
