@@ -30,7 +30,10 @@ from interfaces.gateway import (
 from interfaces.machines.work.agents import Agent
 from interfaces.machines.work.hands import MachineHands
 from managers.runtime import Ends, Failure, Share, Surroundings
-from projections import Reader, Runner, open_reader
+from projections import PromptPool, Reader, Runner, open_reader
+
+_ANSWERED_WITHIN = 10.0
+"""Seconds for each statement to the database; then a request gets its 503."""
 
 
 @asynccontextmanager
@@ -39,7 +42,7 @@ async def web_edge(
 ) -> AsyncIterator[str]:
     """What these parts serve by HTTP, each its health at least; the URL it is reached at."""
     settings = storage.settings
-    async with open_reader(Reader(storage.pool)) as reader:
+    async with open_reader(Reader(PromptPool(storage.pool, _ANSWERED_WITHIN))) as reader:
         edge = WebEdge(
             log=storage.log,
             clock=storage.clock,

@@ -6,7 +6,7 @@ projections, but beside them: managers' snapshots, and people with their credent
 """
 
 from projections.catalogue import PROJECTIONS, UnknownProjection, prepare, rebuild
-from projections.database import Pool, database_time, open_pool
+from projections.database import Pool, PromptPool, database_time, open_pool
 from projections.projection import Fact, Projection
 from projections.reader import Reader, open_reader
 from projections.runner import Runner
@@ -19,6 +19,7 @@ __all__ = [
     "PartitionStatus",
     "Pool",
     "Projection",
+    "PromptPool",
     "Reader",
     "Runner",
     "TableSnapshots",

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from bus import Timestamp
 from bus.clock import moment
+from bus.tasks import within
 
 Row = Any
 """A record of asyncpg: indexed by column name, turned into a dict by `dict`."""
@@ -79,6 +80,29 @@ async def open_pool(url: str, size: int = 16) -> AsyncIterator[Pool]:
         server_settings={"idle_in_transaction_session_timeout": _STOPPED},
     ) as pool:
         yield pool
+
+
+class PromptPool:
+    """A pool for those who are waited for: statements outside a transaction have so many seconds.
+
+    A server that hangs is away for them then, and not after the minute that projections give it.
+    """
+
+    def __init__(self, pool: Pool, seconds: float) -> None:
+        self._pool, self._seconds = pool, seconds
+        self.acquire = pool.acquire
+
+    async def execute(self, query: str, *arguments: object) -> str:
+        return await within(self._seconds, self._pool.execute(query, *arguments))
+
+    async def fetch(self, query: str, *arguments: object) -> Sequence[Row]:
+        return await within(self._seconds, self._pool.fetch(query, *arguments))
+
+    async def fetchrow(self, query: str, *arguments: object) -> Row | None:
+        return await within(self._seconds, self._pool.fetchrow(query, *arguments))
+
+    async def fetchval(self, query: str, *arguments: object) -> Any:
+        return await within(self._seconds, self._pool.fetchval(query, *arguments))
 
 
 async def database_time(database: Queries) -> float:

@@ -134,6 +134,33 @@ async def test_what_is_known_is_shown_soon_while_something_is_away(
             assert away == "database" or part["behind"] is None
 
 
+async def test_requests_do_not_wait_for_a_database_that_hangs(
+    database_url: str, tmp_path: Path
+) -> None:
+    with TemporaryDirectory(prefix="v", dir="/tmp") as folder:
+        socket = Path(folder, socket_of(database_url).name)
+        async with Proxy.listening(socket, socket_of(database_url)) as before_database:
+            wanted = Settings(
+                data=tmp_path,
+                log=database_url,
+                database=reached_at(database_url, socket),
+                blobs=f"file://{tmp_path}/blobs",
+                port=0,
+            )
+            parts = frozenset({Part.GATEWAY, Part.EXTERNAL_DATA, Part.PROJECTIONS})
+            async with running_parts(parts, wanted) as system, ClientSession(system.url) as session:
+                before_database.gates.close()
+                login = {"username": "ada", "password": "pw"}
+                asked = [
+                    session.post("/EDI/somewhere", data=b"1"),
+                    session.post("/api/v1/login", json=login),
+                ]
+                async with asyncio.timeout(30):  # a statement has a minute otherwise
+                    answers = await asyncio.gather(*asked)
+                before_database.gates.open()
+        assert [(one.status, "Retry-After" in one.headers) for one in answers] == [(503, True)] * 2
+
+
 async def test_a_clock_that_goes_wrong_is_said_and_nothing_is_lost(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
