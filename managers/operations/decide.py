@@ -118,8 +118,9 @@ def _of_one(was: MachineJobs, input: Input, given: Given) -> _Decided:
             return [] if _over(job) else cancel(job, input.reason)
         case e.RetrySubmission():
             return retry(was, job)
-        case i.CancelTaken():
-            return [e.CancelSent(token=token)] if job.cancelling else []
+        case i.CancelTaken(settled=settled):
+            mine = job.cancelling and settled is job.settled
+            return [e.CancelSent(token=token)] if mine else []
         case e.HoldJob():
             return _hold(job, input)
         case i.HoldTaken(held=held):

@@ -103,6 +103,8 @@ class CancelTaken:
     """The machine took the wish to end a job."""
 
     token: Token
+    settled: bool
+    """Whether the job's submission was over then: one under way may have got there afterwards."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,9 +136,14 @@ class Job:
         return state_of(self.counts) if self.counts else None
 
     @property
+    def settled(self) -> bool:
+        """Whether its submission is over: the machine has it, or is not to get it."""
+        return self.phase is Phase.SETTLED
+
+    @property
     def may_be_there(self) -> bool:
         """Whether the machine may show it: it has it, or may have taken it."""
-        return self.phase is Phase.SETTLED or self.repeated or bool(self.doubted)
+        return self.settled or self.repeated or bool(self.doubted)
 
     @property
     def is_all_there(self) -> bool:
@@ -163,7 +168,7 @@ class Job:
         What is lost may come back, unless it was to end.
         """
         gone = self.state is JobState.LOST and not (self.unwanted and not self.cancelling)
-        return self.phase is Phase.SETTLED and not gone
+        return self.settled and not gone
 
     @property
     def others(self) -> list[Token]:
@@ -194,7 +199,7 @@ class Job:
 
         None: there are none yet, or nobody noted.
         """
-        if self.phase is not Phase.SETTLED:
+        if not self.settled:
             return None
         return (self.has_ended and self.report and self.report.ended) or self.begun
 

@@ -7,7 +7,7 @@ from events.jobs import JobId, JobReport, JobState, Witness
 from events.prose import cut
 from events.simulations import ReportJob
 from events.values import Context
-from managers.operations.job import Job, OfJob, Phase, job_after, may_come_again, reported
+from managers.operations.job import Job, OfJob, job_after, may_come_again, reported
 from managers.operations.state import MachineJobs, having
 from managers.runtime import Decided, Effect, Send
 
@@ -17,7 +17,7 @@ def is_news(job: Job, report: JobReport) -> bool:
     last = job.word(report.instance)
     if last is None:
         waits = report.state == JobState.QUEUED and not (report.stuck or report.unknown)
-        known = report.instance is not None and job.phase is Phase.SETTLED
+        known = report.instance is not None and job.settled
         return not (known and waits) or report.attempt > 1
     if report.attempt < last.attempt:
         return False
@@ -73,7 +73,7 @@ def _news(job: Job, reports: Iterable[JobReport]) -> tuple[list[OfJob], Job, boo
     for report in reports:
         if not is_news(now, report):
             continue
-        if now.phase is not Phase.SETTLED and report.job_id:
+        if not now.settled and report.job_id:
             news.append(e.SubmissionConfirmed(token=job.token, job_id=report.job_id))
             now = job_after(now, news[-1])
         if last := now.word(report.instance):
@@ -92,11 +92,15 @@ def _follow_up(job: Job, now: Job, is_back: bool) -> Iterator[Effect]:
     yield _passed_on(job, now.report)
     if now.report.copies > (job.report.copies if job.report else 0):
         yield e.CopiesSeen(token=job.token, copies=now.report.copies)
-    if job.unwanted and is_back and not job.cancelling:
-        reason = "it was lost and has come back, and nobody wants it any more"
-        yield e.CancelIntended(token=job.token, reason=reason)
+    is_new = now.settled and not (job.settled or now.has_ended)
+    if job.unwanted and (is_new or is_back) and not job.cancelling:
+        yield e.CancelIntended(token=job.token, reason=LATE if is_new else _IS_BACK)
     if now.end and not job.unwanted and (reason := _left(now, now.report)):
         yield e.CancelIntended(token=job.token, reason=reason)
+
+
+LATE = "it got there after its end was wished"
+_IS_BACK = "it was lost and has come back, and nobody wants it any more"
 
 
 def _as_wished(job: Job, report: JobReport) -> JobReport:

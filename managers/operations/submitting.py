@@ -9,7 +9,7 @@ from events.jobs import JobReport, JobState, Waiting, Witness
 from events.machines import MachineSettings
 from managers.operations import inputs as i
 from managers.operations.job import Job, Phase, job_of, paused
-from managers.operations.reports import said, tell
+from managers.operations.reports import LATE, said, tell
 from managers.operations.state import MachineJobs
 from managers.portions import portion
 from managers.runtime import Effect, Given
@@ -105,6 +105,8 @@ def submitted(job: Job, input: _OfSubmission) -> Iterator[Effect]:
         case i.SubmissionAnswered(job_id=job_id, remarks=remarks):
             yield e.SubmissionConfirmed(token=job.token, job_id=job_id, remarks=remarks)
             yield from tell(job, said(job, JobState.QUEUED, Witness.QUEUE, job_id=job_id))
+            if job.unwanted and not job.cancelling:
+                yield e.CancelIntended(token=job.token, reason=LATE)
         case i.SubmissionTurnedDown(reason=reason) if job.privileges and not job.unwanted:
             refused, *others = job.privileges
             then = replace(job, privileges=tuple(others))

@@ -7,7 +7,7 @@ from uuid import UUID
 from events.jobs import JobRequest, Token
 from events.operations import JobTask
 from managers.operations.folders import Folder
-from managers.operations.job import Job, Phase
+from managers.operations.job import Job
 from managers.operations.state import MachineJobs
 
 
@@ -104,8 +104,9 @@ def on_machine(machine: MachineJobs) -> Mapping[str, Task]:
             knowing = "".join(f" {other} {end}" for other, end in job.ends.items() if end)
             tasks[f"submit {token} {job.submission}{unwanted}{knowing}"] = Submit(job)
         if job.cancelling:
-            tasks[f"cancel {token}"] = Cancel(job)
-        elif job.holding is not None and job.phase is Phase.SETTLED:
+            settled = " settled" if job.settled else ""
+            tasks[f"cancel {token}{settled}"] = Cancel(job)
+        elif job.holding is not None and job.settled:
             tasks[f"{'hold' if job.holding else 'release'} {token}"] = Hold(job)
         if job.collecting:
             tasks[f"collect {token}"] = Collect(job)

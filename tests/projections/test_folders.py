@@ -196,7 +196,7 @@ class Walk:
             (
                 [JobSeen(said)],
                 [JobSeen(said), release],
-                [JobSeen(said), release, CancelTaken(token)],
+                [JobSeen(said), release, CancelTaken(token, settled=True)],
                 [o.CancelJob(token=token)],
             )
         )

@@ -3,7 +3,8 @@
 Everything happens under a lock in the job's folder. The submission's own folder is made by one
 system call and belongs to whoever made it; `exit` is written last, so whoever repeats it either
 finds the whole answer or knows that it was cut. A submission first makes the folders of all before
-it: a stopped process that wakes up with an older one finds its place taken. On a file system
+it: a stopped process that wakes up with an older one finds its place taken. None goes out once the
+job's end is wished. On a file system
 without `flock` the folders alone still hold. One that was turned down is moved aside, to go out
 again: to a name that only the very folder that was read can take.
 """
@@ -22,7 +23,7 @@ REMOTE_LIMIT = 60
 DEADLINE = 2 * REMOTE_LIMIT + 30.0
 """Seconds that the whole may take: it may wait for another one to end."""
 
-_CUT, _BUSY, _UNPREPARED, _TOO_MANY, _NO_ROOM = 75, 76, 77, 78, 79
+_CANCELLED, _CUT, _BUSY, _UNPREPARED, _TOO_MANY, _NO_ROOM = 74, 75, 76, 77, 78, 79
 _SIGN = "vestec: "
 
 
@@ -50,6 +51,7 @@ locked=$?
 test $locked = 1 && answer {_BUSY} 'another submission of this job is under way'
 mine=submission-{self.number}
 {self._make_room}
+test -e cancel && ! test -e $mine && answer {_CANCELLED} 'it was cancelled before it was submitted'
 for fence in {fences}; do mkdir -p $fence || answer {_UNPREPARED} "cannot make $fence"; done
 if mkdir $mine 2>/dev/null; then
     cd $mine
@@ -79,7 +81,7 @@ cat stdout; cat stderr >&2; exit "$(cat exit)"
             raise NoRoom(text)
         if ours and completed.exit_status == _UNPREPARED:
             return Refused(text, permanent=False)
-        if ours and completed.exit_status == _TOO_MANY:
+        if ours and completed.exit_status in (_TOO_MANY, _CANCELLED):
             return Refused(text, permanent=True)
         if ours and completed.exit_status == _CUT:
             raise InDoubt(text, self.dialect.doubt)

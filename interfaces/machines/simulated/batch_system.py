@@ -123,6 +123,8 @@ class SimulatedBatchSystem:
         before = {job.submission: job.job_id for job in cluster.submitted(request.token)}
         if submission in before:
             return Submitted(before[submission])
+        if request.token in cluster.forbidden:
+            return Refused("it was cancelled before it was submitted", permanent=True)
         for other in request.options.after:
             if other.end and (why := other.why_never(other.end)):
                 return Refused(why, permanent=True)

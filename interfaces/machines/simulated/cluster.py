@@ -243,14 +243,6 @@ class ClusterWithWrappers(Cluster):
     starts: Counter[Part] = Counter()
     copies: Counter[Part] = Counter()
 
-    def accept(
-        self, request: JobRequest, submission: int, fates: Sequence[Fate]
-    ) -> list[SimulatedJob]:
-        jobs = super().accept(request, submission, fates)
-        for job in jobs if request.token in self.forbidden else ():
-            job.end(self.now, JobState.CANCELLED)
-        return jobs
-
     def cancel(self, token: Token) -> None:
         """End all jobs of a token, and let none start any more."""
         self.forbidden.add(token)

@@ -40,6 +40,9 @@ async def bring(
     token, submission = job.token, job.submission
     doubted = bool(job.doubted) or job.unwanted
     tried = job.tried or bool(job.doubted)
+    if job.unwanted and not (tried or job.may_be_there):
+        await hand_over(tell, SubmissionAbsent(token, submission))
+        return
 
     async def submit(batch: BatchSystem) -> Input:
         nonlocal tried

@@ -201,7 +201,7 @@ class MachineHands:
             crash_point("after cancel")
 
         await machine.persist(cancel, complain)
-        await hand_over(tell, CancelTaken(job.token))
+        await hand_over(tell, CancelTaken(job.token, job.settled))
 
     async def _remove(self, machine: Machine, token: Token, tell: Tell, complain: Complain) -> None:
         async def retire(batch: BatchSystem) -> None:

@@ -82,12 +82,15 @@ async def test_a_queued_job_is_cancelled_and_never_starts(bench: Bench) -> None:
     assert await bench.starts(queued) == 0
 
 
-async def test_a_job_cancelled_before_it_appears_never_starts(bench: Bench) -> None:
+async def test_a_job_cancelled_before_it_is_submitted_never_gets_there(bench: Bench) -> None:
     request = bench.request(bench.succeed)
     await bench.system.prepare(request.token, {})
     await bench.system.cancel(request.token)
-    await bench.system.submit(request, 1)
-    await bench.report(request.token, JobState.CANCELLED)
+    for submission in (1, 2):
+        answer = await bench.system.submit(request, submission)
+        assert isinstance(answer, Refused)
+        assert answer.permanent
+    assert await bench.system.find((request.token,)) == {}
     assert await bench.starts(request.token) == 0
 
 

@@ -12,8 +12,10 @@ import asyncssh
 import pytest
 
 from events import operations as o
+from events import simulations as s
 from events.jobs import JobOptions, JobRequest, JobState, Token, Witness, token_of
 from events.machines import MachineSeen, MachineSettings
+from events.values import Blob, Context
 from interfaces.machines.connection import MachineError, Unreachable
 from interfaces.machines.registry import connect
 from interfaces.machines.rehearsal import SimulatedCluster, simulated_cluster
@@ -108,6 +110,31 @@ async def test_a_lost_answer_is_looked_up_and_the_program_starts_once(
         assert await site.of(o.SubmissionDoubted, simulation)
         assert site.starts(token_of(simulation)) == 1
         assert len(site.cluster.site.cluster.jobs) == 1
+
+
+@dialects
+async def test_a_job_that_is_cancelled_while_its_inputs_are_brought_is_not_submitted(
+    tmp_path: Path, dialect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with site_on(tmp_path, dialect, Fate()) as site:
+        brought, begun, stream = asyncio.Event(), asyncio.Event(), site.blobs.stream
+
+        async def slowly(blob: Blob) -> AsyncIterator[bytes]:
+            begun.set()
+            await brought.wait()
+            async for chunk in stream(blob):
+                yield chunk
+
+        monkeypatch.setattr(site.blobs, "stream", slowly)
+        wind = await site.blobs.put(b"strong")
+        simulation = await site.submit("true", inputs={"wind": wind})
+        await begun.wait()
+        cancel = s.CancelSimulation(simulation=simulation, reason="enough")
+        await site.issue(Context.SIMULATIONS, "fire", cancel)
+        await site.until(lambda: site.of(o.CancelSent, simulation))
+        brought.set()
+        await site.reach(simulation, JobState.CANCELLED)
+        assert site.cluster.site.cluster.jobs == []
 
 
 @dialects

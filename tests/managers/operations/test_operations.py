@@ -80,6 +80,9 @@ SUBMIT = e.SubmitJob(
     inputs={"in": MAP},
 )
 CANCEL = e.CancelJob(token=TOKEN, reason="enough")
+TAKEN = CancelTaken(TOKEN, settled=True)
+UNSEEN = CancelTaken(TOKEN, settled=False)
+"""The machine took the wish before anybody knew that it had the job."""
 RELEASE = e.ReleaseJob(token=TOKEN)
 REPORTED = (e.JobReported, ReportJob)
 
@@ -373,7 +376,7 @@ def test_a_job_is_held_and_released_as_the_newest_wish_has_it() -> None:
 
 def test_what_ends_is_not_held_any_more() -> None:
     of = queued().when(HOLD).when(CANCEL)
-    assert work(of) == ["watch", f"cancel {TOKEN}"]
+    assert work(of) == ["watch", f"cancel {TOKEN} settled"]
     of = queued().when(HOLD).when(seen(JobState.COMPLETED))
     assert work(of) == ["watch"]
     of.when(LET_GO).then()
@@ -545,7 +548,7 @@ def test_what_hinders_a_job_is_told_once_and_of_the_machine_until_it_is_done() -
 def test_what_no_longer_has_to_be_done_hinders_nobody() -> None:
     queued().when(fails(e.JobTask.SUBMIT)).then().when(fails(e.JobTask.COLLECT)).then()
     of = queued().when(CANCEL).when(fails(e.JobTask.CANCEL)).then(e.TaskHindered, SeeTrouble)
-    of.when(CancelTaken(TOKEN)).then(e.CancelSent, SeeTrouble)
+    of.when(TAKEN).then(e.CancelSent, SeeTrouble)
 
 
 # Reports.
@@ -564,16 +567,16 @@ def test_what_stays_lost_is_no_news() -> None:
 
 
 def test_what_was_lost_and_is_not_wanted_any_more_is_cancelled_when_it_comes_back() -> None:
-    of = queued().when(seen(JobState.LOST)).when(CANCEL).when(CancelTaken(TOKEN))
+    of = queued().when(seen(JobState.LOST)).when(CANCEL).when(TAKEN)
     of.when(seen(JobState.RUNNING)).then(*REPORTED, e.CancelIntended)
-    assert f"cancel {TOKEN}" in work(of)
-    of.when(CancelTaken(TOKEN)).when(seen(JobState.CANCELLED)).then(*REPORTED)
-    ended = queued().when(seen(JobState.LOST)).when(CANCEL).when(CancelTaken(TOKEN))
+    assert f"cancel {TOKEN} settled" in work(of)
+    of.when(TAKEN).when(seen(JobState.CANCELLED)).then(*REPORTED)
+    ended = queued().when(seen(JobState.LOST)).when(CANCEL).when(TAKEN)
     ended.when(seen(JobState.COMPLETED)).then(*REPORTED)
 
 
 def test_what_is_lost_after_its_end_was_wished_is_cancelled() -> None:
-    for of in (queued().when(CANCEL), queued().when(CANCEL).when(CancelTaken(TOKEN))):
+    for of in (queued().when(CANCEL), queued().when(CANCEL).when(TAKEN)):
         of.when(seen(JobState.LOST)).then(*REPORTED)
         last = job(of).report
         assert last is not None
@@ -617,8 +620,8 @@ def test_what_is_lost_may_be_found() -> None:
 
 def test_a_cancellation_is_announced_once_and_concluded_when_it_was_taken() -> None:
     of = queued().when(CANCEL).then(e.CancelIntended).when(CANCEL).then()
-    assert f"cancel {TOKEN}" in work(of)
-    of.when(CancelTaken(TOKEN)).then(e.CancelSent).when(CancelTaken(TOKEN)).then()
+    assert f"cancel {TOKEN} settled" in work(of)
+    of.when(TAKEN).then(e.CancelSent).when(TAKEN).then()
     assert work(of) == ["watch"]
     of.when(CANCEL).then()
 
@@ -628,10 +631,26 @@ def test_what_has_ended_is_not_cancelled_but_what_is_lost_is() -> None:
     queued().when(seen(JobState.LOST)).when(CANCEL).then(e.CancelIntended)
 
 
+THERE = JobReport(token=TOKEN, state=JobState.QUEUED, witness=Witness.QUEUE, job_id=JobId("17"))
+
+
+@pytest.mark.parametrize("there", [SubmissionAnswered(TOKEN, 1, JobId("17")), JobSeen(THERE)])
+def test_what_got_there_though_its_end_was_wished_is_cancelled_there(
+    there: SubmissionAnswered | JobSeen,
+) -> None:
+    of = submitting().when(CANCEL).when(UNSEEN).then(e.CancelSent)
+    of.when(there).then(e.SubmissionConfirmed, *REPORTED, e.CancelIntended)
+    assert f"cancel {TOKEN} settled" in work(of)
+    of = submitting().when(CANCEL).when(there).then(e.SubmissionConfirmed, *REPORTED)
+    of.when(UNSEEN).then()  # it may have been taken before the job was there
+    assert f"cancel {TOKEN} settled" in work(of)
+    of.when(TAKEN).then(e.CancelSent)
+
+
 def test_cancelled_in_doubt_an_absent_job_does_not_go_out_again() -> None:
     of = submitting().when(SubmissionInDoubt(TOKEN, 1, "no answer")).when(CANCEL)
     assert work(of) == ["watch", f"submit {TOKEN} 1 unwanted", f"cancel {TOKEN}"]
-    of.when(CancelTaken(TOKEN)).when(SubmissionAbsent(TOKEN, 1))
+    of.when(UNSEEN).when(SubmissionAbsent(TOKEN, 1))
     of.then(e.SubmissionAbandoned, *REPORTED)
     last = job(of).report
     assert last is not None
@@ -675,7 +694,7 @@ def test_a_job_that_failed_and_is_requeued_begins_anew() -> None:
 def test_a_release_that_crosses_a_requeue_forgets_nothing() -> None:
     of = queued().when(seen(JobState.FAILED)).when(seen(JobState.RUNNING, attempt=2))
     of.when(e.ReleaseJob(token=TOKEN, attempt=1)).then(e.JobReleased)
-    of.when(CANCEL).then(e.CancelIntended).when(CancelTaken(TOKEN)).then(e.CancelSent)
+    of.when(CANCEL).then(e.CancelIntended).when(TAKEN).then(e.CancelSent)
     of.when(seen(JobState.COMPLETED, attempt=2)).then(*REPORTED, e.JobReleased)
     of.when(e.CollectOutputs(token=TOKEN, names=("map",))).then(e.CollectionIntended)
     of.when(OutputsStored(TOKEN, {"map": MAP}, [])).then(e.OutputsCollected, KeepOutputs)
@@ -691,7 +710,7 @@ def test_a_requeue_is_seen_for_an_hour_after_the_end() -> None:
 
 
 def test_what_was_not_wanted_is_not_heard_when_it_is_over() -> None:
-    of = queued().when(CANCEL).when(CancelTaken(TOKEN)).when(seen(JobState.CANCELLED))
+    of = queued().when(CANCEL).when(TAKEN).when(seen(JobState.CANCELLED))
     of.when(RELEASE).then(e.JobReleased(token=TOKEN, at=NOW))
 
 
@@ -699,15 +718,15 @@ def test_a_released_job_is_forgotten() -> None:
     of = queued().when(seen(JobState.COMPLETED)).when(RELEASE).then(e.JobReleased)
     assert of.state is not None
     assert of.state.jobs == {}
-    for late in (CANCEL, RELEASE, seen(JobState.FAILED), CancelTaken(TOKEN)):
+    for late in (CANCEL, RELEASE, seen(JobState.FAILED), TAKEN):
         of.when(late).then()
 
 
 def test_a_job_released_while_it_is_cancelled_is_cancelled_first() -> None:
     of = queued().when(seen(JobState.LOST)).when(CANCEL).when(RELEASE).then(e.JobReleased)
     of.when(RELEASE).then()
-    assert f"cancel {TOKEN}" in work(of)
-    of.when(CancelTaken(TOKEN)).then(e.CancelSent)
+    assert f"cancel {TOKEN} settled" in work(of)
+    of.when(TAKEN).then(e.CancelSent)
     assert of.state is not None
     assert of.state.jobs == {}
 
@@ -724,12 +743,12 @@ def test_nothing_is_done_while_a_login_is_needed_until_somebody_allows_one_more(
     of.elsewhere().when(REFUSED).then()
     before = job(of)
     of.when(e.TryLogin()).then(e.LoginIntended).when(e.TryLogin()).then()
-    assert work(of) == ["watch", f"cancel {TOKEN}"]
+    assert work(of) == ["watch", f"cancel {TOKEN} settled"]
     assert job(of) == before
     of.when(REFUSED).then(e.MachineAnswered, SeeMachine)
     assert work(of) == []
     of.when(e.TryLogin()).when(MachineLooked(reachable=True)).then(e.MachineAnswered, SeeMachine)
-    assert work(of) == ["watch", f"cancel {TOKEN}"]
+    assert work(of) == ["watch", f"cancel {TOKEN} settled"]
 
 
 def test_another_configuration_is_another_login() -> None:
@@ -954,8 +973,8 @@ def test_copies_that_were_turned_away_are_counted() -> None:
 def test_copies_that_still_wait_when_a_job_is_over_are_cancelled() -> None:
     of = repeated().when(seen(JobState.COMPLETED)).then(*REPORTED, e.CancelIntended)
     of.when(RELEASE).then(e.JobReleased)
-    assert work(of) == ["watch", f"cancel {TOKEN}"]
-    assert of.when(CancelTaken(TOKEN)).then(e.CancelSent).state == machine().state
+    assert work(of) == ["watch", f"cancel {TOKEN} settled"]
+    assert of.when(TAKEN).then(e.CancelSent).state == machine().state
     queued().when(seen(JobState.COMPLETED)).then(*REPORTED)
     repeated().when(seen(JobState.LOST)).then(*REPORTED)
 
@@ -990,7 +1009,7 @@ def test_what_was_never_found_is_cancelled_at_once() -> None:
     of = absent(submitting(), 5).when(CANCEL)
     of.then(e.CancelIntended, e.SubmissionAbandoned, *REPORTED, SeeTrouble)
     assert job(of).report.state == JobState.CANCELLED  # type: ignore[union-attr]
-    assert work(of) == ["watch", f"cancel {TOKEN}"]
+    assert work(of) == ["watch", f"cancel {TOKEN} settled"]
 
 
 @pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING, JobState.COMPLETED])
@@ -1017,4 +1036,4 @@ def test_one_that_turns_up_while_it_is_tried_again_settles_that() -> None:
 def test_what_is_refused_at_last_leaves_no_earlier_copy_waiting() -> None:
     of = absent(submitting(), 1).when(SubmissionTurnedDown(TOKEN, 2, "no such account"))
     of.then(e.SubmissionRefused, *REPORTED, e.CancelIntended)
-    assert work(of) == ["watch", f"cancel {TOKEN}"]
+    assert work(of) == ["watch", f"cancel {TOKEN} settled"]
