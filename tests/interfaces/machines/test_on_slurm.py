@@ -105,6 +105,38 @@ async def test_nothing_runs_after_what_slurm_has_forgotten(bench: ServerBench) -
     assert answers == [Refused(reason, permanent=True), Refused(NOT_YET, permanent=False)]
 
 
+@pytest.mark.parametrize("reason", ["held", "held array", "after another", "too early"])
+async def test_what_is_cancelled_before_it_might_start_is_known_by_its_name(
+    bench: ServerBench, reason: str
+) -> None:
+    """When the queue has forgotten it, and no answer to its submission was ever read."""
+    first, request = bench.request("sleep 600"), bench.request("true")
+    options = bench.options
+    if "held" in reason:
+        options = options.model_copy(update={"hold": True})
+    if reason == "after another":
+        await bench.go(first)
+        options = options.model_copy(update={"after": (Dependency(token=first.token),)})
+    if reason == "too early":
+        early = (*options.native, "--begin=now+1hour")
+        options = options.model_copy(update={"native": early})
+    more = {"options": options, "instances": 3 if "array" in reason else 1}
+    request = request.model_copy(update=more)
+    assert isinstance(await bench.go(request), Submitted)
+    await bench.login.run("scancel", f"--name={request.token}")
+
+    async def forgotten() -> bool | None:
+        return await bench.system.hear(Witness.QUEUE, request.token) is None or None
+
+    await bench.until(forgotten)
+    await accounted(bench, request.token)
+    parts = parts_of(request.token, request.instances)
+    found = await bench.system.find(parts)
+    assert {part: (one.state, one.witness) for part, one in found.items()} == dict.fromkeys(
+        parts, (JobState.CANCELLED, Witness.ACCOUNTING)
+    )
+
+
 NODE = "nodename=node1"
 
 

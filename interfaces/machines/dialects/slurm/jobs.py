@@ -72,7 +72,12 @@ squeue --noheader --states=all --user="$(id -u)" --Format="{columns}" """
 
 @dataclass(frozen=True)
 class History:
-    """The accounts of jobs that are gone from the queue."""
+    """The accounts of jobs that are gone from the queue: all that might start once, and the rest.
+
+    A span of time has no job that ended before it might start: one that was held, or waited for
+    another one or its time. Of a state it has all that ended in it. Of what both know the former
+    has the newest run.
+    """
 
     layout: Layout
     tokens: tuple[Token, ...]
@@ -80,13 +85,17 @@ class History:
 
     def script(self) -> str:
         return f"""{QUESTION}{since(self.layout, self.tokens, self.days)}
-sacct --allocations --noheader --parsable2 --delimiter="$separator" --user="$(id -u)" \\
-    --starttime="$(date -d "@$since" +%Y-%m-%dT%H:%M:%S)" \\
-    --name={",".join(self.tokens)} --format={",".join(ACCOUNT_FIELDS)}"""
+accounts() {{
+    sacct --allocations --noheader --parsable2 --delimiter="$separator" --user="$(id -u)" \\
+        --starttime="$(date -d "@$since" +%Y-%m-%dT%H:%M:%S)" \\
+        --name={",".join(self.tokens)} --format={",".join(ACCOUNT_FIELDS)} "$@"
+}}
+accounts --state=CANCELLED,DEADLINE --endtime=now+1hour && accounts"""
 
     def parse(self, completed: Completed) -> list[JobReport]:
         found = whole_rows(completed.checked(), len(ACCOUNT_FIELDS))
-        reports = [self._report(row) for row in found if row[1] in self.tokens]
+        newest = {row[0]: row for row in found if row[1] in self.tokens}
+        reports = [self._report(row) for row in newest.values()]
         return [each for report in reports if report for each in _instances(report)]
 
     def _report(self, row: list[str]) -> JobReport | None:
