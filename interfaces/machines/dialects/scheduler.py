@@ -10,6 +10,7 @@ from interfaces.machines.dialect import Command, Estimate
 from interfaces.machines.dialects.asking import Unasked
 from interfaces.machines.dialects.batch_settings import BatchSettings
 from interfaces.machines.scripts.layout import Layout
+from interfaces.machines.scripts.passing import NO_LAUNCHER, Launcher
 from interfaces.machines.scripts.wrapper import wrapper
 
 S = TypeVar("S", bound=BatchSettings)
@@ -27,6 +28,7 @@ class Scheduler(ABC, Generic[S]):
     """The same of an array's instance, where it is another word."""
     instance: ClassVar[str]
     """A word that gives its number, from 0."""
+    launcher: ClassVar[Launcher] = NO_LAUNCHER
 
     @property
     def lag(self) -> float:
@@ -46,7 +48,8 @@ class Scheduler(ABC, Generic[S]):
 
     def wrapper(self, request: JobRequest, submission: int) -> str:
         job_id = self.instance_id if request.instances > 1 and self.instance_id else self.job_id
-        return wrapper(request, self.layout, job_id, self.settings.prologue, self.instance)
+        prologue = self.settings.prologue
+        return wrapper(request, self.layout, job_id, prologue, self.instance, self.launcher)
 
     def history(self, tokens: Collection[Token]) -> Command[list[JobReport]]:
         if not self.settings.accounting:

@@ -3,12 +3,44 @@
 A shell that only waits for a program would die of the signal and leave the program without it. So
 it goes to the first that have a handler, from the program's own process down; what is below them is
 their business. It goes to all if none has one, and to the program's own if nobody knows.
+
+A batch system's launcher is told nothing: it would end what it has started, which is below no
+process of ours. The batch system passes the signal on to that.
 """
 
-PASS = r"""
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """What a batch system starts programs with, perhaps on other nodes."""
+
+    name: str = ""
+    """As `/proc` has it."""
+    tell: str = ":"
+    """Lines for `sh` that send signal `$1` to all programs of this job that it has started."""
+
+
+NO_LAUNCHER = Launcher()
+
+
+def passing(launcher: Launcher) -> str:
+    """Shell functions; they use `program`, its process if it has begun, and set `passed`."""
+    return f"""launcher={launcher.name}
+launched() {{ (
+{launcher.tell}
+) </dev/null >&2 & }}{_PASS}"""
+
+
+_PASS = r"""
 pass() {  # NAME
     passed=yes
-    test -z "$program" || kill -"$1" $(takers "$1" || echo "$program") 2>/dev/null
+    for taker in $(test -z "$program" || takers "$1" || echo "$program"); do
+        case $taker in
+            launched) launched "$1" ;;
+            *) kill -"$1" "$taker" 2>/dev/null ;;
+        esac
+    done
 }
 takers() {  # NAME: a mask has a bit for each signal that is handled, the last one for number 1
     case $1 in
@@ -16,18 +48,20 @@ takers() {  # NAME: a mask has a bit for each signal that is handled, the last o
         USR1) bit='[2367abef]..$' ;;
         USR2) bit='[89a-f]..$' ;;
     esac
-    cat /proc/[0-9]*/status 2>/dev/null | awk -v bit="$bit" -v top="$program" '
-        /^Pid:/ { pid = $2 }
+    cat /proc/[0-9]*/status 2>/dev/null | awk -v bit="$bit" -v top="$program" -v at="$launcher" '
+        /^Name:/ { its = $2 }
+        /^Pid:/ { pid = $2; name[pid] = its }
         /^PPid:/ { parent[pid] = $2 }
         /^SigCgt:/ { mask[pid] = $2 }
         END {
             all[count = 1] = top
             for (n = 1; n <= count; n++)
-                if (mask[all[n]] ~ bit) some = some " " all[n]
+                if (at != "" && name[all[n]] == at) launched = " launched"
+                else if (mask[all[n]] ~ bit) some = some " " all[n]
                 else for (pid in parent) if (parent[pid] == all[n]) all[++count] = pid
             for (n = 1; n <= count; n++) every = every " " all[n]
+            some = some launched
             print some ? some : every
         }'
 }
 """
-"""Shell functions; they use `program`, its process if it has begun, and set `passed`."""

@@ -17,7 +17,7 @@ import re
 from events.jobs import JobRequest
 from interfaces.machines.scripts.awaiting import AWAIT
 from interfaces.machines.scripts.layout import Layout, quoted
-from interfaces.machines.scripts.passing import PASS
+from interfaces.machines.scripts.passing import NO_LAUNCHER, Launcher, passing
 from interfaces.machines.scripts.status import COPY, WRITE_STATUS
 
 IS_COPY = 75
@@ -50,13 +50,18 @@ case $instance in '' | *[!0-9]*) exit {cannot_claim} ;; esac
 
 
 def wrapper(
-    request: JobRequest, layout: Layout, job_id: str, prologue: str = "", instance: str = ""
+    request: JobRequest,
+    layout: Layout,
+    job_id: str,
+    prologue: str = "",
+    instance: str = "",
+    launcher: Launcher = NO_LAUNCHER,
 ) -> str:
     """The text of the wrapper, for `sh`.
 
     `job_id` is a word of shell that gives the scheduler's id there, such as `"$SLURM_JOB_ID"`;
     `prologue` are the site's lines for every job; `instance` is a word that gives the number of an
-    array's instance, from 0.
+    array's instance, from 0; `launcher` is the batch system's own.
     """
     options = request.options
     exports = "".join(
@@ -72,7 +77,7 @@ def wrapper(
     return f"""#!/bin/sh
 {which}token={request.token}{its} job_id={job_id} host=$(uname -n) attempt=1 started=
 ours={quoted(layout.ours(request.token))} spool={quoted(layout.spool)}
-{WRITE_STATUS}{AWAIT}{PASS}
+{WRITE_STATUS}{AWAIT}{passing(launcher)}
 cd "$ours" || exit {CANNOT_CLAIM}
 test -n "$job_id" || exit {CANNOT_CLAIM}
 ln -sn "$job_id" claim{its} 2>/dev/null

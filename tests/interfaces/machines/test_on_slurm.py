@@ -83,6 +83,21 @@ async def test_a_job_of_slurm_is_warned_before_the_end_of_its_walltime(bench: Se
     assert (bench.folder(request.token) / "told").read_text() == "warned\n"
 
 
+@pytest.mark.parametrize(
+    ("launcher", "line"),
+    [("srun --ntasks=1", "{}"), ("", "cd . && srun --ntasks=1 {} >>log")],
+)
+async def test_what_srun_has_started_is_warned_and_not_killed(
+    bench: ServerBench, launcher: str, line: str
+) -> None:
+    request = bench.request(line.format("sh ./job.sh"), walltime=600)
+    options = bench.options.model_copy(update={"warning": 595, "launcher": launcher})
+    script = b"trap 'sleep 1; echo warned >told; exit 0' TERM; sleep 600 & wait"
+    await bench.go(request.model_copy(update={"options": options}), job__sh=script)
+    await bench.report(request.token, JobState.COMPLETED)
+    assert (bench.folder(request.token) / "told").read_text() == "warned\n"
+
+
 async def test_nothing_runs_after_what_slurm_has_forgotten(bench: ServerBench) -> None:
     """Told to wait for an id that it does not know any more, it does not wait."""
     failed, deleted = bench.request("exit 3"), bench.request("true")

@@ -19,6 +19,7 @@ from interfaces.machines.dialects.slurm.load import Load
 from interfaces.machines.dialects.slurm.site import AskSite
 from interfaces.machines.dialects.slurm.submit import REFUSALS, StartEstimate, Submit
 from interfaces.machines.scripts.layout import layout_of
+from interfaces.machines.scripts.passing import Launcher
 
 
 def slurm(settings: MachineSettings) -> "Slurm":
@@ -37,6 +38,7 @@ class Slurm(Scheduler[DatedSettings]):
     job_id = '"$SLURM_JOB_ID"'
     instance_id = '"${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"'
     instance = '"$SLURM_ARRAY_TASK_ID"'
+    launcher = Launcher("srun", f'{CLEAN}scancel --signal="$1" "$SLURM_JOB_ID"')
 
     def check(self) -> Tools:
         accounts = " sacct" if self.settings.accounting else ""
