@@ -159,6 +159,7 @@ def shelled(request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> Site:
         ("(cd /; {}); exit $?", "ALRM"),
         ("{} | tee -a log", "ALRM"),
         ("sh ./outer.sh", "ALRM"),
+        ("bash ./cleans_up.sh", "ALRM"),
         ("cd . && {}", "USR1"),
         ("cd . && {}", "USR2"),
     ],
@@ -171,6 +172,7 @@ def test_a_line_of_any_kind_passes_the_signal_to_the_program_that_handles_it(
     text = f"trap 'echo saved >>saved; echo; exit 0' {told}; touch ready; {WAITS}"
     (folder / "job.sh").write_text(f"cd {folder}\n{text}")
     (folder / "outer.sh").write_text(f"sh {folder}/job.sh\ncode=$?\nexit $code\n")
+    (folder / "cleans_up.sh").write_text(f"trap 'echo gone >>cleaned' EXIT\nsh {folder}/job.sh\n")
     running = shelled.start(line.format(f"sh {folder}/job.sh"))
     shelled.ready()
     os.kill(running.pid, getattr(signal, f"SIG{name}"))
@@ -198,6 +200,17 @@ def test_a_line_in_which_nobody_handles_it_ends_and_leaves_nothing_behind(
     assert running.wait(20) == 143
     assert shelled.report.state == JobState.TIMEOUT
     ended(running.pid)
+
+
+def test_a_bash_that_cleans_up_is_told_where_nobody_below_it_handles_it(site: Site) -> None:
+    cleans_up = "trap 'echo gone >>cleaned' EXIT; touch ready; sleep 60; true"
+    (site.folder / "job.sh").write_text(f"trap 'echo out >>cleaned' EXIT\n({cleans_up})\ntrue\n")
+    running = site.start("bash ./job.sh")
+    site.ready()
+    os.kill(running.pid, signal.SIGALRM)
+    assert running.wait(20) == 143
+    assert site.said("cleaned").splitlines()[0] == "out"
+    assert site.report.state == JobState.TIMEOUT
 
 
 def test_a_program_whose_time_is_over_before_it_starts_is_not_started(site: Site) -> None:
