@@ -59,6 +59,7 @@ from events.machines.settings import (
     MachineSettings,
     Privilege,
     moved,
+    same_login,
 )
 
 __all__ = [
@@ -112,4 +113,5 @@ __all__ = [
     "StartEstimated",
     "TroubleSeen",
     "moved",
+    "same_login",
 ]

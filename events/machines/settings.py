@@ -117,8 +117,14 @@ class MachineSettings(Value):
 
 PLACE = ("connection", "dialect", "base_directory", "access", "test_mode")
 """The settings that say where jobs are found."""
+_LOGIN = ("connection", "access", "agents", "test_mode")
 
 
 def moved(was: MachineSettings, now: MachineSettings) -> list[str]:
     """Which of those differ: what is there by the one is not found by the other."""
     return [name for name in PLACE if getattr(was, name) != getattr(now, name)]
+
+
+def same_login(was: MachineSettings | None, now: MachineSettings) -> bool:
+    """Whether one logs in by both alike, and from the same computers."""
+    return was is not None and all(getattr(was, name) == getattr(now, name) for name in _LOGIN)

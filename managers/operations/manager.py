@@ -12,7 +12,7 @@ from managers.operations.tasks import Task, under_way
 from managers.runtime import Assignment, Chain, Manager, Work
 from managers.runtime.manager import Input
 
-FOLD = 18
+FOLD = 19
 """The version of `evolve`, and of what read models make of jobs by the same functions."""
 Hands = Callable[[Assignment[MachineJobs, Task]], Work[Task]]
 

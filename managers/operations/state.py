@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from events import operations as e
 from events.jobs import JobRequest, JobState, Token
-from events.machines import MachineLoad, MachineSettings
+from events.machines import MachineLoad, MachineSettings, same_login
 from events.operations import JobTask
 from events.prose import day
 from events.values import Event
@@ -80,7 +80,7 @@ def evolve(was: MachineJobs | None, event: Event) -> MachineJobs | None:
                 was,
                 settings=event.settings,
                 configured=count,
-                login_needed=False,
+                login_needed=was.login_needed and same_login(was.settings, event.settings),
                 learned={},
                 turn=None,
                 folders=was.folders if kept else {},

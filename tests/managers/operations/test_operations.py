@@ -23,6 +23,7 @@ from events.machines import (
     FLEET,
     EnableMachine,
     MachineFolders,
+    MachineLimits,
     MachineLoad,
     MachineSettings,
     Privilege,
@@ -751,11 +752,24 @@ def test_nothing_is_done_while_a_login_is_needed_until_somebody_allows_one_more(
     assert work(of) == ["watch", f"cancel {TOKEN} settled"]
 
 
-def test_another_configuration_is_another_login() -> None:
+@pytest.mark.parametrize(
+    "changes", [{"access": {"user": "ada"}}, {"connection": "ssh"}, {"test_mode": True}]
+)
+def test_another_way_to_log_in_is_tried_once(changes: dict[str, object]) -> None:
     of = machine().when(REFUSED)
     assert work(of) == []
-    other = SETTINGS.model_copy(update={"base_directory": "/other"})
+    other = SETTINGS.model_copy(update=changes)
     assert work(of.when(e.ConfigureMachine(settings=other))) == ["watch"]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"slots": 3}, {"limits": MachineLimits(commands=100)}, {"base_directory": "/other"}]
+)
+def test_a_refused_login_is_not_tried_again_for_other_settings(changes: dict[str, object]) -> None:
+    of = machine().when(REFUSED)
+    other = SETTINGS.model_copy(update=changes)
+    assert work(of.when(e.ConfigureMachine(settings=other))) == []
+    assert work(of.when(e.TryLogin())) == ["watch"]
 
 
 def test_what_should_be_done_before_long_is_told_once() -> None:
