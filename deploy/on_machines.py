@@ -18,6 +18,8 @@ COMMANDS = 600
 """In any minute, on a machine that says nothing of it and is not this computer."""
 SUBMISSIONS = 120
 """Of them."""
+WISHES = 6
+"""Questions to the scheduler in the time of one, where people wish to know sooner."""
 
 
 def hands_on_machines(storage: Storage, around: Surroundings) -> MachineHands:
@@ -41,6 +43,7 @@ def manners_of(machine: MachineSettings, *, look: float, ask: float) -> Manners:
     return Manners(
         look=min(look, 0.2) if here else look,
         ask=max(asks, limits.ask_least),
+        wish=asks / WISHES,
         ask_least=limits.ask_least,
         commands=limits.commands or (math.inf if here else COMMANDS),
         submissions=limits.submissions or (math.inf if here else SUBMISSIONS),

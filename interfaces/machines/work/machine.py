@@ -39,6 +39,8 @@ class Manners:
     """Between two looks at what the wrappers wrote."""
     ask: float = 60.0
     """Between two questions to the scheduler."""
+    wish: float = 0.0
+    """Between one and the next that somebody wishes for."""
     ask_least: float = 0.0
     """Between them in any case, whoever wishes to know sooner."""
     retry: tuple[float, float] = (0.5, 30.0)

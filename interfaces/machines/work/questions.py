@@ -1,6 +1,7 @@
 """What the scheduler of a machine is asked about, and when: one question for all of its jobs."""
 
 import asyncio
+import math
 
 from events.jobs import JobReport, JobState, Part, Token, instance_of, parts_of
 from interfaces.machines.work.machine import Machine
@@ -25,15 +26,21 @@ class Questions:
         self._soon = 0.0
         """Seconds after the newest question at which it is asked for again."""
 
-    def wished(self, jobs: MachineJobs) -> bool:
-        """Whether somebody has wished for one since the newest in turn."""
-        return refreshes(jobs) != self._refreshed
+    def until_wished(self, jobs: MachineJobs) -> float:
+        """Seconds until one may be asked that somebody wishes for; infinite: nobody does.
+
+        Wishes before that are one.
+        """
+        if refreshes(jobs) == self._refreshed:
+            return math.inf
+        newest = -math.inf if self._in_turn is None else self._in_turn
+        return max(newest + self._machine.manners.wish - _now(), self.too_soon(), 0.0)
 
     def in_turn(self, jobs: MachineJobs) -> bool:
         """Whether it is time, also as long as nobody knows whether the machine answers."""
         if self.too_soon() > 0:
             return False
-        if self._in_turn is None or self.wished(jobs):
+        if self._in_turn is None or self.until_wished(jobs) <= 0:
             return True
         if not jobs.reachable:
             return _now() >= self._rest

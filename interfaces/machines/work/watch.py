@@ -84,7 +84,7 @@ class MachineWatch:
         was, self._jobs = self._jobs, item.machine
         self._machine.learn(self._jobs.learned)
         new = followed(self._jobs).keys() - followed(was).keys()
-        if new or self._questions.wished(self._jobs):
+        if new or self._questions.until_wished(self._jobs) <= 0:
             self._machine.wake.set()
         if refreshes(self._jobs) > refreshes(was):
             self._room.wished()
@@ -114,6 +114,8 @@ class MachineWatch:
         pause = manners.look if busy else max(manners.ask, manners.ask_least)
         if self._failures:
             pause = min(pause, self._questions.rest())
+        else:
+            pause = min(pause, max(manners.look, self._questions.until_wished(self._jobs)))
         with suppress(TimeoutError):
             async with asyncio.timeout(pause):
                 await machine.wake.wait()

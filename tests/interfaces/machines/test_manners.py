@@ -90,6 +90,15 @@ def test_wishes_to_know_wait_until_the_centre_allows_the_next_question() -> None
     assert len(batch.looks) > 50
 
 
+def test_wishes_in_quick_succession_are_one_question_and_no_looks() -> None:
+    batch = Asked(None)
+    run_jumping(Watching(batch, Manners(look=2, ask=60, wish=10)).run(300))
+    assert len(batch.asks) > 20
+    assert min(gaps(batch.asks)) >= 10
+    assert max(gaps(batch.asks)) <= 12
+    assert 100 < len(batch.looks) <= 150
+
+
 def test_who_begins_anew_asks_as_if_it_had_asked_a_moment_ago() -> None:
     batch = Asked(None)
     run_jumping(Watching(batch, Manners(look=2, ask=60, ask_least=30)).run(40))
@@ -114,6 +123,7 @@ def test_limits_of_a_machine_go_over_those_of_the_system() -> None:
 
     far = manners("ssh")
     assert (far.look, far.ask, far.commands, far.submissions) == (2, 60, COMMANDS, SUBMISSIONS)
+    assert far.wish == 10
     here = manners("local")
     assert (here.look, here.ask, here.commands) == (0.2, 5, float("inf"))
     strict = manners("local", commands=30, submissions=2, ask=120, ask_least=300)
