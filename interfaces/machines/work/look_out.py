@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 
+from events.machines import StartEstimate
 from events.values import Context
-from managers.operations import LookOut, MachineJobs, MachineLooked, Task
+from interfaces.machines.work.checkup import unreachable
+from managers.operations import CheckedUp, Estimated, LookOut, MachineJobs, MachineLooked, Task
 from managers.runtime import TaskWork, hand_over
 from managers.runtime.manager import Tell
 from projections.database import UNAVAILABLE
@@ -25,7 +27,10 @@ async def no_agents() -> Collection[str]:
 
 
 class AgentsLookOut:
-    """Work that never ends by itself: the machine is unreachable while no agent of it is alive."""
+    """Work that never ends by itself: the machine is unreachable while no agent of it is alive.
+
+    Who waits for a check or an estimate is told so.
+    """
 
     def __init__(self, machine: MachineJobs, agents: Agents, tell: Tell, look: float) -> None:
         self._machine, self._agents, self._tell, self._look = machine, agents, tell, look
@@ -56,3 +61,7 @@ class AgentsLookOut:
         )
         if (self._machine.reachable, self._machine.reason) != (False, reason):
             await hand_over(self._tell, MachineLooked(False, reason))
+        if self._machine.check is not None:
+            await hand_over(self._tell, CheckedUp(self._machine.check, unreachable(reason)))
+        for id in self._machine.estimates:
+            await hand_over(self._tell, Estimated(StartEstimate(id=id, failed=reason)))

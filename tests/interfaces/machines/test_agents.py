@@ -11,11 +11,12 @@ from uuid import uuid4
 from bus import LogUnavailable, Record
 from events import machines as m
 from events import operations as o
+from events.checkups import Mark
 from events.envelope import events_topic
 from events.jobs import JobState
 from events.machines import FLEET, MachineSettings
 from events.operations import TurnTaken
-from events.simulations import SimulationStateChanged
+from events.simulations import Resources, SimulationStateChanged
 from events.values import Context
 from interfaces.machines.budget import Toll
 from interfaces.machines.simulated.fates import Fate
@@ -119,6 +120,19 @@ async def test_only_those_whom_a_machine_names_reach_it() -> None:
             await site.until(lambda: site.of(o.OutputsCollected, simulation))
         assert {*site.reached_by} == {"near"}
         await site.seen(False)
+
+
+async def test_who_asks_about_a_machine_without_an_agent_is_told_so() -> None:
+    async with open_site() as site:
+        check, asked = uuid4(), Resources(walltime=60)
+        await site.issue(Context.MACHINES, FLEET, m.CheckMachine(name=NAMING.name, check=check))
+        estimate = m.EstimateStart(name=NAMING.name, estimate=uuid4(), resources=asked)
+        await site.issue(Context.MACHINES, FLEET, estimate)
+        (checked,) = await site.until(lambda: site.events(m.MachineChecked))
+        (line,) = (one for one in checked.checkup.findings if one.mark is Mark.NO)
+        assert "no agent of it is alive (near, next)" in line.found
+        (told,) = await site.until(lambda: site.events(m.StartEstimated))
+        assert "no agent of it is alive (near, next)" in told.estimate.failed
 
 
 async def test_what_an_agent_tells_belongs_to_the_incident() -> None:
