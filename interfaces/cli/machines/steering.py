@@ -50,7 +50,8 @@ def drain(ctx: typer.Context, name: Named, json: AsJson = False) -> None:
 
     async def work() -> None:
         async with desk(ctx) as at:
-            await carry_out(at, [e.DisableMachine(name=name)])
+            if not await carry_out(at, [e.DisableMachine(name=name)]):
+                raise Complaint(f"{name} is not drained: jobs may go there still.")
             told = 0
             while jobs := len((after := await machine_named(at.storage, name)).simulations):
                 if jobs != told and not json:

@@ -93,6 +93,9 @@ def test_a_killed_system_is_not_believed_to_run(folder: Path) -> None:
         assert (folder / "address.json").exists()
         said = invoke("incidents", "create", "simple", "x", "--data", folder)
         assert "no system runs" in said.stderr
+        drained = invoke("machines", "drain", "local", "--data", folder)
+        assert "local is not drained" in drained.stderr
+        assert (drained.exit_code, drained.stdout) == (1, "")
         with up(folder) as next_one:
             assert next_one.announced["pid"] != system.announced["pid"]
             eventually(lambda: "PENDING" in vestec("incidents", "list", "--data", folder))
