@@ -1,6 +1,6 @@
 """What is asked of a machine: how it fares, what it is like, when a job would start there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from events import operations as e
 from events.jobs import JobRequest
@@ -8,6 +8,7 @@ from events.machines import (
     FLEET,
     MOST_ESTIMATES,
     LoadNews,
+    Queue,
     SeeCheckup,
     SeeEstimate,
     SeeMachine,
@@ -57,26 +58,37 @@ def estimate(was: MachineJobs, wanted: e.EstimateJob) -> Iterator[Effect]:
 def estimated(was: MachineJobs, input: i.Estimated) -> Iterator[Effect]:
     if was.settings is None or input.estimate.id not in was.estimates:
         return
-    estimate, too_long = input.estimate, _too_long(was, was.estimates[input.estimate.id])
-    if estimate.start is not None and too_long:
-        estimate = StartEstimate(id=estimate.id, impossible=too_long)
+    estimate = input.estimate
+    if estimate.start is not None:
+        request = was.estimates[estimate.id]
+        queues = _queues(was, request)
+        if too_long := _too_long(queues, request):
+            estimate = StartEstimate(id=estimate.id, impossible=too_long)
+        elif queues and all(queue.open is False for queue in queues):
+            estimate = StartEstimate(id=estimate.id)  # nobody knows when one opens
     yield e.EstimateGiven(estimate=estimate)
     see = SeeEstimate(name=was.settings.name, estimate=estimate)
     yield Send(Context.MACHINES, FLEET, see)
 
 
-def _too_long(was: MachineJobs, request: JobRequest) -> str:
+def _queues(was: MachineJobs, request: JobRequest) -> list[Queue]:
+    """Those that a job may go to, as far as is known."""
+    named = {*request.options.queue.split(",")} - {""}
+    queues = was.load.queues if was.load else ()
+    return [queue for queue in queues if not named or queue.name in named]
+
+
+def _too_long(queues: Sequence[Queue], request: JobRequest) -> str:
     """Why no queue that a job may go to ever starts it; empty: one may, as far as is known.
 
     Slurm takes such a job, and says of it that it would start.
     """
-    named = {*request.options.queue.split(",")} - {""}
-    queues = was.load.queues if was.load else ()
-    limits = [queue.walltime for queue in queues if not named or queue.name in named]
+    limits = [queue.walltime for queue in queues]
     known = [limit for limit in limits if limit is not None]
     if not known or len(known) < len(limits) or max(known) >= request.walltime:
         return ""
-    where = f"the queue {request.options.queue}" if named else "any queue"
+    named = request.options.queue
+    where = f"the queue {named}" if named else "any queue"
     return f"it asks for {request.walltime} s, and {where} takes jobs of {max(known)} s at most"
 
 

@@ -243,6 +243,9 @@ def test_estimates() -> None:
 def test_nobody_knows_when_a_job_would_start_while_the_controller_is_down() -> None:
     with pytest.raises(CommandFailed, match="Unable to contact"):
         DIALECT.estimate(REQUEST).parse(answer("sbatch_ctld_down"))
+    late = "allocation failure: Socket timed out on send/recv operation"
+    with pytest.raises(CommandFailed, match="Socket timed out"):
+        DIALECT.estimate(REQUEST).parse(Completed(1, "", late))
 
 
 def test_load_counts_nodes_once_and_knows_the_limits_of_partitions() -> None:

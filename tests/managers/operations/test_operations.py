@@ -340,6 +340,20 @@ def test_no_start_is_promised_beyond_what_queues_take(
     assert never in given.estimate.impossible
 
 
+@pytest.mark.parametrize("queue", ["shut", "work", "shut,work", ""])
+def test_no_start_is_promised_in_a_queue_that_is_closed(queue: str) -> None:
+    load = MachineLoad(queues=(Queue(name="shut", open=False), Queue(name="work", open=True)))
+    options = SUBMIT.request.options.model_copy(update={"queue": queue})
+    of = machine().when(MachineLooked(reachable=True, reason="", load=load))
+    request = SUBMIT.request.model_copy(update={"options": options})
+    of.when(e.EstimateJob(estimate=ONE, request=request))
+    of.when(Estimated(StartEstimate(id=ONE, start=1.5)))
+    (given, _) = of.effects
+    assert isinstance(given, e.EstimateGiven)
+    assert given.estimate.start == (None if queue == "shut" else 1.5)
+    assert not given.estimate.impossible
+
+
 def test_when_a_job_is_expected_to_start_is_told_once_and_when_that_has_moved() -> None:
     of = queued().when(StartSeen(TOKEN, 10_000.0)).then(e.JobForeseen, ForeseeStart)
     of.when(StartSeen(TOKEN, 10_599.0)).then().when(StartSeen(TOKEN, 9_401.0)).then()

@@ -13,6 +13,7 @@ from interfaces.machines.dialects.options import Arranged, Grammar, Option, arra
 from interfaces.machines.dialects.other_jobs import NOT_YET, await_others
 from interfaces.machines.dialects.refusals import Refusals
 from interfaces.machines.dialects.slurm.environment import CLEAN, QUESTION
+from interfaces.machines.dialects.unanswered import is_unanswered
 from interfaces.machines.scripts.layout import Layout, quoted
 
 GRAMMAR = Grammar(
@@ -215,7 +216,7 @@ class StartEstimate:
         said = completed.stderr.strip()
         if match := _STARTS.search(said):
             return Estimate(start=number(match[1]))
-        if completed.exit_status and "Unable to contact" not in said:
+        if completed.exit_status and not is_unanswered(completed):
             for line in said.splitlines():
                 if line.startswith(_NEVER):
                     return Estimate(impossible=said)
