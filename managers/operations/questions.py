@@ -93,9 +93,12 @@ def _too_long(queues: Sequence[Queue], request: JobRequest) -> str:
 
 
 def checked(was: MachineJobs, input: i.CheckedUp) -> Iterator[Effect]:
+    """What it could not ask is as an earlier one found it."""
     if was.settings is None or was.check != input.check:
         return
-    yield e.CheckConcluded(check=input.check, checkup=input.checkup)
-    see = SeeCheckup(name=was.settings.name, checkup=input.checkup)
+    learned = {**was.learned, **input.checkup.learned}
+    checkup = input.checkup.model_copy(update={"learned": learned})
+    yield e.CheckConcluded(check=input.check, checkup=checkup)
+    see = SeeCheckup(name=was.settings.name, checkup=checkup)
     yield Send(Context.MACHINES, FLEET, see)
     yield from room(was, input.checkup.full)

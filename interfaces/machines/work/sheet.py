@@ -118,8 +118,8 @@ def about_site(sheet: Sheet, site: Site) -> None:
     )
     if site.instances is not None:
         sheet.learned["instances"] = site.instances
-    if site.accounting is False and "accounting" in site.learns:
-        sheet.learned["accounting"] = False
+    if site.accounting is not None and "accounting" in site.learns:
+        sheet.learned["accounting"] = site.accounting
 
 
 def _enough(room: Room | None) -> bool | None:

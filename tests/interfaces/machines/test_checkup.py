@@ -126,7 +126,7 @@ async def test_slurm_with_accounts(slurm: Slurm, sshds: Callable[..., Sshd]) -> 
     lag = found.learned["lag"]
     assert isinstance(lag, float)
     assert 5 <= lag < 100
-    assert "accounting" not in found.learned
+    assert found.learned["accounting"] is True
     assert found.learned["instances"] == 1001
     assert left_behind(Path(settings.base_directory)) == []
 

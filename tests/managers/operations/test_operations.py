@@ -190,6 +190,19 @@ def test_a_check_is_announced_done_and_told_to_those_who_look() -> None:
     of.when(CheckedUp(ONE, FOUND)).then()
 
 
+def test_what_a_check_could_not_ask_is_as_an_earlier_one_found_it() -> None:
+    of = machine().when(CHECK).when(CheckedUp(ONE, FOUND)).when(CHECK)
+    of.when(CheckedUp(ONE, Checkup(findings=(), learned={"lag": 9.5})))
+    (concluded, told) = of.effects
+    assert isinstance(concluded, e.CheckConcluded)
+    assert concluded.checkup.learned == {"accounting": False, "lag": 9.5}
+    assert told == Send(Context.MACHINES, FLEET, SeeCheckup(name="m", checkup=concluded.checkup))
+    better = Checkup(findings=(), learned={"accounting": True})
+    of.when(CHECK).when(CheckedUp(ONE, better))
+    assert of.state
+    assert of.state.learned == {"accounting": True, "lag": 9.5}
+
+
 def test_what_a_check_learned_is_of_the_settings_it_was_made_with() -> None:
     other = e.ConfigureMachine(settings=SETTINGS.model_copy(update={"dialect": "slurm"}))
     of = machine().when(CHECK).when(CheckedUp(ONE, FOUND)).when(other)
