@@ -7,7 +7,7 @@ master, a login is needed (`vestec machines login`).
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import PurePosixPath
 from typing import Annotated, Self
 
@@ -25,6 +25,7 @@ from interfaces.machines.connection import (
 )
 from interfaces.machines.connections.access import Access, Path, access_of
 from interfaces.machines.connections.framing import Frame, kill_script
+from interfaces.machines.connections.places import PATIENCE, Places
 from interfaces.machines.connections.remote_files import RemoteFiles, ShellTransfer, Transfer
 from interfaces.machines.connections.shell_process import ShellProcess, login_environment, started
 
@@ -32,6 +33,8 @@ _CHECKING = 10.0
 _KILLING = 5.0
 _WITHOUT_MASTER = b"UNKNOWN port 65535"
 """What `ssh` complains of when it could not go through the master, and is kept from another way."""
+_REFUSED = b"Session open refused by peer"
+"""What it says before, where the master is there and the server has no more sessions for it."""
 
 
 class OpensshAccess(Access):
@@ -56,12 +59,17 @@ def openssh(settings: MachineSettings) -> "OpensshConnection":
     return OpensshConnection(settings.name, access_of(settings, OpensshAccess))
 
 
+class _Refused(Unreachable):
+    """There are sessions, but no more."""
+
+
 class OpensshConnection:
     """Scripts, and files through scripts, over the connection that a master has."""
 
     def __init__(self, name: str, access: OpensshAccess) -> None:
         self._name, self._access = name, access
-        self._sessions = asyncio.Semaphore(access.sessions)
+        self._places = Places(access.host, access.sessions)
+        self._moving = asyncio.Semaphore(max(1, access.sessions // 2))
         self._environment = login_environment()
         self.shell_startup: float | None = None
 
@@ -77,11 +85,18 @@ class OpensshConnection:
 
     async def run(self, script: str, *, deadline: float, output_limit: int = MIB) -> Completed:
         """As `Connection.run`; what a cut script runs is killed, what it had detached lives on."""
-        async with self._sessions:
-            if not await self.logged_in():
-                host, name = self._access.host, self._name
-                raise LoginNeeded(f"nobody is logged in to {host}: vestec machines login {name}")
-            return await self._converse(script, deadline, output_limit)
+        places, patience = self._places, iter(PATIENCE)
+        async with places.one():
+            while True:
+                if not await self.logged_in():
+                    host, name = self._access.host, self._name
+                    self._places = Places(host, self._access.sessions)  # the next may have more
+                    complaint = f"nobody is logged in to {host}: vestec machines login {name}"
+                    raise LoginNeeded(complaint)
+                try:
+                    return await self._converse(script, deadline, output_limit)
+                except _Refused as refused:
+                    await places.refused(patience, str(refused))
 
     async def put(self, path: PurePosixPath, chunks: AsyncIterable[bytes]) -> None:
         """As `Connection.put`."""
@@ -136,6 +151,8 @@ class OpensshConnection:
                 except CommandCut as cut:
                     if not process and _WITHOUT_MASTER in shell.complaint:
                         said = shell.complaint.decode(errors="replace").splitlines()[0]
+                        if _REFUSED in shell.complaint:
+                            raise _Refused(said) from cut
                         raise Unreachable(f"{self._access.host} opens no session: {said}") from cut
                     raise
         finally:
@@ -154,8 +171,11 @@ class OpensshConnection:
         words = [*command(self._access, "-T", *options), "exec /bin/sh -s"]
         return started(words, self._environment, patient=False)
 
-    def _transfer(self) -> AbstractAsyncContextManager[Transfer]:
-        return nullcontext(ShellTransfer(self.run))
+    @asynccontextmanager
+    async def _transfer(self) -> AsyncIterator[Transfer]:
+        """Not more of them than leave room for commands."""
+        async with self._moving:
+            yield ShellTransfer(self.run)
 
 
 def command(access: OpensshAccess, *options: str) -> list[str]:

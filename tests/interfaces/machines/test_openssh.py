@@ -128,6 +128,22 @@ async def test_a_refused_session_has_certainly_not_begun(sshds: Servers, folder:
         log_out(access)
 
 
+async def test_a_server_with_fewer_sessions_than_we_may_have_is_respected(
+    sshds: Servers, folder: Path
+) -> None:
+    with sshds("MaxSessions 3") as server:
+        access = access_to(server, folder)
+        log_in(access)
+        connection = OpensshConnection("cluster", access)
+        for _ in range(2):
+            answers = await asyncio.gather(
+                *(said(connection, "sleep 1; echo here") for _ in range(8))
+            )
+            assert answers == ["here\n"] * 8
+        assert "no more sessions" in server.log()
+        log_out(access)
+
+
 PASSPHRASE = "correct horse 'battery' $(staple)"
 
 

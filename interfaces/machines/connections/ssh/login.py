@@ -2,20 +2,17 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
 import asyncssh
-import structlog
 
 from interfaces.machines.connection import LoginNeeded, MachineError, Unreachable
+from interfaces.machines.connections.places import Places
 from interfaces.machines.connections.ssh.access import Host, SshAccess
 from interfaces.machines.connections.ssh.greeting import greet, jumps
 
 _PAUSES = (0.5, 30.0)
 """Seconds after a login that failed: the first pause, and the longest."""
-
-_log = structlog.get_logger()
 
 
 class Line:
@@ -26,7 +23,7 @@ class Line:
     ) -> None:
         self.host = host
         self._hops = hops
-        self._free, self._places = asyncio.Semaphore(places), places
+        self.places = Places(str(host), places)
         self.killing = asyncio.Lock()
         """Held by the one session beyond its places that ends what others began."""
 
@@ -37,23 +34,6 @@ class Line:
     @property
     def connection(self) -> asyncssh.SSHClientConnection:
         return self._hops[-1]
-
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """Room for one session."""
-        await self._free.acquire()
-        try:
-            yield
-        finally:
-            self._free.release()
-
-    async def refused(self, why: str) -> None:
-        """The server wants fewer sessions than there are: there is one place less from now on."""
-        if self._places == 1:
-            raise Unreachable(f"{self.host} opens no session: {why}")
-        self._places -= 1
-        _log.warning("fewer sessions", host=str(self.host), sessions=self._places, reason=why)
-        await self._free.acquire()
 
     def close(self) -> None:
         """At once: a connection that is dead would take its time over a farewell."""

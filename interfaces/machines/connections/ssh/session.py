@@ -10,14 +10,13 @@ from asyncssh.channel import SSHChannel
 
 from interfaces.machines.connection import CommandCut, Completed, MachineError, Unreachable
 from interfaces.machines.connections.framing import Frame, kill_script
+from interfaces.machines.connections.places import PATIENCE
 from interfaces.machines.connections.ssh.login import Line
 
 SHELL = "exec /bin/sh -s"
 """Understood by every login shell."""
 _OPENING = 30.0
 """Seconds within which a server opens a session; it does not wait for any shell to start."""
-_PATIENCE = (0.02, 0.1, 0.3)
-"""Seconds before a refused session is asked for again: one that just ended may still count."""
 _KILLING = 5.0
 _GONE = (asyncssh.Error, OSError)
 
@@ -50,7 +49,7 @@ async def converse(
 
     Raises `Unreachable` when it has certainly not begun, and `CommandCut`.
     """
-    async with line.place():
+    async with line.places.one():
         start, answered = _Beginning(_now()), False
         async with _session(line, min(deadline, _OPENING)) as (stdin, stdout, stderr):
             try:
@@ -85,7 +84,7 @@ async def opened(line: Line, within: float, **wanted: str) -> Streams:
 
     Raises `Unreachable`, and `NotStarted` where there is a session and not what is wanted.
     """
-    patience = iter(_PATIENCE)
+    patience = iter(PATIENCE)
     while True:
         opening = asyncio.ensure_future(line.connection.open_session(encoding=None, **wanted))
         try:
@@ -104,10 +103,7 @@ async def opened(line: Line, within: float, **wanted: str) -> Streams:
             if error.code == asyncssh.OPEN_REQUEST_SESSION_FAILED:
                 what = " ".join(wanted.values())
                 raise NotStarted(f"{line.host} does not start {what}") from error
-            if (pause := next(patience, None)) is not None:
-                await asyncio.sleep(pause)
-            else:
-                await line.refused(str(error))
+            await line.places.refused(patience, str(error))
         except _GONE as error:
             raise Unreachable(f"{line.host} opens no session: {error}") from error
 

@@ -94,7 +94,7 @@ class SftpTransfer:
 
     async def _started(self) -> asyncssh.SFTPClient:
         line = await self._line()
-        await self._session.enter_async_context(line.place())
+        await self._session.enter_async_context(line.places.one())
         try:
             writer, reader, _ = await opened(line, _STARTING, subsystem="sftp")
         except NotStarted as error:
