@@ -6,7 +6,7 @@ One budget a machine, whoever needs a command: its watch, submissions, results, 
 import asyncio
 import math
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -40,6 +40,20 @@ Toll = Callable[[Kind], Awaitable[None]]
 
 async def free(kind: Kind) -> None:
     """The toll of a machine that may be asked as often as one likes."""
+
+
+async def pay_for(
+    chunks: AsyncIterable[bytes], toll: Toll, piece: Callable[[], int | None]
+) -> AsyncIterator[bytes]:
+    """The bytes of a file, which is one command; or one for each piece of so many bytes."""
+    await toll(Kind.FILE)
+    carried = 0
+    async for chunk in chunks:
+        carried += len(chunk)
+        while (size := piece()) and carried > size:
+            await toll(Kind.FILE)
+            carried -= size
+        yield chunk
 
 
 @dataclass

@@ -152,6 +152,11 @@ class Connection(Protocol):
         """What somebody should do about it before long; empty: nothing."""
         ...
 
+    @property
+    def piece(self) -> int | None:
+        """Bytes of a file that one command carries; None: files go otherwise, or nobody knows."""
+        ...
+
     async def run(self, script: str, *, deadline: float, output_limit: int = MIB) -> Completed:
         """Run `script` with `/bin/sh -s`, `LC_ALL=C` and an empty standard input.
 

@@ -20,7 +20,7 @@ from events.jobs import (
     whose,
 )
 from events.machines import MachineLoad
-from interfaces.machines.budget import Kind, Toll, free
+from interfaces.machines.budget import Kind, Toll, free, pay_for
 from interfaces.machines.connection import (
     MIB,
     CommandCut,
@@ -123,8 +123,8 @@ class ShellBatchSystem:
             return
         programs = list[RelativePath]()
         for name, chunks in inputs.items():
-            await self._toll(Kind.FILE)
-            await self._connection.put(places[name], _noting(name, chunks, programs))
+            noted = _noting(name, self._tolled(chunks), programs)
+            await self._connection.put(places[name], noted)
         if programs:
             allow = folders.AllowToRun(self._layout, token, programs)
             await self._ask(allow, Kind.PREPARE)
@@ -202,10 +202,8 @@ class ShellBatchSystem:
         folder, place = self._layout.folder(token), self._layout.file(token, name)
         return self._tolled(self._connection.get(place, within=folder, limit=limit))
 
-    async def _tolled(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        await self._toll(Kind.FILE)
-        async for chunk in chunks:
-            yield chunk
+    def _tolled(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+        return pay_for(chunks, self._toll, lambda: self._connection.piece)
 
     async def stderr_tail(self, part: Part) -> str:
         return await self._ask(folders.Tail(self._layout, part), Kind.FILE)

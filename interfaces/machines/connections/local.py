@@ -62,6 +62,10 @@ class LocalConnection:
     def notice(self) -> str:
         return ""
 
+    @property
+    def piece(self) -> None:
+        return None
+
     async def run(self, script: str, *, deadline: float, output_limit: int = MIB) -> Completed:
         """As `Connection.run`; a cut script is killed, what it had detached lives on."""
         async with self._sessions, started(("/bin/sh", "-s"), self._environment) as shell:

@@ -77,6 +77,10 @@ class OpensshConnection:
     def notice(self) -> str:
         return ""
 
+    @property
+    def piece(self) -> int:
+        return ShellTransfer.piece
+
     async def __aenter__(self) -> Self:
         return self
 

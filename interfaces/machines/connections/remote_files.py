@@ -39,6 +39,8 @@ from interfaces.machines.scripts.layout import quoted
 R = TypeVar("R")
 
 _DEADLINE = 60.0
+_CARRYING = 480.0
+"""Seconds that a block may take through the shell."""
 _CHECKING = 600.0
 """Seconds that the digest of a large file may take."""
 _PATIENCE = (0.5, 2.0, 8.0)
@@ -50,6 +52,9 @@ class Transfer(Protocol):
 
     What was cut may be repeated.
     """
+
+    piece: int
+    """Bytes that it carries at a time, at most."""
 
     async def write(self, part: PurePosixPath, at: int, data: bytes) -> None:
         """Write into a file that exists."""
@@ -109,7 +114,7 @@ class RemoteFiles:
             at, tries = 0, iter(_PATIENCE)
             while True:
                 try:
-                    chunk = await transfer.read(seen.place, at, MIB)
+                    chunk = await transfer.read(seen.place, at, transfer.piece)
                 except (Unreachable, CommandCut) as cut:
                     await _wait(tries, cut)
                     if (await self._ask(look)).file != seen.file:
@@ -128,14 +133,14 @@ class RemoteFiles:
         """The digest and the size of what is there now; `known` are digests of its first blocks."""
         digest, at, expected = hashlib.sha256(), 0, iter(known)
         async with self._transfer() as transfer:
-            async for chunk in _in_blocks(chunks, len(known)):
+            async for chunk in _in_blocks(chunks):
                 digest.update(chunk)
                 there = next(expected, None)
                 if there is not None and there == hashlib.sha256(chunk).hexdigest():
                     at += len(chunk)
                     continue
-                for begin in range(0, len(chunk), MIB):
-                    data = chunk[begin : begin + MIB]
+                for begin in range(0, len(chunk), transfer.piece):
+                    data = chunk[begin : begin + transfer.piece]
                     await _insisting(lambda: transfer.write(part, at, data))  # noqa: B023
                     at += len(data)
             await _insisting(transfer.finish)
@@ -147,6 +152,8 @@ class RemoteFiles:
 
 class ShellTransfer:
     """Carries bytes through the shell itself, where there is nothing better."""
+
+    piece = BLOCK
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -175,24 +182,20 @@ class ShellTransfer:
 
     async def _do(self, script: str) -> str:
         """What it writes; `dd` tells of trouble only there, since the pipe's end has the status."""
-        done = await self._run(script, deadline=_DEADLINE, output_limit=2 * MIB)
+        done = await self._run(script, deadline=_CARRYING, output_limit=2 * BLOCK)
         if done.exit_status or done.stderr.strip():
             raise MachineError(f"cannot move a file: {reason(done.stderr)}")
         return done.stdout
 
 
-async def _in_blocks(chunks: AsyncIterable[bytes], blocks: int) -> AsyncIterator[bytes]:
-    """The same bytes: so many whole blocks, as far as there are, then as they come."""
+async def _in_blocks(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """The same bytes: whole blocks, and the rest."""
     held = bytearray()
     async for chunk in chunks:
         held += chunk
-        while blocks and len(held) >= BLOCK:
+        while len(held) >= BLOCK:
             yield bytes(held[:BLOCK])
             del held[:BLOCK]
-            blocks -= 1
-        if not blocks:
-            yield bytes(held)
-            held.clear()
     yield bytes(held)
 
 

@@ -57,6 +57,12 @@ class ConnectionContract:
         assert answer == Completed(7, "out\nno end", "err\n")
 
     @on_a_connection
+    async def test_it_says_how_much_of_a_file_a_command_carries(
+        self, connection: Connection, tmp_path: Path
+    ) -> None:
+        assert connection.piece is None or connection.piece > 0
+
+    @on_a_connection
     async def test_a_command_reads_nothing_and_sees_the_c_locale(
         self, connection: Connection, tmp_path: Path
     ) -> None:

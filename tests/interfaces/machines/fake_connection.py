@@ -13,6 +13,7 @@ class FakeConnection:
 
     shell_startup: float | None = None
     notice = ""
+    piece: int | None = None
 
     def __init__(self, machine: FakeMachine) -> None:
         self._machine = machine

@@ -2,7 +2,7 @@
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from hypothesis import given
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from events.jobs import JobRequest
 from events.machines import MachineSettings
-from interfaces.machines.budget import MINUTE, Budget, Kind
+from interfaces.machines.budget import MINUTE, Budget, Kind, pay_for
 from interfaces.machines.dialects.processes import processes
 from interfaces.machines.scripts.layout import layout_of
 from interfaces.machines.shell import ShellBatchSystem
@@ -164,3 +164,17 @@ async def test_every_command_of_a_machine_is_counted_by_what_it_is_for(tmp_path:
     assert (spent[Kind.PREPARE], spent[Kind.SUBMIT], spent[Kind.CANCEL]) == (1, 1, 2)
     assert (spent[Kind.POLL], spent[Kind.LOOK]) == (1, 2)
     assert spent[Kind.ASK] in (1, 2)  # the accounts are asked if the job has gone by then
+
+
+async def test_a_file_is_one_command_for_each_piece_that_one_carries() -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for size in (3, 5, 8, 17, 0, 1):
+            yield bytes(size)
+
+    async def spent(piece: int | None) -> int:
+        budget = Budget()
+        carried = [len(one) async for one in pay_for(chunks(), budget.spend, lambda: piece)]
+        assert carried == [3, 5, 8, 17, 0, 1]
+        return budget.spent.commands[Kind.FILE]
+
+    assert [await spent(piece) for piece in (None, 8, 34, 33)] == [1, 5, 1, 2]

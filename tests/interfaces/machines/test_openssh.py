@@ -3,13 +3,16 @@
 import asyncio
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
-from interfaces.machines.connection import CommandCut, LoginNeeded, Unreachable
+from events.jobs import RelativePath
+from events.machines import MachineSettings
+from interfaces.machines.budget import Budget, Kind
+from interfaces.machines.connection import MIB, CommandCut, LoginNeeded, Unreachable
 from interfaces.machines.connections.openssh import (
     OpensshAccess,
     OpensshConnection,
@@ -17,6 +20,10 @@ from interfaces.machines.connections.openssh import (
     login_command,
 )
 from interfaces.machines.connections.openssh_login import log_in as log_in_asking
+from interfaces.machines.dialects.processes import processes
+from interfaces.machines.scripts.layout import layout_of
+from interfaces.machines.shell import ShellBatchSystem
+from interfaces.machines.testing import TOKEN
 from tests.patience import PATIENCE
 from tests.sshd import Sshd, make_key
 
@@ -141,6 +148,32 @@ async def test_a_server_with_fewer_sessions_than_we_may_have_is_respected(
             )
             assert answers == ["here\n"] * 8
         assert "no more sessions" in server.log()
+        log_out(access)
+
+
+async def test_a_file_costs_as_many_commands_as_carry_it(sshds: Servers, folder: Path) -> None:
+    data, name = os.urandom(20 * MIB), RelativePath("film")
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for at in range(0, len(data), MIB):
+            yield data[at : at + MIB]
+
+    with sshds() as server:
+        access, budget = access_to(server, folder), Budget()
+        log_in(access)
+        settings = MachineSettings(name="m", base_directory=str(folder / "base"))
+        system = ShellBatchSystem(
+            OpensshConnection("m", access),
+            processes(settings),
+            layout_of(settings),
+            toll=budget.spend,
+        )
+        await system.prepare(TOKEN, {name: chunks()})
+        assert budget.spent.commands[Kind.FILE] == 3
+        assert server.log().count("Starting session") < 10
+        back = b"".join([chunk async for chunk in system.fetch(TOKEN, name, len(data))])
+        assert back == data
+        assert budget.spent.commands[Kind.FILE] == 6
         log_out(access)
 
 

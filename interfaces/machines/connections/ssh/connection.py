@@ -52,6 +52,11 @@ class SshConnection:
         """What somebody should do before long; empty: nothing."""
         return "" if self._access.certificate is None else warning(self._access.certificate)
 
+    @property
+    def piece(self) -> int | None:
+        """As the newest file went."""
+        return None if self._without_sftp is None else ShellTransfer.piece
+
     async def run(self, script: str, *, deadline: float, output_limit: int = MIB) -> Completed:
         """As `Connection.run`; what a cut script runs is killed, what it had detached lives on."""
         line = await self._line(self._shell)

@@ -12,6 +12,7 @@ import asyncssh
 from asyncssh.sftp import start_sftp_client
 
 from interfaces.machines.connection import (
+    MIB,
     CommandCut,
     FileUnfit,
     MachineError,
@@ -41,6 +42,8 @@ class _NotSupported(MachineError):
 
 class SftpTransfer:
     """As `Transfer`."""
+
+    piece = MIB
 
     def __init__(self, line: Callable[[], Awaitable[Line]]) -> None:
         self._line = line
