@@ -291,6 +291,38 @@ async def test_an_openssh_configuration_names_host_user_key_and_jump(
         assert gate.log().count("Accepted publickey") == 2
 
 
+async def test_hosts_that_a_configuration_goes_through_are_as_it_says(
+    sshds: Servers, tmp_path: Path
+) -> None:
+    """Whatever settings say of the machine itself; and the first may have others before it."""
+    ada, inside = getpass.getuser(), "AllowTcpForwarding no"
+    with sshds() as outer, sshds() as gate, sshds(inside) as inner:
+        (outer.folder / "authorized_keys").write_text(gate.public("user"))
+        known = tmp_path / "known_hosts"
+        servers = (outer, gate, inner)
+        known.write_text("".join((one.folder / "known_hosts").read_text() for one in servers))
+        (tmp_path / "config").write_text(
+            f"Host outer\n  Port {outer.port}\n"
+            f"Host gate\n  Port {gate.port}\n  ProxyJump outer\n"
+            f"Host cluster\n  User nobody\n  ProxyJump gate\n"
+            f"Host outer gate\n  User {ada}\n  IdentityFile {gate.folder}/user\n"
+            f"Host *\n  HostName {HOST}\n  UserKnownHostsFile {known}\n  ProxyJump gate\n"
+        )
+        access: dict[str, JsonValue] = {
+            "host": "cluster",
+            "config": str(tmp_path / "config"),
+            "user": ada,
+            "port": inner.port,
+            "key": str(inner.folder / "user"),
+            "agent": False,
+        }
+        async with SshConnection(SshAccess.model_validate(access)) as connection:
+            assert await said(connection) == "here\n"
+            logs = [one.log() for one in servers]
+            assert [log.count("Accepted publickey") for log in logs] == [1, 1, 1]
+            assert not any("Failed publickey" in log for log in logs)
+
+
 # Sessions.
 
 

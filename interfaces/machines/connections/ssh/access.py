@@ -21,6 +21,8 @@ class Host(NamedTuple):
     name: str
     port: int | None = None
     user: str | None = None
+    configured: bool = False
+    """Whether all the rest is the SSH configuration's, as it is where `ssh` goes through a host."""
 
     def __str__(self) -> str:
         name = f"[{self.name}]" if ":" in self.name else self.name
@@ -83,7 +85,8 @@ class SshAccess(Access):
     jump: Hosts = ()
     """Hosts to go through, in this order, as [USER@]HOST[:PORT]; logged in to in the same way."""
     config: Path | None = None
-    """An OpenSSH client configuration, for what is not said here."""
+    """An OpenSSH client configuration, for what is not said here; hosts that it goes through
+    (`ProxyJump`) are as it says."""
     transfer_host: Hosts = ()
     """Hosts for files, where the centre has such; they see the same folders."""
     sessions: Annotated[int, AtMost(1000)] = Field(default=8, gt=0)

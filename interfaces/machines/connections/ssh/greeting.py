@@ -17,14 +17,21 @@ _MISSING = 3
 """Signs of life that may be missing."""
 
 
-async def jumps(access: SshAccess, host: Host) -> Sequence[Host]:
-    """The hosts to go through to one, as settings or the SSH configuration have it."""
+async def jumps(access: SshAccess, host: Host, *, below: Sequence[str] = ()) -> Sequence[Host]:
+    """The hosts to go through to one, as settings or the SSH configuration have it.
+
+    As with `ssh`, the first of them may itself be gone to through others (but for those `below`).
+    """
     if access.jump or access.config is None:
         return access.jump
     through = (await _options(access, host)).tunnel
     if not isinstance(through, str) or through == "none":
         return ()
-    return [host_of(one.removeprefix("ssh://")) for one in through.split(",")]
+    words = (one.removeprefix("ssh://") for one in through.split(","))
+    hops = [host_of(one)._replace(configured=True) for one in words]
+    if hops[0].name in (below := (*below, host.name)):
+        return ()
+    return [*await jumps(access, hops[0], below=below), *hops]
 
 
 async def greet(
@@ -65,7 +72,7 @@ def _meaning(error: asyncssh.Error | OSError, host: Host, user: str, trust: Trus
 async def _options(access: SshAccess, host: Host) -> asyncssh.SSHClientConnectionOptions:
     """Raises `Unreachable` for files of ours that cannot be used: nobody was asked yet."""
     try:
-        if access.certificate is not None:
+        if access.certificate is not None and not host.configured:
             check_validity(access.certificate)
         return await asyncio.to_thread(_read_options, access, host)
     except OSError as error:
@@ -101,22 +108,30 @@ def _settings(access: SshAccess, host: Host) -> dict[str, object]:
         "x509_trusted_certs": None,
         "agent_forwarding": False,
     }
-    if (port := host.port or access.port) is not None:
-        settings["port"] = port
-    if (user := host.user or access.user) is not None:
-        settings["username"] = user
-    if access.key:
-        settings["client_keys"] = [*access.key]
-    if access.certificate is not None:
-        settings["client_certs"] = [access.certificate]
-    return settings | _agent(access)
+    if host.port is not None:
+        settings["port"] = host.port
+    if host.user is not None:
+        settings["username"] = host.user
+    said = {} if host.configured else _said(access)
+    return said | settings | _agent(access, () if host.configured else access.key)
 
 
-def _agent(access: SshAccess) -> dict[str, object]:
+def _said(access: SshAccess) -> dict[str, object]:
+    """Of hosts that say nothing else themselves."""
+    words: dict[str, object] = {
+        "port": access.port,
+        "username": access.user,
+        "client_keys": [*access.key],
+        "client_certs": access.certificate and [access.certificate],
+    }
+    return {word: one for word, one in words.items() if one}
+
+
+def _agent(access: SshAccess, keys: Sequence[str]) -> dict[str, object]:
     """Of named keys an agent does those only, so that a server is not tired with others."""
     socket = os.environ.get("SSH_AUTH_SOCK") if access.agent is True else access.agent
     if not socket:
         return {"agent_path": None}
-    if not access.key:
+    if not keys:
         return {"agent_path": socket}
-    return {"agent_path": socket, "agent_identities": [*access.key], "ignore_encrypted": True}
+    return {"agent_path": socket, "agent_identities": [*keys], "ignore_encrypted": True}
