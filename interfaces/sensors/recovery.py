@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import faust
+import structlog
 from faust.transport.drivers import aiokafka
 from faust.types import TP
 
@@ -21,6 +22,8 @@ from interfaces.sensors.memories import NOTHING, Memories, name_of, offset_of
 from interfaces.sensors.rules import Source
 
 _BELOW = "below"
+
+_log = structlog.get_logger()
 
 
 class MemoryTable(faust.Table[bytes, bytes]):
@@ -119,18 +122,25 @@ class Consumer(consumer.Consumer):
         self.stop_flow()
         assigned = self.assignment()
         tables = [table for table in self.app.tables.values() if isinstance(table, MemoryTable)]
-        places = {
-            tp: table.memories.taken(tp.partition)
+        memories = {
+            tp: table.memories
             for table in tables
             for tp in assigned
             if tp.topic == table.source.topic
         }
-        for tp, end in (await self.highwaters(*places)).items():
-            if places[tp] > (end or 0):
+        for tp, end in (await self.highwaters(*memories)).items():
+            if (taken := memories[tp].taken(tp.partition)) > (end or 0):
                 raise LogError(
-                    f"{tp.topic}/{tp.partition} ends at {end or 0}, and {places[tp]} of it were"
+                    f"{tp.topic}/{tp.partition} ends at {end or 0}, and {taken} of it were"
                     " taken: it was made anew. Delete the changelog of its feed to begin anew, too"
                 )
+        for tp, begin in (await self.earliest_offsets(*memories)).items():
+            if (taken := memories[tp].taken(tp.partition)) < begin:
+                # Nobody can take them any more; what waits until they were would wait for ever.
+                lost = f"{tp.topic}/{tp.partition}: {taken} to {begin - 1}"
+                _log.warning("readings were removed before they were taken", readings=lost)
+                memories[tp].keep(tp.partition, {}, begin)
+        places = {tp: one.taken(tp.partition) for tp, one in memories.items()}
         await self.seek_wait(places)
         return places
 

@@ -40,6 +40,11 @@ when = "count"
 at_least = 40
 window = { size = 600 }
 endpoint = "counts"
+
+[weather.rules.silent]
+when = "silence"
+after = 5000
+endpoint = "silences"
 """)
 
 
@@ -53,12 +58,13 @@ class Outlet:
     fails: Callable[[str], bool] = lambda key: False
     open: asyncio.Event = field(default_factory=asyncio.Event)
     waiting: bool = False
+    clock: float = 2000.0
 
     def __post_init__(self) -> None:
         self.open.set()
 
     def now(self) -> float:
-        return 2000.0
+        return self.clock
 
     async def deliver(self, findings: Sequence[Finding], names: Sequence[str]) -> int:
         self.waiting = True
@@ -310,6 +316,25 @@ async def test_a_topic_that_was_made_anew_is_refused_with_a_sentence(
     async with working(kafka_url, tmp_path, outlet) as running:
         await so("it says why", lambda: "was made anew" in why(running))
         assert running.failures.known["worker"].since == outlet.now()
+
+
+async def test_readings_that_were_removed_before_they_were_taken_are_not_waited_for(
+    kafka: Cluster, kafka_url: str, tmp_path: Path, sensor: Sensor
+) -> None:
+    async with working(kafka_url, tmp_path, Outlet()):
+        await sensor.finds_its_topic()
+        sensor.gale("A")
+        await sensor.is_remembered()
+    sensor.gale("B")
+    admin, everything = AdminClient({"bootstrap.servers": kafka.servers}), (sensor.topic, 0, -1)
+    for removed in admin.delete_records([TopicPartition(*everything)]).values():
+        removed.result(30)
+    later = Outlet(clock=7000)
+    async with working(kafka_url, tmp_path, later) as running:
+        await so("silence is told", lambda: later.keys("silent") == {"A"})
+        assert running.behind() == 0
+        sensor.gale("C")
+        await so("what comes next is taken", lambda: later.keys() == {"C"})
 
 
 async def test_readings_that_wait_are_few_and_none_of_them_is_lost(
