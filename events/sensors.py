@@ -26,10 +26,15 @@ class Finding(Value):
     key: str
     start: datetime
     end: datetime
+    field: str = ""
+    """Of the readings, that the rule looks at; none of a silence or a count of any readings. Those
+    of a version before do not say."""
     values: tuple[float | None, ...] = ()
     """Those that met the condition, in the order in which they came; none of a silence."""
     readings: tuple[ReadingId, ...]
     """Those behind it: of each value its reading; of a silence the last before it."""
+    times: tuple[datetime, ...] = ()
+    """When each of them was taken. Those of a version before do not say."""
 
     @property
     def series(self) -> UUID:

@@ -166,6 +166,7 @@ class _About:
     def finding(
         self, start: int, end: int, behind: tuple[Seen, ...], *, values: bool = True
     ) -> Finding:
+        rule = self.source.feed.rules[self.rule]
         return Finding(
             feed=self.source.name,
             rule=self.rule,
@@ -173,11 +174,13 @@ class _About:
             key=self.key,
             start=moment(start),
             end=moment(end),
+            field=getattr(rule, "value", None) or "",
             values=tuple(seen.value for seen in behind) if values else (),
             readings=tuple(
                 ReadingId(topic=self.source.topic, partition=self.partition, offset=seen.offset)
                 for seen in behind
             ),
+            times=tuple(moment(seen.time) for seen in behind),
         )
 
 

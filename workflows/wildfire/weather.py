@@ -29,7 +29,8 @@ _MEASURED = {
     "dead_fuel_moisture_100h_pct": _MOISTURE,
 }
 COLUMNS = ("time_utc", *_MEASURED)
-_WIND_FROM = "wind_from_deg"
+WIND_FROM = "wind_from_deg"
+"""Degrees clockwise from north: of the tables, and of the readings of weather stations."""
 HOUR = timedelta(hours=1)
 
 
@@ -64,9 +65,9 @@ def turned(table: str, since: datetime, wind_from: float) -> str:
     rows = [{name: row.values[name] for name in COLUMNS} for row in read]
     later = [row for row in rows if _begins(row) + HOUR > utc(since)]
     if later:
-        by = wind_from - float(later[0][_WIND_FROM])
+        by = wind_from - float(later[0][WIND_FROM])
         for row in later:
-            row[_WIND_FROM] = f"{(float(row[_WIND_FROM]) + by) % 360:g}"
+            row[WIND_FROM] = f"{(float(row[WIND_FROM]) + by) % 360:g}"
     written = io.StringIO()
     writer = csv.DictWriter(written, COLUMNS, lineterminator="\n")
     writer.writeheader()

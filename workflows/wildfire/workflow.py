@@ -26,7 +26,7 @@ from workflows.wildfire.state import (
     Sources,
 )
 from workflows.wildfire.terrain import Terrain, read_terrain
-from workflows.wildfire.weather import Span, angle, read_weather, turned
+from workflows.wildfire.weather import WIND_FROM, Span, angle, read_weather, turned
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -124,7 +124,9 @@ async def stations(incident: Fire, arrival: Arrival) -> None:
     state, wanted = incident.state, incident.parameters
     if wanted.stations and found.key not in wanted.stations:
         return
-    was, now = (found.values[0], found.values[-1]) if found.values else (None, None)
+    # Only the wind's: an endpoint may be told of whatever a feed looks at.
+    told = found.values if found.field == WIND_FROM and found.times else ()
+    was, now = (told[0], told[-1]) if told else (None, None)
     if was is None or now is None or angle(was, now) < wanted.wind_shift:
         incident.note(f"{found.rule} at station {found.key}")
         return
@@ -136,7 +138,7 @@ async def stations(incident: Fire, arrival: Arrival) -> None:
         table = incident.data.get_now(known).decode()
         return incident.data.put_now(turned(table, since, wind_from).encode())
 
-    turned_table = await incident.step(turn, state.weather, found.start, now)
+    turned_table = await incident.step(turn, state.weather, found.times[-1], now)
     comment = f"input of the forecasts, its wind turned at station {found.key}"
     registered = await incident.data.register("weather.csv", turned_table, comment=comment)
     state.weather = registered.blob

@@ -81,6 +81,8 @@ def test_the_wind_turns_over_north_and_is_told_once_though_windows_overlap() -> 
     _, found = fold(source(CHANGE), said)
     told = [(one.end, one.values, behind(one)) for one in found]
     assert told == [(moment(40_000), (350, 21), [0, 2])]
+    assert found[0].field == "v"
+    assert found[0].times == (moment(0), moment(25_000))
 
 
 def test_a_value_that_was_not_measured_says_nothing() -> None:
@@ -98,6 +100,7 @@ def test_silence_is_found_alike_by_the_next_reading_and_by_the_clock() -> None:
     assert by_clock == by_reading
     assert (by_clock[0].start, by_clock[0].end) == (moment(30_000), moment(90_000))
     assert behind(by_clock[0]) == [1]
+    assert (by_clock[0].field, by_clock[0].times) == ("", (moment(30_000),))
     assert silences(of, "a", 0, after, 10**9)[1] == []
     assert fold(of, said[2:], after)[1] == []
 

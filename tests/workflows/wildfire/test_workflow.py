@@ -1,6 +1,7 @@
 """The wildfire workflow, rehearsed on the Tubbs fire with canned results of the model."""
 
 import asyncio
+import csv
 import os
 import re
 import subprocess
@@ -258,17 +259,22 @@ def test_misspelt_parameters_are_refused() -> None:
         wildfire.plan.check({"area": {"west": 1, "south": 1, "east": 2, "north": 2, "eats": 2}})
 
 
-def found(rule: str, *values: float, key: str = "KSTS") -> str:
-    """What a feed of weather stations tells."""
+def found(
+    rule: str, *values: float, field: str = "wind_from_deg", key: str = "KSTS", minute: int = 0
+) -> str:
+    """What a feed of weather stations tells; each reading a minute after the one before."""
     begin = datetime(2017, 10, 9, 6, tzinfo=UTC)
+    taken = begin + timedelta(minutes=minute)
     return Finding(
         feed="weather",
         rule=rule,
         key=key,
         start=begin,
         end=begin + timedelta(minutes=30),
+        field=field,
         values=values,
         readings=(ReadingId(topic="vestec.sensors.weather", partition=0, offset=17),),
+        times=tuple(taken + timedelta(minutes=n) for n in range(len(values))),
     ).model_dump_json()
 
 
@@ -293,8 +299,22 @@ async def test_a_small_shift_another_station_and_other_news_start_none(kit: Kit)
     await kit.push(incident, "stations", found("wind-shift", 350, 10))
     await kit.push(incident, "stations", found("wind-shift", 20, 80, key="KOAK"))
     await kit.push(incident, "stations", found("silent"))
+    await kit.push(incident, "stations", found("gusts", 45, 60, 90, field="wind_speed_mph"))
     assert len(await started(kit, incident)) == 1
-    assert "silent at station KSTS" in await kit.notes(incident)
+    assert {"silent at station KSTS", "gusts at station KSTS"} <= {*await kit.notes(incident)}
+
+
+def winds(table: str) -> list[str]:
+    return [row["wind_from_deg"] for row in csv.DictReader(table.splitlines())]
+
+
+@rehearse(wildfire, results=RESULTS)
+async def test_a_shift_is_compared_with_the_weather_of_when_it_was_seen(kit: Kit) -> None:
+    """It comes as it was forecast; when its window begins, another wind is."""
+    incident, forecast = await begin(kit), (TUBBS / "weather.csv").read_text()
+    await kit.push(incident, "stations", found("wind-shift", 0, 36, minute=44))
+    seen = (await kit.data_sets(incident))["weather.csv"]
+    assert winds((await kit.blobs.get(seen.blob)).decode()) == winds(forecast)
 
 
 @rehearse(wildfire, results=RESULTS)
