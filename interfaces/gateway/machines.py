@@ -4,7 +4,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from aiohttp import web
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
 
 from events.checkups import Checkup
 from events.jobs import JobOptions
@@ -19,7 +19,7 @@ from events.machines import (
     RemoveMachine,
 )
 from events.simulations import Resources
-from events.values import Command, Context
+from events.values import Command, Context, Identifier
 from interfaces.gateway.auth import user_of
 from interfaces.gateway.exchange import (
     Page,
@@ -41,6 +41,9 @@ from projections.commands import find_outcome
 from projections.machines import Machine, list_machines
 
 MACHINES = "/api/v1/machines"
+
+_IDENTIFIER = TypeAdapter(Identifier)
+_NO_SUCH = "There is no such machine."
 
 
 class JobInMind(BaseModel):
@@ -191,12 +194,16 @@ async def _known(request: web.Request) -> str:
 
 
 def _name(request: web.Request) -> str:
-    return request.match_info["name"]
+    """Raises `Problem` if no machine can be called so."""
+    try:
+        return _IDENTIFIER.validate_python(request.match_info["name"])
+    except ValidationError:
+        raise Problem(404, _NO_SUCH) from None
 
 
 async def named(request: web.Request) -> ShownMachine:
     """The machine that the path names. Raises `Problem`."""
     found = await shown_machine(edge_of(request).pool, _name(request))
     if found is None:
-        raise Problem(404, "There is no such machine.")
+        raise Problem(404, _NO_SUCH)
     return found

@@ -70,6 +70,14 @@ async def test_a_machine_that_was_removed_is_not_added_by_an_old_request(pool: P
         assert (await site.post(ALL, ROOT, 201, json=NEW))["name"] == "archer"
 
 
+@pytest.mark.parametrize("name", ["a:b", "-x", "a" * 101, "%F0%9F%94%A5"])
+async def test_a_machine_whose_name_none_can_have_is_not_there(pool: Pool, name: str) -> None:
+    async with administered(pool) as site:
+        for what in ("remove", "enable", "drain", "check"):
+            await site.post(f"{ALL}/{name}/{what}", ROOT, 404)
+        await site.get(f"{ALL}/{name}/audit", ROOT, 404)
+
+
 POLICY = {"policy": {"critical": [{"name": "express", "cost": "nothing"}]}}
 WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "a name": ({"name": "../x"}, "name", "pattern"),
