@@ -50,11 +50,29 @@ class Names(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def service(name: str, host: str, port: int) -> AsyncIterator[None]:
-    """Says its name, its address and what it was asked."""
+async def resolver(port: int) -> AsyncIterator[Names]:
+    loop, names = asyncio.get_running_loop(), Names()
+    transport, _ = await loop.create_datagram_endpoint(
+        lambda: names, local_addr=("127.0.0.1", port)
+    )
+    try:
+        yield names
+    finally:
+        transport.close()
 
-    async def say(request: web.Request) -> web.Response:
-        return web.Response(text=f"{name} at {host}: {request.method} {request.raw_path}")
+
+@asynccontextmanager
+async def service(name: str, host: str, port: int) -> AsyncIterator[None]:
+    """Says its name, its address and what it was asked, on a WebSocket if it was asked for one."""
+
+    async def say(request: web.Request) -> web.StreamResponse:
+        said = f"{name} at {host}: {request.method} {request.raw_path}"
+        socket = web.WebSocketResponse()
+        if not socket.can_prepare(request):
+            return web.Response(text=said)
+        await socket.prepare(request)
+        await socket.send_str(said)
+        return socket
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", say)
@@ -96,11 +114,7 @@ async def front(folder: Path, names: int, services: int) -> AsyncIterator[str]:
 
 async def test_a_service_that_moves_is_found_again(tmp_path: Path) -> None:
     """With the path and the query as they were sent."""
-    names, (for_names, port) = Names(), free_ports(2)
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(
-        lambda: names, local_addr=("127.0.0.1", for_names)
-    )
+    for_names, port = free_ports(2)
 
     async def asked(path: str, says: str) -> None:
         async with asyncio.timeout(PATIENCE):
@@ -108,6 +122,7 @@ async def test_a_service_that_moves_is_found_again(tmp_path: Path) -> None:
                 await asyncio.sleep(0.1)
 
     async with (
+        resolver(for_names) as names,
         front(tmp_path, for_names, port) as url,
         ClientSession() as session,
         service("external-data", "127.0.0.4", port),
@@ -119,7 +134,23 @@ async def test_a_service_that_moves_is_found_again(tmp_path: Path) -> None:
                 for path in (PATH, "/api/v1/events?from=1"):
                     await asked(path, f"gateway at {host}: GET {path}")
                 await asked("/EDI/a%20b?c=d", "external-data at 127.0.0.4: GET /EDI/a%20b?c=d")
-    transport.close()
+
+
+async def test_a_login_to_a_machine_is_a_websocket_through_it(tmp_path: Path) -> None:
+    for_names, port = free_ports(2)
+    async with (
+        resolver(for_names) as names,
+        front(tmp_path, for_names, port) as url,
+        ClientSession() as session,
+        service("gateway", "127.0.0.2", port),
+    ):
+        names.addresses = {"gateway": "127.0.0.2"}
+        async with asyncio.timeout(PATIENCE):
+            while not await _answer(session, URL(url)):
+                await asyncio.sleep(0.1)
+        async with session.ws_connect(f"{url}/api/v1/machines/archer/login") as socket:
+            said = await socket.receive_str()
+    assert said == "gateway at 127.0.0.2: GET /api/v1/machines/archer/login"
 
 
 async def _answer(session: ClientSession, url: URL) -> str:
