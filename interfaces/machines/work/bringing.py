@@ -29,6 +29,9 @@ from managers.operations import (
 from managers.runtime import crash_point, hand_over
 from managers.runtime.manager import Input, Tell
 
+_SELDOM = 3600.0
+"""Seconds between two tries of a job whose files are larger than the room that there is."""
+
 
 async def bring(
     machine: Machine, job: Job, blobs: BlobStore, tell: Tell, complain: Callable[[str], bool]
@@ -51,7 +54,11 @@ async def bring(
         inputs = {name: _input(blobs, name, blob) for name, blob in job.inputs.items()}
         try:
             async with noticing_room(machine, tell):
-                await batch.prepare(token, inputs, job.request.template, again=tried)
+                try:
+                    await batch.prepare(token, inputs, job.request.template, again=tried)
+                except NoRoom as full:
+                    await let_others_by(batch, full)
+                    raise
                 if not tried:
                     await hand_over(tell, SubmissionBegins(token, submission))
                     tried = True
@@ -75,9 +82,21 @@ async def bring(
             raise MachineError(f"not taken now: {answer.reason}")
         return SubmissionTurnedDown(token, submission, answer.reason)
 
+    async def let_others_by(batch: BatchSystem, full: NoRoom) -> None:
+        """Where there is room for others, this one alone waits, and tries more and more seldom."""
+        if tried:
+            return
+        await batch.remove(token)
+        if not (await batch.host()).full:
+            reason = f"there is no room for the template and inputs of this job: {full}"
+            complain(reason)
+            await asyncio.sleep(machine.jittered(next(too_large)))
+            raise MachineError(reason)
+
     async def look(batch: BatchSystem) -> list[JobReport]:
         return list((await batch.find(parts_of(token, job.request.instances))).values())
 
+    too_large = doubling(machine.manners.ask, max(machine.manners.ask, _SELDOM))
     await asyncio.sleep(machine.before_repeating(submission))
     clock = asyncio.get_running_loop().time
     pauses = doubling(machine.manners.look, machine.manners.ask)

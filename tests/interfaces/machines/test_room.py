@@ -7,7 +7,7 @@ import pytest
 
 from events.jobs import JobState, Waiting, token_of
 from events.machines import MachineSettings
-from events.operations import CancelSent, JobReported, MachineAnswered
+from events.operations import CancelSent, JobReported, MachineAnswered, RoomSeen, TaskHindered
 from events.simulations import CancelSimulation
 from events.values import Blob, Context
 from interfaces.machines.registry import connect
@@ -29,6 +29,19 @@ async def test_jobs_wait_for_room_on_a_real_disk(tmp_path: Path) -> None:
             assert "No space left on device" in waits.reason
             disk.make_room()
             await site.reach(simulation, JobState.COMPLETED)
+
+
+async def test_a_job_larger_than_the_room_waits_alone_on_a_real_disk(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", 4) as disk:
+        site = AnySite(settings=MachineSettings(name="m", base_directory=str(disk.folder)))
+        async with working(site, connect, QUICK):
+            inputs = {f"in{n}": await one_mib(site) for n in range(6)}
+            large = await site.submit("true", inputs=inputs)
+            told = await site.until(lambda: site.of(TaskHindered, large))
+            assert "no room for the template and inputs of this job" in told[-1].reason
+            for _ in range(3):
+                await site.reach(await site.submit("true"), JobState.COMPLETED)
+            assert not await site.events(RoomSeen)
 
 
 @pytest.mark.parametrize("wanting", ["blocks", "inodes"])
