@@ -43,7 +43,13 @@ def verdict(
 
 
 def _waited(job: Job, instance: int | None) -> bool:
-    """Whether it was in the queue for sure when it was last heard of, and had not started."""
-    last = job.word(instance) or job.report
-    in_queue = last is not None and last.witness is Witness.QUEUE and last.state.waits
+    """Whether it was in the queue for sure when it was last heard of, and had not started.
+
+    Of an instance that waits while others have started there is no word.
+    """
+    last = job.word(instance) or job.overall
+    if last is None:
+        in_queue = instance is not None and bool(job.instances)
+    else:
+        in_queue = last.witness is Witness.QUEUE and last.state.waits
     return in_queue and job.is_all_there

@@ -12,6 +12,7 @@ from interfaces.machines.scripts.status import parse_status
 from interfaces.machines.witnesses import judge, of_claimant, of_each, one_each
 from interfaces.machines.work.verdict import verdict
 from managers.operations import Job
+from managers.operations.job import reported
 
 TOKEN = Token("vabcdefghijklm")
 
@@ -184,3 +185,18 @@ def test_a_job_that_waited_was_deleted_where_nothing_else_leaves_no_trace(
     anywhere_else = verdict(job, found)
     assert anywhere_else
     assert anywhere_else.state is JobState.LOST
+
+
+@pytest.mark.parametrize(
+    ("instance", "state"), [(0, JobState.LOST), (1, JobState.CANCELLED), (2, JobState.CANCELLED)]
+)
+def test_an_instance_that_waited_while_others_had_started_was_deleted(
+    instance: int, state: JobState
+) -> None:
+    """Of the last one nothing was ever said."""
+    runs, is_held = status("RUNNING", instance=0), says(Witness.QUEUE, "HELD", instance=1)
+    job = replace(JOB, request=JOB.request.model_copy(update={"instances": 3}), job_id=JOB_ID)
+    job = reported(reported(job, runs), is_held)
+    report = verdict(job, None, instance, forgets_deleted=True)
+    assert report
+    assert (report.state, report.instance) == (state, instance)
