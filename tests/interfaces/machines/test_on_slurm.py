@@ -285,6 +285,25 @@ async def test_a_requeued_job_runs_again_as_its_next_attempt(bench: ServerBench)
     assert await bench.starts(request.token) == 2
 
 
+async def test_a_job_that_an_administrator_requeues_held_is_held(bench: ServerBench) -> None:
+    request = bench.request("sleep 60")
+    answer = await bench.go(request)
+    assert isinstance(answer, Submitted)
+    await bench.report(request.token, JobState.RUNNING)
+    assert await administrator(bench, "requeuehold", answer.job_id)
+
+    async def pending() -> bool | None:
+        """Not only in the state in which it is for a moment."""
+        said = await bench.login.run("squeue", "--noheader", f"--jobs={answer.job_id}", "-o%T")
+        return said.stdout.strip() == "PENDING" or None
+
+    await bench.until(pending)
+    report = (await bench.system.find([request.token]))[request.token]
+    assert (report.state, report.attempt) == (JobState.HELD, 2)
+    assert report.waiting is Waiting.NEEDS_A_HUMAN
+    assert report.expected is None
+
+
 class Lent(ShellBatchSystem):
     """On a connection that somebody else opens and closes."""
 

@@ -65,7 +65,7 @@ squeue --noheader --states=all --user="$(id -u)" --Format="{columns}" """
             ended=number(end) if state.ended else None,
             reason=_in_words(word, reason),
             waiting=waiting(reason) if waits else None,
-            expected=number(start) if waits else None,
+            expected=number(start) if waits and state is not JobState.HELD else None,
             unknown="" if word in QUEUE else word or "nothing",
         )
 

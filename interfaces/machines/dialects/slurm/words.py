@@ -47,8 +47,14 @@ QUEUE: dict[str, JobState] = {
 ACCOUNTS: dict[str, JobState] = {**_ENDED, **_UNLESS_REQUEUED}
 """In the accounts, of what is over; what is alive has the queue's words, late."""
 
-_HELD = ("JobHeldUser", "JobHeldAdmin", "JobHoldMaxRequeue")
-_NEEDS_A_HUMAN = (*_HELD, "launch failed requeued held", "ReservationDeleted", "AccountingPolicy")
+_HELD = (
+    "JobHeldUser",
+    "JobHeldAdmin",
+    "JobHoldMaxRequeue",
+    "job requeued in held state",
+    "launch failed requeued held",
+)
+_NEEDS_A_HUMAN = (*_HELD, "ReservationDeleted", "AccountingPolicy")
 _MAINTENANCE = ("PartitionDown", "PartitionInactive", "maintenance", "Maintenance")
 _IMPOSSIBLE = (
     "AccountNotAllowed",
