@@ -1,6 +1,5 @@
 """The batch system of a machine that has a shell: any dialect over any connection."""
 
-import shlex
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self, TypeVar
@@ -16,7 +15,6 @@ from events.jobs import (
     Template,
     Token,
     Witness,
-    relative_path,
     whose,
 )
 from events.machines import MachineLoad
@@ -34,6 +32,7 @@ from interfaces.machines.connection import (
 from interfaces.machines.dialect import Command, Dialect, Estimate, InDoubt, Refused, Submitted
 from interfaces.machines.scripts import folders
 from interfaces.machines.scripts.layout import Layout
+from interfaces.machines.scripts.lines import scripts_in
 from interfaces.machines.scripts.submission import DEADLINE, Submission
 from interfaces.machines.scripts.templates import StartFrom
 from interfaces.machines.site import AskHost, Host, Site
@@ -45,8 +44,6 @@ _WHOLE_FOLDER = 600.0
 removes."""
 _PROGRAMS = (b"#!", b"\x7fELF")
 """How files begin that are run."""
-_WORDS = 20
-"""Of a job's line that may name scripts."""
 
 
 @dataclass(frozen=True)
@@ -238,7 +235,7 @@ class ShellBatchSystem:
         await self._ask(self._dialect.check(), Kind.ASK)
 
     async def _directives(self, request: JobRequest) -> Sequence[str]:
-        """Of the scripts that the request runs: inputs, and so the same at every repetition."""
+        """Of the scripts in its folder that the request runs: the same at every repetition."""
         prefix, scripts = self._dialect.directive, scripts_in(request.executable)
         if not (prefix and scripts):
             return ()
@@ -279,20 +276,3 @@ async def _noting(
 def _whose(parts: Collection[Part]) -> list[Token]:
     """The jobs that some parts are of, each once."""
     return list(dict.fromkeys(map(whose, parts)))
-
-
-def scripts_in(executable: str) -> list[RelativePath]:
-    """The files of its folder that a line for `sh` may run; not whether they are there."""
-    try:
-        words = shlex.split(executable, comments=True)
-    except ValueError:
-        return []
-    names = [word.removeprefix("./") for word in words[:_WORDS]]
-    return [name for name in names if not name.startswith("-") and _is_relative(name)]
-
-
-def _is_relative(name: str) -> bool:
-    try:
-        return relative_path(name) == name
-    except ValueError:
-        return False

@@ -1,6 +1,6 @@
 """Questions and wishes about job folders, the same for every dialect."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from events.jobs import OURS, JobId, JobReport, Part, RelativePath, Token, Witness, in_part, whose
@@ -70,17 +70,22 @@ class Directives:
     layout: Layout
     token: Token
     prefix: str
-    files: Collection[RelativePath]
+    scripts: Collection[Sequence[RelativePath]]
+    """Of each of them the first file counts."""
     anywhere: bool
 
     def script(self) -> str:
-        files = " ".join(quoted(f"./{name}") for name in self.files)
         wanted = f'index($0, "{self.prefix}") == 1 {{ print; next }}'
         if not self.anywhere:
             wanted += r" /^[ \t]*(#|$)/ { next } { exit }"
+        each = (" ".join(quoted(f"./{name}") for name in names) for names in self.scripts)
+        calls = "\n".join(f"directives {files}" for files in each)
         return f"""
 cd {quoted(self.layout.folder(self.token))} || exit
-for file in {files}; do test ! -f "$file" || head -c {_HEAD} "$file" | awk {quoted(wanted)}; done
+directives() {{ for file; do
+    test ! -f "$file" || {{ head -c {_HEAD} "$file" | awk {quoted(wanted)}; return; }}
+done; }}
+{calls}
 """
 
     def parse(self, completed: Completed) -> tuple[str, ...]:

@@ -21,7 +21,8 @@ from interfaces.machines.dialects.slurm import Slurm
 from interfaces.machines.dialects.slurm.submit import GRAMMAR as SLURM
 from interfaces.machines.dialects.slurm.submit import arranged
 from interfaces.machines.scripts.layout import Layout
-from interfaces.machines.shell import ShellBatchSystem, scripts_in
+from interfaces.machines.scripts.lines import scripts_in
+from interfaces.machines.shell import ShellBatchSystem
 from interfaces.machines.testing import FakeMachine
 from tests.interfaces.machines.fake_connection import FakeConnection
 
@@ -171,14 +172,21 @@ def test_attributes_of_pbs_are_about_something_each() -> None:
 @pytest.mark.parametrize(
     ("executable", "scripts"),
     [
-        ("./job.sh", ["job.sh"]),
-        ("sh ./job.sh --fast", ["sh", "job.sh"]),
-        ("sh 'my job.sh' 2>&1", ["sh", "my job.sh", "2>&1"]),
+        ("./job.sh", [["job.sh"]]),
+        ("sh ./job.sh --fast", [["job.sh"]]),
+        ("sh 'my job.sh' >all.log 2>&1", [["my job.sh", "2"]]),
+        ("./job.sh; true", [["job.sh"]]),
+        ("./one.sh|sh two.sh&&(bash -e bin/three.sh)&", [["one.sh"], ["two.sh"], ["bin/three.sh"]]),
+        ("# first\nA=1 sh $PWD/job.sh\n./last.sh", [["job.sh"], ["last.sh"]]),
+        ("if srun -n 4 ./job.sh x; then ./done.sh; fi", [["4", "job.sh", "x"], ["done.sh"]]),
+        ("grep -c . old.sh", []),
+        ("./model old.sh", [["model"]]),
         ("/bin/sh ../job.sh", []),
+        ("/opt/job.sh job.sh", []),
         ("it's no line", []),
     ],
 )
-def test_scripts_that_a_line_may_run(executable: str, scripts: list[str]) -> None:
+def test_scripts_that_a_line_may_run(executable: str, scripts: list[list[str]]) -> None:
     assert scripts_in(executable) == scripts
 
 
@@ -216,13 +224,14 @@ def test_directives_in_a_users_script_are_applied_and_what_is_not_is_said(
     """Those after the first command, too, where the batch system itself reads them."""
     machine = FakeMachine(tmp_path, {tool: f"echo '{answer}'"})
     system = ShellBatchSystem(FakeConnection(machine), dialect, machine.layout)
-    job = request(executable="bash ./job.sh")
+    job = request(executable="bash ./job.sh data.sh; cat data.sh")
     script = SCRIPT.format(prefix=dialect.directive, option=option, name=name, late=late)
     folder = Path(machine.layout.folder(Token("v1")))
 
     async def submit() -> object:
         await system.prepare(job.token, {})
         (folder / "job.sh").write_text(script)
+        (folder / "data.sh").write_text(f"{dialect.directive} {name}\n")
         return await system.submit(job, 1)
 
     said = asyncio.run(submit())
