@@ -178,6 +178,52 @@ async def test_a_renewed_certificate_is_picked_up(sshds: Servers) -> None:
     assert "Accepted publickey" in server.log()
 
 
+CONFIG = """Host *
+  IdentityFile {0}/user
+  CertificateFile {0}/there
+  UserKnownHostsFile {0}/known_hosts
+"""
+
+
+@pytest.mark.parametrize("where", ["beside the key", "in a configuration"])
+async def test_a_certificate_that_settings_do_not_name_is_one(sshds: Servers, where: str) -> None:
+    server = sshds("TrustedUserCAKeys {folder}/authority.pub")
+    make_key(server.folder / "authority")
+    (server.folder / "authorized_keys").write_text("")
+    access = server.access()
+    if where == "in a configuration":
+        (server.folder / "there").symlink_to(server.folder / "user-cert.pub")
+        (server.folder / "config").write_text(CONFIG.format(server.folder))
+        config = str(server.folder / "config")
+        access = {"host": access["host"], "agent": False, "config": config}
+    with server:
+        async with SshConnection(SshAccess.model_validate(access)) as connection:
+            sign(server, "-2h:-1h")
+            with pytest.raises(Unreachable, match="expired at"):
+                await said(connection)
+            sign(server, "-1h:+30m")
+            assert await until_answered(connection) == "here\n"
+            assert "expires at" in connection.notice
+            sign(server, "-1h:+3h")
+            assert connection.notice == ""
+        sign(server, "+1h:+2h")
+        async with SshConnection(SshAccess.model_validate(access)) as connection:
+            with pytest.raises(Unreachable, match="is not valid before"):
+                await said(connection)
+    assert "Failed publickey" not in server.log()
+
+
+async def test_an_old_certificate_keeps_no_other_key_from_being_tried(sshds: Servers) -> None:
+    with sshds() as server:
+        make_key(server.folder / "authority")
+        make_key(server.folder / "other")
+        (server.folder / "authorized_keys").write_text(server.public("other"))
+        sign(server, "-2h:-1h")
+        keys: JsonValue = [str(server.folder / name) for name in ("user", "other")]
+        async with connection_to(server, key=keys) as connection:
+            assert await said(connection) == "here\n"
+
+
 def sign(server: Sshd, validity: str) -> None:
     (server.folder / "user-cert.pub").unlink(missing_ok=True)
     run_keygen(

@@ -1,43 +1,95 @@
-"""Certificates of users: until when one is valid, told before a server has to refuse it."""
+"""Certificates of users: from when until when one is valid, told before a server refuses it."""
 
+import base64
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography.hazmat.primitives.serialization import SSHCertificate, load_ssh_public_identity
+import asyncssh
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    SSHCertificate,
+    load_ssh_public_identity,
+)
 
 from interfaces.machines.connection import Unreachable
 
 WARNED_BEFORE = 3600.0
 """Seconds before its end at which a certificate is warned of."""
-_FOR_EVER = (1 << 64) - 1
 
 
-def valid_until(path: str) -> float | None:
-    """Seconds since the epoch; None: for ever. Raises `OSError`, `ValueError`."""
-    found = load_ssh_public_identity(Path(path).read_bytes().strip())
-    if not isinstance(found, SSHCertificate):
-        raise ValueError(f"{path} is not a certificate")
-    return None if found.valid_before == _FOR_EVER else float(found.valid_before)
+def shown(keys: Sequence[str], options: asyncssh.SSHClientConnectionOptions) -> dict[str, bytes]:
+    """Files of certificates that a host is shown though no setting names them, and their keys.
+
+    A configuration names them, or they lie beside the keys: the given ones, else those that a
+    configuration names, else the usual ones.
+    """
+    held = {pair.key_public_data for pair in options.client_keys or () if pair.has_cert}
+    keys = keys or _configured(options, "IdentityFile")
+    usual = map(str, Path("~/.ssh").expanduser().glob("id_*-cert.pub"))
+    names = [*_configured(options, "CertificateFile"), *(f"{key}-cert.pub" for key in keys)]
+    paths = [Path(name).expanduser() for name in (names if keys else [*names, *usual])]
+    found: dict[str, bytes] = {}
+    for path in paths:
+        with suppress(OSError, ValueError):  # then it is shown to nobody
+            found[str(path)] = _key(_read(str(path)))
+    return {path: key for path, key in found.items() if key in held}
 
 
-def check_validity(path: str) -> None:
-    """Raises `Unreachable` for one that has expired: a server would only count a failed login."""
-    until = valid_until(path)
-    if until is not None and until <= time.time():
-        raise Unreachable(f"the certificate {path} expired at {_moment(until)}: renew it")
+def check_validity(keys: Sequence[str], options: asyncssh.SSHClientConnectionOptions) -> None:
+    """Raises `Unreachable` where a server would refuse the certificates of all keys: it would only
+    count failed logins."""
+    refused = {key: why for path, key in shown(keys, options).items() if (why := refusal(path))}
+    tried = {pair.key_public_data for pair in options.client_keys or ()}
+    others = options.agent_path and not keys  # whatever an agent has
+    if refused and not others and tried <= refused.keys():
+        raise Unreachable(next(iter(refused.values())))
+
+
+def refusal(path: str) -> str:
+    """Why a server would refuse a certificate now; empty: for no reason that is in it.
+
+    Raises `OSError`, `ValueError`.
+    """
+    found, now = _read(path), time.time()
+    if found.valid_before <= now:
+        return f"the certificate {path} expired at {_moment(found.valid_before)}: renew it"
+    if found.valid_after > now:
+        begins = f"the certificate {path} is not valid before {_moment(found.valid_after)}"
+        return f"{begins}: wait, or see whether the clock here is right"
+    return ""
 
 
 def warning(path: str) -> str:
-    """That it soon expires, or has; empty: neither."""
+    """That it soon expires, or why it is refused; empty: neither."""
     try:
-        until = valid_until(path)
+        until = _read(path).valid_before
+        soon = until <= time.time() + WARNED_BEFORE
+        expires = f"the certificate {path} expires at {_moment(until)}: renew it" if soon else ""
+        return refusal(path) or expires
     except (OSError, ValueError) as error:
         return f"the certificate {path} cannot be read: {error}"
-    if until is None or until > time.time() + WARNED_BEFORE:
-        return ""
-    word = "expires" if until > time.time() else "expired"
-    return f"the certificate {path} {word} at {_moment(until)}: renew it"
+
+
+def _read(path: str) -> SSHCertificate:
+    found = load_ssh_public_identity(Path(path).read_bytes().strip())
+    if not isinstance(found, SSHCertificate):
+        raise ValueError(f"{path} is not a certificate")
+    return found
+
+
+def _key(certificate: SSHCertificate) -> bytes:
+    """As `asyncssh` has it."""
+    line = certificate.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    return base64.b64decode(line.split()[1])
+
+
+def _configured(options: asyncssh.SSHClientConnectionOptions, keyword: str) -> Sequence[str]:
+    found = options.config.get(keyword)
+    return found if isinstance(found, list) else ()
 
 
 def _moment(seconds: float) -> str:

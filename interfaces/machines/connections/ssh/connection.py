@@ -50,7 +50,9 @@ class SshConnection:
     @property
     def notice(self) -> str:
         """What somebody should do before long; empty: nothing."""
-        return "" if self._access.certificate is None else warning(self._access.certificate)
+        named = self._access.certificate
+        certificates = self._shell.certificates if named is None else [named]
+        return next(filter(None, map(warning, certificates)), "")
 
     @property
     def piece(self) -> int | None:

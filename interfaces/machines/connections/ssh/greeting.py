@@ -8,7 +8,7 @@ import asyncssh
 
 from interfaces.machines.connection import LoginNeeded, MachineError, Unreachable
 from interfaces.machines.connections.ssh.access import Host, SshAccess, host_of
-from interfaces.machines.connections.ssh.certificates import check_validity
+from interfaces.machines.connections.ssh.certificates import check_validity, refusal, shown
 from interfaces.machines.connections.ssh.trust import Trust
 
 _TOO_MANY = "authentication failures"
@@ -32,6 +32,13 @@ async def jumps(access: SshAccess, host: Host, *, below: Sequence[str] = ()) -> 
     if hops[0].name in (below := (*below, host.name)):
         return ()
     return [*await jumps(access, hops[0], below=below), *hops]
+
+
+async def certificates(access: SshAccess, host: Host) -> Sequence[str]:
+    """Files of those that a host is shown."""
+    if certificate := _certificate(access, host):
+        return [certificate]
+    return [*shown(_keys(access, host), await _options(access, host))]
 
 
 async def greet(
@@ -72,8 +79,6 @@ def _meaning(error: asyncssh.Error | OSError, host: Host, user: str, trust: Trus
 async def _options(access: SshAccess, host: Host) -> asyncssh.SSHClientConnectionOptions:
     """Raises `Unreachable` for files of ours that cannot be used: nobody was asked yet."""
     try:
-        if access.certificate is not None and not host.configured:
-            check_validity(access.certificate)
         return await asyncio.to_thread(_read_options, access, host)
     except OSError as error:
         raise Unreachable(f"cannot log in to {host}: {error.filename}: {error.strerror}") from error
@@ -87,7 +92,13 @@ async def _options(access: SshAccess, host: Host) -> asyncssh.SSHClientConnectio
 
 
 def _read_options(access: SshAccess, host: Host) -> asyncssh.SSHClientConnectionOptions:
-    return asyncssh.SSHClientConnectionOptions(host=host.name, **_settings(access, host))
+    settings = _settings(access, host)
+    if (certificate := _certificate(access, host)) and (why := refusal(certificate)):
+        raise Unreachable(why)
+    options = asyncssh.SSHClientConnectionOptions(host=host.name, **settings)
+    if certificate is None:
+        check_validity(_keys(access, host), options)
+    return options
 
 
 def _known_hosts(options: asyncssh.SSHClientConnectionOptions) -> Sequence[str] | None:
@@ -108,23 +119,23 @@ def _settings(access: SshAccess, host: Host) -> dict[str, object]:
         "x509_trusted_certs": None,
         "agent_forwarding": False,
     }
-    if host.port is not None:
-        settings["port"] = host.port
-    if host.user is not None:
-        settings["username"] = host.user
-    said = {} if host.configured else _said(access)
-    return said | settings | _agent(access, () if host.configured else access.key)
-
-
-def _said(access: SshAccess) -> dict[str, object]:
-    """Of hosts that say nothing else themselves."""
+    certificate, keys = _certificate(access, host), _keys(access, host)
     words: dict[str, object] = {
-        "port": access.port,
-        "username": access.user,
-        "client_keys": [*access.key],
-        "client_certs": access.certificate and [access.certificate],
+        "port": host.port or (None if host.configured else access.port),
+        "username": host.user or (None if host.configured else access.user),
+        "client_keys": [*keys],
+        "client_certs": certificate and [certificate],
     }
-    return {word: one for word, one in words.items() if one}
+    settings |= {word: said for word, said in words.items() if said}
+    return settings | _agent(access, keys)
+
+
+def _keys(access: SshAccess, host: Host) -> Sequence[str]:
+    return () if host.configured else access.key
+
+
+def _certificate(access: SshAccess, host: Host) -> str | None:
+    return None if host.configured else access.certificate
 
 
 def _agent(access: SshAccess, keys: Sequence[str]) -> dict[str, object]:

@@ -9,7 +9,7 @@ import asyncssh
 from interfaces.machines.connection import LoginNeeded, MachineError, Unreachable
 from interfaces.machines.connections.places import Places
 from interfaces.machines.connections.ssh.access import Host, SshAccess
-from interfaces.machines.connections.ssh.greeting import greet, jumps
+from interfaces.machines.connections.ssh.greeting import certificates, greet, jumps
 
 _PAUSES = (0.5, 30.0)
 """Seconds after a login that failed: the first pause, and the longest."""
@@ -56,6 +56,8 @@ class Login:
         self._failures = 0
         self._failed: MachineError | None = None
         self._again = 0.0
+        self.certificates: Sequence[str] = ()
+        """Files of those that the host was shown."""
 
     async def line(self) -> Line:
         """The connection. Raises `Unreachable`; `LoginNeeded` for good.
@@ -119,6 +121,7 @@ class Login:
             async with asyncio.timeout(within):
                 for hop in [*await jumps(self._access, host), host]:
                     hops.append(await greet(self._access, hop, hops[-1] if hops else None))
+                self.certificates = await certificates(self._access, host)
         except TimeoutError:
             _abort(hops)
             raise Unreachable(f"{host} did not answer within {within:g} s") from None
