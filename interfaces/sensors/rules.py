@@ -5,7 +5,8 @@ done. So the ends of a key's findings only grow, and one reading is one arrival,
 windows overlap. A reading that comes late counts in windows that are not done.
 
 Silence is noticed twice: by the next reading of the key, and by the clock where none comes. Both
-find the same: its window ends `after` the last reading.
+find the same: its window ends `after` the last reading. A sensor's time goes on with ours, however
+far it is behind: one whose clock is slow, or whose readings are long on their way, is not silent.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -113,7 +114,7 @@ def silences(
     source: Source, key: str, partition: int, was: KeyState, now: int
 ) -> tuple[KeyState, list[Finding]]:
     """The same for time that passes without readings, up to `now` (ms)."""
-    state, findings = was, []
+    state, findings, now = was, [], now - _behind(was)
     for name, rule in _silences(source.feed):
         memory = was.memories.get(name) or _empty(source.feed.definitions[name])
         about = _About(source, name, key, partition)
@@ -142,18 +143,20 @@ def _silences(feed: Feed) -> Iterator[tuple[str, Silence]]:
 def _silent_from(rule: str, silence: Silence, state: KeyState) -> int | None:
     """The first moment at which silence is told; None: it was."""
     end, memory = state.newest.time + silence.after_ms, state.memories.get(rule)
-    return None if memory is not None and end <= memory.done else end + 1
+    return None if memory is not None and end <= memory.done else end + 1 + _behind(state)
 
 
 def _forgotten_from(feed: Feed, state: KeyState) -> int:
-    """The first moment at which what is remembered has no more effect.
-
-    A sensor's time goes on with ours, however far it is behind: so its windows end, too.
-    """
+    """The first moment at which what is remembered has no more effect."""
     ends = (end for memory in state.memories.values() for end in (memory.done, *memory.windows))
     over = max(ends, default=_NEVER) + feed.lateness_ms - state.newest.time
     untold = (_silent_from(name, rule, state) or 0 for name, rule in _silences(feed))
     return max(state.heard + max(feed.forget_ms, over), *untold, 0)
+
+
+def _behind(state: KeyState) -> int:
+    """Milliseconds by which the time of a key's newest reading was behind ours when it came."""
+    return max(0, state.heard - state.newest.time)
 
 
 @dataclass(frozen=True, slots=True)

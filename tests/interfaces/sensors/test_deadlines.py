@@ -80,7 +80,7 @@ def test_all_that_is_due_is_done_as_if_all_keys_had_been_looked_at(
 
 def test_a_look_at_which_nothing_is_due_looks_at_no_key() -> None:
     memories = Memories(FEED, {})
-    memories.keep(0, {"a": take(OF, None, Reading("a", 1000, {}, 0, 0))[0]}, 1)
+    memories.keep(0, {"a": take(OF, None, Reading("a", 1000, {}, 0, 0, 1000))[0]}, 1)
     assert memories.next(0) == 1011
     assert memories.next(1) > 10**15
     assert [*memories.due(0, 1011, 10)] == ["a"]
@@ -88,7 +88,7 @@ def test_a_look_at_which_nothing_is_due_looks_at_no_key() -> None:
 
 def test_partitions_that_were_taken_away_are_not_looked_at() -> None:
     memories = Memories(FEED, {})
-    state, _ = take(OF, None, Reading("a", 1000, {}, 0, 0))
+    state, _ = take(OF, None, Reading("a", 1000, {}, 0, 0, 1000))
     for partition in (0, 1):
         memories.keep(partition, {"a": state}, 1)
     memories.settle({1})

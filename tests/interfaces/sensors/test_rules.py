@@ -89,6 +89,20 @@ def test_a_value_that_was_not_measured_says_nothing() -> None:
     assert fold(source(THRESHOLD, CHANGE), readings((0, None), (1, 0), (2, None)))[1] == []
 
 
+def test_a_sensor_whose_times_are_behind_ours_is_not_silent_while_it_is_heard() -> None:
+    of, behind_us, state = source(SILENCE), 300_000, fold(source(SILENCE), [])[0]
+    for second in range(0, 200, 2):
+        now = second * 1000 + behind_us
+        (said,) = readings((second, 1))
+        heard, found = take(of, state, said._replace(offset=second, heard=now))
+        state, by_clock = silences(of, "a", 0, heard, now + 2000)
+        assert found == by_clock == []
+    assert state is not None
+    assert silences(of, "a", 0, state, now + 60_000)[1] == []
+    (told,) = silences(of, "a", 0, state, now + 60_001)[1]
+    assert (told.start, told.end) == (moment(198_000), moment(258_000))
+
+
 def test_silence_is_found_alike_by_the_next_reading_and_by_the_clock() -> None:
     of, said = source(SILENCE), readings((0, 1), (30, 1), (200, 1))
     _, by_reading = fold(of, said)
