@@ -1,4 +1,4 @@
-"""What asyncio leaves to do: tasks end with their owner, errors come as a group, pauses grow."""
+"""What asyncio leaves to do: tasks end with their owner, errors are told apart, pauses grow."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator
@@ -20,6 +20,13 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 def first(error: BaseException) -> BaseException:
     """The first of the errors that a group holds."""
     return next(leaves(error))
+
+
+def starved(error: BaseException) -> bool:
+    """Whether this process got no memory, or no thread, which it may get later."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and "can't start new thread" in str(error)
+    )
 
 
 def end_if_cancelled() -> None:

@@ -37,6 +37,7 @@ class Draft:
         self._part, self._pool = part, pool
         self._file: IO[bytes] | None = None
         self._newest: Future[object] | None = None
+        self._over = False
 
     async def write(self, data: bytes) -> None:
         """Add to it; raises `OSError`."""
@@ -51,6 +52,7 @@ class Draft:
 
     async def __aexit__(self, kind: object, error: BaseException | None, at: object) -> None:
         if self._newest is None:
+            self._over = True  # what got no thread is in the pool's queue, and is done one day
             return
         if isinstance(error, asyncio.CancelledError):
             self._newest.add_done_callback(lambda _: self._pool.submit(self._drop))
@@ -62,6 +64,8 @@ class Draft:
         await asyncio.wrap_future(self._newest)
 
     def _opened(self) -> IO[bytes]:
+        if self._over:
+            raise ValueError("nobody writes to it any more")
         if self._file is None:
             self._file = _create(self._part)
         return self._file

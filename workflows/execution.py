@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from bus.tasks import leaves
+from bus.tasks import leaves, starved
 from events.prose import describe
 from events.values import INLINE_BYTES, Document
 from managers.blobs import BlobStoreUnavailable, keep_document, open_document
@@ -59,13 +59,17 @@ _FINAL = (CodeChanged, ValueUnfit, StageGone, ValidationError)
 """Not tried again by itself: the code has to be looked at."""
 
 
+_OUT_OF_MEMORY = 10
+"""Attempts, some minutes: code that still gets no memory then may want more than there ever is."""
+
+
 def failure(run: Run, error: BaseException) -> FailRun:
     """What an exception means for the run."""
     errors = list(leaves(error))
     unwanted = [leaf.calls for leaf in errors if isinstance(leaf, SimulationFailed | CodeChanged)]
     forget = {call for calls in unwanted for call in calls}
     final = any(isinstance(leaf, _FINAL) for leaf in errors)
-    outage = all(isinstance(leaf, BlobStoreUnavailable) for leaf in errors)
+    outage = all(_passes(leaf, run.failures) for leaf in errors)
     return FailRun(
         run.id,
         run.attempt,
@@ -75,6 +79,13 @@ def failure(run: Run, error: BaseException) -> FailRun:
         final,
         outage,
     )
+
+
+def _passes(error: BaseException, failures: int) -> bool:
+    """Whether what went wrong is no matter of the stage, and may be over later."""
+    if isinstance(error, MemoryError):
+        return failures + 1 < _OUT_OF_MEMORY
+    return isinstance(error, BlobStoreUnavailable) or starved(error)
 
 
 def _sentence(error: BaseException) -> str:

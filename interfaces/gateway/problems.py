@@ -11,6 +11,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from bus import Doubt, LogError, RecordTooLarge, UnknownTopic
+from bus.tasks import starved
 from events.prose import Fault, faults_of
 from interfaces.gateway.surroundings import edge_of
 from interfaces.machines.connection import WrongSettings
@@ -133,6 +134,10 @@ def _problem(error: Exception) -> Problem | None:
             return Problem(503, f"{error}; try again in a few seconds.", headers=_SOON)
         case _ if isinstance(error, UNAVAILABLE):
             return away(error)
+        case _ if starved(error):
+            _log.warning("no thread or memory to be had", reason=f"{type(error).__name__}: {error}")
+            detail = "The server is short of threads or memory now; try again in a few seconds."
+            return Problem(503, detail, headers=_SOON)
     _log.error("request failed", exc_info=error)
     return Problem(500, "This is a defect; the operator finds it in the log of the server.")
 

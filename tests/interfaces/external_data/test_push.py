@@ -5,6 +5,7 @@ import gzip
 import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,12 +21,14 @@ from events.values import INLINE_BYTES, Blob, Context, IncidentId
 from interfaces.external_data import refusals
 from interfaces.external_data.push import PushSettings
 from interfaces.gateway import hash_password
+from managers.blob_folder import FolderBlobStore
 from managers.blobs import BlobStore, BlobStoreUnavailable
 from projections import Pool
 from projections.people import keep_credential
 from tests.interfaces.gateway.site import CHEAP, Site, open_site
 from tests.patience import PATIENCE
 from tests.projections.tables import caught_up
+from tests.threads import no_threads
 
 FIRE = IncidentId("00000000-0000-4000-8000-000000000001")
 PATH = f"hotspots{FIRE}"
@@ -93,6 +96,20 @@ async def test_a_blob_store_that_is_full_takes_the_push_later(
         with monkeypatch.context() as patch:
             patch.setattr(BlobStore, "put_stream", full)
             await push(site, b"x" * (INLINE_BYTES + 1), 503)
+        assert await arrivals(site.story.log) == []
+        await push(site, b"x" * (INLINE_BYTES + 1))
+
+
+async def test_a_process_that_gets_no_threads_takes_the_push_later(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = FolderBlobStore(tmp_path)
+    monkeypatch.setattr(BlobStore, "put_stream", lambda _blobs, chunks: folder.put_stream(chunks))
+    async with open_site(pool) as site:
+        await opened(site)
+        with no_threads():
+            said = await push(site, b"x" * (INLINE_BYTES + 1), 503)
+        assert "short of threads or memory" in said["detail"]
         assert await arrivals(site.story.log) == []
         await push(site, b"x" * (INLINE_BYTES + 1))
 

@@ -5,7 +5,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -20,6 +22,7 @@ from events.jobs import JobState
 from events.simulations import SimulationResult
 from events.values import INLINE_BYTES, Blob, Context, IncidentId
 from managers.blobs import BlobStoreUnavailable
+from tests.threads import no_threads
 from workflows import (
     Arrival,
     Incident,
@@ -555,6 +558,61 @@ def test_a_stage_outlasts_a_blob_store_that_is_full(monkeypatch: pytest.MonkeyPa
 
     rehearsal()
     assert [round(at) for at in tried] == [0, 30, 60, 90, 120]
+
+
+def test_a_stage_outlasts_a_process_that_gets_no_threads() -> None:
+    workflow, tries = simple(), list[int]()
+
+    @workflow.on_activate
+    async def start(incident: Plain) -> None:
+        incident.send(work)
+
+    @workflow.stage()
+    async def work(incident: Plain) -> None:
+        tries.append(1)
+        with no_threads() if len(tries) < 20 else nullcontext():
+            thread = threading.Thread(target=tries.count, args=[1])
+            thread.start()
+            thread.join()
+        incident.note("done")
+
+    @rehearse(workflow)
+    async def rehearsal(kit: Kit) -> None:
+        incident = await kit.start()
+        assert await kit.notes(incident) == ["done"]
+
+    rehearsal()
+    assert len(tries) == 20
+
+
+def test_a_stage_that_gets_no_memory_is_tried_again_but_not_for_ever() -> None:
+    workflow, tries = simple(), Counter[str]()
+
+    @workflow.on_activate
+    async def start(incident: Plain) -> None:
+        incident.send(unlucky)
+        incident.send(greedy)
+
+    @workflow.stage()
+    async def unlucky(incident: Plain) -> None:
+        tries["unlucky"] += 1
+        bytearray(1 << 60 if tries["unlucky"] < 10 else 1)
+        incident.note("done")
+
+    @workflow.stage()
+    async def greedy(incident: Plain) -> None:
+        tries["greedy"] += 1
+        bytearray(1 << 60)
+
+    @rehearse(workflow)
+    async def rehearsal(kit: Kit) -> None:
+        incident = await kit.start()
+        assert await kit.notes(incident) == ["done"]
+        (failed,) = (await kit.incident(incident)).failed.values()
+        assert (failed.message.stage, failed.error) == ("greedy", "MemoryError")
+
+    rehearsal()
+    assert tries == {"unlucky": 10, "greedy": 10}
 
 
 def test_a_timeout_counts_running_and_not_waiting() -> None:
