@@ -3,7 +3,8 @@
 The copy is made beside its place, and gets it by one system call that succeeds for one of all who
 may try, and only while nobody has made the folder: what is killed before leaves nothing that could
 run, and what it began is cleared away by whoever comes next. Links are copied as links, never
-followed; what a template has of ours, as an old job's folder has, is left out.
+followed; what a template has of ours, as an old job's folder has, is left out, and so is the output
+of that job: what one writes would come after it, and be told with it.
 """
 
 from collections.abc import Collection
@@ -16,6 +17,8 @@ from interfaces.machines.scripts.layout import Layout, quoted
 
 _UNFIT = 72
 _SIGN = "vestec: "
+_OUTPUT = r".*/std(out|err)(\.[0-9]+)?"
+"""Of a job, or of an instance; as a pattern for `find`."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ said=$(cp -RP -- "$place/." "$mine" 2>&1) || {{
     failed
 }}
 rm -rf "$mine"/{OURS} && mkdir "$mine"/{OURS} &&
+    find "$mine" -maxdepth 1 -regextype posix-extended -regex '{_OUTPUT}' -exec rm -rf {{}} + &&
     find "$mine" -type d ! -perm -700 -exec chmod u+rwx {{}} + && sync -f "$mine" || failed
 in_the_way() {{ unfit {quoted(f"the template {self.template} has ")}"$1 in the way of an input"; }}
 for folder in {_words(sorted(folders - {"."}))}; do

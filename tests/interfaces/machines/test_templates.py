@@ -40,6 +40,11 @@ def make_template(layout: Layout, name: str = "flood") -> Path:
     (template / "data").mkdir(parents=True)
     (template / ".vestec").mkdir()
     (template / ".vestec" / "cancel").touch()
+    (template / "stderr").mkdir()
+    (template / "stderr" / "no file").touch()
+    (template / "stdout").write_text("an old job's\n")
+    (template / "stdout.12").write_text("an old instance's\n")
+    (template / "stdout.txt").write_text("the user's\n")
     for file, text in {"flood": FLOOD, "gauge.csv": "old\n", "data/roughness": "0.03\n"}.items():
         (template / file).write_text(text)
     (template / ".hidden").write_text("seen\n")
@@ -59,6 +64,8 @@ async def test_a_job_starts_from_a_template_with_its_inputs_over_it(shell: Shell
     assert report.witness is Witness.STATUS_FILE
     folder = shell.folder(request.token)
     assert (folder / "stdout").read_text() == "3.2\n0.03\nseen\n"
+    assert (folder / "stderr").read_text() == ""
+    assert {file.name for file in folder.glob("stdout*")} == {"stdout", "stdout.txt"}
     assert os.readlink(folder / "link") == "data/roughness"
     assert (Path(shell.layout.template("flood")) / "gauge.csv").read_text() == "old\n"
     assert os.listdir(shell.layout.jobs) == [request.token]
