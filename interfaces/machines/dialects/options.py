@@ -15,6 +15,7 @@ from events.jobs import JobRequest
 from interfaces.machines.dialects.batch_settings import BatchSettings
 
 _BEFORE_COMMENT = re.compile(r"""(?:[^"'\\#]|\\.|"(?:\\.|[^"\\])*"|'[^']*'|(?<=\S)#)*""")
+_BETWEEN_ATTRIBUTES = re.compile(r",\s*(?=\w+\s*=)")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ class Grammar:
     lists: frozenset[str] = frozenset()
     """Options whose value is a list of `name=value`, each about something of its own."""
     named: frozenset[str] = frozenset()
-    """Options whose value is one `name=value`, each about something of its own."""
+    """Options whose value is attributes, `name=value`, each about something of its own."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """Those that another option is for, which is read then: `-W account_name` is `-A`."""
     pairs: frozenset[str] = frozenset()
     """Options with two values."""
     prefixes: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -84,9 +87,18 @@ class Grammar:
                 for part in values[0].split(","):
                     yield Option(_about(name, part), (name, part))
             elif name in self.named and values:
-                yield Option(_about(name, values[0]), (name, *values))
+                yield from self._attributes(name, values[0])
             else:
                 yield Option(self._subject(name), (name, *values))
+
+    def _attributes(self, name: str, value: str) -> Iterator[Option]:
+        for part in _BETWEEN_ATTRIBUTES.split(value):
+            attribute, _, said = part.partition("=")
+            subject = f"{name} {attribute.strip().lower()}"
+            if other := self.attributes.get(subject):
+                yield Option(other, (other, said.strip()))
+            else:
+                yield Option(subject, (name, part))
 
     def _next(self, line: list[str]) -> list[str]:
         """Take the next option off a line; a long one with its value is one word."""

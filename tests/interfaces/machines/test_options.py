@@ -147,7 +147,9 @@ def test_a_comment_begins_a_word() -> None:
         (SGE, "-N other"), (SGE, "-t 1-9"), (SGE, "-sync y"), (SGE, "-b y"), (SGE, "-S /bin/csh"),
         (SGE, "-o x"), (SGE, "-C %"), (SGE, "-cwd"), (SGE, "-@ file"), (SGE, "other.sh"),
         (PBS, "-N other"), (PBS, "-Nother"), (PBS, "-J 0-9"), (PBS, "-I"), (PBS, "-o x"),
-        (PBS, "-W block=true"), (PBS, "-j n"), (PBS, "other.sh"), (PBS, "-v A=1"),
+        (PBS, "-W block=true"), (PBS, "-W Block=true"), (PBS, "-W Job_Name=other"), (PBS, "-j n"),
+        (PBS, "-W 'Output_Path=/x, error_path = /y'"), (PBS, "-W umask=0,Variable_List=A=1"),
+        (PBS, "other.sh"), (PBS, "-v A=1"),
     ],
 )  # fmt: skip
 def test_what_we_need_ourselves_is_nobody_elses(grammar: Grammar, line: str) -> None:
@@ -167,6 +169,21 @@ def test_resources_of_a_list_are_about_something_each() -> None:
 def test_attributes_of_pbs_are_about_something_each() -> None:
     said = arrange(PBS, [], request(), BatchSettings(), ["-W group_list=g -W umask=022 -l a=1,b=2"])
     assert " ".join(said.words) == "-W group_list=g -l a=1 -l b=2"
+
+
+@pytest.mark.parametrize(
+    "line", ["-W Account_Name=z01", "-W project=Z01", "-W 'group_list=g, account_name = z01'"]
+)
+def test_an_account_of_others_is_theirs_as_an_attribute_of_pbs_too(line: str) -> None:
+    machine = MachineSettings(name="m", base_directory="/m", accounts=Accounts(of={"ada": "z01"}))
+    said = arrange(PBS, [], request(), batch_settings(BatchSettings, machine), [line])
+    assert "z01" not in " ".join(said.words).lower()
+    assert "the account is for others" in said.remarks
+
+
+def test_an_account_of_ones_own_may_be_an_attribute_of_pbs() -> None:
+    said = arrange(PBS, [], request(), BatchSettings(), ["-W group_list=g,Account_Name=a1 -A b2"])
+    assert " ".join(said.words) == "-W group_list=g -A a1 -A b2"
 
 
 @pytest.mark.parametrize(

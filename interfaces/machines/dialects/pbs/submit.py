@@ -1,4 +1,5 @@
-"""How a job is put to PBS, and what PBS says to that. Source: qsub(1B), pbs_resources(7B)."""
+"""How a job is put to PBS, and what PBS says to that. Source: qsub(1B), pbs_resources(7B),
+pbs_job_attributes(7B)."""
 
 import re
 from collections.abc import Iterator
@@ -22,6 +23,17 @@ GRAMMAR = Grammar(
     letters=True,
     lists=words("-l"),
     named=words("-W"),
+    attributes={
+        "-W account_name": "-A",
+        "-W array_indices_submitted": "-J",
+        "-W error_path": "-e",
+        "-W job_name": "-N",
+        "-W join_path": "-j",
+        "-W keep_files": "-k",
+        "-W output_path": "-o",
+        "-W project": "-P",
+        "-W variable_list": "-v",
+    },
 )
 
 REFUSALS = Refusals(
