@@ -53,7 +53,7 @@ def _mapping(file: Path) -> dict[str, Any]:
         if _expanded(text) > _MOST:
             raise ValueError(f"with what its aliases repeat it has more than {_MOST:,} characters")
         said = yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, RuntimeError, ValueError, yaml.YAMLError) as error:
         raise NotReadable(f"{file} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(said, dict) or not all(isinstance(name, str) for name in said):
         raise NotReadable(f"{file} holds no names with values")

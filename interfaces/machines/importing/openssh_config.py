@@ -10,7 +10,9 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from glob import glob
 from itertools import takewhile
+from os.path import expanduser, isdir
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +92,7 @@ def _lines(file: Path) -> Iterator[tuple[str, str, str]]:
     """Where each line is, its keyword and what it says."""
     try:
         text = file.expanduser().read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise NotReadable(f"{file} cannot be read: {error}") from error
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -102,9 +104,9 @@ def _lines(file: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _included(pattern: str) -> list[Path]:
-    path = Path("~/.ssh", pattern).expanduser() if pattern[0] not in "/~" else Path(pattern)
-    whole = path.expanduser()
-    return sorted(Path(whole.anchor).glob(str(whole.relative_to(whole.anchor))))
+    """Files, in order; as for `ssh`, what names none is nothing."""
+    place = pattern if pattern.startswith(("/", "~")) else f"~/.ssh/{pattern}"
+    return [Path(one) for one in sorted(glob(expanduser(place))) if not isdir(one)]
 
 
 def _words(file: Path, value: str) -> list[str]:

@@ -112,6 +112,10 @@ def test_included_files_are_read(tmp_path: Path) -> None:
     (tmp_path / "loop").write_text(f"Include {tmp_path}/loop\n")
     with pytest.raises(NotReadable, match="without an end"):
         hosts(tmp_path, f"Include {tmp_path}/loop\n")
+    for nothing in ("~nosuchuser/x", '""', f"{tmp_path}/a**x", f"{tmp_path}"):
+        assert [*hosts(tmp_path, f"Include {nothing}\nHost outer\n")] == ["outer"]
+    with pytest.raises(NotReadable, match="~nosuchuser/x cannot be read"):
+        openssh_hosts(Path("~nosuchuser/x"))
     for text, why in (("Host 'a\n", "No closing quotation"), ("Host\n", "line 1 is no line")):
         with pytest.raises(NotReadable, match=why):
             hosts(tmp_path, text)
