@@ -1,4 +1,4 @@
-"""`python -m benchmarks NAME --engine memory|postgres|kafka|URL [--json]`."""
+"""`python -m benchmarks NAME --engine memory|postgres|kafka|URL [--json]`; `--log`: the same."""
 
 import argparse
 import sys
@@ -22,10 +22,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = sorted({module.name for module in iter_modules(benchmarks.__path__)} - PARTS)
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.add_argument("name", choices=names)
-    parser.add_argument("--engine", default="postgres", help=ENGINES)
+    parser.add_argument("--engine", "--log", default="postgres", help=ENGINES)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--events", type=int, help="in the log that `rebuild` begins with")
     chosen = parser.parse_args(arguments)
+    if chosen.engine not in ("memory", "postgres", "kafka") and "://" not in chosen.engine:
+        parser.error(f"there is no engine {chosen.engine!r}; there are: {ENGINES}")
+    if chosen.events is not None and chosen.name != "rebuild":
+        parser.error("--events is for `rebuild` alone")
     configure_logs("warning", sys.stderr)
     collect_seldom()
     run = import_module(f"benchmarks.{chosen.name}").run

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from benchmarks.__main__ import main
+
 
 @pytest.mark.parametrize("name", ["append", "stages", "replay"])
 def test_it_prints_one_json_object(name: str) -> None:
@@ -14,3 +16,18 @@ def test_it_prints_one_json_object(name: str) -> None:
     found = json.loads(said.stdout)
     assert found["value"] > 0
     assert found["unit"].endswith("/s")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["append", "--log", "memroy"], "there is no engine 'memroy'"),
+        (["append", "--events", "10"], "--events is for `rebuild` alone"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(
+    options: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(options)
+    assert sentence in capsys.readouterr().err
