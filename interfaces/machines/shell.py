@@ -180,7 +180,7 @@ class ShellBatchSystem:
 
     async def cancel(self, token: Token, job_id: JobId | None = None) -> None:
         try:
-            await self._ask(folders.Forbid(self._layout, token), Kind.CANCEL)
+            await self._ask(folders.Forbid(self._layout, token), Kind.CANCEL, _WHOLE_FOLDER)
         except NoRoom:  # it may be this very job that takes it
             await self._ask(self._dialect.cancel(token, job_id), Kind.CANCEL)
             raise

@@ -161,14 +161,20 @@ exit 0
 
 @dataclass(frozen=True)
 class Forbid:
-    """Leave word in a job's folder that its program must not start any more."""
+    """Leave word in a job's folder that its program must not start any more.
+
+    That also keeps a copy of a template from becoming the folder: what there is of one is removed.
+    """
 
     layout: Layout
     token: Token
 
     def script(self) -> str:
         ours = quoted(self.layout.ours(self.token))
-        return f"mkdir -p {ours} && touch {ours}/cancel"
+        return f"""
+{clearing(self.token)}
+mkdir -p {ours} && touch {ours}/cancel && cd {quoted(self.layout.jobs)} && clear
+"""
 
     def parse(self, completed: Completed) -> None:
         if completed.exit_status and is_full(completed.stderr):

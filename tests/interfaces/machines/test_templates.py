@@ -208,6 +208,22 @@ def test_what_was_begun_is_removed_with_the_job(machine: FakeMachine) -> None:
     assert Path(machine.layout.folder(TOKEN)).is_file()
 
 
+def test_what_was_begun_is_removed_when_its_job_is_cancelled(machine: FakeMachine) -> None:
+    """Also if it goes on, as where the connection was cut, and the shell lives on."""
+    forbid = folders.Forbid(machine.layout, TOKEN)
+    (machine.folder / "forbid.sh").write_text(forbid.script())
+    machine.tool("cp", f'{_HALF} /bin/sh {machine.folder}/forbid.sh; exec /bin/cp "$@"')
+    start(machine)
+    assert os.listdir(machine.layout.jobs) == [TOKEN]
+    assert os.listdir(machine.layout.folder(TOKEN)) == [".vestec"]
+    machine.tool("cp", f"{_HALF} kill -9 $PPID")
+    shutil.rmtree(machine.layout.folder(TOKEN))
+    with pytest.raises(MachineError):
+        start(machine)
+    forbid.parse(machine.run(forbid.script()))
+    assert os.listdir(machine.layout.jobs) == [TOKEN]
+
+
 async def test_a_simulation_starts_from_its_template_and_fails_at_once_without(
     tmp_path: Path,
 ) -> None:
