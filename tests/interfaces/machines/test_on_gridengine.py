@@ -69,6 +69,18 @@ def file_in(place: Path, text: str) -> Iterator[None]:
         place.unlink()
 
 
+@pytest.mark.parametrize("comment", ["a=b,=c,,", 'EXERCISE, the fire\'s "north" $HOME \\'])
+async def test_a_comment_is_one_whatever_it_says(bench: ServerBench, comment: str) -> None:
+    request = bench.request("true").model_copy(update={"comment": comment})
+    held = request.options.model_copy(update={"hold": True})
+    answer = await bench.go(request.model_copy(update={"options": held}))
+    assert isinstance(answer, Submitted)
+    said = (await bench.login.run("qstat", "-j", answer.job_id)).checked()
+    (context,) = [line for line in said.splitlines() if line.startswith("context:")]
+    assert context.split(None, 1)[1] == f"comment={comment.replace(',', ';')}"
+    await bench.system.cancel(request.token)
+
+
 async def test_a_job_of_gridengine_over_its_walltime(bench: ServerBench) -> None:
     request = bench.request("sleep 300", walltime=2)
     await bench.go(request)

@@ -120,7 +120,7 @@ def _impossible(settings: SgeSettings, request: JobRequest) -> Iterator[str]:
 
 
 def _requested(settings: SgeSettings, request: JobRequest) -> Iterator[Option]:
-    options = request.options
+    options, comment = request.options, request.comment.replace(",", ";")  # it ends a variable
     yield Option("-N", ("-N", request.token))
     yield Option("-A", ("-A", request.token))
     if request.instances > 1:
@@ -132,7 +132,7 @@ def _requested(settings: SgeSettings, request: JobRequest) -> Iterator[Option]:
         "-ar": options.reservation,
         "-M": options.mail.to if options.mail else "",
         "-m": _mail(options.mail) if options.mail else "",
-        "-ac": f"comment={request.comment}" if request.comment else "",
+        "-ac": f"comment={comment}" if comment else "",
     }
     yield from (Option(name, (name, value)) for name, value in values.items() if value)
     if options.hold:
