@@ -120,6 +120,7 @@ class After(StrEnum):
     """What has to become of another job first."""
 
     STARTED = "started"
+    """Or ended, also without having started: of what was cancelled nobody may know."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     ENDED = "ended"
