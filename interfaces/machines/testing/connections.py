@@ -96,6 +96,14 @@ class ConnectionContract:
                 await run(connection, script)
 
     @on_a_connection
+    async def test_what_was_cut_is_not_run_again(
+        self, connection: Connection, tmp_path: Path
+    ) -> None:
+        with pytest.raises(CommandCut):
+            await run(connection, f"echo ran >>{tmp_path}/witness; kill -9 $$")
+        assert (tmp_path / "witness").read_text() == "ran\n"
+
+    @on_a_connection
     async def test_too_much_output_is_cut(self, connection: Connection, tmp_path: Path) -> None:
         with pytest.raises(OutputTooLarge):
             await run(connection, "cat /dev/zero", output_limit=1000)

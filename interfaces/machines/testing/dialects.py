@@ -4,14 +4,14 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from events.jobs import MOST_INSTANCES, JobOptions, JobRequest
+from events.jobs import MOST_INSTANCES, JobId, JobOptions, JobRequest
 from interfaces.machines.connection import Completed, MachineError
 from interfaces.machines.dialect import Command, Dialect, InDoubt, Refused, Submitted
 from interfaces.machines.scripts import folders
 from interfaces.machines.scripts.submission import Submission
 from interfaces.machines.scripts.wrapper import IS_COPY
 from interfaces.machines.testing.fake_machine import FakeMachine
-from interfaces.machines.testing.given import TOKEN
+from interfaces.machines.testing.given import TOKEN, Given
 from interfaces.machines.testing.promises import RequestPromises, WitnessPromises
 
 HOSTILE = (
@@ -80,18 +80,19 @@ class DialectContract(RequestPromises, WitnessPromises):
 
     def test_no_answer_is_not_an_empty_answer(self, tmp_path: Path) -> None:
         dialect = self.dialect(FakeMachine(tmp_path, {}).layout)
-        questions: tuple[Command[object], ...] = (
-            dialect.check(),
-            dialect.jobs([TOKEN]),
-            dialect.history([TOKEN]),
-            dialect.cancel(TOKEN, None),
-            dialect.hold(TOKEN),
-            dialect.release(TOKEN),
-            dialect.estimate(self.request()),
-            dialect.load(),
-        )
-        for question in questions:
+        for question in _questions(dialect, self.request()):
             assert _fails(question, Completed(1, "", "cannot connect to the server\n")), question
+
+    def test_commands_that_fail_are_no_answer(self, tmp_path: Path) -> None:
+        """Whoever asked one and heard nothing must not believe that there is nothing."""
+        fail = dict.fromkeys({**self.tools, **self.queue, **(self.accounts or {})}, _FAIL)
+        machine = FakeMachine(tmp_path, fail)
+        dialect = self.dialect(machine.layout)
+        for question in _questions(dialect, self.request()):
+            before = len(machine.calls())
+            completed = machine.run(question.script())
+            if machine.calls()[before:]:
+                assert _fails(question, completed), question
 
     def test_the_program_starts_once_whoever_comes(self, tmp_path: Path) -> None:
         machine = FakeMachine(tmp_path, self.tools)
@@ -143,27 +144,48 @@ class DialectContract(RequestPromises, WitnessPromises):
         assert len(machine.calls()) == bool(self.tools and self.array)
 
     def test_wishes_name_the_job_and_no_other(self, tmp_path: Path) -> None:
-        """Each command that a wish comes to has the job's token or its id among its words."""
-        for n, kind in enumerate((_cancel, _hold, _release)):
+        """Each command that a wish comes to has the job's token or its id among its words; one has
+        the token, since batch systems give ids again."""
+        for n, kind in enumerate((_cancel, _cancel_known, _hold, _release)):
             machine = FakeMachine(tmp_path / str(n), self.tools)
-            machine.run(kind(self.dialect(machine.layout)).script())
+            machine.run(kind(self, self.dialect(machine.layout)).script())
             calls = machine.calls()
-            assert bool(calls) == bool(self.tools)
+            assert any(TOKEN in word for call in calls for word in call) == bool(self.tools)
             for call in calls:
                 assert any(TOKEN in word or self.job_id in word for word in call), call
                 assert not any("*" in word for word in call), call
 
 
-def _cancel(dialect: Dialect) -> Command[None]:
+def _cancel(_: Given, dialect: Dialect) -> Command[None]:
     return dialect.cancel(TOKEN, None)
 
 
-def _hold(dialect: Dialect) -> Command[None]:
+def _cancel_known(given: Given, dialect: Dialect) -> Command[None]:
+    return dialect.cancel(TOKEN, JobId(given.job_id))
+
+
+def _hold(_: Given, dialect: Dialect) -> Command[None]:
     return dialect.hold(TOKEN)
 
 
-def _release(dialect: Dialect) -> Command[None]:
+def _release(_: Given, dialect: Dialect) -> Command[None]:
     return dialect.release(TOKEN)
+
+
+_FAIL = "echo 'cannot connect to the server' >&2; exit 1"
+
+
+def _questions(dialect: Dialect, request: JobRequest) -> tuple[Command[object], ...]:
+    return (
+        dialect.check(),
+        dialect.jobs([TOKEN]),
+        dialect.history([TOKEN]),
+        dialect.cancel(TOKEN, None),
+        dialect.hold(TOKEN),
+        dialect.release(TOKEN),
+        dialect.estimate(request),
+        dialect.load(),
+    )
 
 
 def _hostile_requests() -> Iterator[JobRequest]:

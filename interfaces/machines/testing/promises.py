@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from events.jobs import JobOptions, JobReport, JobRequest, JobState, Token, Witness
-from interfaces.machines.dialect import Dialect, Submitted
+from interfaces.machines.dialect import Command, Dialect, Submitted
 from interfaces.machines.scripts import folders
 from interfaces.machines.testing.fake_machine import FakeMachine
 from interfaces.machines.testing.given import TOKEN, Given
@@ -106,14 +106,19 @@ class WitnessPromises(Given):
             assert not report.state.ended
             assert report.witness is Witness.QUEUE
             assert _of_queue(machine, dialect, OTHER) == [], "a job of another name is not ours"
+            calls = _calls(machine, dialect.jobs([TOKEN]))
+            assert [one.token for one in _of_queue(machine, dialect, OTHER, TOKEN)] == [TOKEN]
+            together = _calls(machine, dialect.jobs([OTHER, TOKEN]))
+            assert len(together) == len(calls), "one question is for all jobs"
+            assert _all_or_none(together), "all jobs are asked about"
         finally:
             machine.run(dialect.cancel(TOKEN, None).script())
 
     def test_the_history_tells_how_a_job_ended(self, tmp_path: Path) -> None:
         machine, dialect = self._submitted(tmp_path, "exit 3", self.accounts or {})
 
-        def told() -> list[JobReport]:
-            history = dialect.history([TOKEN])
+        def told(*others: Token) -> list[JobReport]:
+            history = dialect.history([*others, TOKEN])
             return history.parse(machine.run(history.script()))
 
         if self.accounts is None:
@@ -123,6 +128,8 @@ class WitnessPromises(Given):
         assert report.token == TOKEN
         assert (report.state, report.exit_code) == (JobState.FAILED, 3)
         assert report.witness is Witness.ACCOUNTING
+        assert [one.token for one in told(OTHER)] == [TOKEN]
+        assert _all_or_none(_calls(machine, dialect.history([OTHER, TOKEN])))
 
     def _submitted(
         self, folder: Path, executable: str, tools: Mapping[str, str]
@@ -149,6 +156,18 @@ def _options(name: str, value: object) -> dict[str, object]:
     return {"options": JobOptions.model_validate({name: value})}
 
 
-def _of_queue(machine: FakeMachine, dialect: Dialect, token: Token) -> list[JobReport]:
-    jobs = dialect.jobs([token])
+def _of_queue(machine: FakeMachine, dialect: Dialect, *tokens: Token) -> list[JobReport]:
+    jobs = dialect.jobs(tokens)
     return jobs.parse(machine.run(jobs.script()))
+
+
+def _calls(machine: FakeMachine, question: Command[object]) -> Sequence[Sequence[str]]:
+    before = len(machine.calls())
+    machine.run(question.script())
+    return machine.calls()[before:]
+
+
+def _all_or_none(calls: Sequence[Sequence[str]]) -> bool:
+    """Whether no job is named, or each of them is."""
+    named = [any(one in word for call in calls for word in call) for one in (TOKEN, OTHER)]
+    return all(named) or not any(named)
