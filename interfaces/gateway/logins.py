@@ -4,10 +4,13 @@ What is said on it, as JSON: `{"prompt": …, "secret": …}` by us, `{"answer":
 in the end `{"logged_in": true}` or `{"failed": …}` by us. No answer is kept or logged.
 """
 
+import asyncio
+
 from aiohttp import WSMsgType, web
 from pydantic import BaseModel, Field, ValidationError
 
 from bus import LogError
+from bus.tasks import end
 from events.machines import FLEET, AllowLogin
 from events.values import Context
 from interfaces.gateway.auth import WEB_SOCKET
@@ -24,6 +27,8 @@ from interfaces.machines.connections.openssh import OpensshAccess
 from interfaces.machines.connections.openssh_login import log_in
 
 _MOST_BYTES = 4096
+_MOST_UNREAD = 8
+"""Answers that nothing was asked for yet."""
 _YES_OR_NO = "(yes/no"
 """How `ssh` asks whether a host key is the right one."""
 
@@ -68,18 +73,29 @@ async def login(request: web.Request) -> web.StreamResponse:
 async def _converse(
     request: web.Request, socket: web.WebSocketResponse, access: OpensshAccess, name: str
 ) -> None:
+    heard = asyncio.Queue[str](_MOST_UNREAD)
+
+    async def listen() -> None:
+        """Until the client is gone: also while `ssh` asks nothing, and waits for a host."""
+        async for message in socket:
+            if message.type is not WSMsgType.TEXT or heard.full():
+                break
+            heard.put_nowait(message.data)
+
     async def ask(prompt: str) -> str:
         await socket.send_json({"prompt": prompt, "secret": _YES_OR_NO not in prompt})
-        message = await socket.receive()
-        if message.type is not WSMsgType.TEXT:
-            raise Abandoned
         try:
-            return Typed.model_validate_json(message.data).answer
+            return Typed.model_validate_json(await heard.get()).answer
         except ValidationError:
             raise Abandoned from None
 
+    listening = asyncio.create_task(listen())
+    logging_in = asyncio.create_task(log_in(access, ask))
     try:
-        await log_in(access, ask)
+        await asyncio.wait({listening, logging_in}, return_when=asyncio.FIRST_COMPLETED)
+        if not logging_in.done():
+            raise Abandoned
+        await logging_in
         allow = Write(
             idempotency_key(request), Context.MACHINES, FLEET, AllowLogin(name=name), ("machines",)
         )
@@ -90,4 +106,7 @@ async def _converse(
         await socket.send_json({"failed": str(error)})
     except (Abandoned, ConnectionError):
         pass  # nobody is there to be told
+    finally:
+        await end(logging_in)
+        await end(listening)
     await socket.close()

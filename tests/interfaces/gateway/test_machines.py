@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -110,6 +110,33 @@ async def test_a_login_that_fails_is_told_and_may_be_begun_again(
                 await asyncio.sleep(0.01)
         (machine,) = (await site.get("/api/v1/machines"))["items"]
         assert machine["login_needed"]
+
+
+async def test_who_leaves_while_ssh_asks_nothing_keeps_nobody_from_logging_in(pool: Pool) -> None:
+    connected, gone = asyncio.Event(), asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.set()
+        with suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+        gone.set()
+
+    silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    with TemporaryDirectory(prefix="v", dir="/tmp") as folder:
+        access = {"host": "127.0.0.1", "port": silent.sockets[0].getsockname()[1]}
+        access |= {"config": "/dev/null", "socket": str(Path(folder, "%C"))}
+        settings = {"name": "m", "base_directory": "/jobs", "connection": "openssh"}
+        added = MachineAdded(settings=MachineSettings.model_validate(settings | {"access": access}))
+        async with silent, open_site(pool) as site, asyncio.timeout(10):
+            await site.story.commit(Context.MACHINES, FLEET, added)
+            await all_caught_up(site.edge.reader, site.story)
+            async with site.client.ws_connect(LOGIN, headers=site.as_user(ROOT)):
+                await connected.wait()
+                assert site.edge.logging_in == {"m"}
+            await gone.wait()
+            while site.edge.logging_in:
+                await asyncio.sleep(0.01)
 
 
 async def test_only_administrators_log_in_and_only_where_somebody_is_asked(pool: Pool) -> None:
