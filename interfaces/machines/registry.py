@@ -1,7 +1,8 @@
 """Machines by their settings: connections and dialects by name.
 
 All of them, ours as well as those of other packages, are found under the entry points
-`vestec.connections` and `vestec.dialects`: functions that make one of a machine's settings.
+`vestec.connections` and `vestec.dialects`: functions that make one of a machine's settings. What
+has no shell is both at once, under `vestec.batch_systems`: a function of settings and toll.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ from interfaces.machines.simulated.fates import Results, Seeded
 
 SIMULATED = "simulated"
 """The dialect that is a model, without connection or processes."""
+_WHOLE = "batch system"
 _variables = TypeAdapter(dict[VariableName, Text])
 
 
@@ -49,6 +51,9 @@ def connect(
             results=results,
             folder=Path(layout.base),
         )
+    if settings.connection in entry_points(group=_group(_WHOLE)).names:
+        whole: BatchSystem = _made(_WHOLE, settings.connection, settings, toll)
+        return whole
     connection: Connection = _made("connection", settings.connection, settings)
 
     def learning(learned: Mapping[str, JsonValue]) -> Dialect:
@@ -91,10 +96,10 @@ def _environment(settings: MachineSettings) -> dict[str, str]:
         raise WrongSettings(f"machine {settings.name}: {describe(error)}", *faults) from error
 
 
-def _made(kind: str, name: str, settings: MachineSettings) -> Any:
+def _made(kind: str, name: str, settings: MachineSettings, *more: object) -> Any:
     factory = _named(kind, name)
     try:
-        return factory(settings)
+        return factory(settings, *more)
     except WrongSettings:
         raise
     except Exception as error:
@@ -103,8 +108,12 @@ def _made(kind: str, name: str, settings: MachineSettings) -> Any:
         raise WrongSettings(text, (kind, said)) from error
 
 
-def _named(kind: str, name: str) -> Callable[[MachineSettings], Any]:
-    installed = entry_points(group=f"vestec.{kind}s")
+def _group(kind: str) -> str:
+    return f"vestec.{kind.replace(' ', '_')}s"
+
+
+def _named(kind: str, name: str) -> Callable[..., Any]:
+    installed = entry_points(group=_group(kind))
     match [*installed.select(name=name)]:
         case []:
             known = ", ".join(sorted(installed.names)) or "none"
@@ -116,9 +125,9 @@ def _named(kind: str, name: str) -> Callable[[MachineSettings], Any]:
             raise WrongSettings(f"two packages bring the {kind} {name}: remove one of them")
 
 
-def _loaded(kind: str, point: EntryPoint) -> Callable[[MachineSettings], Any]:
+def _loaded(kind: str, point: EntryPoint) -> Callable[..., Any]:
     try:
-        factory: Callable[[MachineSettings], Any] = point.load()
+        factory: Callable[..., Any] = point.load()
     except Exception as error:
         raise WrongSettings(f"{kind} {point.name} ({point.value}): {error}") from error
     return factory

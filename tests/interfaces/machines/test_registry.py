@@ -10,9 +10,10 @@ from pydantic import JsonValue
 from events.jobs import JobRequest, JobState, Token
 from events.machines import MachineSettings
 from interfaces.machines import registry
+from interfaces.machines.budget import Kind
 from interfaces.machines.connection import WrongSettings
 from interfaces.machines.dialect import Submitted
-from interfaces.machines.registry import connect
+from interfaces.machines.registry import connect, why_wrong
 from interfaces.machines.shell import ShellBatchSystem
 from interfaces.machines.simulated.batch_system import SimulatedBatchSystem
 
@@ -63,6 +64,33 @@ def bring(
 def test_other_packages_bring_dialects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bring(tmp_path, monkeypatch, "[vestec.dialects]\ncondor = other_dialect:make\n")
     assert isinstance(connect(settings(tmp_path, dialect="condor")), ShellBatchSystem)
+
+
+WHOLE = """
+from interfaces.machines.simulated.batch_system import SimulatedBatchSystem
+from interfaces.machines.simulated.fates import Seeded
+
+class Firecrest(SimulatedBatchSystem):
+    def __init__(self, settings, toll):
+        super().__init__(Seeded(1))
+        self.url, self.toll = settings.access["url"], toll
+"""
+
+
+def test_other_packages_bring_batch_systems_without_a_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def toll(kind: Kind) -> None: ...
+
+    bring(tmp_path, monkeypatch, "[vestec.batch_systems]\nfirecrest = other_whole:Firecrest\n")
+    (tmp_path / "other_whole.py").write_text(WHOLE)
+    machine = settings(tmp_path, connection="firecrest", access={"url": "https://there"})
+    system = connect(machine, toll)
+    assert isinstance(system, SimulatedBatchSystem)
+    assert vars(system)["url"] == "https://there"
+    assert vars(system)["toll"] is toll
+    unsaid = settings(tmp_path, connection="firecrest")
+    assert why_wrong(unsaid) == "machine m: batch system firecrest: KeyError: 'url'"
 
 
 @pytest.mark.parametrize("kind", ["connection", "dialect"])
