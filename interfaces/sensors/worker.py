@@ -20,6 +20,7 @@ from interfaces.sensors.desk import Desk, FeedCounts
 from interfaces.sensors.feeds import PREFIX, Feeds
 from interfaces.sensors.rules import Source
 from interfaces.sensors.topics import make_topics
+from interfaces.sensors.watch import watch
 from managers.runtime import Failures
 
 _TRY_AGAIN = 2.0
@@ -61,10 +62,11 @@ class SensorWorker:
         partitions = await make_topics(self._address, self._feeds)
         app = application(self._address, self._settings)
         failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        topics = {name: self._address.prefix + PREFIX + name for name in self._feeds}
         desks = [
             Desk(
                 app,
-                Source(name, self._address.prefix + PREFIX + name, feed),
+                Source(name, topics[name], feed),
                 partitions[name],
                 self._outlet,
                 self._counts[name],
@@ -72,8 +74,11 @@ class SensorWorker:
             )
             for name, feed in self._feeds.items()
         ]
+        counts = {topics[name]: count for name, count in partitions.items()}
+        watching = asyncio.create_task(watch(self._address, counts))
         tasks: list[asyncio.Future[Any]] = [
             failed,
+            watching,
             asyncio.create_task(self._serve(app, desks)),
             *(asyncio.create_task(desk.look_after()) for desk in desks),
         ]
@@ -85,7 +90,7 @@ class SensorWorker:
             self._desks = ()
             for task in tasks:
                 task.cancel()
-            await stop(app)
+            await asyncio.gather(stop(app), asyncio.wait([watching]))
 
     async def _serve(self, app: faust.App, desks: Sequence[Desk]) -> NoReturn:
         # It starts for as long as its first recovery takes, or for ever if that crashes.

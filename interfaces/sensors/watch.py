@@ -1,0 +1,46 @@
+"""Whether the feeds' topics are still what they were when a worker began.
+
+Faust notices a partition that is added after minutes, and ignores for ever a topic that was away
+for a moment while partitions were given out.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import NoReturn
+
+from bus.contract import LogError, LogUnavailable
+from bus.kafka.address import Address
+from bus.kafka.connections import Connections, TopicPartition
+from bus.kafka.readers import Reader
+from bus.kafka.topics import Topics
+
+_LOOK_EVERY = 2.0
+_ANSWERED_WITHIN = 10.0
+
+
+async def watch(address: Address, partitions: Mapping[str, int]) -> NoReturn:
+    """Look at topics that have so many partitions, also while brokers are away, until cancelled.
+
+    Raises `LogError` where one is gone, was made anew, or has another number of partitions.
+    """
+    connections = Connections(address, _ANSWERED_WITHIN)
+    reader, ends = Reader(connections), dict[TopicPartition, int]()
+    try:
+        while True:
+            with suppress(LogUnavailable):
+                for topic, count in partitions.items():
+                    found = await Topics(connections, address.copies).partitions(topic)
+                    if found != count:
+                        raise LogError(f"topic {topic} has {found} partitions now, and had {count}")
+                    places = [(topic, partition) for partition in range(count)]
+                    bounds = await asyncio.gather(*map(reader.bounds, places))
+                    for place, (_, end) in zip(places, bounds, strict=True):
+                        if end < ends.get(place, 0):
+                            raise LogError(
+                                f"topic {topic} ended at {ends[place]}, and now at {end}"
+                            )
+                        ends[place] = end
+            await asyncio.sleep(_LOOK_EVERY)
+    finally:
+        await connections.close()
