@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     IPvAnyNetwork,
@@ -18,8 +19,22 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-PostgresUrl = Annotated[str, StringConstraints(pattern=r"^postgres(ql)?://")]
-LogUrl = Annotated[str, StringConstraints(pattern=r"^(postgres(ql)?|kafka)://")]
+from bus.urls import whole
+
+
+def _whole(url: str) -> str:
+    try:
+        return whole(url)
+    except ValueError as error:
+        raise PydanticCustomError("url", "{why}", {"why": str(error)}) from None
+
+
+PostgresUrl = Annotated[
+    str, StringConstraints(pattern=r"^postgres(ql)?://"), AfterValidator(_whole)
+]
+LogUrl = Annotated[
+    str, StringConstraints(pattern=r"^(postgres(ql)?|kafka)://"), AfterValidator(_whole)
+]
 
 
 def _listed(value: object) -> object:

@@ -16,6 +16,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from bus.contract import LogError
+from bus.urls import whole
 
 _COPIES = 3
 _OPTIONS = ("tls", "ca", "certificate", "key", "sasl", "password_file", "replication")
@@ -47,7 +48,7 @@ class Address:
 
     @classmethod
     def _parse(cls, url: str) -> Self:
-        parts = urlsplit(url)
+        parts = urlsplit(whole(url))
         login, _, hosts = parts.netloc.rpartition("@")
         if parts.scheme != "kafka" or not hosts:
             raise ValueError("it begins with kafka://host")

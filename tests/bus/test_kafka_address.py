@@ -44,6 +44,13 @@ def test_a_password_is_not_shown() -> None:
     assert "secret" not in repr(Address.parse("kafka://user:secret@broker"))
 
 
+@pytest.mark.parametrize("between", ["/", "?", "#", "[", "9/", "@/"])
+def test_a_password_that_cuts_its_url_is_not_shown_by_what_is_said_of_it(between: str) -> None:
+    with pytest.raises(LogError, match="%2F") as error:
+        Address.parse(f"kafka://user:s3cr{between}et@broker")
+    assert "s3cr" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("url", "alive", "copies"),
     [

@@ -49,6 +49,10 @@ def test_what_it_sets_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.sensors == Path("/feeds.toml")
 
 
+def test_passwords_may_have_any_letter_since_none_is_in_a_url() -> None:
+    assert not re.findall(r"://.*(?:PASSWORD|KEY)", COMPOSE)
+
+
 def test_its_feeds_can_be_read() -> None:
     assert read_feeds(DEPLOY / "feeds.toml").keys() == {"weather"}
 

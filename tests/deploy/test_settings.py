@@ -11,6 +11,7 @@ from bus import Doubt, Record
 from deploy.settings import Settings
 from deploy.storage import open_storage
 from events.envelope import events_topic
+from events.prose import describe
 from events.values import Context
 from tests.servers import database_url, server_url
 
@@ -42,6 +43,14 @@ def test_a_log_that_other_hosts_may_share_wants_to_know_where_blobs_are() -> Non
         Settings(log=LOG)
     assert Settings(log=LOG, blobs="s3://bucket/blobs").log == LOG
     assert Settings(log=LOG, blobs="file:///shared/blobs").log == LOG
+
+
+def test_a_password_that_cuts_its_url_is_not_shown_by_what_is_said_of_it() -> None:
+    with pytest.raises(ValidationError, match="%2F") as error:
+        Settings(database="postgresql://postgres:s3cr/et@db/postgres")
+    assert "s3cr" not in describe(error.value)
+    hosts = "postgresql://me:s3cr%2Fet@[::1]:5432,db:5433/postgres?user=a@b"
+    assert Settings(database=hosts).database == hosts
 
 
 @pytest.mark.parametrize("name", ["DATA", "SENSORS"])
