@@ -271,6 +271,12 @@ def parse_feeds(text: str) -> Feeds:
         raise ValueError("; ".join(wrong)) from None
     if PARKED in feeds:
         raise ValueError(f"{PARKED} is where refused readings go, and no feed")
+    if not feeds:
+        raise ValueError("there are none; unset VESTEC_SENSORS where none are wanted")
+    alike: dict[str, str] = {}
+    for name in feeds:
+        if (other := alike.setdefault(name.replace(".", "_"), name)) != name:
+            raise ValueError(f"{other} and {name} are one name to Kafka, as . and _ are")
     return feeds
 
 

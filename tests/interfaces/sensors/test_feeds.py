@@ -39,6 +39,8 @@ endpoint = "stations"
             "weather: .*of a key 10991 readings .*10991 for the rule gale: 8000 at most",
         ),
         (("[weather]", "[weather"), "Expected"),
+        ((RULE, ""), "there are none"),
+        ((RULE, RULE.replace("weather", '"a.b"') + RULE.replace("weather", "a_b")), "one name"),
     ],
 )
 def test_mistakes_are_told_with_their_place(
