@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, JsonValue, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, JsonValue, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from events.accounts import Accounts
@@ -82,6 +82,15 @@ class MachineFolders(Value):
         return None if self.purge is None else written + self.purge * DAY
 
 
+def _below_or_absolute(path: str, info: ValidationInfo) -> str:
+    """Nobody replaces a `~` on the way to the machine: it would be the name of a folder."""
+    leaves = path.startswith("~") or (not path.startswith("/") and ".." in path.split("/"))
+    if is_entry(info) and leaves:
+        sentence = "it is a directory below the base directory, or an absolute one: no ~, no .."
+        raise PydanticCustomError("below_or_absolute", sentence)
+    return path
+
+
 class MachineSettings(Value):
     """How a machine is reached and what it has."""
 
@@ -90,7 +99,9 @@ class MachineSettings(Value):
     dialect: Identifier = "processes"
     base_directory: str = Field(min_length=1)
     """Everything of ours on the machine lies below it."""
-    templates: Text = Field(default="templates", min_length=1)
+    templates: Annotated[Text, AfterValidator(_below_or_absolute)] = Field(
+        default="templates", min_length=1
+    )
     """The directory of those that jobs may start from, below the base directory; or absolute."""
     nodes: Count = 1
     cores_per_node: Count = 1

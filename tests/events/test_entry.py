@@ -63,6 +63,10 @@ REFUSED: list[tuple[type[BaseModel], dict[str, Any], str]] = [
         for name in ("commands", "submissions", "ask", "ask_least")
     ),
     (MachineSettings, {**MACHINE, "accounts": {"of": {"ada": "z;rm"}}}, "letters"),
+    *(
+        (MachineSettings, {**MACHINE, "templates": path}, "below the base directory")
+        for path in ("../x", "x/../../y", "..", "~/x", "~ada")
+    ),
     (Privilege, {"name": "none"}, "at least one of queue, account, qos, reservation, native"),
     (Privilege, {"name": "none", "waits": True}, "at least one of queue"),
 ]
@@ -78,6 +82,11 @@ def test_what_makes_no_sense_is_refused_and_stays_readable(
     assert model.model_validate_json(in_a_log.model_dump_json()) == in_a_log
     with pytest.raises(ValidationError, match=why):
         entered(in_a_log)
+
+
+@pytest.mark.parametrize("path", ["templates", "a/b~", "..x/y..", "/kept/../elsewhere", "/~"])
+def test_templates_lie_below_the_base_directory_or_anywhere(path: str) -> None:
+    assert said(MachineSettings, {**MACHINE, "templates": path}).templates == path
 
 
 def test_a_privilege_that_there_is_not_is_refused_with_those_that_there_are() -> None:

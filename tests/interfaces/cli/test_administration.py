@@ -174,6 +174,7 @@ def test_jobs_start_from_the_templates_that_an_administrator_names(here: Path) -
         (template / "gauge").write_text(kept)
     where = ("--base-directory", here / "t", "--templates", "first", "--enable")
     vestec("machines", "add", "t", *where)
+    assert "below the base" in complaint("machines", "edit", "t", "--templates", "~/kept")
     fire = incident()
     for kept in ("first", "second"):
         vestec("machines", "edit", "t", "--templates", kept)
