@@ -70,18 +70,19 @@ class Directives:
     layout: Layout
     token: Token
     prefix: str
-    scripts: Collection[Sequence[RelativePath]]
-    """Of each of them the first file counts."""
+    scripts: Collection[Sequence[str]]
+    """Paths, absolute or in the folder; of each of them the first file counts."""
     anywhere: bool
 
     def script(self) -> str:
         wanted = f'index($0, "{self.prefix}") == 1 {{ print; next }}'
         if not self.anywhere:
             wanted += r" /^[ \t]*(#|$)/ { next } { exit }"
-        each = (" ".join(quoted(f"./{name}") for name in names) for names in self.scripts)
+        folder = self.layout.folder(self.token)
+        each = (" ".join(quoted(folder / name) for name in names) for names in self.scripts)
         calls = "\n".join(f"directives {files}" for files in each)
         return f"""
-cd {quoted(self.layout.folder(self.token))} || exit
+cd {quoted(folder)} || exit
 directives() {{ for file; do
     test ! -f "$file" || {{ head -c {_HEAD} "$file" | awk {quoted(wanted)}; return; }}
 done; }}

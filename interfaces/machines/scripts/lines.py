@@ -1,10 +1,10 @@
-"""Which files of its folder a job's line runs, as far as its words tell."""
+"""Which files a job's line runs, as far as its words tell."""
 
 import re
 import shlex
 from collections.abc import Iterator, Sequence
 
-from events.jobs import RelativePath, relative_path
+from events.jobs import relative_path
 
 _BETWEEN = frozenset("();|&")
 """Of these are words that end a command."""
@@ -22,8 +22,11 @@ _RUNS_ANOTHER = re.compile(
 """Commands that run what a later word of theirs names."""
 
 
-def scripts_in(executable: str) -> list[Sequence[RelativePath]]:
-    """For each command of a line for `sh` what it may run: the first of them that is a file."""
+def scripts_in(executable: str) -> list[Sequence[str]]:
+    """For each command of a line for `sh` what it may run: the first of them that is a file.
+
+    They are paths, absolute or in the job's folder.
+    """
     return [names for words in _commands(executable) if (names := [*_names(words)])]
 
 
@@ -50,7 +53,7 @@ def _commands(executable: str) -> Iterator[list[str]]:
     yield command
 
 
-def _names(words: list[str]) -> Iterator[RelativePath]:
+def _names(words: list[str]) -> Iterator[str]:
     """A program is named by a path; what another one runs comes after that, behind its options."""
     while words and _BEFORE.fullmatch(words[0]):
         words = words[1:]
@@ -58,12 +61,14 @@ def _names(words: list[str]) -> Iterator[RelativePath]:
     for n, word in enumerate(words[:_WORDS]):
         runs = bool(_RUNS_ANOTHER.fullmatch(word)) or (n == 0 and word == ".")
         named = runs_another or word.startswith("./") or (n == 0 and "/" in word)
-        if named and not runs and (name := _HERE.sub("", word)) and _is_relative(name):
+        if named and not runs and _is_path(name := _HERE.sub("", word)):
             yield name
         runs_another |= runs
 
 
-def _is_relative(name: str) -> bool:
+def _is_path(name: str) -> bool:
+    if name.startswith("/"):
+        return name.isprintable()
     try:
         return not name.startswith("-") and relative_path(name) == name
     except ValueError:

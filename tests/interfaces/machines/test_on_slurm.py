@@ -379,8 +379,11 @@ async def test_a_requeued_instance_runs_again_and_no_other(bench: ServerBench) -
     assert sorted((bench.folder(request.token) / "runs").read_text().split()) == [*"01123"]
 
 
-async def test_directives_of_a_script_are_applied(bench: ServerBench) -> None:
-    job = bench.request("sh ./job.sh")
+@pytest.mark.parametrize("line", ["sh ./job.sh", '"{folder}/job.sh"|cat'])
+async def test_directives_of_a_script_are_applied(bench: ServerBench, line: str) -> None:
+    job = bench.request(line)
+    executable = line.format(folder=bench.folder(job.token))
+    job = job.model_copy(update={"executable": executable})
     script = b"#!/bin/sh\n#SBATCH --export=NONE --job-name=x --array=1-3\necho started >>witness\n"
     answer = await bench.go(job, job__sh=script)
     assert isinstance(answer, Submitted)

@@ -199,7 +199,8 @@ def test_an_account_of_ones_own_may_be_an_attribute_of_pbs() -> None:
         ("grep -c . old.sh", []),
         ("./model old.sh", [["model"]]),
         ("/bin/sh ../job.sh", []),
-        ("/opt/job.sh job.sh", []),
+        ("/opt/job.sh job.sh", [["/opt/job.sh"]]),
+        ("/bin/sh -x /opt/job.sh", [["/opt/job.sh"]]),
         ("it's no line", []),
     ],
 )
