@@ -30,6 +30,8 @@ MOST_INSTANCES = 1000
 OURS = ".vestec"
 """The folder inside of each job's folder that is not the program's."""
 
+_OUTPUT = ("stdout", "stderr")
+
 
 def relative_path(name: str) -> str:
     """`name` if it is a path that stays below the folder it is relative to, and out of ours."""
@@ -288,6 +290,11 @@ def instance_of(part: Part) -> int | None:
 def in_part(name: str, part: Part) -> str:
     """What a file of that name in a job's folder is called that is its instance's own."""
     return name + part.removeprefix(whose(part))
+
+
+def output_files(instances: int) -> set[str]:
+    """The files of a job's folder into which what it prints goes."""
+    return {in_part(name, part) for part in parts_of(Token("v"), instances) for name in _OUTPUT}
 
 
 def token_of(simulation: UUID) -> Token:

@@ -7,7 +7,16 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError, to_json
 
 from events.entry import is_entry
-from events.jobs import MOST_INSTANCES, JobId, JobOptions, JobState, RelativePath, Template, Waiting
+from events.jobs import (
+    MOST_INSTANCES,
+    JobId,
+    JobOptions,
+    JobState,
+    RelativePath,
+    Template,
+    Waiting,
+    output_files,
+)
 from events.prose import Prose
 from events.values import Blob, Identifier, Name, Value
 from events.words import (
@@ -96,6 +105,15 @@ class SimulationRequest(Value):
                 " fewer files, and put what is long into one"
             )
             raise PydanticCustomError("too_long", sentence, {"size": size, "most": MOST_REQUESTED})
+        return self
+
+    @model_validator(mode="after")
+    def _apart(self, info: ValidationInfo) -> Self:
+        printed = output_files(self.resources.instances) if is_entry(info) else set[str]()
+        for name in self.inputs:
+            if (place := name.partition("/")[0]) in printed:
+                sentence = "{place} is where the job's output goes: call the input {name} otherwise"
+                raise PydanticCustomError("taken", sentence, {"place": place, "name": name})
         return self
 
 

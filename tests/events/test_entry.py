@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from events.entry import entered, said
 from events.jobs import JobOptions
 from events.machines import MachineSettings, Privilege
-from events.simulations import Resources
+from events.simulations import Resources, SimulationRequest
 
 MACHINE = {"name": "m", "base_directory": "/m"}
 JOB = {"walltime": 60}
@@ -45,6 +45,18 @@ def test_a_constraint_that_batch_systems_know_is_taken(constraint: str) -> None:
     assert said(Resources, {**JOB, "constraint": constraint}).constraint == constraint
 
 
+def asked(file: str, instances: int) -> dict[str, Any]:
+    """A request of a simulation with an input of that name."""
+    inputs = {file: {"sha256": "f" * 64, "size": 1}}
+    needs = {**JOB, "instances": instances}
+    return {"kind": "fire", "executable": "true", "resources": needs, "inputs": inputs}
+
+
+@pytest.mark.parametrize(("file", "instances"), [("stdout.2", 1), ("stdout.2", 2), ("x/stdout", 1)])
+def test_an_input_is_called_as_no_output_of_its_job(file: str, instances: int) -> None:
+    assert [*said(SimulationRequest, asked(file, instances)).inputs] == [file]
+
+
 REFUSED: list[tuple[type[BaseModel], dict[str, Any], str]] = [
     *((JobOptions, {"account": name}, "letters") for name in ("z;rm -rf", "$HOME", "`x`", "a\\b")),
     *((JobOptions, {name: "-x"}, "begin with -") for name in ("queue", "qos", "reservation")),
@@ -54,6 +66,10 @@ REFUSED: list[tuple[type[BaseModel], dict[str, Any], str]] = [
         for name in ("nodes", "tasks", "cpus_per_task", "memory_mib", "gpus")
     ),
     (JobOptions, {"warning": 10**30}, "less than or equal to"),
+    *(
+        (SimulationRequest, asked(file, instances), f"call the input {file} otherwise")
+        for file, instances in (("stderr", 1), ("stdout/x", 1), ("stdout.2", 3))
+    ),
     *(
         (MachineSettings, {**MACHINE, name: 10**30}, "less than or equal to")
         for name in ("nodes", "cores_per_node", "slots", "seed")
