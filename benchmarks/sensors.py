@@ -20,6 +20,7 @@ from interfaces.sensors.delivery import Refused
 from interfaces.sensors.feeds import PREFIX, parse_feeds
 from interfaces.sensors.topics import make_topics
 from interfaces.sensors.worker import SensorWorker
+from managers.runtime import Failures
 
 READINGS, SENSORS, WARM_UP = 200_000, 100, 20_000
 STALLED = 300.0
@@ -76,7 +77,8 @@ async def run(engine: str) -> Result:
 
 
 class _Counted:
-    findings = 0
+    def __init__(self) -> None:
+        self.findings, self.waits = 0, Failures[str]()
 
     async def deliver(self, findings: Sequence[Finding], names: Sequence[str]) -> int:
         self.findings += len(findings)

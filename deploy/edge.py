@@ -99,7 +99,7 @@ async def _health(running: Running, log: Log) -> Mapping[str, PartHealth]:
             owns=sensors.owned,
             since=_moment(sensors.since),
             behind=sensors.behind(),
-            failing=_failing(sensors.failures.known),
+            failing=_failing(sensors.failing),
             feeds={
                 name: FeedHealth.model_validate(counts) for name, counts in sensors.feeds().items()
             },

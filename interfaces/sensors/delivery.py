@@ -6,7 +6,7 @@ worker did not acknowledge is done again by the next one, under the same ids.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -22,6 +22,7 @@ from events.values import Context, IncidentId
 from interfaces.issuing import Write, issue
 from interfaces.sensors.feeds import PARKED, PREFIX
 from managers.blobs import BlobStore, BlobStoreUnavailable, keep_content
+from managers.runtime import Failures
 from projections import Pool
 from projections.database import UNAVAILABLE
 from projections.endpoints import PROJECTION, Endpoint, pushed_endpoints
@@ -54,6 +55,9 @@ class Refused:
 class Outlet(Protocol):
     """The ways out of the feeds, and what time it is there."""
 
+    waits: Failures[str]
+    """`delivery`, while findings or refused readings wait: why, and since when."""
+
     async def deliver(self, findings: Sequence[Finding], names: Sequence[str]) -> int:
         """Push each finding, in order, to the open endpoints of the name beside it.
 
@@ -76,6 +80,7 @@ class Delivery:
     wall: Callable[[], float]
     pool: Pool
     blobs: BlobStore
+    waits: Failures[str] = field(default_factory=Failures)
 
     def __post_init__(self) -> None:
         self._ends = RecentEnds(self.log, PROJECTION)
@@ -84,10 +89,10 @@ class Delivery:
         return self.wall()
 
     async def deliver(self, findings: Sequence[Finding], names: Sequence[str]) -> int:
-        opened, arrivals = await _lasting(partial(self._opened, set(names))), 0
+        opened, arrivals = await self._lasting(partial(self._opened, set(names))), 0
         for finding, name in zip(findings, names, strict=True):
             for endpoint in opened.get(name, ()):
-                await _lasting(partial(self._push, finding, endpoint))
+                await self._lasting(partial(self._push, finding, endpoint))
                 arrivals += 1
         return arrivals
 
@@ -95,7 +100,7 @@ class Delivery:
         first = refused[0]
         _log.warning("readings parked", feed=first.feed, count=len(refused), reason=first.reason)
         for portion in portions([_parked(one) for one in refused]):
-            await _lasting(partial(self.log.append, PARKED_TOPIC, 0, portion))
+            await self._lasting(partial(self.log.append, PARKED_TOPIC, 0, portion))
 
     async def _opened(self, names: set[str]) -> dict[str, list[Endpoint]]:
         """The open endpoints of these names, all that the log had a moment ago."""
@@ -120,6 +125,21 @@ class Delivery:
         write = Write(finding.id, Context.ENDPOINTS, IncidentId(endpoint.incident), pushed)
         await issue(self.log, self.clock, write, ACTOR)
 
+    async def _lasting(self, act: Callable[[], Awaitable[T]]) -> T:
+        """What comes of an act that may be done twice, however long what it needs is away."""
+        pauses = doubling(*_TRY_AGAIN)
+        try:
+            while True:
+                try:
+                    return await act()
+                except _AWAY as error:
+                    reason = str(error) or repr(error)
+                    _log.warning("sensor feeds wait", reason=reason)
+                    self.waits.add("delivery", reason, self.wall())
+                await asyncio.sleep(next(pauses))
+        finally:
+            self.waits.forget("delivery")
+
 
 async def _bytes_of(finding: Finding) -> AsyncIterator[bytes]:
     yield finding.model_dump_json().encode()
@@ -134,14 +154,3 @@ def _parked(refused: Refused) -> Record:
         "offset": str(id.offset),
     }
     return Record(refused.feed, refused.value[:_KEPT_BYTES], headers)
-
-
-async def _lasting(act: Callable[[], Awaitable[T]]) -> T:
-    """What comes of an act that may be done twice, however long what it needs is away."""
-    pauses = doubling(*_TRY_AGAIN)
-    while True:
-        try:
-            return await act()
-        except _AWAY as error:
-            _log.warning("sensor feeds wait", reason=str(error) or repr(error))
-        await asyncio.sleep(next(pauses))

@@ -21,7 +21,7 @@ from interfaces.sensors.feeds import PREFIX, Feeds
 from interfaces.sensors.rules import Source
 from interfaces.sensors.topics import make_topics
 from interfaces.sensors.watch import watch
-from managers.runtime import Failures
+from managers.runtime import Failure, Failures
 
 _TRY_AGAIN = 2.0
 
@@ -40,6 +40,11 @@ class SensorWorker:
         """When partitions were last given to this worker, in seconds since 1970."""
         self.failures = Failures[str]()
         """Of `worker`, while it takes nothing: why, since when, and how often it began anew."""
+
+    @property
+    def failing(self) -> Mapping[str, Failure]:
+        """Why it takes nothing, or what it found waits; since when, and how often it was tried."""
+        return {**self._outlet.waits.known, **self.failures.known}
 
     @property
     def owned(self) -> list[str]:

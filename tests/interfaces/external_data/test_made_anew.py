@@ -16,6 +16,7 @@ from projections import Pool, Reader
 from projections.builds import rebuild
 from projections.endpoints import PROJECTION
 from projections.freshness import Behind
+from tests.patience import PATIENCE
 from tests.projections.story import START, Story
 from tests.projections.tables import all_caught_up, running
 
@@ -54,5 +55,13 @@ async def test_what_sensors_found_waits_for_it(pool: Pool, tmp_path: Path) -> No
     delivering = asyncio.create_task(delivery.deliver([SHIFT], ["wind"]))
     done, _ = await asyncio.wait([delivering], timeout=0.5)
     assert not done
+    await shown_as(delivery, "behind the log")
     async with running(story, pool):
         assert await delivering == 1
+    assert not delivery.waits.known
+
+
+async def shown_as(delivery: Delivery, why: str) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not any(why in wait.reason for wait in delivery.waits.known.values()):
+            await asyncio.sleep(0.05)

@@ -20,6 +20,7 @@ from interfaces.sensors.delivery import Refused
 from interfaces.sensors.feeds import Feeds, parse_feeds
 from interfaces.sensors.recovery import Consumer as Taking
 from interfaces.sensors.worker import SensorWorker
+from managers.runtime import Failures
 from tests.interfaces.sensors.conftest import reading, until
 
 FEEDS = parse_feeds("""
@@ -64,6 +65,7 @@ class Outlet:
     open: asyncio.Event = field(default_factory=asyncio.Event)
     waiting: bool = False
     clock: float = 2000.0
+    waits: Failures[str] = field(default_factory=Failures)
 
     def __post_init__(self) -> None:
         self.open.set()
