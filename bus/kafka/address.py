@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from bus.contract import LogError
+from bus.contract import LogError, LogUnavailable
 from bus.urls import whole
 
 _COPIES = 3
@@ -34,9 +34,22 @@ class Address:
     client: Mapping[str, Any] = field(repr=False)
 
     def copies(self, brokers: int) -> int:
-        """Of each topic that is made, where so many brokers are alive, or named in the URL."""
+        """Of each topic, where so many brokers are alive, or named in the URL."""
         known = max(brokers, len(self.client["bootstrap_servers"]))
         return self.replication or (_COPIES if known >= _COPIES else 1)
+
+    def copies_of_new(self, brokers: int) -> int:
+        """Of a topic that is made now. Raises `LogUnavailable` where a third broker may be away.
+
+        Without it the topic would have one copy, and be refused when that broker is back.
+        """
+        copies = self.copies(brokers)
+        if self.replication is None and copies == 1 < brokers:
+            raise LogUnavailable(
+                f"{brokers} brokers are there, and topics are not made yet: with a third one they"
+                " get 3 copies. Start it, or say how many in the URL of the log: ?replication=1"
+            )
+        return copies
 
     @classmethod
     def parse(cls, url: str) -> Self:

@@ -30,7 +30,7 @@ class KafkaLog(Log):
         self._address, self._deadline, self._lease = address, deadline, lease
         self._calls = Connections(address, deadline)
         self._polls = Connections(address, deadline)
-        self._topics = Topics(self._calls, address.copies)
+        self._topics = Topics(self._calls, address)
         self._reader = Reader(self._calls)
         self._producers = Producers(address, deadline)
         self._bell = Bell(self._polls, self._reader)

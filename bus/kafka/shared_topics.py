@@ -25,8 +25,14 @@ class SharedTopics:
     """The topics of a cluster, as long as the context lasts that made this."""
 
     _admin: AIOKafkaAdminClient
-    copies: int
-    """Of each topic that is made."""
+    _address: Address
+    _brokers: int
+    """That are alive."""
+
+    @property
+    def copies(self) -> int:
+        """That each topic should have."""
+        return self._address.copies(self._brokers)
 
     async def make(
         self,
@@ -45,7 +51,8 @@ class SharedTopics:
             await self._look_at(name, described["partitions"], needed, wished or {})
             return len(described["partitions"])
         configuration = {**needed, **(wished or {})}
-        new = NewTopic(name, partitions, self.copies, topic_configs=configuration)
+        copies = self._address.copies_of_new(self._brokers)
+        new = NewTopic(name, partitions, copies, topic_configs=configuration)
         answer = await self._admin.create_topics([new])
         for _, code, *_ in answer.topic_errors:
             if code not in (0, TopicAlreadyExistsError.errno):
@@ -85,7 +92,7 @@ async def shared_topics(address: Address) -> AsyncIterator[SharedTopics]:
     try:
         await reach(address, admin.start)
         brokers = (await admin.describe_cluster())["brokers"]
-        yield SharedTopics(admin, address.copies(len(brokers)))
+        yield SharedTopics(admin, address, len(brokers))
     except (KafkaError, OSError) as error:
         raise LogUnavailable(f"topics that are shared with others: {error}") from error
     finally:

@@ -8,7 +8,7 @@ reaches the disk: brokers that lose power all at once lose acknowledged records,
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.offset import OffsetRequest
 
 from bus.contract import LogError, PartitionsChanged, UnknownTopic
+from bus.kafka.address import Address
 from bus.kafka.batches import LARGEST_BATCH
 from bus.kafka.connections import BACKOFF, Connections, check
 
@@ -44,9 +45,8 @@ class _Description:
 class Topics:
     """The topics of a cluster, as this process knows them."""
 
-    def __init__(self, connections: Connections, copies: Callable[[int], int]) -> None:
-        """`copies` of a topic, where so many brokers are alive."""
-        self._connections, self._copies = connections, copies
+    def __init__(self, connections: Connections, address: Address) -> None:
+        self._connections, self._address = connections, address
         self._partitions: dict[str, int] = {}
 
     async def partitions(self, topic: str) -> int:
@@ -65,16 +65,16 @@ class Topics:
         """
         async with self._connections.deadline_of("topic"):
             described = await self._describe(topic)
-            copies = self._copies(len(described.brokers))
+            brokers = len(described.brokers)
             if not described.partitions:
-                await self._make(topic, partitions, copies)
+                await self._make(topic, partitions, self._address.copies_of_new(brokers))
                 described = await self._settled(topic)
             if described.partitions != partitions:
                 raise PartitionsChanged(
                     f"topic {topic} has {described.partitions} partitions,"
                     f" {partitions} were asked for"
                 )
-            await self._check(topic, described.copies, copies)
+            await self._check(topic, described.copies, self._address.copies(brokers))
         self._partitions[topic] = partitions
 
     async def _describe(self, topic: str, node: int | None = None) -> _Description:

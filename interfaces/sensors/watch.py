@@ -30,7 +30,7 @@ async def watch(address: Address, partitions: Mapping[str, int]) -> NoReturn:
         while True:
             with suppress(LogUnavailable):
                 for topic, count in partitions.items():
-                    found = await Topics(connections, address.copies).partitions(topic)
+                    found = await Topics(connections, address).partitions(topic)
                     if found != count:
                         raise LogError(f"topic {topic} has {found} partitions now, and had {count}")
                     places = [(topic, partition) for partition in range(count)]

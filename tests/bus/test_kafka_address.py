@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bus import LogError
+from bus.contract import LogUnavailable
 from bus.kafka.address import Address
 
 
@@ -65,6 +66,14 @@ def test_topics_have_three_copies_where_there_are_brokers_for_them(
     url: str, alive: int, copies: int
 ) -> None:
     assert Address.parse(url).copies(alive) == copies
+
+
+def test_topics_are_not_made_while_the_third_broker_may_be_away() -> None:
+    one = Address.parse("kafka://a")
+    assert [one.copies_of_new(alive) for alive in (1, 3, 4)] == [1, 3, 3]
+    assert Address.parse("kafka://a?replication=2").copies_of_new(2) == 2
+    with pytest.raises(LogUnavailable, match=r"2 brokers are there, .*\?replication=1"):
+        one.copies_of_new(2)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The Kafka log on three brokers: copies of all, and one broker that dies."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +10,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from bus import Log, WatchedLog
+from bus.contract import LogUnavailable
 from bus.kafka import KafkaLog
 from bus.kafka.topics import TopicUnfit
 from deploy.kafka import Cluster, KafkaMissing, running_cluster
@@ -82,3 +84,22 @@ async def test_a_broker_dies_and_nothing_that_was_acknowledged_is_lost(
     for partition in range(partitions):
         assert [stored.record for stored in reading[partition].result()] == expected
         assert [stored.record for stored in await read_all(log, "t", partition)] == expected
+
+
+async def test_topics_are_not_made_with_one_copy_while_one_of_three_brokers_is_away(
+    three: Cluster,
+) -> None:
+    """As seen by who names one of them; the first died."""
+    three.nodes[0].kill()
+    log = await KafkaLog.connect(f"kafka://{three.servers.split(',')[1]}", deadline=30)
+
+    async def make_until_the_others_know() -> None:
+        for number in itertools.count():
+            await log.declare(f"late-{number}", 1)
+
+    try:
+        async with asyncio.timeout(60):
+            with pytest.raises(LogUnavailable, match="2 brokers are there"):
+                await make_until_the_others_know()
+    finally:
+        await log.close()
