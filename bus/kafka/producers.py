@@ -38,6 +38,8 @@ from bus.tasks import doubling
 
 _AT_ONCE = 16
 """Appends under way: all may go in one request, which brokers limit to 100 MiB."""
+_LOOK_EVERY = 3
+"""Deadlines between two looks at what topics there are."""
 _RETRY_AFTER = 0.1
 """Seconds that aiokafka waits before it sends a batch again."""
 _REFUSALS = (
@@ -114,7 +116,9 @@ class Producers:
                 if known == partitions:
                     return producer
                 if known is not None:
-                    raise PartitionsChanged(f"topic {topic} has {known} partitions by now")
+                    raise PartitionsChanged(
+                        f"topic {topic} has {known} partitions by now, it had {partitions}"
+                    )
             await asyncio.sleep(next(pauses))
 
     async def _started(self) -> "_Producer | None":
@@ -175,6 +179,8 @@ class _Producer:
             max_batch_size=LARGEST_BATCH,
             request_timeout_ms=round(deadline * 500),
             retry_backoff_ms=round(_RETRY_AFTER * 1000),
+            # So that partitions which were added are noticed soon: by itself after five minutes.
+            metadata_max_age_ms=round(_LOOK_EVERY * deadline * 1000),
         )
         self.kafka._message_accumulator._pending_batches = _OnTheirWay()
 

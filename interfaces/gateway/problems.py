@@ -10,7 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, JsonValue, ValidationError
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from bus import Doubt, LogError, RecordTooLarge, UnknownTopic
+from bus import Doubt, LogError, PartitionsChanged, RecordTooLarge, UnknownTopic
 from bus.tasks import starved
 from events.prose import Fault, faults_of
 from interfaces.gateway.surroundings import edge_of
@@ -153,7 +153,7 @@ def away(error: Exception) -> Problem:
     _log.warning("storage is away", reason=f"{type(error).__name__}: {error}")
     if _full(error):
         detail = "The disk of the database is full: an operator has to make room. Try again later."
-    elif isinstance(error, UnknownTopic):
+    elif isinstance(error, UnknownTopic | PartitionsChanged):
         detail = f"An operator has to act: {error}."
     else:
         detail = "The storage cannot be reached now; try again in a few seconds."

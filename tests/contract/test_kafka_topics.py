@@ -178,6 +178,24 @@ async def test_a_topic_that_is_made_anew_is_noticed_while_it_is_read(
 
     async with asyncio.timeout(20):
         await until(made_anew)
+async def test_partitions_that_were_added_where_nobody_is_a_member_are_refused_within_seconds(
+    log: Log, operator: AIOKafkaAdminClient, namespace: str
+) -> None:
+    await log.declare("t", 2)
+    await log.append("t", 0, numbered(1))
+    await operator.create_partitions({f"{namespace}.t": NewPartitions(3)})
+
+    async def refused() -> bool:
+        try:
+            await log.append("t", 1, numbered(1))
+        except PartitionsChanged as error:
+            return str(error) == f"topic {namespace}.t has 3 partitions by now, it had 2"
+        return False
+
+    async with asyncio.timeout(30):
+        await until(refused)
+
+
     async with asyncio.timeout(NOTICED_WITHIN):
         with pytest.raises(LogReplaced, match="ends at 0, but 3 records of it were read before"):
             await waiting
