@@ -35,6 +35,11 @@ class BatchSystem(Protocol):
         ...
 
     @property
+    def least_lag(self) -> float:
+        """The same where nobody measured it: what a check measures counts where it is more."""
+        ...
+
+    @property
     def forgets_deleted(self) -> bool:
         """Whether a job that waited, and that `find` then finds no more, was deleted for sure."""
         ...

@@ -71,6 +71,7 @@ class ShellBatchSystem:
         """`learning` makes the dialect anew from what a check learned."""
         self._connection = connection
         self._dialect = dialect
+        self._least_lag = dialect.lag
         self._layout = layout
         self._environment = environment or {}
         self._limits = limits or Limits()
@@ -80,6 +81,10 @@ class ShellBatchSystem:
     @property
     def lag(self) -> float:
         return self._dialect.lag
+
+    @property
+    def least_lag(self) -> float:
+        return self._least_lag
 
     @property
     def forgets_deleted(self) -> bool:

@@ -67,6 +67,7 @@ class SimulatedBatchSystem:
     """`BatchSystem` on a model; `starts` counts how often each part's program was started."""
 
     lag = 0.0
+    least_lag = 0.0
     forgets_deleted = False
     notice = ""
     shell_startup: float | None = None

@@ -230,9 +230,13 @@ class _Check:
         self._learn_lag(site, lag)
 
     def _learn_lag(self, site: Site, lag: float) -> None:
-        """One measurement is no bound: four times as long, and five seconds."""
+        """One measurement is no bound: four times as long, and five seconds.
+
+        Nor does a short one show that it is never longer: Grid Engine writes its accounts down
+        every 15 s, and a job may end just before.
+        """
         if "lag" in site.learns:
-            self._sheet.learned["lag"] = round(4 * lag + 5, 1)
+            self._sheet.learned["lag"] = max(self._batch.least_lag, round(4 * lag + 5, 1))
 
     async def _queue_knows(self) -> bool | None:
         report = await self._batch.hear(Witness.QUEUE, self._job)

@@ -18,7 +18,7 @@ from interfaces.machines.registry import connect
 from interfaces.machines.rehearsal import simulated_cluster
 from interfaces.machines.simulated.batch_system import SimulatedBatchSystem
 from interfaces.machines.simulated.fates import Fate, Planned
-from interfaces.machines.site import Host
+from interfaces.machines.site import Host, Site
 from interfaces.machines.testing import TOKEN
 from interfaces.machines.work.checkup import Patience, check_up, unreachable
 from tests.account import Login
@@ -125,7 +125,7 @@ async def test_slurm_with_accounts(slurm: Slurm, sshds: Callable[..., Sshd]) -> 
     assert "localhost" in lines["compute node"].found
     lag = found.learned["lag"]
     assert isinstance(lag, float)
-    assert 5 <= lag < 100
+    assert 10 <= lag < 100
     assert found.learned["accounting"] is True
     assert found.learned["instances"] == 1001
     assert left_behind(Path(settings.base_directory)) == []
@@ -164,6 +164,7 @@ async def test_grid_engine(gridengine: GridEngine, sshds: Callable[..., Sshd]) -
     assert ticked(lines) >= ALWAYS | {"host key", "shell start-up"}
     assert "SGE" in lines["scheduler"].found
     assert found.learned.keys() == {"lag", "instances"}
+    assert 30 <= float(str(found.learned["lag"])) < 100
     assert left_behind(Path(settings.base_directory)) == []
 
 
@@ -232,6 +233,21 @@ async def test_the_clock_of_a_login_node(
     patience = Patience(start=0.1, history=0.1, pause=0.01)
     found = await check_up(batch, "ssh", uuid4(), count(0, took).__next__, patience)
     assert by_question(found)["clock"].mark is mark
+
+
+@pytest.mark.parametrize(("least", "learned"), [(0.0, 5.0), (30.0, 30.0)])
+async def test_one_short_measurement_does_not_make_the_lag_shorter(
+    monkeypatch: pytest.MonkeyPatch, least: float, learned: float
+) -> None:
+    async def site() -> Site:
+        return Site(accounting=False, learns=frozenset({"lag"}))
+
+    batch = Odd(None)
+    batch.least_lag = least
+    monkeypatch.setattr(batch, "site", site)
+    patience = Patience(start=5, history=5, pause=0.01)
+    found = await check_up(batch, "ssh", uuid4(), patience=patience)
+    assert found.learned["lag"] == pytest.approx(learned, abs=0.5)
 
 
 async def test_a_job_in_doubt_keeps_its_folder_and_does_not_start() -> None:
