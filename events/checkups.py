@@ -54,4 +54,11 @@ class Checkup(Value):
     learned: dict[str, JsonValue] = {}
     """Settings of the dialect, in its own words: they count where the machine's say nothing."""
     full: Prose = ""
-    """Why nothing can be written below the base directory, for want of room; empty: it can."""
+    """Why nothing can be written below the base directory, for want of room; empty: it can, or the
+    machine was not `reached`."""
+
+    @property
+    def reached(self) -> bool:
+        """Whether the machine answered at all."""
+        failed = (one.about for one in self.findings if one.mark is Mark.NO)
+        return Question.CONNECTION not in failed

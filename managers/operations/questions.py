@@ -101,4 +101,5 @@ def checked(was: MachineJobs, input: i.CheckedUp) -> Iterator[Effect]:
     yield e.CheckConcluded(check=input.check, checkup=checkup)
     see = SeeCheckup(name=was.settings.name, checkup=checkup)
     yield Send(Context.MACHINES, FLEET, see)
-    yield from room(was, input.checkup.full)
+    if checkup.reached:
+        yield from room(was, checkup.full)

@@ -877,6 +877,11 @@ def test_a_check_sees_that_there_is_no_room() -> None:
     of = machine().when(CHECK)
     full = FOUND.model_copy(update={"full": "Disk quota exceeded"})
     of.when(CheckedUp(ONE, full)).then(e.CheckConcluded, SeeCheckup, e.RoomSeen, SeeTrouble)
+    dead = Finding(about=Question.CONNECTION, mark=Mark.NO, found="the line is dead")
+    of.when(CHECK).when(CheckedUp(ONE, Checkup(findings=(dead,))))
+    of.then(e.CheckConcluded, SeeCheckup)
+    of.when(CHECK).when(CheckedUp(ONE, FOUND))
+    of.then(e.CheckConcluded, SeeCheckup, e.RoomSeen, SeeTrouble)
 
 
 def test_a_submission_that_may_have_got_through_is_known() -> None:
