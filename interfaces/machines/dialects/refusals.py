@@ -38,11 +38,22 @@ class Refusals:
         """What an exit status other than 0 means; raises `InDoubt`, to be waited out."""
         if completed.stderr.startswith(_SIGN):
             return Refused(completed.stderr.removeprefix(_SIGN).strip(), permanent=True)
-        said = " ".join(f"{completed.stderr} {completed.stdout}".split())[-1000:]
-        if not is_unanswered(completed):
-            if any(text in said for text in self.not_now):
-                return Refused(said, permanent=False)
-            if any(text in said for text in self.permanent):
-                return Refused(said, permanent=True)
-        status = completed.exit_status
-        raise InDoubt(f"the submission ended with exit status {status}: {said or 'no word'}", wait)
+        if refused := self.refusal(completed):
+            return refused
+        status, said = completed.exit_status, _said(completed) or "no word"
+        raise InDoubt(f"the submission ended with exit status {status}: {said}", wait)
+
+    def refusal(self, completed: Completed) -> Refused | None:
+        """What it says, if that is known and an answer; None: it leaves a doubt."""
+        said = _said(completed)
+        if is_unanswered(completed):
+            return None
+        if any(text in said for text in self.not_now):
+            return Refused(said, permanent=False)
+        if any(text in said for text in self.permanent):
+            return Refused(said, permanent=True)
+        return None
+
+
+def _said(completed: Completed) -> str:
+    return " ".join(f"{completed.stderr} {completed.stdout}".split())[-1000:]

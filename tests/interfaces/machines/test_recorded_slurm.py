@@ -243,9 +243,27 @@ def test_estimates() -> None:
 def test_nobody_knows_when_a_job_would_start_while_the_controller_is_down() -> None:
     with pytest.raises(CommandFailed, match="Unable to contact"):
         DIALECT.estimate(REQUEST).parse(answer("sbatch_ctld_down"))
-    late = "allocation failure: Socket timed out on send/recv operation"
-    with pytest.raises(CommandFailed, match="Socket timed out"):
-        DIALECT.estimate(REQUEST).parse(Completed(1, "", late))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "allocation failure: Socket timed out on send/recv operation",
+        "sbatch: error: QOSMaxSubmitJobPerUserLimit\n"
+        "allocation failure: Job violates accounting/QOS policy (job submit limit)",
+        "allocation failure: Required node not available (down, drained or reserved)",
+        "allocation failure: something that nobody has heard before",
+    ],
+)
+def test_a_job_that_is_not_refused_for_good_may_start_though_nobody_knows_when(said: str) -> None:
+    with pytest.raises(CommandFailed):
+        DIALECT.estimate(REQUEST).parse(Completed(1, "", said))
+
+
+@pytest.mark.parametrize("refused", ["sbatch_bad_partition", "sbatch_bad_time"])
+def test_a_job_that_is_refused_for_good_would_never_start(refused: str) -> None:
+    found = DIALECT.estimate(REQUEST).parse(answer(refused))
+    assert found.impossible == answer(refused).stderr.strip()
 
 
 def test_load_counts_nodes_once_and_knows_the_limits_of_partitions() -> None:

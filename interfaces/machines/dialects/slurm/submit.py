@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from events.jobs import After, JobId, JobRequest, Mail
 from interfaces.machines.connection import CommandFailed, Completed
@@ -13,7 +13,6 @@ from interfaces.machines.dialects.options import Arranged, Grammar, Option, arra
 from interfaces.machines.dialects.other_jobs import NOT_YET, await_others
 from interfaces.machines.dialects.refusals import Refusals
 from interfaces.machines.dialects.slurm.environment import CLEAN, QUESTION
-from interfaces.machines.dialects.unanswered import is_unanswered
 from interfaces.machines.scripts.layout import Layout, quoted
 
 GRAMMAR = Grammar(
@@ -157,7 +156,8 @@ _AFTER = {
 }
 _JOB_ID = re.compile(r"(\d+)(;\S+)?")
 _STARTS = re.compile(r"Job \d+ to start at (\S+)")
-_NEVER = ("allocation failure: ", "Batch job submission failed: ", "sbatch: error: ")
+_NOT_ALLOCATED = "allocation failure: "
+"""Before the reason, where a submission says `_FAILED`."""
 
 
 @dataclass(frozen=True)
@@ -216,10 +216,10 @@ class StartEstimate:
         said = completed.stderr.strip()
         if match := _STARTS.search(said):
             return Estimate(start=number(match[1]))
-        if completed.exit_status and not is_unanswered(completed):
-            for line in said.splitlines():
-                if line.startswith(_NEVER):
-                    return Estimate(impossible=said)
+        as_submitted = replace(completed, stderr=said.replace(_NOT_ALLOCATED, _FAILED))
+        refused = REFUSALS.refusal(as_submitted) if completed.exit_status else None
+        if refused and refused.permanent:
+            return Estimate(impossible=said)
         raise CommandFailed(f"sbatch --test-only answered {said!r}")
 
 
