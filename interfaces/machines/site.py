@@ -25,7 +25,7 @@ class Site:
     others: bool | None = None
     """Whether we are shown the jobs of other users."""
     instances: int | None = None
-    """The most that an array may have; 1: no arrays."""
+    """The most that an array may have; 1: no arrays; None: it does not tell."""
     learns: frozenset[str] = frozenset()
     """The dialect's settings that a check may measure: of `accounting` and `lag`."""
 

@@ -8,11 +8,13 @@ as after a crash: it then goes on with the job that it has there.
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID, uuid5
+
+from pydantic import JsonValue
 
 from events.checkups import Checkup, Question
 from events.jobs import JobReport, JobRequest, JobState, RelativePath, Witness, token_of
@@ -52,11 +54,15 @@ async def check_up(
     batch: BatchSystem,
     connection: str,
     check: UUID,
+    known: Mapping[str, JsonValue],
     wall: Callable[[], float] = time.time,
     patience: Patience | None = None,
 ) -> Checkup:
-    """All that can be known; raises nothing that the machine does."""
-    return await _Check(batch, connection, check, wall, patience or Patience()).run()
+    """All that can be known; raises nothing that the machine does.
+
+    `known` is what earlier checks learned, and `batch` was told.
+    """
+    return await _Check(batch, connection, check, known, wall, patience or Patience()).run()
 
 
 def unreachable(reason: str) -> Checkup:
@@ -75,11 +81,13 @@ class _Check:
         batch: BatchSystem,
         connection: str,
         check: UUID,
+        known: Mapping[str, JsonValue],
         wall: Callable[[], float],
         patience: Patience,
     ) -> None:
         self._batch, self._connection = batch, connection
         self._job, self._files = token_of(check), token_of(uuid5(check, "files"))
+        self._known = known
         self._wall, self._now = wall, asyncio.get_running_loop().time
         self._patience = patience
         self._sheet = Sheet()
@@ -123,6 +131,7 @@ class _Check:
             return Site()
         self._sheet.judge(Question.SCHEDULER, True if site.version else None, site.version, "")
         about_site(self._sheet, site)
+        self._batch.learn({**self._known, **self._sheet.learned})  # new accounts are asked at once
         return site
 
     async def _transfer(self) -> None:

@@ -173,7 +173,7 @@ class MachineHands:
         except MachineError as error:
             found = unreachable(str(error))
         else:
-            found = await check_up(batch, machine.settings.connection, check)
+            found = await check_up(batch, machine.settings.connection, check, machine.learned)
         await hand_over(
             tell, CheckedUp(check, found), lambda why: CheckedUp(check, unreachable(why))
         )

@@ -80,7 +80,8 @@ class Machine:
         self._connect, self._chance, self._wall = connect, chance, wall
         self._stack = AsyncExitStack()
         self._batch: BatchSystem | None = None
-        self._learned: Mapping[str, JsonValue] = {}
+        self.learned: Mapping[str, JsonValue] = {}
+        """What checks learned of it, as settings of its dialect."""
         self._opening = asyncio.Lock()
 
     @contextmanager
@@ -110,14 +111,14 @@ class Machine:
         async with self._opening:
             if self._batch is None:
                 batch = self._connect(self.settings, self.budget.spend)
-                batch.learn(self._learned)
+                batch.learn(self.learned)
                 self._batch = await self._stack.enter_async_context(batch)
             return self._batch
 
     def learn(self, learned: Mapping[str, JsonValue]) -> None:
-        """What the newest check learned of it."""
-        if learned != self._learned:
-            self._learned = learned
+        """What is known since the newest check."""
+        if learned != self.learned:
+            self.learned = learned
             if self._batch is not None:
                 self._batch.learn(learned)
 

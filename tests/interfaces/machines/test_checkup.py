@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from pydantic import JsonValue
 
 from events.checkups import Checkup, Finding, Mark, Question
 from events.jobs import JobRequest, Token, Witness, token_of
@@ -33,7 +34,7 @@ QUICK = Patience(start=20, history=20, pause=0.1)
 async def checked(settings: MachineSettings) -> tuple[Checkup, Mapping[str, Finding]]:
     """Its lines by their questions, each there once."""
     async with connect(settings) as batch:
-        found = await check_up(batch, settings.connection, uuid4(), patience=QUICK)
+        found = await check_up(batch, settings.connection, uuid4(), {}, patience=QUICK)
     return found, by_question(found)
 
 
@@ -209,7 +210,7 @@ class Odd(SimulatedBatchSystem):
 async def odd(batch: Odd) -> tuple[Mapping[str, Finding], Token]:
     check = uuid4()
     patience = Patience(start=0.1, history=0.1, pause=0.01)
-    found = await check_up(batch, "ssh", check, patience=patience)
+    found = await check_up(batch, "ssh", check, {}, patience=patience)
     return by_question(found), token_of(check)
 
 
@@ -231,7 +232,7 @@ async def test_the_clock_of_a_login_node(
     batch = Odd(None)
     monkeypatch.setattr(batch, "host", host)
     patience = Patience(start=0.1, history=0.1, pause=0.01)
-    found = await check_up(batch, "ssh", uuid4(), count(0, took).__next__, patience)
+    found = await check_up(batch, "ssh", uuid4(), {}, count(0, took).__next__, patience)
     assert by_question(found)["clock"].mark is mark
 
 
@@ -246,7 +247,7 @@ async def test_one_short_measurement_does_not_make_the_lag_shorter(
     batch.least_lag = least
     monkeypatch.setattr(batch, "site", site)
     patience = Patience(start=5, history=5, pause=0.01)
-    found = await check_up(batch, "ssh", uuid4(), patience=patience)
+    found = await check_up(batch, "ssh", uuid4(), {}, patience=patience)
     assert found.learned["lag"] == pytest.approx(learned, abs=0.5)
 
 
@@ -266,6 +267,23 @@ async def test_accounts_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> 
     assert lines["history"].found == "slurmdbd is away"
     assert lines["compute node"].mark is Mark.YES
     assert token in batch.removed
+
+
+async def test_accounts_that_are_kept_since_are_asked_by_the_check_that_finds_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    learns = frozenset({"accounting", "lag"})
+
+    async def site() -> Site:
+        return Site(accounting=True, learns=learns)
+
+    batch, told = Odd(None), list[Mapping[str, JsonValue]]()
+    monkeypatch.setattr(batch, "site", site)
+    monkeypatch.setattr(batch, "learn", lambda learned: told.append(learned))
+    patience = Patience(start=0.1, history=0.1, pause=0.01)
+    known = {"accounting": False, "lag": 40.0}
+    await check_up(batch, "ssh", uuid4(), known, patience=patience)
+    assert told == [{"accounting": True, "lag": 40.0}]
 
 
 async def test_a_machine_that_goes_away_while_it_is_checked(
@@ -297,8 +315,8 @@ async def test_a_check_that_is_repeated_after_a_crash_goes_on_with_its_job(tmp_p
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(batch, "observe", _raising(Crash()))
             with pytest.raises(Crash):
-                await check_up(batch, "local", check, patience=QUICK)
-        again = by_question(await check_up(batch, "local", check, patience=QUICK))
+                await check_up(batch, "local", check, {}, patience=QUICK)
+        again = by_question(await check_up(batch, "local", check, {}, patience=QUICK))
         assert again["compute node"].mark is Mark.YES
     assert left_behind(tmp_path) == []
 

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from events.jobs import MOST_INSTANCES
 from interfaces.machines.connection import CommandFailed, Completed
 from interfaces.machines.dialects.lsf import Lsf
 from interfaces.machines.dialects.pbs import Pbs
@@ -79,13 +80,13 @@ def test_a_pbs_that_keeps_no_history_and_hides_jobs() -> None:
     assert (site.accounting, site.comments, site.others) == (False, False, False)
 
 
-def sge(folder: Path, qacct: str, others: str) -> Site:
+def sge(folder: Path, qacct: str, others: str, most: int = 75_000) -> Site:
     jobs = f"job-ID prior name user\n---\n 1 0.5 mine {me()} r\n{others}"
     tools = {
         "qstat": "case $1 in -help) echo SGE 8.1.9; echo usage ;;"
         f" *) cat <<'END'\n{jobs}\nEND\nesac",
         "qacct": qacct,
-        "qconf": "printf 'max_aj_instances 2000\\nmax_aj_tasks 75000\\n'",
+        "qconf": f"printf 'max_aj_instances 2000\\nmax_aj_tasks {most}\\n'",
     }
     machine = FakeMachine(folder, tools)
     command = GridEngine(machine.layout).site()
@@ -121,6 +122,10 @@ def test_grid_engine(tmp_path: Path) -> None:
 def test_a_grid_engine_that_shows_nothing_says_nothing(tmp_path: Path) -> None:
     site = sge(tmp_path, "echo 'no accounting file' >&2; exit 1", "")
     assert (site.accounting, site.comments, site.others) == (None, None, None)
+
+
+def test_a_grid_engine_without_a_limit_takes_arrays_as_large_as_ours_are(tmp_path: Path) -> None:
+    assert sge(tmp_path, "echo OWNER", "", most=0).instances == MOST_INSTANCES
 
 
 def test_lsf(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from events.jobs import MOST_INSTANCES
 from interfaces.machines.connection import Completed
 from interfaces.machines.dialects.asking import SEPARATOR
 from interfaces.machines.dialects.sge.jobs import NO_HIDING
@@ -30,6 +31,7 @@ qstat -u '*' | awk -v me="$(id -un)" 'NR > 2 && $4 != me' | head -n 1
             accounting=kept or None,  # there is no file before the first job has ended
             comments=kept or None,
             others=bool(others.strip()) or None,
-            instances=int(most) or None if most.strip().isdecimal() else None,  # 0: no limit
+            # 0: no limit but ours
+            instances=int(most) or MOST_INSTANCES if most.strip().isdecimal() else None,
             learns=frozenset({"lag"}),
         )
