@@ -160,24 +160,6 @@ async def test_partitions_that_were_added_are_noticed_and_refused(
             await log.append("t", 0, numbered(1))
 
 
-async def test_a_topic_that_is_made_anew_is_noticed_while_it_is_read(
-    log: Log, operator: AIOKafkaAdminClient, namespace: str
-) -> None:
-    """As with a backup that knows nothing of the newest records."""
-    await log.declare("t", 1)
-    watched = WatchedLog(log, whole=lambda _: True)
-    writer = await Writer.take_over(watched, "t", 0, "nonce")
-    position = await writer.append(numbered(1, 2))
-    waiting = asyncio.create_task(watched.wait("t", 0, position.offset))
-    await asyncio.sleep(0)
-    await operator.delete_topics([f"{namespace}.t"])
-
-    async def made_anew() -> bool:
-        answer = await operator.create_topics([NewTopic(f"{namespace}.t", 1, 1)])
-        return bool(answer.topic_errors[0][1] == 0)
-
-    async with asyncio.timeout(20):
-        await until(made_anew)
 async def test_partitions_that_were_added_where_nobody_is_a_member_are_refused_within_seconds(
     log: Log, operator: AIOKafkaAdminClient, namespace: str
 ) -> None:
@@ -196,6 +178,24 @@ async def test_partitions_that_were_added_where_nobody_is_a_member_are_refused_w
         await until(refused)
 
 
+async def test_a_topic_that_is_made_anew_is_noticed_while_it_is_read(
+    log: Log, operator: AIOKafkaAdminClient, namespace: str
+) -> None:
+    """As with a backup that knows nothing of the newest records."""
+    await log.declare("t", 1)
+    watched = WatchedLog(log, whole=lambda _: True)
+    writer = await Writer.take_over(watched, "t", 0, "nonce")
+    position = await writer.append(numbered(1, 2))
+    waiting = asyncio.create_task(watched.wait("t", 0, position.offset))
+    await asyncio.sleep(0)
+    await operator.delete_topics([f"{namespace}.t"])
+
+    async def made_anew() -> bool:
+        answer = await operator.create_topics([NewTopic(f"{namespace}.t", 1, 1)])
+        return bool(answer.topic_errors[0][1] == 0)
+
+    async with asyncio.timeout(20):
+        await until(made_anew)
     async with asyncio.timeout(NOTICED_WITHIN):
         with pytest.raises(LogReplaced, match="ends at 0, but 3 records of it were read before"):
             await waiting
