@@ -105,9 +105,13 @@ async def test_a_lost_answer_is_looked_up_and_the_program_starts_once(
     tmp_path: Path, dialect: str
 ) -> None:
     async with site_on(tmp_path, dialect, Fate(answer_lost=True)) as site:
-        simulation = await site.submit(WITNESS)
-        await site.reach(simulation, JobState.COMPLETED)
+        # Held, so that its own status is not what tells first that it is there.
+        simulation = await site.submit(WITNESS, options=JobOptions(hold=True))
+        await site.reach(simulation, JobState.HELD)
         assert await site.of(o.SubmissionDoubted, simulation)
+        release = s.ReleaseSimulation(simulation=simulation)
+        await site.issue(Context.SIMULATIONS, "fire", release)
+        await site.reach(simulation, JobState.COMPLETED)
         assert site.starts(token_of(simulation)) == 1
         assert len(site.cluster.site.cluster.jobs) == 1
 
