@@ -390,7 +390,9 @@ async def test_a_commit_that_cannot_be_read_stops_its_partition_loudly() -> None
     assert "cannot go on: ValidationError" in share.broken[1]
 
 
-async def test_what_fails_again_and_again_is_told_until_it_goes_well_for_a_minute() -> None:
+async def test_what_fails_again_and_again_is_told_until_it_goes_well_for_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Refusing(MemoryLog):
         refuses = True
 
@@ -414,7 +416,8 @@ async def test_what_fails_again_and_again_is_told_until_it_goes_well_for_a_minut
         log.refuses = False
     await until_whole(log)
     assert share.failing
-    now = 1090.0
+    later = asyncio.get_running_loop().time() + 60
+    monkeypatch.setattr("managers.runtime.share._monotonic", lambda: later)
     assert not share.failing
     running.cancel()
     await asyncio.wait([running])
