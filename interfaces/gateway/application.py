@@ -1,11 +1,12 @@
 """The gateway as one aiohttp application."""
 
+import asyncio
 import json
 
 from aiohttp import web
 
 from interfaces.gateway.auth import Doorkeeper, authenticated
-from interfaces.gateway.live import STREAMS, end_streams
+from interfaces.gateway.live import READ_AT_ONCE, STREAMS, TURNS, end_streams
 from interfaces.gateway.metrics import Metrics
 from interfaces.gateway.openapi import describe
 from interfaces.gateway.passwords import Verifier
@@ -26,6 +27,7 @@ def gateway(
     app = web.Application(middlewares=[identified, metrics.measure, problems])
     app[EDGE] = edge
     app[STREAMS] = set()
+    app[TURNS] = asyncio.Semaphore(READ_AT_ONCE)
     app.on_shutdown.append(end_streams)
     table = operator_routes(metrics)
     if api:

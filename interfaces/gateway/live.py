@@ -22,9 +22,13 @@ from interfaces.gateway.surroundings import WebEdge, edge_of
 from projections import positions
 from projections.seen import Seen
 from projections.timeline import TimelineEvent, read_timeline, serial_before
-from projections.users import User, find_user
+from projections.users import find_user
 
 STREAMS = web.AppKey("streams", set[asyncio.Task[object]])
+TURNS = web.AppKey("turns", asyncio.Semaphore)
+"""Of streams that read the timeline."""
+READ_AT_ONCE = 4
+"""Fewer than there are connections: however many streams catch up, others find one."""
 
 _AT_ONCE = 50
 _BREATH = 0.05
@@ -56,8 +60,7 @@ async def live(request: web.Request) -> web.StreamResponse:
     await response.prepare(request)
     with known_as_stream(request), suppress(ConnectionError):
         try:
-            until = request[EXPIRES]
-            await _stream(edge, response, seen, incidents, user_of(request), until)
+            await _stream(request, response, seen, incidents)
         except TimeoutError:
             _hang_up(request)
     return response
@@ -96,34 +99,34 @@ async def _all(edge: WebEdge) -> Seen:
 
 
 async def _stream(
-    edge: WebEdge,
-    response: web.StreamResponse,
-    seen: Seen,
-    incidents: list[str] | None,
-    user: User,
-    until: float,
+    request: web.Request, response: web.StreamResponse, seen: Seen, incidents: list[str] | None
 ) -> None:
     """Send what comes until the token expires or the user is not what they were.
 
     `ConnectionError`: the client has gone.
     """
+    edge, user, turn = edge_of(request), user_of(request), request.config_dict[TURNS]
     await _write(edge, response, b"retry: 2000\n\n")
-    after, looked = await serial_before(edge.pool, seen), asyncio.Event()
+    async with turn:
+        after = await serial_before(edge.pool, seen)
+    looked = asyncio.Event()
     looked.set()
-    while edge.wall() < until:
+    while edge.wall() < request[EXPIRES]:
         moved = edge.reader.move("timeline")
         if looked.is_set():
             looked = edge.reader.move("users")
             if await find_user(edge.pool, user.id) not in (user, None):  # None: being rebuilt
                 return
-        events = await read_timeline(edge.pool, seen, incidents, _AT_ONCE, after)
+        async with turn:
+            events = await read_timeline(edge.pool, seen, incidents, _AT_ONCE, after)
         for number, event in events:
             after = number
             if seen.take((event.context, event.partition), (event.offset, event.index)):
                 await _write(edge, response, _encoded(event, seen))
         if not events:
             if incidents is None:  # a rebuild gives what was seen new numbers
-                after = await serial_before(edge.pool, seen)
+                async with turn:
+                    after = await serial_before(edge.pool, seen)
             await _until_moved(edge, response, moved, looked)
 
 

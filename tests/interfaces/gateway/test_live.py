@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -12,8 +12,8 @@ import pytest
 from events import incidents as e
 from events.users import EVERYONE, UserDisabled
 from events.values import Context, Document, IncidentId, Note
-from interfaces.gateway import GatewaySettings
-from interfaces.gateway.live import STREAMS
+from interfaces.gateway import GatewaySettings, live
+from interfaces.gateway.live import READ_AT_ONCE, STREAMS
 from projections import Pool, rebuild
 from tests.interfaces.gateway.site import ANNA, BERT, ROOT, Site, open_site
 from tests.projections.tables import all_caught_up, until
@@ -145,6 +145,28 @@ async def test_a_client_that_takes_nothing_is_dropped(pool: Pool) -> None:
             await until(lambda: not site.app[STREAMS])
             with pytest.raises(aiohttp.ClientError):
                 await stream.events(30)
+
+
+async def test_however_many_streams_catch_up_others_find_a_connection(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, enough = set[object](), asyncio.Event()
+
+    async def takes_long(database: Pool, *_what: object) -> list[object]:
+        async with database.acquire() as connection:
+            reading.add(connection)
+            await enough.wait()
+        return []
+
+    monkeypatch.setattr(live, "read_timeline", takes_long)
+    async with open_site(pool) as site, AsyncExitStack() as streams:
+        for _ in range(20):
+            await streams.enter_async_context(following(site))
+        await until(lambda: len(reading) >= READ_AT_ONCE)
+        async with asyncio.timeout(5):
+            await site.get("/api/v1/incidents", ANNA)
+        assert len(reading) == READ_AT_ONCE
+        enough.set()
 
 
 async def test_a_server_that_stops_ends_its_streams(pool: Pool) -> None:
