@@ -90,9 +90,10 @@ async def test_a_job_of_slurm_is_warned_before_the_end_of_its_walltime(bench: Se
 async def test_what_srun_has_started_is_warned_and_not_killed(
     bench: ServerBench, launcher: str, line: str
 ) -> None:
-    request = bench.request(line.format("sh ./job.sh"), walltime=600)
-    options = bench.options.model_copy(update={"warning": 595, "launcher": launcher})
-    script = b"trap 'sleep 1; echo warned >told; exit 0' TERM; sleep 600 & wait"
+    request = bench.request(line.format("sh ./job.sh"))
+    alarm = "(until test -e ready; do sleep 0.1; done; kill -ALRM $$) &"  # the wrapper's
+    options = bench.options.model_copy(update={"prologue": alarm, "launcher": launcher})
+    script = b"trap 'sleep 1; echo warned >told; exit 0' TERM; touch ready; sleep 600 & wait"
     await bench.go(request.model_copy(update={"options": options}), job__sh=script)
     await bench.report(request.token, JobState.COMPLETED)
     assert (bench.folder(request.token) / "told").read_text() == "warned\n"
