@@ -99,9 +99,11 @@ class ConnectionContract:
     async def test_what_was_cut_is_not_run_again(
         self, connection: Connection, tmp_path: Path
     ) -> None:
-        with pytest.raises(CommandCut):
-            await run(connection, f"echo ran >>{tmp_path}/witness; kill -9 $$")
-        assert (tmp_path / "witness").read_text() == "ran\n"
+        for name, ends in {"dead": "kill -9 $$", "late": "sleep 9", "loud": "yes"}.items():
+            script = f"echo ran >>{tmp_path}/{name}; {ends}"
+            with pytest.raises(CommandCut):
+                await run(connection, script, deadline=3, output_limit=1000)
+            assert (tmp_path / name).read_text() == "ran\n", name
 
     @on_a_connection
     async def test_too_much_output_is_cut(self, connection: Connection, tmp_path: Path) -> None:
