@@ -71,7 +71,7 @@ class ShellBatchSystem:
         """`learning` makes the dialect anew from what a check learned."""
         self._connection = connection
         self._dialect = dialect
-        self._least_lag = dialect.lag
+        self._unlearned = dialect
         self._layout = layout
         self._environment = environment or {}
         self._limits = limits or Limits()
@@ -84,7 +84,7 @@ class ShellBatchSystem:
 
     @property
     def least_lag(self) -> float:
-        return self._least_lag
+        return self._unlearned.lag
 
     @property
     def forgets_deleted(self) -> bool:
