@@ -1,6 +1,6 @@
 """Topics that others read or write as well: made where they are missing, else looked at."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +9,7 @@ import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.protocol.metadata import MetadataRequest
 
 from bus.contract import LogUnavailable
 from bus.kafka.address import Address
@@ -46,7 +47,7 @@ class SharedTopics:
         One that is there is left alone: raises `TopicUnfit` where it is not as `needed`; what is
         only `wished` otherwise is logged.
         """
-        (described,) = await self._admin.describe_topics([name])
+        (described,) = await self._describe([name])
         if described["error_code"] != _UNKNOWN:
             await self._look_at(name, described["partitions"], needed, wished or {})
             return len(described["partitions"])
@@ -58,6 +59,18 @@ class SharedTopics:
             if code not in (0, TopicAlreadyExistsError.errno):
                 raise for_code(code)(f"topic {name}")
         return partitions
+
+    async def partitions(self, names: Iterable[str]) -> dict[str, int]:
+        """How many each topic has now; of one that there is not 0."""
+        described = await self._describe([*names])
+        return {one["topic"]: len(one["partitions"]) for one in described}
+
+    async def _describe(self, names: list[str]) -> list[dict[str, Any]]:
+        """Not by aiokafka's own way, which lets brokers make what is missing as they like."""
+        request = MetadataRequest(names, allow_auto_topic_creation=False)
+        answer = await self._admin._send_request(request)
+        found: list[dict[str, Any]] = answer.to_object()["topics"]
+        return found
 
     async def _look_at(
         self,

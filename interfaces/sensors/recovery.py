@@ -26,6 +26,14 @@ _BELOW = "below"
 _log = structlog.get_logger()
 
 
+class MadeAnew(LogError):
+    """A feed's topic is not the one that readings were taken of before."""
+
+    def __init__(self, said: str, feed: str) -> None:
+        super().__init__(said)
+        self.feed = feed
+
+
 class MemoryTable(faust.Table[bytes, bytes]):
     """What is remembered of the keys of one topic.
 
@@ -130,9 +138,10 @@ class Consumer(consumer.Consumer):
         }
         for tp, end in (await self.highwaters(*memories)).items():
             if (taken := memories[tp].taken(tp.partition)) > (end or 0):
-                raise LogError(
+                raise MadeAnew(
                     f"{tp.topic}/{tp.partition} ends at {end or 0}, and {taken} of it were"
-                    " taken: it was made anew. Delete the changelog of its feed to begin anew, too"
+                    " taken: it was made anew. Delete the changelog of its feed to begin anew, too",
+                    next(table.source.name for table in tables if table.memories is memories[tp]),
                 )
         for tp, begin in (await self.earliest_offsets(*memories)).items():
             if (taken := memories[tp].taken(tp.partition)) < begin:

@@ -1,8 +1,8 @@
 """The topics that Faust must find: it ignores, for ever, one that is made after it has started."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from bus.contract import LogError
+from bus.contract import LogError, LogUnavailable
 from bus.kafka.address import Address
 from bus.kafka.shared_topics import SharedTopics, shared_topics
 from interfaces.sensors.delivery import PARKED_TOPIC
@@ -24,21 +24,36 @@ def changelog(address: Address, feed: str) -> str:
     return f"{address.prefix}{GROUP}-{memory_table(feed)}-changelog"
 
 
-async def make_topics(address: Address, feeds: Feeds) -> Mapping[str, int]:
-    """Make what is missing; how many partitions each feed's topic has.
+async def make_topics(address: Address, feeds: Feeds) -> tuple[dict[str, int], dict[str, str]]:
+    """Make what is missing; the partitions of each feed's topic, or why the feed cannot be taken.
 
-    A topic that its sensors' owner made is taken as it is. Raises `LogError` where that cannot be.
+    A topic that its sensors' owner made is taken as it is. Raises `LogUnavailable`.
     """
     async with shared_topics(address) as topics:
         parked = address.prefix + PARKED_TOPIC
         await topics.make(parked, 1, {"cleanup.policy": "delete"}, _kept_for(_PARKED_FOR))
-        found = {}
+        fit, unfit = dict[str, int](), dict[str, str]()
         for name, feed in feeds.items():
             topic = address.prefix + PREFIX + name
-            count = await topics.make(topic, feed.partitions, {}, _kept_for(feed.retention))
-            await _make_changelog(topics, changelog(address, name), topic, count)
-            found[name] = count
-        return found
+            try:
+                count = await topics.make(topic, feed.partitions, {}, _kept_for(feed.retention))
+                await _make_changelog(topics, changelog(address, name), topic, count)
+            except LogUnavailable:
+                raise
+            except LogError as error:  # of one feed, of which the others know nothing
+                unfit[name] = str(error)
+            else:
+                fit[name] = count
+        return fit, unfit
+
+
+async def forgotten(address: Address, feeds: Collection[str]) -> set[str]:
+    """Those of the feeds whose changelog there is not any more. Raises `LogUnavailable`."""
+    if not feeds:
+        return set()
+    async with shared_topics(address) as topics:
+        there = await topics.partitions(changelog(address, feed) for feed in feeds)
+        return {feed for feed in feeds if not there[changelog(address, feed)]}
 
 
 def _kept_for(seconds: float) -> Mapping[str, str]:

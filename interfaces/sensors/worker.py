@@ -1,29 +1,34 @@
 """A worker shares the partitions of feeds with others, by a Faust application, and takes readings.
 
 Whatever breaks on the way ends the application; a new one reads what rules remember from the
-changelogs, and takes again what these do not say was taken.
+changelogs, and takes again what these do not say was taken. A feed whose topics are not what they
+should be is left out until they are, and the others go on.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NoReturn
 
 import faust
 import structlog
 
-from bus.contract import LogError
+from bus.contract import LogError, LogUnavailable
 from bus.kafka.address import Address
 from interfaces.sensors.application import SensorSettings, application, stop
 from interfaces.sensors.delivery import Outlet
 from interfaces.sensors.desk import Desk, FeedCounts
 from interfaces.sensors.feeds import PREFIX, Feeds
+from interfaces.sensors.recovery import MadeAnew
 from interfaces.sensors.rules import Source
-from interfaces.sensors.topics import make_topics
+from interfaces.sensors.topics import forgotten, make_topics
 from interfaces.sensors.watch import watch
 from managers.runtime import Failure, Failures
 
 _TRY_AGAIN = 2.0
+_LOOK_EVERY = 10.0
+"""Seconds between two looks whether a feed that is left out can be taken by now."""
 
 _log = structlog.get_logger()
 
@@ -39,7 +44,9 @@ class SensorWorker:
         self.since: float | None = None
         """When partitions were last given to this worker, in seconds since 1970."""
         self.failures = Failures[str]()
-        """Of `worker`, while it takes nothing: why, since when, and how often it began anew."""
+        """Of `worker`, while it takes nothing: why, since when, and how often it began anew. Of
+        `feed NAME`, while that one is left out."""
+        self._made_anew: dict[str, str] = {}
 
     @property
     def failing(self) -> Mapping[str, Failure]:
@@ -64,20 +71,24 @@ class SensorWorker:
             await asyncio.sleep(_TRY_AGAIN)
 
     async def _once(self) -> None:
-        partitions = await make_topics(self._address, self._feeds)
+        for feed in await forgotten(self._address, self._made_anew):
+            del self._made_anew[feed]
+        partitions, unfit = await make_topics(self._address, self._feeds)
+        self._leave_out({**self._made_anew, **unfit})
+        partitions = {f: count for f, count in partitions.items() if f not in self._made_anew}
         app = application(self._address, self._settings)
         failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         topics = {name: self._address.prefix + PREFIX + name for name in self._feeds}
         desks = [
             Desk(
                 app,
-                Source(name, topics[name], feed),
-                partitions[name],
+                Source(name, topics[name], self._feeds[name]),
+                count,
                 self._outlet,
                 self._counts[name],
                 failed,
             )
-            for name, feed in self._feeds.items()
+            for name, count in partitions.items()
         ]
         counts = {topics[name]: count for name, count in partitions.items()}
         watching = asyncio.create_task(watch(self._address, counts))
@@ -85,6 +96,7 @@ class SensorWorker:
             failed,
             watching,
             asyncio.create_task(self._serve(app, desks)),
+            asyncio.create_task(self._wait_for_mending(unfit)),
             *(asyncio.create_task(desk.look_after()) for desk in desks),
         ]
         try:
@@ -97,13 +109,36 @@ class SensorWorker:
                 task.cancel()
             await asyncio.gather(stop(app), asyncio.wait([watching]))
 
+    def _leave_out(self, feeds: Mapping[str, str]) -> None:
+        for feed in self._feeds:
+            if reason := feeds.get(feed):
+                self.failures.add(f"feed {feed}", reason, self._outlet.now())
+                _log.error("a sensor feed is left out", feed=feed, reason=reason)
+            else:
+                self.failures.forget(f"feed {feed}")
+
+    async def _wait_for_mending(self, unfit: Mapping[str, str]) -> NoReturn:
+        """Raises `LogError` once something was done about a feed that is left out."""
+        feeds = {feed: self._feeds[feed] for feed in unfit}
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            with suppress(LogUnavailable):
+                again = await make_topics(self._address, feeds) if feeds else ({}, unfit)
+                if again[1] != unfit or await forgotten(self._address, self._made_anew):
+                    raise LogError("a feed that was left out is looked at anew")
+
     async def _serve(self, app: faust.App, desks: Sequence[Desk]) -> NoReturn:
+        if not desks:
+            self.failures.forget("worker")
+            await asyncio.Event().wait()  # Faust would end
         # It starts for as long as its first recovery takes, or for ever if that crashes.
         if not await app.wait_for_stopped(app.start()):
             self._desks, self.since = desks, self._outlet.now()
             self.failures.forget("worker")
             # `wait_until_stopped` leaves tasks behind where we are cancelled.
             await app.wait_for_stopped(asyncio.Event().wait())
+        if isinstance(app.crash_reason, MadeAnew):
+            self._made_anew[app.crash_reason.feed] = str(app.crash_reason)
         raise LogError(f"Faust ended of itself: {app.crash_reason!r}")
 
     def behind(self) -> int | None:

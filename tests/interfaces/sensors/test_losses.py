@@ -97,8 +97,10 @@ class Outlet:
 class Sensor:
     """Another maker's producer."""
 
-    def __init__(self, servers: str, url: str, **settings: Any) -> None:
-        self.topic = f"{url.rpartition('/')[2]}.vestec.sensors.weather"
+    def __init__(self, servers: str, url: str, feed: str = "weather", **settings: Any) -> None:
+        namespace = f"{url.rpartition('/')[2]}.vestec.sensors"
+        self.topic = f"{namespace}.{feed}"
+        self.changelog = f"{namespace}-{feed}.memory-changelog"
         self._settings = {"bootstrap.servers": servers, **settings}
         self._producer = Producer(self._settings)
 
@@ -110,8 +112,7 @@ class Sensor:
 
     async def is_remembered(self, partition: int = 0) -> None:
         """Return when the changelog says that readings of the partition were taken."""
-        name = f"{self.topic.rpartition('.')[0]}-weather.memory-changelog"
-        changelog = TopicPartition(name, partition, 0)
+        changelog = TopicPartition(self.changelog, partition, 0)
         reader = Consumer({**self._settings, "group.id": "none", "enable.auto.commit": False})
         reader.assign([changelog])
 
@@ -150,9 +151,9 @@ async def working(
             await task
 
 
-def why(running: SensorWorker) -> str:
-    """Why it takes nothing now."""
-    failure = running.failures.known.get("worker")
+def why(running: SensorWorker, what: str = "worker") -> str:
+    """Why it, or a feed of it, takes nothing now."""
+    failure = running.failures.known.get(what)
     return failure.reason if failure else ""
 
 
@@ -324,7 +325,8 @@ async def test_a_topic_that_was_made_anew_is_refused_with_a_sentence(
     admin.delete_topics([sensor.topic])[sensor.topic].result()
     async with working(kafka_url, tmp_path, outlet) as running:
         await so("it says why", lambda: "was made anew" in why(running))
-        assert running.failures.known["worker"].since == outlet.now()
+        await so("the feed is left out", lambda: "was made anew" in why(running, "feed weather"))
+        assert running.failures.known["feed weather"].since == outlet.now()
 
 
 async def test_readings_that_were_removed_before_they_were_taken_are_not_waited_for(

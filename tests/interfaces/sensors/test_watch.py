@@ -8,8 +8,9 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
 from deploy.kafka import Cluster
+from interfaces.sensors import worker
 from tests.brokers import kafka, kafka_url
-from tests.interfaces.sensors.test_losses import Outlet, Sensor, so, why, working
+from tests.interfaces.sensors.test_losses import FEEDS, Outlet, Sensor, so, why, working
 
 __all__ = ["kafka", "kafka_url"]
 
@@ -41,3 +42,30 @@ async def test_a_topic_that_is_altered_under_a_running_worker_is_told(
         admin = AdminClient({"bootstrap.servers": kafka.servers})
         alter(admin, sensor.topic)
         await so("it is told", lambda: reason in why(running))
+
+
+@pytest.mark.parametrize("alter", [grow, delete])
+async def test_a_feed_that_is_left_out_keeps_no_other_waiting_and_is_taken_again_once_mended(
+    kafka: Cluster,
+    kafka_url: str,
+    tmp_path: Path,
+    alter: Callable[[AdminClient, str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker, "_LOOK_EVERY", 0.5)
+    sensor, other = Sensor(kafka.servers, kafka_url), Sensor(kafka.servers, kafka_url, "other")
+    outlet, admin = Outlet(), AdminClient({"bootstrap.servers": kafka.servers})
+    feeds = {**FEEDS, "other": FEEDS["weather"]}
+    async with working(kafka_url, tmp_path, outlet, feeds) as running:
+        await sensor.finds_its_topic()
+        sensor.gale("A")
+        await so("it is found", lambda: outlet.keys() == {"A"})
+        await sensor.is_remembered()
+        alter(admin, sensor.topic)
+        await so("the feed is left out", lambda: "elete" in why(running, "feed weather"))
+        other.gale("B")
+        await so("the other feed is taken", lambda: outlet.keys() == {"A", "B"})
+        delete(admin, sensor.changelog)
+        sensor.gale("C")
+        await so("it is taken again", lambda: outlet.keys() == {"A", "B", "C"})
+        await so("nothing fails any more", lambda: not running.failures.known)
