@@ -20,6 +20,7 @@ def whole(url: str) -> str:
         raise ValueError(_WRONG) from None
     hosts = parts.netloc.rpartition("@")[2].split(",")
     ports = [host.rpartition("]")[2].rpartition(":")[2] for host in hosts if ":" in host]
-    if "@" in parts.path or parts.fragment or not all(p.isdecimal() for p in ports if p):
+    cut = "@" in parts.query and not parts.path and ":" in parts.netloc and "@" not in parts.netloc
+    if cut or "@" in parts.path or parts.fragment or not all(p.isdecimal() for p in ports if p):
         raise ValueError(_WRONG)
     return url

@@ -86,10 +86,14 @@ def _s3(url: str) -> "tuple[S3Config, ClientConfig]":
     config: S3Config = {}
     client: ClientConfig = {"timeout": _ANSWERS_WITHIN}
     parts = urlsplit(url)
+    login, _, bucket = parts.netloc.rpartition("@")
+    if ":" in bucket:
+        raise ValueError(
+            "no @ ends what may be a key and its secret, in which / is %2F, ? is %3F and # is %23"
+        )
     options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True))
     if unknown := options.keys() - set(_OPTIONS):
         raise ValueError(f"it has the options {' and '.join(_OPTIONS)}, not {unknown.pop()}")
-    login, _, bucket = parts.netloc.rpartition("@")
     if not bucket:
         raise ValueError("it names no bucket: s3://bucket/prefix")
     if login:

@@ -102,3 +102,12 @@ def test_topics_are_not_made_while_the_third_broker_may_be_away() -> None:
 def test_what_is_wrong(url: str, reason: str) -> None:
     with pytest.raises(LogError, match=reason):
         Address.parse(url)
+
+
+@pytest.mark.parametrize("character", "/?#[")
+@pytest.mark.parametrize("piece", ["s3cr", "1234"])
+def test_nothing_of_a_password_that_is_not_encoded_is_shown(character: str, piece: str) -> None:
+    for rest in ("hush", "x=hush"):
+        with pytest.raises(LogError, match="percent-encoded") as wrong:
+            Address.parse(f"kafka://user:{piece}{character}{rest}@broker?tls=on")
+        assert not any(part in str(wrong.value) for part in (piece, "hush", "x=", "broker"))

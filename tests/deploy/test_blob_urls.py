@@ -17,6 +17,8 @@ def blobs(url: str) -> Settings:
     ("url", "reason"),
     [
         ("s3://", "names no bucket"),
+        ("s3://key:se/hidden@bucket", "no @ ends .*, in which / is %2F, [?] is %3F"),
+        ("s3://key:se?hidden@bucket", "no @ ends .*, in which / is %2F, [?] is %3F"),
         ("s3://key@bucket", "a key comes with its secret"),
         ("s3://bucket?endpoint=host:9", "an endpoint is a URL"),
         ("s3://bucket?secret=hidden", "the options endpoint and region, not secret"),
