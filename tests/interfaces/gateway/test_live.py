@@ -162,11 +162,11 @@ async def test_however_many_streams_catch_up_others_find_a_connection(
     async with open_site(pool) as site, AsyncExitStack() as streams:
         for _ in range(20):
             await streams.enter_async_context(following(site))
+        streams.callback(enough.set)
         await until(lambda: len(reading) >= READ_AT_ONCE)
         async with asyncio.timeout(5):
             await site.get("/api/v1/incidents", ANNA)
         assert len(reading) == READ_AT_ONCE
-        enough.set()
 
 
 async def test_a_server_that_stops_ends_its_streams(pool: Pool) -> None:
