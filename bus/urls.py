@@ -20,7 +20,16 @@ def whole(url: str) -> str:
         raise ValueError(_WRONG) from None
     hosts = parts.netloc.rpartition("@")[2].split(",")
     ports = [host.rpartition("]")[2].rpartition(":")[2] for host in hosts if ":" in host]
-    cut = "@" in parts.query and not parts.path and ":" in parts.netloc and "@" not in parts.netloc
+    cut = ":" in parts.netloc and "@" not in parts.netloc and _holds_login(parts.query, parts.path)
     if cut or "@" in parts.path or parts.fragment or not all(p.isdecimal() for p in ports if p):
         raise ValueError(_WRONG)
     return url
+
+
+def _holds_login(query: str, path: str) -> bool:
+    """Whether an option looks like the end of a login and what follows; files may have an `@`."""
+    for option in query.split("&"):
+        _, given, value = option.partition("=")
+        if "@" in option and not (given and (path or value.startswith("/"))):
+            return True
+    return False

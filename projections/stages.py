@@ -130,7 +130,7 @@ def _waits_again(was: StageRun, it: Recorded, error: str | None) -> dict[str, ob
 def _seconds(was: StageRun, it: Recorded) -> float:
     if was.status != RunStatus.RUNNING or was.started is None:
         return was.seconds
-    return was.seconds + (at(it.time) - was.started).total_seconds()
+    return was.seconds + max(0.0, (at(it.time) - was.started).total_seconds())
 
 
 def _key(it: Recorded) -> UUID | None:

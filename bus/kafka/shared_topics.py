@@ -11,7 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.protocol.metadata import MetadataRequest
 
-from bus.contract import LogUnavailable
+from bus.contract import LogError, LogUnavailable
 from bus.kafka.address import Address
 from bus.kafka.connections import reach
 from bus.kafka.topics import TopicUnfit, misfits
@@ -49,6 +49,7 @@ class SharedTopics:
         """
         (described,) = await self._describe([name])
         if described["error_code"] != _UNKNOWN:
+            _refuse(name, described["error_code"])
             await self._look_at(name, described["partitions"], needed, wished or {})
             return len(described["partitions"])
         configuration = {**needed, **(wished or {})}
@@ -56,13 +57,17 @@ class SharedTopics:
         new = NewTopic(name, partitions, copies, topic_configs=configuration)
         answer = await self._admin.create_topics([new])
         for _, code, *_ in answer.topic_errors:
-            if code not in (0, TopicAlreadyExistsError.errno):
-                raise for_code(code)(f"topic {name}")
+            if code == TopicAlreadyExistsError.errno:
+                return await self.make(name, partitions, needed, wished)
+            _refuse(name, code)
         return partitions
 
     async def partitions(self, names: Iterable[str]) -> dict[str, int]:
         """How many each topic has now; of one that there is not 0."""
         described = await self._describe([*names])
+        for one in described:
+            if one["error_code"] != _UNKNOWN:
+                _refuse(one["topic"], one["error_code"])
         return {one["topic"]: len(one["partitions"]) for one in described}
 
     async def _describe(self, names: list[str]) -> list[dict[str, Any]]:
@@ -96,6 +101,15 @@ class SharedTopics:
             odd.append(f"it has {copies} copies, not {self.copies}")
         if odd:
             _log.warning("topic is left as it was made", topic=name, odd="; ".join(odd))
+
+
+def _refuse(topic: str, code: int) -> None:
+    """Raise `LogError` for what brokers refuse for good, `KafkaError` for what may pass."""
+    if code:
+        error = for_code(code)
+        if error.retriable:
+            raise error(f"topic {topic}")
+        raise LogError(f"Kafka lets nobody use topic {topic} so: {error.__name__}")
 
 
 @asynccontextmanager

@@ -89,10 +89,11 @@ class Delivery:
         return self.wall()
 
     async def deliver(self, findings: Sequence[Finding], names: Sequence[str]) -> int:
-        opened, arrivals = await self._lasting(partial(self._opened, set(names))), 0
+        feed, arrivals = findings[0].feed, 0
+        opened = await self._lasting(feed, partial(self._opened, set(names)))
         for finding, name in zip(findings, names, strict=True):
             for endpoint in opened.get(name, ()):
-                await self._lasting(partial(self._push, finding, endpoint))
+                await self._lasting(feed, partial(self._push, finding, endpoint))
                 arrivals += 1
         return arrivals
 
@@ -100,7 +101,8 @@ class Delivery:
         first = refused[0]
         _log.warning("readings parked", feed=first.feed, count=len(refused), reason=first.reason)
         for portion in portions([_parked(one) for one in refused]):
-            await self._lasting(partial(self.log.append, PARKED_TOPIC, 0, portion))
+            append = partial(self.log.append, PARKED_TOPIC, 0, portion)
+            await self._lasting(first.feed, append)
 
     async def _opened(self, names: set[str]) -> dict[str, list[Endpoint]]:
         """The open endpoints of these names, all that the log had a moment ago."""
@@ -125,8 +127,9 @@ class Delivery:
         write = Write(finding.id, Context.ENDPOINTS, IncidentId(endpoint.incident), pushed)
         await issue(self.log, self.clock, write, ACTOR)
 
-    async def _lasting(self, act: Callable[[], Awaitable[T]]) -> T:
+    async def _lasting(self, feed: str, act: Callable[[], Awaitable[T]]) -> T:
         """What comes of an act that may be done twice, however long what it needs is away."""
+        what = f"delivery of {feed}"
         pauses = doubling(*_TRY_AGAIN)
         try:
             while True:
@@ -135,10 +138,10 @@ class Delivery:
                 except _AWAY as error:
                     reason = str(error) or repr(error)
                     _log.warning("sensor feeds wait", reason=reason)
-                    self.waits.add("delivery", reason, self.wall())
+                    self.waits.add(what, reason, self.wall())
                 await asyncio.sleep(next(pauses))
         finally:
-            self.waits.forget("delivery")
+            self.waits.forget(what)
 
 
 async def _bytes_of(finding: Finding) -> AsyncIterator[bytes]:

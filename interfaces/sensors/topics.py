@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Mapping
 
-from bus.contract import LogError, LogUnavailable
+from bus.contract import LogError
 from bus.kafka.address import Address
 from bus.kafka.shared_topics import SharedTopics, shared_topics
+from bus.kafka.topics import DATED
 from interfaces.sensors.delivery import PARKED_TOPIC
 from interfaces.sensors.feeds import PREFIX, Feeds, milliseconds
 
@@ -31,15 +32,14 @@ async def make_topics(address: Address, feeds: Feeds) -> tuple[dict[str, int], d
     """
     async with shared_topics(address) as topics:
         parked = address.prefix + PARKED_TOPIC
-        await topics.make(parked, 1, {"cleanup.policy": "delete"}, _kept_for(_PARKED_FOR))
+        kept = {**_kept_for(_PARKED_FOR), **DATED}
+        await topics.make(parked, 1, {"cleanup.policy": "delete"}, kept)
         fit, unfit = dict[str, int](), dict[str, str]()
         for name, feed in feeds.items():
             topic = address.prefix + PREFIX + name
             try:
                 count = await topics.make(topic, feed.partitions, {}, _kept_for(feed.retention))
                 await _make_changelog(topics, changelog(address, name), topic, count)
-            except LogUnavailable:
-                raise
             except LogError as error:  # of one feed, of which the others know nothing
                 unfit[name] = str(error)
             else:
@@ -61,7 +61,7 @@ def _kept_for(seconds: float) -> Mapping[str, str]:
 
 
 async def _make_changelog(topics: SharedTopics, name: str, source: str, partitions: int) -> None:
-    found = await topics.make(name, partitions, {"cleanup.policy": "compact"})
+    found = await topics.make(name, partitions, {"cleanup.policy": "compact"}, DATED)
     if found != partitions:
         raise LogError(
             f"topic {source} has {partitions} partitions now, and {found} when its feed began: what"

@@ -16,6 +16,7 @@ from bus.kafka.readers import Reader
 from bus.kafka.topics import Topics
 
 _LOOK_EVERY = 2.0
+_CONFIRMED_AFTER = 1.0
 _ANSWERED_WITHIN = 10.0
 
 
@@ -25,22 +26,37 @@ async def watch(address: Address, partitions: Mapping[str, int]) -> NoReturn:
     Raises `LogError` where one is gone, was made anew, or has another number of partitions.
     """
     connections = Connections(address, _ANSWERED_WITHIN)
-    reader, ends = Reader(connections), dict[TopicPartition, int]()
+    ends = dict[TopicPartition, int]()
     try:
         while True:
             with suppress(LogUnavailable):
-                for topic, count in partitions.items():
-                    found = await Topics(connections, address).partitions(topic)
-                    if found != count:
-                        raise LogError(f"topic {topic} has {found} partitions now, and had {count}")
-                    places = [(topic, partition) for partition in range(count)]
-                    bounds = await asyncio.gather(*map(reader.bounds, places))
-                    for place, (_, end) in zip(places, bounds, strict=True):
-                        if end < ends.get(place, 0):
-                            raise LogError(
-                                f"topic {topic} ended at {ends[place]}, and now at {end}"
-                            )
-                        ends[place] = end
+                try:
+                    await _look(address, connections, partitions, ends)
+                except LogUnavailable:
+                    raise
+                except LogError:  # a broker that knows less than others is asked once more
+                    await asyncio.sleep(_CONFIRMED_AFTER)
+                    await _look(address, connections, partitions, ends)
             await asyncio.sleep(_LOOK_EVERY)
     finally:
         await connections.close()
+
+
+async def _look(
+    address: Address,
+    connections: Connections,
+    partitions: Mapping[str, int],
+    ends: dict[TopicPartition, int],
+) -> None:
+    """Once; `ends` are those of the last time."""
+    reader = Reader(connections)
+    for topic, count in partitions.items():
+        found = await Topics(connections, address).partitions(topic)
+        if found != count:
+            raise LogError(f"topic {topic} has {found} partitions now, and had {count}")
+        places = [(topic, partition) for partition in range(count)]
+        bounds = await asyncio.gather(*map(reader.bounds, places))
+        for place, (_, end) in zip(places, bounds, strict=True):
+            if end < ends.get(place, 0):
+                raise LogError(f"topic {topic} ended at {ends[place]}, and now at {end}")
+            ends[place] = end

@@ -8,6 +8,7 @@ import pytest
 from bus import LogError
 from bus.contract import LogUnavailable
 from bus.kafka.address import Address
+from bus.urls import whole
 
 
 def test_the_shortest() -> None:
@@ -50,6 +51,22 @@ def test_a_password_that_cuts_its_url_is_not_shown_by_what_is_said_of_it(between
     with pytest.raises(LogError, match="%2F") as error:
         Address.parse(f"kafka://user:s3cr{between}et@broker")
     assert "s3cr" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "is_whole"),
+    [
+        ("kafka://h:9092?password_file=/run/vestec@1/kafka", True),
+        ("postgresql://h:5432/db?user=ada@site", True),
+        ("postgresql://u:12/sec?ret@h/db", False),
+    ],
+)
+def test_what_has_an_at_sign_among_its_options(url: str, is_whole: bool) -> None:
+    if is_whole:
+        assert whole(url) == url
+    else:
+        with pytest.raises(ValueError, match="percent-encoded"):
+            whole(url)
 
 
 @pytest.mark.parametrize(

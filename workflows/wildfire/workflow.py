@@ -124,8 +124,9 @@ async def stations(incident: Fire, arrival: Arrival) -> None:
     state, wanted = incident.state, incident.parameters
     if wanted.stations and found.key not in wanted.stations:
         return
-    # Only the wind's: an endpoint may be told of whatever a feed looks at.
-    told = found.values if found.field == WIND_FROM and found.times else ()
+    # Only the wind's: an endpoint may be told of whatever a feed looks at. A worker of before that
+    # did not say of what.
+    told = found.values if found.field in (WIND_FROM, "") else ()
     was, now = (told[0], told[-1]) if told else (None, None)
     if was is None or now is None or angle(was, now) < wanted.wind_shift:
         incident.note(f"{found.rule} at station {found.key}")
@@ -138,7 +139,8 @@ async def stations(incident: Fire, arrival: Arrival) -> None:
         table = incident.data.get_now(known).decode()
         return incident.data.put_now(turned(table, since, wind_from).encode())
 
-    turned_table = await incident.step(turn, state.weather, found.times[-1], now)
+    since = found.times[-1] if found.times else found.start
+    turned_table = await incident.step(turn, state.weather, since, now)
     comment = f"input of the forecasts, its wind turned at station {found.key}"
     registered = await incident.data.register("weather.csv", turned_table, comment=comment)
     state.weather = registered.blob

@@ -318,6 +318,16 @@ async def test_a_shift_is_compared_with_the_weather_of_when_it_was_seen(kit: Kit
 
 
 @rehearse(wildfire, results=RESULTS)
+async def test_a_shift_that_a_worker_of_before_tells_turns_the_wind_as_it_did(kit: Kit) -> None:
+    """It says neither of what field its values are nor when they were read."""
+    incident = await begin(kit)
+    older = Finding.model_validate_json(found("wind-shift", 20, 80))
+    told = older.model_dump_json(exclude={"field", "times"})
+    await kit.push(incident, "stations", told)
+    assert len(await started(kit, incident)) == 2
+
+
+@rehearse(wildfire, results=RESULTS)
 async def test_what_no_feed_found_is_refused(kit: Kit) -> None:
     incident = await kit.start()
     await kit.push(incident, "stations", '{"wind": 20}')
