@@ -119,7 +119,7 @@ def _of_one(was: MachineJobs, input: Input, given: Given) -> _Decided:
         case e.RetrySubmission():
             return retry(was, job)
         case i.CancelTaken(settled=settled):
-            mine = job.cancelling and settled is job.settled
+            mine = job.cancelling and settled in (job.settled, None)
             return [e.CancelSent(token=token)] if mine else []
         case e.HoldJob():
             return _hold(job, input)

@@ -103,8 +103,11 @@ class CancelTaken:
     """The machine took the wish to end a job."""
 
     token: Token
-    settled: bool
-    """Whether the job's submission was over then: one under way may have got there afterwards."""
+    settled: bool | None = None
+    """Whether the job's submission was over then: one under way may have got there afterwards.
+
+    None: an agent of before that does not say.
+    """
 
 
 @dataclass(frozen=True, slots=True)

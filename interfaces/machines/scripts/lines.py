@@ -12,6 +12,8 @@ _REDIRECTION = frozenset("<>&")
 _WORDS = 20
 """Of one command that are looked at."""
 _HERE = re.compile(r"^(?:\$PWD/|\$\{PWD\}/|\./)+")
+_INSIDE = re.compile(r"(?<=[\w=/.,:-])#")
+"""Of a word, where it begins no comment; `shlex` takes it for one."""
 _BEFORE = re.compile(r"\w+=.*|[!{]|do|else|if|then|until|while", re.DOTALL)
 """What may come before a command."""
 _RUNS_ANOTHER = re.compile(
@@ -32,7 +34,8 @@ def scripts_in(executable: str) -> list[Sequence[str]]:
 
 def _commands(executable: str) -> Iterator[list[str]]:
     """The words of each, without redirections; none of what is no line for `sh`."""
-    lexer = shlex.shlex(executable.replace("\n", "\n;"), posix=True, punctuation_chars=True)
+    joined = _INSIDE.sub(r"\\#", executable.replace("\\\n", "")).replace("\n", "\n;")
+    lexer = shlex.shlex(joined, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     try:
         words = [*lexer]

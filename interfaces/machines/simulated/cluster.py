@@ -224,7 +224,7 @@ class Cluster(BaseModel):
         ended = all(other.state.ended for other in others)
         match awaited.on:
             case After.STARTED:
-                return all(other.claimed for other in others)
+                return all(other.claimed or other.state.ended for other in others)
             case After.SUCCEEDED:
                 return completed
             case After.FAILED:

@@ -29,7 +29,7 @@ from managers.operations import (
 from managers.runtime import crash_point, hand_over
 from managers.runtime.manager import Input, Tell
 
-_SELDOM = 3600.0
+_SELDOM = 600.0
 """Seconds between two tries of a job whose files are larger than the room that there is."""
 
 
@@ -42,13 +42,16 @@ async def bring(
     """
     token, submission = job.token, job.submission
     doubted = bool(job.doubted) or job.unwanted
-    tried = job.tried or bool(job.doubted)
+    tried, impossible = job.tried or bool(job.doubted), ""
     if job.unwanted and not (tried or job.may_be_there):
         await hand_over(tell, SubmissionAbsent(token, submission))
         return
 
     async def submit(batch: BatchSystem) -> Input:
-        nonlocal tried
+        nonlocal tried, impossible
+        if impossible:
+            await batch.cancel(token)
+            return SubmissionImpossible(token, submission, impossible)
         if not doubted:
             await machine.room.wait()
         inputs = {name: _input(blobs, name, blob) for name, blob in job.inputs.items()}
@@ -66,8 +69,9 @@ async def bring(
                 with machine.asked_to_take(token):
                     answer = await batch.submit(job.asked, submission)
         except (BlobMissing, TemplateUnfit) as missing:
+            impossible = str(missing)
             await batch.cancel(token)  # nor does it start if a process that slept submits it
-            return SubmissionImpossible(token, submission, str(missing))
+            return SubmissionImpossible(token, submission, impossible)
         except NoRoom:
             # Who tried it before has left a folder, and that needs no room to be read.
             if job.unwanted and until is None and not job.may_be_there:

@@ -87,6 +87,16 @@ def test_others_are_waited_for() -> None:
     assert starts(cluster) == {"fails": 0, "started": 0, "ended": 4, "ok": None}
 
 
+def test_what_waits_for_the_start_of_what_never_starts_goes_on() -> None:
+    cluster = Cluster(slots=1)
+    submit(cluster, "first", Fate(run=9))
+    submit(cluster, "never")
+    submit(cluster, "after", after=(Dependency(token=Token("never"), on=After.STARTED),))
+    cluster.cancel(Token("never"))
+    cluster.advance(100)
+    assert starts(cluster) == {"first": 0, "never": None, "after": 9}
+
+
 def test_what_waits_for_another_end_is_cancelled_or_stays() -> None:
     for cancels, state in ((True, JobState.CANCELLED), (False, JobState.QUEUED)):
         cluster = Cluster(slots=3, cancels_in_vain=cancels)

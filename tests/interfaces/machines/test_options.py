@@ -196,6 +196,7 @@ def test_an_account_of_ones_own_may_be_an_attribute_of_pbs() -> None:
         ("./one.sh|sh two.sh&&(bash -e bin/three.sh)&", [["one.sh"], ["two.sh"], ["bin/three.sh"]]),
         ("# first\nA=1 sh $PWD/job.sh\n./last.sh", [["job.sh"], ["last.sh"]]),
         ("if srun -n 4 ./job.sh x; then ./done.sh; fi", [["4", "job.sh", "x"], ["done.sh"]]),
+        ("bash \\\njob.sh --tag=v#2 && ./last.sh # ./never.sh", [["job.sh"], ["last.sh"]]),
         ("grep -c . old.sh", []),
         ("./model old.sh", [["model"]]),
         ("/bin/sh ../job.sh", []),

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from events.jobs import JobOptions, JobReport, JobRequest, JobState, Token, Witness
+from interfaces.machines.dialects.slurm import Slurm
 from interfaces.machines.scripts.folders import Prepare
 from interfaces.machines.scripts.layout import Layout
 from interfaces.machines.scripts.status import parse_status
@@ -211,6 +212,24 @@ def test_a_bash_that_cleans_up_is_told_where_nobody_below_it_handles_it(site: Si
     assert running.wait(20) == 143
     assert site.said("cleaned").splitlines()[0] == "out"
     assert site.report.state == JobState.TIMEOUT
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"SLURM_JOB_ID": "8"}, "8"),
+        ({"SLURM_JOB_ID": "8", "SLURM_ARRAY_JOB_ID": "8", "SLURM_ARRAY_TASK_ID": "3"}, "8_3"),
+    ],
+)
+def test_slurm_is_told_of_this_job_or_instance_and_no_other(
+    tmp_path: Path, variables: dict[str, str], told: str
+) -> None:
+    (tmp_path / "scancel").write_text('#!/bin/sh\necho "$@"')
+    (tmp_path / "scancel").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", **variables}
+    command = ["sh", "-c", Slurm.launcher.tell, "sh", "TERM"]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout == f"--signal=TERM {told}\n"
 
 
 def test_a_program_whose_time_is_over_before_it_starts_is_not_started(site: Site) -> None:

@@ -654,6 +654,11 @@ def test_a_cancellation_is_announced_once_and_concluded_when_it_was_taken() -> N
     of.when(CANCEL).then()
 
 
+def test_an_agent_of_before_does_not_say_whether_a_job_was_there_and_is_believed() -> None:
+    for of in (submitting(), queued()):
+        of.when(CANCEL).when(CancelTaken(TOKEN)).then(e.CancelSent)
+
+
 def test_what_has_ended_is_not_cancelled_but_what_is_lost_is() -> None:
     queued().when(seen(JobState.COMPLETED)).when(CANCEL).then()
     queued().when(seen(JobState.LOST)).when(CANCEL).then(e.CancelIntended)

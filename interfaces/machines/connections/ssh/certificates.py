@@ -1,13 +1,16 @@
 """Certificates of users: from when until when one is valid, told before a server refuses it."""
 
 import base64
+import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from glob import glob
 from pathlib import Path
 
 import asyncssh
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -29,13 +32,13 @@ def shown(keys: Sequence[str], options: asyncssh.SSHClientConnectionOptions) -> 
     """
     held = {pair.key_public_data for pair in options.client_keys or () if pair.has_cert}
     keys = keys or _configured(options, "IdentityFile")
-    usual = map(str, Path("~/.ssh").expanduser().glob("id_*-cert.pub"))
+    usual = glob(os.path.expanduser("~/.ssh/id_*-cert.pub"))
     names = [*_configured(options, "CertificateFile"), *(f"{key}-cert.pub" for key in keys)]
-    paths = [Path(name).expanduser() for name in (names if keys else [*names, *usual])]
+    paths = map(os.path.expanduser, names if keys else [*names, *usual])
     found: dict[str, bytes] = {}
     for path in paths:
         with suppress(OSError, ValueError):  # then it is shown to nobody
-            found[str(path)] = _key(_read(str(path)))
+            found[path] = _key(_read(path))
     return {path: key for path, key in found.items() if key in held}
 
 
@@ -75,7 +78,10 @@ def warning(path: str) -> str:
 
 
 def _read(path: str) -> SSHCertificate:
-    found = load_ssh_public_identity(Path(path).read_bytes().strip())
+    try:
+        found = load_ssh_public_identity(Path(path).read_bytes().strip())
+    except UnsupportedAlgorithm as error:  # of a key in hardware, say
+        raise ValueError(f"{path} cannot be read: {error}") from error
     if not isinstance(found, SSHCertificate):
         raise ValueError(f"{path} is not a certificate")
     return found

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 
+from events.jobs import MOST_INSTANCES
 from interfaces.machines.connection import Completed
 from interfaces.machines.site import Site
 
@@ -23,6 +24,6 @@ class AskSite:
             accounting=history,
             comments=history,  # with all that was said of a job
             others=str(server.get("query_other_jobs", "False")) == "True",
-            instances=server.get("max_array_size"),
+            instances=server.get("max_array_size", MOST_INSTANCES),
             learns=frozenset({"accounting", "lag"}),
         )

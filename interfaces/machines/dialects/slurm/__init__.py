@@ -38,7 +38,12 @@ class Slurm(Scheduler[DatedSettings]):
     job_id = '"$SLURM_JOB_ID"'
     instance_id = '"${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"'
     instance = '"$SLURM_ARRAY_TASK_ID"'
-    launcher = Launcher("srun", f'{CLEAN}scancel --signal="$1" "$SLURM_JOB_ID"')
+    # Of an array this very instance: its last one's own id is the array's, which means all.
+    launcher = Launcher(
+        "srun",
+        f"""{CLEAN}scancel --signal="$1" """
+        '"${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_}${SLURM_ARRAY_TASK_ID:-$SLURM_JOB_ID}"',
+    )
 
     def check(self) -> Tools:
         accounts = " sacct" if self.settings.accounting else ""
