@@ -177,7 +177,7 @@ def forget_work() -> Iterator[None]:
 
 def keep_own_time() -> Iterator[None]:
     """A clock takes no note of others."""
-    with patch.object(HybridClock, "seen"), patch.object(HybridClock, "follow"):
+    with patch.object(HybridClock, "follow"):
         yield
 
 
