@@ -146,10 +146,14 @@ class Rig:
         """Everything that works in this folder: ours, the database's, jobs."""
         return [int(p.name) for p in Path("/proc").glob("[0-9]*") if _is_below(self.home, p)]
 
-    def kill_everything(self) -> None:
+    def kill_everything(self, *, jobs: bool = True) -> None:
         """As when the machine loses power: nothing sees anything else die."""
         for number in (signal.SIGSTOP, signal.SIGKILL):
-            while pids := [pid for pid in self.processes() if _lives(pid, number)]:
+            while pids := [
+                pid
+                for pid in self.processes()
+                if _lives(pid, number) and (jobs or not _is_job(pid))
+            ]:
                 for pid in pids:
                     with suppress(ProcessLookupError):
                         os.kill(pid, number)
@@ -166,6 +170,14 @@ def _state(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return "X"
+
+
+def _is_job(pid: int) -> bool:
+    """Whether a process stands in the folder of a job."""
+    try:
+        return "jobs" in Path(f"/proc/{pid}/cwd").readlink().parts
+    except OSError:
+        return False
 
 
 def _is_below(home: Path, process: Path) -> bool:
