@@ -30,7 +30,8 @@ MOST_INSTANCES = 1000
 OURS = ".vestec"
 """The folder inside of each job's folder that is not the program's."""
 
-_OUTPUT = ("stdout", "stderr")
+OUTPUT = ("stdout", "stderr")
+"""The files of its folder into which a job prints; with its number those of an instance."""
 
 
 def relative_path(name: str) -> str:
@@ -69,6 +70,11 @@ class JobState(StrEnum):
     def ended(self) -> bool:
         """Whether nothing more is expected of the job (a late witness may still revive `LOST`)."""
         return self in ENDED
+
+    @property
+    def final(self) -> bool:
+        """Whether it has ended and will not come back: what is lost may."""
+        return self.ended and self is not JobState.LOST
 
     @property
     def waits(self) -> bool:
@@ -294,7 +300,7 @@ def in_part(name: str, part: Part) -> str:
 
 def output_files(instances: int) -> set[str]:
     """The files of a job's folder into which what it prints goes."""
-    return {in_part(name, part) for part in parts_of(Token("v"), instances) for name in _OUTPUT}
+    return {in_part(name, part) for part in parts_of(Token("v"), instances) for name in OUTPUT}
 
 
 def token_of(simulation: UUID) -> Token:

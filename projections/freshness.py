@@ -68,29 +68,24 @@ async def look_beyond(
     Until then they may be made anew from the beginning, and what is missing in them means nothing.
     Raises `Behind` after two seconds.
     """
+
+    async def shown() -> T:
+        pauses = doubling(*_PAUSES)
+        while True:
+            async with pool.acquire() as connection:
+                try:
+                    async with connection.transaction(isolation="repeatable_read"):
+                        marks = await positions.load(connection, projection.name)
+                        if _reach(marks, ends):
+                            return await look(connection)
+                except asyncpg.UndefinedTableError:
+                    pass  # they are being made
+            await asyncio.sleep(next(pauses))
+
     try:
-        return await within(_SHOWN_WITHIN, _look_beyond(ends, pool, projection, look))
+        return await within(_SHOWN_WITHIN, shown())
     except TimeoutError:
         raise Behind(f"the read model {projection.name} is behind the log") from None
-
-
-async def _look_beyond(
-    ends: Mapping[Source, int],
-    pool: Pool,
-    projection: Projection,
-    look: Callable[[Queries], Awaitable[T]],
-) -> T:
-    pauses = doubling(*_PAUSES)
-    while True:
-        async with pool.acquire() as connection:
-            try:
-                async with connection.transaction(isolation="repeatable_read"):
-                    marks = await positions.load(connection, projection.name)
-                    if _reach(marks, ends):
-                        return await look(connection)
-            except asyncpg.UndefinedTableError:
-                pass  # they are being made
-        await asyncio.sleep(next(pauses))
 
 
 def _reach(marks: Mapping[Source, Mark], ends: Mapping[Source, int]) -> bool:

@@ -49,7 +49,6 @@ class SharedTopics:
         """
         (described,) = await self._describe([name])
         if described["error_code"] != _UNKNOWN:
-            _refuse(name, described["error_code"])
             await self._look_at(name, described["partitions"], needed, wished or {})
             return len(described["partitions"])
         configuration = {**needed, **(wished or {})}
@@ -65,9 +64,6 @@ class SharedTopics:
     async def partitions(self, names: Iterable[str]) -> dict[str, int]:
         """How many each topic has now; of one that there is not 0."""
         described = await self._describe([*names])
-        for one in described:
-            if one["error_code"] != _UNKNOWN:
-                _refuse(one["topic"], one["error_code"])
         return {one["topic"]: len(one["partitions"]) for one in described}
 
     async def _describe(self, names: list[str]) -> list[dict[str, Any]]:
@@ -75,6 +71,9 @@ class SharedTopics:
         request = MetadataRequest(names, allow_auto_topic_creation=False)
         answer = await self._admin._send_request(request)
         found: list[dict[str, Any]] = answer.to_object()["topics"]
+        for one in found:
+            if one["error_code"] != _UNKNOWN:
+                _refuse(one["topic"], one["error_code"])
         return found
 
     async def _look_at(

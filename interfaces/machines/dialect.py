@@ -46,6 +46,9 @@ class Refused:
     """Whether asking again later is useless."""
 
 
+CANCELLED_BEFORE = Refused("it was cancelled before it was submitted", permanent=True)
+
+
 class InDoubt(MachineError):
     """Nobody knows whether the job was submitted.
 

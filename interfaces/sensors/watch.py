@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import NoReturn
 
-from bus.contract import LogError, LogUnavailable
+from bus.contract import LogError, LogUnavailable, UnknownTopic
 from bus.kafka.address import Address
 from bus.kafka.connections import Connections, TopicPartition
 from bus.kafka.readers import Reader
@@ -30,33 +30,35 @@ async def watch(address: Address, partitions: Mapping[str, int]) -> NoReturn:
     try:
         while True:
             with suppress(LogUnavailable):
-                try:
-                    await _look(address, connections, partitions, ends)
-                except LogUnavailable:
-                    raise
-                except LogError:  # a broker that knows less than others is asked once more
+                if await _altered(address, connections, partitions, ends):
+                    # A broker that knows less than others is asked once more.
                     await asyncio.sleep(_CONFIRMED_AFTER)
-                    await _look(address, connections, partitions, ends)
+                    if why := await _altered(address, connections, partitions, ends):
+                        raise LogError(why)
             await asyncio.sleep(_LOOK_EVERY)
     finally:
         await connections.close()
 
 
-async def _look(
+async def _altered(
     address: Address,
     connections: Connections,
     partitions: Mapping[str, int],
     ends: dict[TopicPartition, int],
-) -> None:
-    """Once; `ends` are those of the last time."""
+) -> str:
+    """How a topic is another one than it was; `ends` are those of the last time. Empty: none is."""
     reader = Reader(connections)
     for topic, count in partitions.items():
-        found = await Topics(connections, address).partitions(topic)
+        try:
+            found = await Topics(connections, address).partitions(topic)
+        except UnknownTopic as gone:
+            return str(gone)
         if found != count:
-            raise LogError(f"topic {topic} has {found} partitions now, and had {count}")
+            return f"topic {topic} has {found} partitions now, and had {count}"
         places = [(topic, partition) for partition in range(count)]
         bounds = await asyncio.gather(*map(reader.bounds, places))
         for place, (_, end) in zip(places, bounds, strict=True):
             if end < ends.get(place, 0):
-                raise LogError(f"topic {topic} ended at {ends[place]}, and now at {end}")
+                return f"topic {topic} ended at {ends[place]}, and now at {end}"
             ends[place] = end
+    return ""

@@ -154,7 +154,7 @@ class Job:
     @property
     def end(self) -> JobState | None:
         """How it ended; None: it is not over, what is lost included."""
-        return self.state if self.has_ended and self.state is not JobState.LOST else None
+        return self.state if self.state is not None and self.state.final else None
 
     @property
     def has_ended(self) -> bool:

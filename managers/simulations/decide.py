@@ -132,13 +132,8 @@ def _beside_others(was: Simulations | None, request: e.SimulationRequest) -> str
     """The one machine on which all is that it comes after, and that is not over yet."""
     after = {other.token for other in request.options.after}
     others = was.by_id.values() if was and after else ()
-    machines = {it.machine for it in others if it.token in after and not _over(it)}
+    machines = {it.machine for it in others if it.token in after and not it.state.final}
     return machines.pop() if len(machines) == 1 else None
-
-
-def _over(it: Simulation) -> bool:
-    """Whether it has ended, and will not come back."""
-    return it.state.ended and it.state is not JobState.LOST
 
 
 def _created_before(known: Simulation, wanted: e.CreateSimulation) -> Iterator[Effect]:
@@ -226,7 +221,7 @@ def _others(was: Simulations, simulation: Simulation) -> Iterator[Dependency]:
     known = {other.token: other for other in was.by_id.values()} if after else {}
     for other in after:
         if it := known.get(other.token):
-            over = _over(it)
+            over = it.state.final
             update = {
                 "instances": it.request.resources.instances,
                 "end": it.state if over else None,

@@ -29,7 +29,7 @@ def report(was: Simulations, simulation: Simulation, said: JobReport) -> Iterato
 
     But for a later attempt of what has not completed: its batch system has requeued it.
     """
-    over = simulation.state.ended and simulation.state != JobState.LOST
+    over = simulation.state.final
     if simulation.state != JobState.COMPLETED and said.attempt > simulation.attempt:
         over = False
     known = (simulation.state, simulation.attempt, simulation.stuck, simulation.instances)
@@ -149,7 +149,7 @@ def cancel(was: Simulations, simulation: Simulation, reason: str) -> Iterator[Ef
             simulation=simulation.id, outputs={}, missing=simulation.request.outputs, reason=reason
         )
         yield from keep(was, simulation, left)
-    over = simulation.state.ended and simulation.state != JobState.LOST
+    over = simulation.state.final
     if over or (simulation.cancelling and simulation.to_cancel is None):
         return
     if simulation.submitted:

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +28,16 @@ from tests.proxy import Proxy
 from tests.servers import database_url, reached_at, server_url, socket_of
 
 __all__ = ["database_url", "distant_kafka", "distant_url", "proxy", "server_url"]
+
+
+@asynccontextmanager
+async def distant_database(url: str) -> AsyncIterator[tuple[str, Proxy]]:
+    """Where it is reached through a proxy, and that."""
+    with TemporaryDirectory(prefix="v", dir="/tmp") as folder:
+        socket = Path(folder, socket_of(url).name)
+        async with Proxy.listening(socket, socket_of(url)) as proxy:
+            yield reached_at(url, socket), proxy
+
 
 PARTS = frozenset({Part.MACHINE_STATUS_MANAGER, Part.MACHINE_INTERFACE, Part.PROJECTIONS})
 
@@ -100,31 +112,29 @@ async def test_what_is_known_is_shown_soon_while_something_is_away(
         async with session.get("/health") as response:
             return response.status, await response.json()
 
-    with TemporaryDirectory(prefix="v", dir="/tmp") as folder:
-        socket = Path(folder, socket_of(database_url).name)
-        async with Proxy.listening(socket, socket_of(database_url)) as before_database:
-            wanted = Settings(
-                data=tmp_path,
-                log=distant_url,
-                database=reached_at(database_url, socket),
-                blobs=f"file://{tmp_path}/blobs",
-                port=0,
-                append_deadline=60,
-            )
-            async with running_parts(PARTS, wanted) as system, ClientSession(system.url) as session:
-                async with asyncio.timeout(PATIENCE):
-                    while True:
-                        status, found = await look(session)
-                        known = found["parts"].values()
-                        if status == 200 and all(part["since"] for part in known):
-                            break
-                        await asyncio.sleep(0.05)
-                gates = (proxy if away == "log" else before_database).gates
-                gates.close()
-                began = time.monotonic()
-                status, now = await look(session)
-                took = time.monotonic() - began
-                gates.open()
+    async with distant_database(database_url) as (url, before_database):
+        wanted = Settings(
+            data=tmp_path,
+            log=distant_url,
+            database=url,
+            blobs=f"file://{tmp_path}/blobs",
+            port=0,
+            append_deadline=60,
+        )
+        async with running_parts(PARTS, wanted) as system, ClientSession(system.url) as session:
+            async with asyncio.timeout(PATIENCE):
+                while True:
+                    status, found = await look(session)
+                    known = found["parts"].values()
+                    if status == 200 and all(part["since"] for part in known):
+                        break
+                    await asyncio.sleep(0.05)
+            gates = (proxy if away == "log" else before_database).gates
+            gates.close()
+            began = time.monotonic()
+            status, now = await look(session)
+            took = time.monotonic() - began
+            gates.open()
         assert took < KNOWN_WITHIN + 1
         assert (status, now["status"]) == (503, "degraded")
         assert "cannot be reached" in now["storage"]
@@ -137,27 +147,20 @@ async def test_what_is_known_is_shown_soon_while_something_is_away(
 async def test_requests_do_not_wait_for_a_database_that_hangs(
     database_url: str, tmp_path: Path
 ) -> None:
-    with TemporaryDirectory(prefix="v", dir="/tmp") as folder:
-        socket = Path(folder, socket_of(database_url).name)
-        async with Proxy.listening(socket, socket_of(database_url)) as before_database:
-            wanted = Settings(
-                data=tmp_path,
-                log=database_url,
-                database=reached_at(database_url, socket),
-                blobs=f"file://{tmp_path}/blobs",
-                port=0,
-            )
-            parts = frozenset({Part.GATEWAY, Part.EXTERNAL_DATA, Part.PROJECTIONS})
-            async with running_parts(parts, wanted) as system, ClientSession(system.url) as session:
-                before_database.gates.close()
-                login = {"username": "ada", "password": "pw"}
-                asked = [
-                    session.post("/EDI/somewhere", data=b"1"),
-                    session.post("/api/v1/login", json=login),
-                ]
-                async with asyncio.timeout(30):  # a statement has a minute otherwise
-                    answers = await asyncio.gather(*asked)
-                before_database.gates.open()
+    async with distant_database(database_url) as (url, before_database):
+        blobs = f"file://{tmp_path}/blobs"
+        wanted = Settings(data=tmp_path, log=database_url, database=url, blobs=blobs, port=0)
+        parts = frozenset({Part.GATEWAY, Part.EXTERNAL_DATA, Part.PROJECTIONS})
+        async with running_parts(parts, wanted) as system, ClientSession(system.url) as session:
+            before_database.gates.close()
+            login = {"username": "ada", "password": "pw"}
+            asked = [
+                session.post("/EDI/somewhere", data=b"1"),
+                session.post("/api/v1/login", json=login),
+            ]
+            async with asyncio.timeout(30):  # a statement has a minute otherwise
+                answers = await asyncio.gather(*asked)
+            before_database.gates.open()
         assert [(one.status, "Retry-After" in one.headers) for one in answers] == [(503, True)] * 2
 
 

@@ -4,9 +4,9 @@ Everything happens under a lock in the job's folder. The submission's own folder
 system call and belongs to whoever made it; `exit` is written last, so whoever repeats it either
 finds the whole answer or knows that it was cut. A submission first makes the folders of all before
 it: a stopped process that wakes up with an older one finds its place taken. None goes out once the
-job's end is wished. On a file system
-without `flock` the folders alone still hold. One that was turned down is moved aside, to go out
-again: to a name that only the very folder that was read can take.
+job's end is wished. On a file system without `flock` the folders alone still hold. One that was
+turned down is moved aside, to go out again: to a name that only the very folder that was read can
+take.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,14 @@ from dataclasses import dataclass
 
 from events.jobs import JobRequest
 from interfaces.machines.connection import Completed, NoRoom, is_full
-from interfaces.machines.dialect import Command, Dialect, InDoubt, Refused, Submitted
+from interfaces.machines.dialect import (
+    CANCELLED_BEFORE,
+    Command,
+    Dialect,
+    InDoubt,
+    Refused,
+    Submitted,
+)
 from interfaces.machines.dialects.unanswered import OVERDUE, UNANSWERED
 from interfaces.machines.scripts.layout import Layout, quoted
 
@@ -51,7 +58,7 @@ locked=$?
 test $locked = 1 && answer {_BUSY} 'another submission of this job is under way'
 mine=submission-{self.number}
 {self._make_room}
-test -e cancel && ! test -e $mine && answer {_CANCELLED} 'it was cancelled before it was submitted'
+test -e cancel && ! test -e $mine && answer {_CANCELLED} {quoted(CANCELLED_BEFORE.reason)}
 for fence in {fences}; do mkdir -p $fence || answer {_UNPREPARED} "cannot make $fence"; done
 if mkdir $mine 2>/dev/null; then
     cd $mine

@@ -11,14 +11,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from events.jobs import OURS, RelativePath, Template, Token
+from events.jobs import OURS, OUTPUT, RelativePath, Template, Token
 from interfaces.machines.connection import Completed, NoRoom, TemplateUnfit, is_full
 from interfaces.machines.scripts.layout import Layout, quoted
 
 _UNFIT = 72
 _SIGN = "vestec: "
-_OUTPUT = r".*/std(out|err)(\.[0-9]+)?"
-"""Of a job, or of an instance; as a pattern for `find`."""
+_OUTPUT = rf".*/({'|'.join(OUTPUT)})(\.[0-9]+)?"
+"""As a pattern for `find`."""
 
 
 @dataclass(frozen=True)

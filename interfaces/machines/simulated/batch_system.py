@@ -36,7 +36,7 @@ from interfaces.machines.connection import (
     Unreachable,
     too_large,
 )
-from interfaces.machines.dialect import Estimate, InDoubt, Refused, Submitted
+from interfaces.machines.dialect import CANCELLED_BEFORE, Estimate, InDoubt, Refused, Submitted
 from interfaces.machines.scripts.layout import Layout
 from interfaces.machines.simulated.cluster import ClusterWithWrappers
 from interfaces.machines.simulated.fates import Oracle, Results, Seeded, declared, fates
@@ -125,7 +125,7 @@ class SimulatedBatchSystem:
         if submission in before:
             return Submitted(before[submission])
         if request.token in cluster.forbidden:
-            return Refused("it was cancelled before it was submitted", permanent=True)
+            return CANCELLED_BEFORE
         for other in request.options.after:
             if other.end and (why := other.why_never(other.end)):
                 return Refused(why, permanent=True)

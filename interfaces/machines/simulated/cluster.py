@@ -162,8 +162,9 @@ class Cluster(BaseModel):
 
     def _something_happens(self, now: float) -> bool:
         """One event, if there is one until `now`; at the same moment ends come before starts."""
-        if self.cancels_in_vain and (left := [*filter(self.waits_in_vain, self.jobs)]):
-            left[0].end(self.now, JobState.CANCELLED)
+        left = next(filter(self.waits_in_vain, self.jobs), None) if self.cancels_in_vain else None
+        if left:
+            left.end(self.now, JobState.CANCELLED)
             return True
         running = self.in_state(JobState.RUNNING)
         leaving = min(running, key=lambda job: job.leaves, default=None)

@@ -54,14 +54,9 @@ async def bring(
             return SubmissionImpossible(token, submission, impossible)
         if not doubted:
             await machine.room.wait()
-        inputs = {name: _input(blobs, name, blob) for name, blob in job.inputs.items()}
         try:
             async with noticing_room(machine, tell):
-                try:
-                    await batch.prepare(token, inputs, job.request.template, again=tried)
-                except NoRoom as full:
-                    await let_others_by(batch, full)
-                    raise
+                await prepare(batch)
                 if not tried:
                     await hand_over(tell, SubmissionBegins(token, submission))
                     tried = True
@@ -86,16 +81,21 @@ async def bring(
             raise MachineError(f"not taken now: {answer.reason}")
         return SubmissionTurnedDown(token, submission, answer.reason)
 
-    async def let_others_by(batch: BatchSystem, full: NoRoom) -> None:
-        """Where there is room for others, this one alone waits, and tries more and more seldom."""
-        if tried:
-            return
-        await batch.remove(token)
-        if not (await batch.host()).full:
+    async def prepare(batch: BatchSystem) -> None:
+        """What is larger than the room there is waits alone, and tries more and more seldom."""
+        inputs = {name: _input(blobs, name, blob) for name, blob in job.inputs.items()}
+        try:
+            await batch.prepare(token, inputs, job.request.template, again=tried)
+        except NoRoom as full:
+            if tried:
+                raise
+            await batch.remove(token)
+            if (await batch.host()).full:
+                raise
             reason = f"there is no room for the template and inputs of this job: {full}"
             complain(reason)
             await asyncio.sleep(machine.jittered(next(too_large)))
-            raise MachineError(reason)
+            raise MachineError(reason) from full
 
     async def look(batch: BatchSystem) -> list[JobReport]:
         return list((await batch.find(parts_of(token, job.request.instances))).values())
