@@ -155,11 +155,12 @@ class ShellBatchSystem:
         tokens = _whose(parts)
         found = await self._ask(folders.Read(self._layout, tokens), Kind.LOOK)
         queue = one_each(await self._ask(self._dialect.jobs(tokens), Kind.POLL), found.claims)
-        gone = [p for p in parts if p not in queue and not settled(found.statuses.get(p))]
+        alive = {part for part, row in queue.items() if not row.state.ended}
+        over = [p for p in parts if p not in alive and not settled(found.statuses.get(p))]
         history: Mapping[Part, JobReport] = {}
-        if gone:  # it may have told of its end while the queue was asked
-            found |= await self._ask(folders.Read(self._layout, _whose(gone)), Kind.LOOK)
-            gone = [p for p in gone if not settled(found.statuses.get(p))]
+        if over:  # it may have told of its end while the queue was asked
+            found |= await self._ask(folders.Read(self._layout, _whose(over)), Kind.LOOK)
+        gone = [p for p in over if p not in queue and not settled(found.statuses.get(p))]
         if gone:
             try:
                 rows = await self._ask(self._dialect.history(_whose(gone)), Kind.ASK)

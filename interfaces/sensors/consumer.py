@@ -4,6 +4,7 @@ What Faust does for each message (an event, queues, locks, a race with the suspe
 turns of the loop) costs more than all that rules do for a reading. So it does it once for many.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,9 @@ from faust.types.tuples import ConsumerMessage
 
 class Consumer(aiokafka.Consumer):
     """The value of a message is the list of its records, but for those of a changelog."""
+
+    def _new_consumer_thread(self) -> "_Thread":
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def _getmany(self, *partitions: Any, **how: Any) -> Mapping[TP, list[Any]]:
         fetched = await super()._getmany(*partitions, **how)
@@ -32,3 +36,13 @@ class Consumer(aiokafka.Consumer):
 
     def on_buffer_full(self, tp: TP) -> None:
         """Whoever hands a message on waits for room; after a pause Faust looks once a second."""
+
+
+class _Thread(aiokafka.AIOKafkaConsumerThread):
+    async def stop(self) -> None:
+        """Faust would leave one that is about to start running, and the loop of another open."""
+        while self._thread and self._thread.is_alive() and not self._started.is_set():
+            await asyncio.sleep(0.01)
+        if not self._thread:
+            self.thread_loop.close()
+        await super().stop()

@@ -29,16 +29,18 @@ def test_the_queue_is_heard_and_nothing_is_proved(tmp_path: Path) -> None:
         asyncio.run(system.find([here, gone]))
 
 
+@pytest.mark.parametrize("queue_forgets", [True, False])
 def test_the_word_of_a_wrapper_that_ends_while_the_queue_is_asked_is_the_best(
-    tmp_path: Path,
+    tmp_path: Path, queue_forgets: bool
 ) -> None:
-    """Its program was ended by the warning, which the accounts do not know."""
+    """Its program was ended by the warning, which neither the queue nor the accounts know."""
     line = r"TIMEOUT\tv1\t1\t42\tn1\t5\t9\t143\n"
     row = r"42\037v1\037FAILED\0375\0379\037n1\037143:0\0370\n"
+    shown = "" if queue_forgets else f"; printf '{ROW.replace('RUNNING', 'FAILED')}'"
     machine = FakeMachine(tmp_path, {"sacct": f"printf '{row}'"})
     ours = Path(machine.layout.ours(Token("v1")))
     ours.mkdir(parents=True)
-    machine.tool("squeue", f"printf '{line}' >{quoted(ours / 'status-1')}")
+    machine.tool("squeue", f"printf '{line}' >{quoted(ours / 'status-1')}{shown}")
     system = ShellBatchSystem(FakeConnection(machine), Slurm(machine.layout), machine.layout)
     found = asyncio.run(system.find([Token("v1")]))
     assert found[Token("v1")].state is JobState.TIMEOUT
