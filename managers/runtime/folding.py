@@ -1,7 +1,7 @@
 """A partition's state: the fold of every commit that counts, from a snapshot if one fits."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
@@ -87,7 +87,8 @@ async def fold_until(
         if not records:
             raise LogError(f"{topic}/{partition} ends before {writer.position.offset}")
         before = [stored for stored in records if stored.offset < writer.position.offset]
-        await fold_records(manager, state, before, around)
+        async for _ in fold_records(manager, state, before, around):
+            pass
     if state.position != writer.position:
         raise Doubt(f"{topic}/{partition} was read to {state.position}, not {writer.position}")
     return state, state.position.offset - start
@@ -99,12 +100,11 @@ async def fold_records(
     records: Sequence[Stored],
     around: Surroundings,
     key: str | None = None,
-) -> list[Commit]:
+) -> AsyncIterator[Commit]:
     """Take in what lies at the state's position, with a turn for others now and then.
 
-    Returns the commits that count; of one key only, where it is given. Raises `PartitionBroken`.
+    Yields each commit that counts; of one key only, where it is given. Raises `PartitionBroken`.
     """
-    folded = []
     for number, stored in enumerate(records):
         if number % _TURN == 0:
             await asyncio.sleep(0)
@@ -113,8 +113,7 @@ async def fold_records(
             commit = _decoded(manager, stored)
             around.clock.follow(commit.time)
             state.fold(manager, commit)
-            folded.append(commit)
-    return folded
+            yield commit
 
 
 def _decoded(manager: Manager[S, W], stored: Stored) -> Commit:

@@ -177,9 +177,8 @@ class Deputy:
     async def _follow(self, topic: str, partition: int, offset: int) -> bool:
         """Take in what comes next, and bring the work into line; whether there was anything."""
         around, records = self._around, await self._around.log.read(topic, partition, offset)
-        for commit in await fold_records(
-            self._manager, self._state, records, around, key=self._machine
-        ):
+        folding = fold_records(self._manager, self._state, records, around, key=self._machine)
+        async for commit in folding:
             reply = self._replies.pop(commit.id, None)
             if reply and not reply.done():
                 reply.set_result(commit.rejection)
