@@ -23,6 +23,7 @@ unit: .venv/developing
 chaos: .venv/developing
 	@deploy/servers/install kafka
 	@seed=$${VESTEC_CHAOS_SEED:-$$(.venv/bin/python -c "import random; print(random.randrange(10**6))")}; \
+	case $$seed in *[!0-9]*) echo "VESTEC_CHAOS_SEED=$$seed: it has to be a number"; exit 2 ;; esac; \
 	echo "seeds from $$seed on (VESTEC_CHAOS_SEED=$$seed)"; \
 	VESTEC_CHAOS_SEED=$$seed VESTEC_CHAOS_ROUNDS=10 .venv/bin/python -m pytest -n 3 --dist load -rP tests/chaos/test_parts.py
 
