@@ -20,8 +20,8 @@ def whole(url: str) -> str:
         raise ValueError(_WRONG) from None
     hosts = parts.netloc.rpartition("@")[2].split(",")
     ports = [host.rpartition("]")[2].rpartition(":")[2] for host in hosts if ":" in host]
-    cut = ":" in parts.netloc and "@" not in parts.netloc and _holds_login(parts.query, parts.path)
-    if cut or "@" in parts.path or parts.fragment or not all(p.isdecimal() for p in ports if p):
+    cut = _holds_login(parts.query, parts.path) or "@" in parts.path or parts.fragment
+    if cut or not all(port.isdecimal() for port in ports if port):
         raise ValueError(_WRONG)
     return url
 

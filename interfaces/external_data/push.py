@@ -105,8 +105,8 @@ class _Push:
     async def _check_secret(self, request: web.Request, endpoint: Endpoint) -> None:
         if endpoint.credential is None:
             return
+        hash = await find_credential(self._edge.pool, "endpoint", endpoint.credential)
         async with self._throttle.attempt((endpoint.id, sender_of(request))):
-            hash = await find_credential(self._edge.pool, "endpoint", endpoint.credential)
             if not await self._verifier.verify(hash, _secret(request)):
                 raise Problem(
                     401,

@@ -55,16 +55,13 @@ class Doorkeeper:
         """Exchange a name and a password for a token."""
         edge, wanted = edge_of(request), await body_of(request, Login)
         who = (login_digest(wanted.username), sender_of(request))
-        async with self._throttle.attempt(who):
-            user = await self._user(edge, wanted)
-        return answer(_token(edge, user.id), {"Cache-Control": "no-store"})
-
-    async def _user(self, edge: WebEdge, wanted: Login) -> User:
         user = await find_login(edge.pool, login_digest(wanted.username))
         hash = await find_credential(edge.pool, "user", str(user.id)) if user else None
-        if not await self._verifier.verify(hash, wanted.password) or not user or not user.enabled:
-            raise Problem(401, "The name or the password is wrong, or the user is disabled.")
-        return user
+        async with self._throttle.attempt(who):
+            matches = await self._verifier.verify(hash, wanted.password)
+            if not matches or not user or not user.enabled:
+                raise Problem(401, "The name or the password is wrong, or the user is disabled.")
+        return answer(_token(edge, user.id), {"Cache-Control": "no-store"})
 
 
 def _token(edge: WebEdge, user: UUID) -> AccessToken:

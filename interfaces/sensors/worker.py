@@ -29,6 +29,9 @@ from managers.runtime import Failure, Failures
 _TRY_AGAIN = 2.0
 _LOOK_EVERY = 10.0
 """Seconds between two looks whether a feed that is left out can be taken by now."""
+_SOON = 1.0
+"""The same for one whose topic was made anew: less than `_TRY_AGAIN`, after which whoever has seen
+that its changelog is gone makes another one, which would tell others nothing."""
 
 _log = structlog.get_logger()
 
@@ -71,8 +74,7 @@ class SensorWorker:
             await asyncio.sleep(_TRY_AGAIN)
 
     async def _once(self) -> None:
-        for feed in await forgotten(self._address, self._made_anew):
-            del self._made_anew[feed]
+        await self._forget()
         partitions, unfit = await make_topics(self._address, self._feeds)
         self._leave_out({**self._made_anew, **unfit})
         partitions = {f: count for f, count in partitions.items() if f not in self._made_anew}
@@ -97,6 +99,7 @@ class SensorWorker:
             watching,
             asyncio.create_task(self._serve(app, desks)),
             asyncio.create_task(self._wait_for_mending(unfit)),
+            asyncio.create_task(self._wait_until_forgotten()),
             *(asyncio.create_task(desk.look_after()) for desk in desks),
         ]
         try:
@@ -118,14 +121,28 @@ class SensorWorker:
                 self.failures.forget(f"feed {feed}")
 
     async def _wait_for_mending(self, unfit: Mapping[str, str]) -> NoReturn:
-        """Raises `LogError` once something was done about a feed that is left out."""
+        """Raises `LogError` once something was done about a feed whose topic is unfit."""
         feeds = {feed: self._feeds[feed] for feed in unfit}
         while True:
             await asyncio.sleep(_LOOK_EVERY)
             with suppress(LogUnavailable):
-                again = await make_topics(self._address, feeds) if feeds else ({}, unfit)
-                if again[1] != unfit or await forgotten(self._address, self._made_anew):
+                if feeds and (await make_topics(self._address, feeds))[1] != unfit:
                     raise LogError("a feed that was left out is looked at anew")
+
+    async def _wait_until_forgotten(self) -> NoReturn:
+        """Raises `LogError` once a feed whose topic was made anew may begin anew, too."""
+        while True:
+            await asyncio.sleep(_SOON)
+            with suppress(LogUnavailable):
+                if await self._forget():
+                    raise LogError("a feed that was left out begins anew")
+
+    async def _forget(self) -> bool:
+        """Leave out no longer what may begin anew; whether there is such a feed."""
+        gone = await forgotten(self._address, self._made_anew)
+        for feed in gone:
+            del self._made_anew[feed]
+        return bool(gone)
 
     async def _serve(self, app: faust.App, desks: Sequence[Desk]) -> NoReturn:
         if not desks:

@@ -62,7 +62,7 @@ def estimated(was: MachineJobs, input: i.Estimated) -> Iterator[Effect]:
     if estimate.start is not None:
         request = was.estimates[estimate.id]
         queues = _queues(was, request)
-        if too_long := _too_long(queues, request):
+        if too_long := _too_long(queues, _named(was, request), request):
             estimate = StartEstimate(id=estimate.id, impossible=too_long)
         elif queues and all(queue.open is False for queue in queues):
             estimate = StartEstimate(id=estimate.id)  # nobody knows when one opens
@@ -71,14 +71,20 @@ def estimated(was: MachineJobs, input: i.Estimated) -> Iterator[Effect]:
     yield Send(Context.MACHINES, FLEET, see)
 
 
+def _named(was: MachineJobs, request: JobRequest) -> str:
+    """The queue that a job goes to, or several; empty: the batch system knows which."""
+    its_own = was.settings.batch.get("queue") if was.settings else None
+    return request.options.queue or str(its_own or "")
+
+
 def _queues(was: MachineJobs, request: JobRequest) -> list[Queue]:
     """Those that a job may go to, as far as is known."""
-    named = {*request.options.queue.split(",")} - {""}
+    named = {*_named(was, request).split(",")} - {""}
     queues = was.load.queues if was.load else ()
     return [queue for queue in queues if not named or queue.name in named]
 
 
-def _too_long(queues: Sequence[Queue], request: JobRequest) -> str:
+def _too_long(queues: Sequence[Queue], named: str, request: JobRequest) -> str:
     """Why no queue that a job may go to ever starts it; empty: one may, as far as is known.
 
     Slurm takes such a job, and says of it that it would start.
@@ -87,7 +93,6 @@ def _too_long(queues: Sequence[Queue], request: JobRequest) -> str:
     known = [limit for limit in limits if limit is not None]
     if not known or len(known) < len(limits) or max(known) >= request.walltime:
         return ""
-    named = request.options.queue
     where = f"the queue {named}" if named else "any queue"
     return f"it asks for {request.walltime} s, and {where} takes jobs of {max(known)} s at most"
 

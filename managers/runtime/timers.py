@@ -9,6 +9,10 @@ _AGAIN = 1.0
 """Seconds until a moment is rung for again that is still due after it was rung for."""
 
 
+_LOOK_EVERY = 5.0
+"""Seconds until the clock is looked at anew: it may have been set, or the machine have slept."""
+
+
 class Timers:
     """Calls `ring(key)` when the moment set for the key (seconds since the epoch) is there."""
 
@@ -42,7 +46,7 @@ class Timers:
         while True:
             self._changed.clear()
             self._ring_what_is_due()
-            wait = self._heap[0][0] - self._wall() if self._heap else None
+            wait = min(self._heap[0][0] - self._wall(), _LOOK_EVERY) if self._heap else None
             try:
                 async with asyncio.timeout(wait):
                     await self._changed.wait()

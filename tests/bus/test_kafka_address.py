@@ -122,7 +122,7 @@ def test_what_is_wrong(url: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize("character", "/?#[")
-@pytest.mark.parametrize("piece", ["s3cr", "1234"])
+@pytest.mark.parametrize("piece", ["s3cr", "1234", "s3cr@t"])
 def test_nothing_of_a_password_that_is_not_encoded_is_shown(character: str, piece: str) -> None:
     for rest in ("hush", "x=hush"):
         with pytest.raises(LogError, match="percent-encoded") as wrong:

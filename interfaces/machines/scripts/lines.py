@@ -16,12 +16,22 @@ _INSIDE = re.compile(r"(?<=[\w=/.,:-])#")
 """Of a word, where it begins no comment; `shlex` takes it for one."""
 _BEFORE = re.compile(r"\w+=.*|[!{]|do|else|if|then|until|while", re.DOTALL)
 """What may come before a command."""
+_READS_ANOTHER = re.compile(
+    r"(?:.*/)?(?:(?:ba|da|k|z|c|tc)?sh|perl|python[\d.]*|ruby|julia|Rscript|source)"
+)
+"""Commands that run a file, wherever it is, for a word without a slash names it as well."""
 _RUNS_ANOTHER = re.compile(
-    r"(?:.*/)?(?:\w*sh|perl|python[\d.]*|ruby|julia|Rscript|source|command|eval|exec|time|"
-    r"env|nice|nohup|numactl|setsid|stdbuf|taskset|timeout|"
+    r"(?:.*/)?(?:command|eval|exec|time|env|nice|nohup|numactl|setsid|stdbuf|taskset|timeout|"
     r"aprun|ibrun|jsrun|mpiexec[\w.]*|mpirun[\w.]*|orterun|prun|srun)"
 )
-"""Commands that run what a later word of theirs names."""
+"""Commands that run the program that a later word of theirs names."""
+_ONLY_READS = re.compile(
+    r"(?:.*/)?(?:\[|awk|cat|cd|chmod|cp|diff|echo|f?grep|gzip|head|ln|ls|mkdir|mv|printf|rm|sed|sha256sum|"
+    r"sort|tail|tar|test|touch|wc)"
+)
+"""Commands for which a file is data."""
+_ASIDE = re.compile(r"-.*|\w+=.*|[\d.:,-]+[smhdKMGkg]?", re.DOTALL)
+"""What stands before the program that another one runs: options, variables, quantities."""
 
 
 def scripts_in(executable: str) -> list[Sequence[str]]:
@@ -57,16 +67,31 @@ def _commands(executable: str) -> Iterator[list[str]]:
 
 
 def _names(words: list[str]) -> Iterator[str]:
-    """A program is named by a path; what another one runs comes after that, behind its options."""
+    """A program is named by a path; what another one runs comes behind the options of that.
+
+    Their values look as programs do: what follows an option may be either.
+    """
     while words and _BEFORE.fullmatch(words[0]):
         words = words[1:]
-    runs_another = False
+    runs = reads = option = False
     for n, word in enumerate(words[:_WORDS]):
-        runs = bool(_RUNS_ANOTHER.fullmatch(word)) or (n == 0 and word == ".")
-        named = runs_another or word.startswith("./") or (n == 0 and "/" in word)
-        if named and not runs and _is_path(name := _HERE.sub("", word)):
-            yield name
-        runs_another |= runs
+        its_own, begins = word.startswith("./"), n == 0 or runs
+        if begins and not its_own and (_READS_ANOTHER.fullmatch(word) or (n == 0 and word == ".")):
+            runs, reads, option = True, True, False
+        elif begins and not its_own and _RUNS_ANOTHER.fullmatch(word):
+            runs, option = True, False
+        elif n and _ASIDE.fullmatch(word):
+            option = word.startswith("-")
+        elif not its_own and not option and _ONLY_READS.fullmatch(word):
+            return
+        else:
+            sure = not option if runs else its_own or (n == 0 and "/" in word)
+            perhaps = sure or reads or (runs and "/" in word)
+            if perhaps and _is_path(name := _HERE.sub("", word)):
+                yield name
+            if sure:
+                return
+            option = False
 
 
 def _is_path(name: str) -> bool:

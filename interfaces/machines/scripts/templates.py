@@ -61,9 +61,10 @@ said=$(cp -RP -- "$place/." "$mine" 2>&1) || {{
     printf %s "$said" >&2
     failed
 }}
-rm -rf "$mine"/{OURS} && mkdir "$mine"/{OURS} &&
+find "$mine" -type d ! -perm -700 -exec chmod u+rwx {{}} + &&
+    rm -rf "$mine"/{OURS} && mkdir "$mine"/{OURS} &&
     find "$mine" -maxdepth 1 -regextype posix-extended -regex '{_OUTPUT}' -exec rm -rf {{}} + &&
-    find "$mine" -type d ! -perm -700 -exec chmod u+rwx {{}} + && sync -f "$mine" || failed
+    sync -f "$mine" || failed
 in_the_way() {{ unfit {quoted(f"the template {self.template} has ")}"$1 in the way of an input"; }}
 for folder in {_words(sorted(folders - {"."}))}; do
     test ! -L "$mine/$folder" || in_the_way "a link $folder"

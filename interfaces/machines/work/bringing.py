@@ -4,13 +4,14 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import NoReturn
 
 from bus.tasks import doubling
 from events.jobs import JobReport, RelativePath, parts_of
 from events.prose import cut
 from events.values import Blob
 from interfaces.machines.batch import BatchSystem
-from interfaces.machines.connection import MachineError, NoRoom, TemplateUnfit
+from interfaces.machines.connection import MIB, MachineError, NoRoom, TemplateUnfit
 from interfaces.machines.dialect import InDoubt, Submitted
 from interfaces.machines.dialects.other_jobs import NOT_YET
 from interfaces.machines.work.machine import Machine
@@ -31,6 +32,8 @@ from managers.runtime.manager import Input, Tell
 
 _SELDOM = 600.0
 """Seconds between two tries of a job whose files are larger than the room that there is."""
+_LARGE = 64 * MIB
+"""Inputs of so many bytes are brought only where there is known to be room."""
 
 
 async def bring(
@@ -43,6 +46,8 @@ async def bring(
     token, submission = job.token, job.submission
     doubted = bool(job.doubted) or job.unwanted
     tried, impossible = job.tried or bool(job.doubted), ""
+    size = sum(blob.size for blob in job.inputs.values())
+    needs = float(size if size >= _LARGE else 0)
     if job.unwanted and not (tried or job.may_be_there):
         await hand_over(tell, SubmissionAbsent(token, submission))
         return
@@ -82,20 +87,34 @@ async def bring(
         return SubmissionTurnedDown(token, submission, answer.reason)
 
     async def prepare(batch: BatchSystem) -> None:
-        """What is larger than the room there is waits alone, and tries more and more seldom."""
+        """What is larger than the room there is waits alone, and tries more and more seldom.
+
+        As far as is known before, none of it is written: others may need what is left.
+        """
+        nonlocal needs
         inputs = {name: _input(blobs, name, blob) for name, blob in job.inputs.items()}
+        if needs and not tried:
+            host = await batch.host()
+            if host.disk and host.disk.left < needs and not host.full:
+                await batch.remove(token)
+                await wait_alone(f"{host.disk.left / MIB:.0f} MiB are left")
         try:
             await batch.prepare(token, inputs, job.request.template, again=tried)
         except NoRoom as full:
             if tried:
                 raise
             await batch.remove(token)
-            if (await batch.host()).full:
+            host = await batch.host()
+            if host.full:
                 raise
-            reason = f"there is no room for the template and inputs of this job: {full}"
-            complain(reason)
-            await asyncio.sleep(machine.jittered(next(too_large)))
-            raise MachineError(reason) from full
+            needs = max(needs, host.disk.left * 1.1 if host.disk else 0.0)
+            await wait_alone(str(full))
+
+    async def wait_alone(why: str) -> NoReturn:
+        reason = f"there is no room for the template and inputs of this job: {why}"
+        complain(reason)
+        await asyncio.sleep(machine.jittered(next(too_large)))
+        raise MachineError(reason)
 
     async def look(batch: BatchSystem) -> list[JobReport]:
         return list((await batch.find(parts_of(token, job.request.instances))).values())

@@ -35,10 +35,16 @@ async def test_a_job_larger_than_the_room_waits_alone_on_a_real_disk(tmp_path: P
     with small_disk(tmp_path / "small", 4) as disk:
         site = AnySite(settings=MachineSettings(name="m", base_directory=str(disk.folder)))
         async with working(site, connect, QUICK):
+
+            async def says(simulation: UUID, words: str) -> list[TaskHindered]:
+                said = await site.of(TaskHindered, simulation)
+                return [one for one in said if words in one.reason]
+
             inputs = {f"in{n}": await one_mib(site) for n in range(6)}
             large = await site.submit("true", inputs=inputs)
             told = await site.until(lambda: site.of(TaskHindered, large))
             assert "no room for the template and inputs of this job" in told[-1].reason
+            await site.until(lambda: says(large, "MiB are left"))  # it is not even tried
             for _ in range(3):
                 await site.reach(await site.submit("true"), JobState.COMPLETED)
 
@@ -79,8 +85,8 @@ async def test_a_job_that_ends_without_room_for_its_word_waits_for_it(
             go = tmp_path / "go"
 
             async def slot_is_free() -> list[MachineAnswered]:
-                last = (await site.events(MachineAnswered))[-1]
-                return [last] if last.load and not last.load.slots_used else []
+                last = (await site.events(MachineAnswered))[-1:]
+                return [one for one in last if one.load and not one.load.slots_used]
 
             job = await site.submit(f"until test -e {go}; do sleep 0.1; done")
             await site.reach(job, JobState.RUNNING)

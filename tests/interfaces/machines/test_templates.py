@@ -50,7 +50,8 @@ def make_template(layout: Layout, name: str = "flood") -> Path:
     (template / ".hidden").write_text("seen\n")
     (template / "flood").chmod(0o755)
     (template / "link").symlink_to("data/roughness")
-    (template / "data").chmod(0o555)
+    for folder in ("data", ".vestec", "stderr"):
+        (template / folder).chmod(0o555)
     return template
 
 

@@ -353,17 +353,20 @@ def test_no_start_is_promised_beyond_what_queues_take(
     assert never in given.estimate.impossible
 
 
+@pytest.mark.parametrize("its_own", ["", "shut"])
 @pytest.mark.parametrize("queue", ["shut", "work", "shut,work", ""])
-def test_no_start_is_promised_in_a_queue_that_is_closed(queue: str) -> None:
+def test_no_start_is_promised_in_a_queue_that_is_closed(queue: str, its_own: str) -> None:
     load = MachineLoad(queues=(Queue(name="shut", open=False), Queue(name="work", open=True)))
     options = SUBMIT.request.options.model_copy(update={"queue": queue})
-    of = machine().when(MachineLooked(reachable=True, reason="", load=load))
+    settings = SETTINGS.model_copy(update={"batch": {"queue": its_own}})
+    of = machine().when(e.ConfigureMachine(settings=settings))
+    of.when(MachineLooked(reachable=True, reason="", load=load))
     request = SUBMIT.request.model_copy(update={"options": options})
     of.when(e.EstimateJob(estimate=ONE, request=request))
     of.when(Estimated(StartEstimate(id=ONE, start=1.5)))
     (given, _) = of.effects
     assert isinstance(given, e.EstimateGiven)
-    assert given.estimate.start == (None if queue == "shut" else 1.5)
+    assert given.estimate.start == (None if (queue or its_own) == "shut" else 1.5)
     assert not given.estimate.impossible
 
 

@@ -1,6 +1,12 @@
 """When the clock is looked at."""
 
+import asyncio
+
+import pytest
+
+from managers.runtime import timers
 from managers.runtime.timers import Timers
+from tests.patience import PATIENCE
 
 
 class Clock:
@@ -61,3 +67,17 @@ def test_the_same_moment_is_new_once_there_was_none() -> None:
     clock.timers.set("a", None)
     clock.timers.set("a", 1000.0)
     assert clock.later(0.0) == ["a"]
+
+
+async def test_a_clock_that_is_set_meanwhile_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timers, "_LOOK_EVERY", 0.01)
+    clock = Clock()
+    clock.timers.set("a", 1600.0)
+    running = asyncio.create_task(clock.timers.run())
+    await asyncio.sleep(0.05)
+    assert clock.rung == []
+    clock.now = 1600.0
+    async with asyncio.timeout(PATIENCE):
+        while not clock.rung:
+            await asyncio.sleep(0.01)
+    running.cancel()

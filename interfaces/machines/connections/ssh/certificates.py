@@ -18,8 +18,6 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_public_identity,
 )
 
-from interfaces.machines.connection import Unreachable
-
 WARNED_BEFORE = 3600.0
 """Seconds before its end at which a certificate is warned of."""
 
@@ -42,14 +40,12 @@ def shown(keys: Sequence[str], options: asyncssh.SSHClientConnectionOptions) -> 
     return {path: key for path, key in found.items() if key in held}
 
 
-def check_validity(keys: Sequence[str], options: asyncssh.SSHClientConnectionOptions) -> None:
-    """Raises `Unreachable` where a server would refuse the certificates of all keys: it would only
-    count failed logins."""
-    refused = {key: why for path, key in shown(keys, options).items() if (why := refusal(path))}
-    tried = {pair.key_public_data for pair in options.client_keys or ()}
-    others = options.agent_path and not keys  # whatever an agent has
-    if refused and not others and tried <= refused.keys():
-        raise Unreachable(next(iter(refused.values())))
+def lapsed(keys: Sequence[str], options: asyncssh.SSHClientConnectionOptions) -> str:
+    """Why a server would refuse certificates that it is shown; empty: it would not.
+
+    It may let in the keys alone, which are tried after them.
+    """
+    return next(filter(None, map(refusal, shown(keys, options))), "")
 
 
 def refusal(path: str) -> str:

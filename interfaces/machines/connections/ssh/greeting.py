@@ -2,13 +2,13 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import MutableSet, Sequence
 
 import asyncssh
 
 from interfaces.machines.connection import LoginNeeded, MachineError, Unreachable
 from interfaces.machines.connections.ssh.access import Host, SshAccess, host_of
-from interfaces.machines.connections.ssh.certificates import check_validity, refusal, shown
+from interfaces.machines.connections.ssh.certificates import lapsed, refusal, shown
 from interfaces.machines.connections.ssh.trust import Trust
 
 _TOO_MANY = "authentication failures"
@@ -42,13 +42,22 @@ async def certificates(access: SshAccess, host: Host) -> Sequence[str]:
 
 
 async def greet(
-    access: SshAccess, host: Host, through: asyncssh.SSHClientConnection | None
+    access: SshAccess,
+    host: Host,
+    through: asyncssh.SSHClientConnection | None,
+    denied: MutableSet[tuple[Host, str]],
 ) -> asyncssh.SSHClientConnection:
     """A connection to a host that is who it should be, and lets us in.
 
-    Raises `Unreachable`, and `LoginNeeded` where the host does not accept what we have.
+    Raises `Unreachable`, and `LoginNeeded` where the host does not accept what we have. Where that
+    may be for a certificate that has expired it is not tried again before there is a new one:
+    `denied` is where, and why.
     """
     options = await _options(access, host)
+    named = _certificate(access, host)  # which `_options` looks at
+    why = "" if named else await asyncio.to_thread(lapsed, _keys(access, host), options)
+    if (host, why) in denied:
+        raise Unreachable(why)
     trust = Trust(access, _known_hosts(options))
     try:
         return await asyncssh.connect(
@@ -59,7 +68,11 @@ async def greet(
             **_settings(access, host),
         )
     except (asyncssh.Error, OSError) as error:
-        raise _meaning(error, host, options.username, trust) from error
+        meaning = _meaning(error, host, options.username, trust)
+        if why and isinstance(meaning, LoginNeeded):
+            denied.add((host, why))
+            raise Unreachable(why) from error
+        raise meaning from error
 
 
 def _meaning(error: asyncssh.Error | OSError, host: Host, user: str, trust: Trust) -> MachineError:
@@ -95,10 +108,7 @@ def _read_options(access: SshAccess, host: Host) -> asyncssh.SSHClientConnection
     settings = _settings(access, host)
     if (certificate := _certificate(access, host)) and (why := refusal(certificate)):
         raise Unreachable(why)
-    options = asyncssh.SSHClientConnectionOptions(host=host.name, **settings)
-    if certificate is None:
-        check_validity(_keys(access, host), options)
-    return options
+    return asyncssh.SSHClientConnectionOptions(host=host.name, **settings)
 
 
 def _known_hosts(options: asyncssh.SSHClientConnectionOptions) -> Sequence[str] | None:

@@ -56,6 +56,8 @@ class Login:
         self._failures = 0
         self._failed: MachineError | None = None
         self._again = 0.0
+        self._denied = set[tuple[Host, str]]()
+        """Where keys do without certificates that have expired, and these."""
         self.certificates: Sequence[str] = ()
         """Files of those that the host was shown."""
 
@@ -120,7 +122,9 @@ class Login:
         try:
             async with asyncio.timeout(within):
                 for hop in [*await jumps(self._access, host), host]:
-                    hops.append(await greet(self._access, hop, hops[-1] if hops else None))
+                    hops.append(
+                        await greet(self._access, hop, hops[-1] if hops else None, self._denied)
+                    )
                 self.certificates = await certificates(self._access, host)
         except TimeoutError:
             _abort(hops)
