@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     result_deadline: float = Field(
         600.0,
         gt=0,
-        description="Seconds that fetching one result may take before it is tried anew.",
+        description="Seconds in which nothing of a result comes before it is tried anew.",
     )
     token_key: SecretStr | None = Field(
         None,

@@ -206,7 +206,7 @@ class ShellBatchSystem:
         return self._tolled(self._connection.get(place, within=folder, limit=limit))
 
     def _tolled(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-        return pay_for(chunks, self._toll, lambda: self._connection.piece)
+        return pay_for(chunks, self._toll, lambda: getattr(self._connection, "piece", None))
 
     async def stderr_tail(self, part: Part) -> str:
         return await self._ask(folders.Tail(self._layout, part), Kind.FILE)

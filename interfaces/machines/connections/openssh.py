@@ -70,6 +70,7 @@ class OpensshConnection:
         self._name, self._access = name, access
         self._places = Places(access.host, access.sessions)
         self._moving = asyncio.Semaphore(max(1, access.sessions // 2))
+        self._killing = asyncio.Lock()
         self._environment = login_environment()
         self.shell_startup: float | None = None
 
@@ -164,9 +165,10 @@ class OpensshConnection:
                 await self._kill(process)
 
     async def _kill(self, process: int) -> None:
-        with suppress(MachineError, TimeoutError):
-            async with asyncio.timeout(_KILLING), self._shell() as shell:
-                await shell.converse(Frame(kill_script(process)), 1000)
+        async with self._killing:  # there is one session for that
+            with suppress(MachineError, TimeoutError):
+                async with asyncio.timeout(_KILLING), self._shell() as shell:
+                    await shell.converse(Frame(kill_script(process)), 1000)
 
     def _shell(self) -> AbstractAsyncContextManager[ShellProcess]:
         """Through the master or not at all; `ssh` would wait for all who hold the shell's pipes."""

@@ -7,7 +7,7 @@ once: it is said of the job, and of the machine, until the work is done.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
@@ -69,7 +69,7 @@ class Fetching:
     limit: int = 2 << 30
     """Bytes."""
     deadline: float = 600.0
-    """Seconds; after them it is tried again."""
+    """Seconds in which nothing of it comes; after them it is tried again."""
 
 
 class MachineHands:
@@ -241,16 +241,23 @@ class MachineHands:
     async def _fetch(self, batch: BatchSystem, token: Token, name: RelativePath) -> Blob | str:
         """The result, or why there is none, now or later; empty: it was never written."""
         try:
-            async with asyncio.timeout(self._fetching.deadline):
+            async with asyncio.timeout(self._fetching.deadline) as patience:
                 stream = batch.fetch(token, name, self._fetching.limit)
-                return await self._blobs.put_stream(stream)
+                return await self._blobs.put_stream(self._noticed(stream, patience))
         except FileMissing:
             return ""
         except FileUnfit as unfit:
             return str(unfit)
         except TimeoutError:
-            late = f"{name} was not fetched within {self._fetching.deadline:g} s"
+            late = f"{name} is not fetched: nothing of it came for {self._fetching.deadline:g} s"
             raise MachineError(late) from None
+
+    async def _noticed(
+        self, chunks: AsyncIterator[bytes], patience: asyncio.Timeout
+    ) -> AsyncIterator[bytes]:
+        async for chunk in chunks:
+            patience.reschedule(asyncio.get_running_loop().time() + self._fetching.deadline)
+            yield chunk
 
 
 def _failed(failed: Callable[[str], object], complain: Complain, reason: str) -> None:

@@ -5,7 +5,7 @@ import math
 import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import structlog
@@ -15,7 +15,7 @@ from bus.tasks import doubling
 from events.jobs import Token
 from events.machines import MachineSettings
 from interfaces.machines.batch import BatchSystem
-from interfaces.machines.budget import Budget, Toll
+from interfaces.machines.budget import MINUTE, Budget, Toll
 from interfaces.machines.connection import LoginNeeded, MachineError
 from interfaces.machines.dialect import InDoubt
 from managers.blobs import BlobStoreUnavailable
@@ -27,6 +27,9 @@ Connect = Callable[[MachineSettings, Toll], BatchSystem]
 
 _WORTH_TELLING = 3
 """Failures in a row: what is over before is a blip."""
+
+_LOOKS = 0.5
+"""Of the commands that a machine may be asked in a minute, at most; files come after them."""
 
 _log = structlog.get_logger()
 
@@ -64,7 +67,8 @@ class Machine:
         before: "Machine | None" = None,
     ) -> None:
         """`before` is the same machine before its settings changed."""
-        self.settings, self.manners = settings, manners
+        look = max(manners.look, MINUTE / manners.commands / _LOOKS)
+        self.settings, self.manners = settings, replace(manners, look=look)
         self.wake = asyncio.Event()
         """Set when there is a reason to look at the machine now."""
         self.room = asyncio.Event()

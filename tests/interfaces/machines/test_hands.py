@@ -641,7 +641,9 @@ async def test_a_result_that_takes_too_long_is_told_of_and_tried_again() -> None
     async with open_site() as site:
         site.machine.hangs = {"fetch"}
         simulation = await site.submit(outputs=("map",))
-        assert "map was not fetched within 0.5 s" in (await trouble(site, True)).reason
+        assert (
+            "map is not fetched: nothing of it came for 0.5 s" in (await trouble(site, True)).reason
+        )
         site.machine.hangs.clear()
         await site.until(lambda: site.of(s.OutputsKept, simulation))
         await trouble(site, False)

@@ -148,6 +148,11 @@ async def test_a_server_with_fewer_sessions_than_we_may_have_is_respected(
             )
             assert answers == ["here\n"] * 8
         assert "no more sessions" in server.log()
+        hung = [connection.run("exec sleep 600", deadline=1) for _ in range(4)]
+        cut = await asyncio.gather(*hung, return_exceptions=True)
+        assert [type(one) for one in cut] == [CommandCut] * 4
+        answers = await asyncio.gather(*(said(connection) for _ in range(8)))
+        assert answers == ["here\n"] * 8, "what was cut holds no session"
         log_out(access)
 
 

@@ -384,7 +384,11 @@ async def test_a_server_that_allows_fewer_sessions_is_respected(sshds: Servers) 
             answers = await asyncio.gather(
                 *(said(connection, f"sleep 0.2; echo {n}") for n in range(12))
             )
-        assert answers == [f"{n}\n" for n in range(12)]
+            assert answers == [f"{n}\n" for n in range(12)]
+            hung = [connection.run("exec sleep 600", deadline=1) for _ in range(4)]
+            cut = await asyncio.gather(*hung, return_exceptions=True)
+            assert [type(one) for one in cut] == [CommandCut] * 4
+            assert await said(connection) == "here\n", "what was cut holds no session"
 
 
 async def test_a_server_that_opens_no_session_is_unreachable_not_cut(sshds: Servers) -> None:
