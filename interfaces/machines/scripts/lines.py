@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 
 from events.jobs import relative_path
 
@@ -39,7 +40,13 @@ def scripts_in(executable: str) -> list[Sequence[str]]:
 
     They are paths, absolute or in the job's folder.
     """
-    return [names for words in _commands(executable) if (names := [*_names(words)])]
+    here, found = PurePosixPath(), list[Sequence[str]]()
+    for words in _commands(executable):
+        if words[:1] == ["cd"]:
+            here /= _HERE.sub("", words[-1])
+        elif names := [str(here / name) for name in _names(words)]:
+            found.append(names)
+    return found
 
 
 def _commands(executable: str) -> Iterator[list[str]]:

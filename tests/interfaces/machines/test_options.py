@@ -202,6 +202,7 @@ def test_an_account_of_ones_own_may_be_an_attribute_of_pbs() -> None:
         ("timeout 60 grep -c begin old.sh && srun cat old.sh", []),
         ("cat ./old.sh; chmod +x ./old.sh; test -e ./old.sh || env cat ./old.sh", []),
         ("./mesh old.sh; /opt/crash old.sh", [["mesh"], ["/opt/crash"]]),
+        ("cd case && ./job.sh; cd ./more; sh job.sh", [["case/job.sh"], ["case/more/job.sh"]]),
         ("singularity exec image.sif ./job.sh", [["job.sh"]]),
         ("bash \\\njob.sh --tag=v#2 && ./last.sh # ./never.sh", [["job.sh"], ["last.sh"]]),
         ("grep -c . old.sh", []),
