@@ -29,13 +29,12 @@ class HybridClock:
     def __init__(self, wall: Callable[[], float], max_ahead: float = 60.0) -> None:
         """`wall` gives seconds since the epoch; `max_ahead` is in seconds."""
         self._wall, self._max_ahead = wall, max_ahead
-        self._last = 0
+        self._last, self._looked = 0, 0.0
 
     def now(self) -> Timestamp:
         """A timestamp greater than all given or followed before."""
-        if self._last > self._at(2 * self._max_ahead):
-            self._last = 0
-        self._last = max(self._at(0), self._last + 1)
+        now = self._at(0)
+        self._last = max(now, self._last + 1)
         return Timestamp(self._last)
 
     def follow(self, timestamp: Timestamp) -> None:
@@ -43,11 +42,16 @@ class HybridClock:
 
         To refuse what it dates would lose it, or stop who reads it, for somebody's wrong clock.
         """
-        self._last = max(self._last, min(timestamp, self._at(self._max_ahead)))
+        bound = self._at(self._max_ahead)
+        self._last = max(self._last, min(timestamp, bound))
 
     def _at(self, ahead: float) -> int:
-        """The first timestamp of so many seconds ahead of the wall clock."""
-        return int((self._wall() + ahead) * 1000) << _COUNTER_BITS
+        """The first timestamp of so many seconds ahead of the wall clock, which is looked at."""
+        wall = self._wall()
+        if wall < self._looked - self._max_ahead:
+            self._last = 0
+        self._looked = wall
+        return int((wall + ahead) * 1000) << _COUNTER_BITS
 
     def compare(self, other: float) -> None:
         """Raise `ClockWrong` unless a clock that others go by shows about the same (seconds)."""

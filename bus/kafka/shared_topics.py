@@ -44,11 +44,15 @@ class SharedTopics:
     ) -> int:
         """Make it if it is missing; how many partitions it has.
 
-        One that is there is left alone: raises `TopicUnfit` where it is not as `needed`; what is
-        only `wished` otherwise is logged.
+        One that is there is left alone: raises `TopicUnfit` where it is not as `needed`, or cannot
+        be used as long as brokers are away; what is only `wished` otherwise is logged.
         """
         (described,) = await self._describe([name])
         if described["error_code"] != _UNKNOWN:
+            for partition in described["partitions"]:
+                if partition["leader"] < 0:
+                    number = partition["partition"]
+                    raise TopicUnfit(f"topic {name} has no leader of partition {number}")
             await self._look_at(name, described["partitions"], needed, wished or {})
             return len(described["partitions"])
         configuration = {**needed, **(wished or {})}

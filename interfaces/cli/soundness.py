@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from bus import Log, LogReplaced, Stored, verify
 from bus.epochs import TAKEOVER
-from events.envelope import decode, events_topic
+from events.envelope import commands_topic, decode, events_topic
 from events.values import Context
 from interfaces.cli.records import UNREADABLE, records
+from managers.runtime.sources import COMMANDS
 from projections.positions import Mark, Source
 
 
@@ -32,7 +33,13 @@ async def examine(log: Log, marks: Mapping[str, Mapping[Source, Mark]]) -> Async
         topic = events_topic(context)
         for partition in range(await log.partitions(topic)):
             found = Soundness(context, partition)
-            await _read(log, found)
+            taken = await _read(log, found)
+            _, end = await log.bounds(commands := commands_topic(context), partition)
+            if taken > end:
+                found.problems.append(
+                    f"{commands}/{partition} ends at {end}, but {taken} records of it were read:"
+                    " fill it up"
+                )
             for projection, of_one in marks.items():
                 if (mark := of_one.get((context, partition))) is not None:
                     try:
@@ -42,7 +49,8 @@ async def examine(log: Log, marks: Mapping[str, Mapping[Source, Mark]]) -> Async
             yield found
 
 
-async def _read(log: Log, found: Soundness) -> None:
+async def _read(log: Log, found: Soundness) -> int:
+    """Up to where commands were taken."""
     cursors: dict[str, tuple[int, int]] = {}
     async for stored, _, counts in records(log, found.context, found.partition):
         place = f"{found.context}/{found.partition}/{stored.offset}"
@@ -56,6 +64,7 @@ async def _read(log: Log, found: Soundness) -> None:
         else:
             found.count += 1
             found.problems += _problems(stored, cursors, place)
+    return cursors.get(COMMANDS, (0, 0))[0]
 
 
 def _problems(stored: Stored, cursors: dict[str, tuple[int, int]], place: str) -> Iterator[str]:

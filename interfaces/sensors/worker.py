@@ -67,7 +67,9 @@ class SensorWorker:
         while True:
             try:
                 await self._once()
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
+                if _cancelled():
+                    raise
                 reason = str(error) or repr(error)
                 self.failures.add("worker", reason, self._outlet.now())
                 _log.error("sensor feeds begin anew", reason=reason, exc_info=True)
@@ -168,3 +170,9 @@ class SensorWorker:
         behind = {desk.feed: desk.behind() for desk in self._desks}
         counts = self._counts.items()
         return {feed: replace(one, behind=behind.get(feed)) for feed, one in counts}
+
+
+def _cancelled() -> bool:
+    """Whether somebody cancels this task; what Faust cancels of its own may look the same."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

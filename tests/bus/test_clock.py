@@ -47,10 +47,12 @@ def test_what_follows_is_later_than_what_was_seen(elsewhere: float) -> None:
     assert clock.now() > max(cause, before)
 
 
-def test_it_goes_back_with_a_wall_clock_that_was_far_ahead() -> None:
-    wall = Wall(NOW + 7200)
+@pytest.mark.parametrize("ahead", [61, 119, 7200])
+def test_it_goes_back_with_a_wall_clock_that_was_far_ahead(ahead: float) -> None:
+    wall = Wall(NOW + ahead)
     clock = HybridClock(wall, max_ahead=60)
-    assert clock.now() == timestamp(NOW + 7200)
+    assert clock.now() == timestamp(NOW + ahead)
+    clock.follow(timestamp(NOW))
     wall.now = NOW
     assert timestamp(NOW) <= clock.now() < clock.now() < timestamp(NOW + 1)
 

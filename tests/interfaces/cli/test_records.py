@@ -131,7 +131,14 @@ async def test_a_commit_that_counts_must_be_readable(log: MemoryLog) -> None:
 async def test_a_source_is_never_read_again(log: MemoryLog) -> None:
     owner = await Writer.take_over(log, TOPIC, 1, "third")
     await owner.append(
-        [_commit(cursor=Cursor(source="commands", offset=offset)) for offset in (4, 5, 4)]
+        [_commit(cursor=Cursor(source="incidents/0", offset=offset)) for offset in (4, 5, 4)]
     )
     (found,) = (await _examined(log)).problems
-    assert found == "incidents/1/10: commands was read again from 4"
+    assert found == "incidents/1/10: incidents/0 was read again from 4"
+
+
+async def test_commands_that_were_taken_are_there(log: MemoryLog) -> None:
+    owner = await Writer.take_over(log, TOPIC, 1, "third")
+    await owner.append([_commit(cursor=Cursor(source="commands", offset=9))])
+    (found,) = (await _examined(log)).problems
+    assert "incidents.commands/1 ends at 0, but 9 records of it were read: fill it up" in found

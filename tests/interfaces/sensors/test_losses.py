@@ -376,3 +376,20 @@ async def test_readings_that_wait_are_few_and_none_of_them_is_lost(
         await so("all are taken", lambda: running.feeds()["weather"].taken == 20_001)
     assert sum(handed) == 20_001
     assert max(handed) == 1000
+
+
+async def test_what_faust_cancels_of_its_own_ends_no_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[SensorWorker] = []
+
+    async def once(begins: SensorWorker) -> None:
+        begun.append(begins)
+        if len(begun) == 1:
+            raise asyncio.CancelledError
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(worker, "_TRY_AGAIN", 0.0)
+    monkeypatch.setattr(SensorWorker, "_once", once)
+    async with working("kafka://nowhere", tmp_path, Outlet()):
+        await so("it begins anew", lambda: len(begun) == 2)

@@ -69,3 +69,26 @@ async def test_a_feed_that_is_left_out_keeps_no_other_waiting_and_is_taken_again
         sensor.gale("C")
         await so("it is taken again", lambda: outlet.keys() == {"A", "B", "C"})
         await so("nothing fails any more", lambda: not running.failures.known)
+
+
+async def test_all_workers_take_a_feed_again_that_was_mended(
+    kafka: Cluster, kafka_url: str, tmp_path: Path
+) -> None:
+    sensor, outlet = Sensor(kafka.servers, kafka_url), Outlet()
+    admin = AdminClient({"bootstrap.servers": kafka.servers})
+    async with working(kafka_url, tmp_path / "1", outlet) as one:
+        async with working(kafka_url, tmp_path / "2", outlet) as two:
+            await so("they share it", lambda: len(one.owned) == len(two.owned) == 1)
+            sensor.gale("A")
+            await so("it is found", lambda: outlet.keys() == {"A"})
+            await sensor.is_remembered()
+            delete(admin, sensor.topic)
+
+            def both_leave_it_out() -> bool:
+                return all("was made anew" in why(each, "feed weather") for each in (one, two))
+
+            await so("both leave it out", both_leave_it_out)
+            delete(admin, sensor.changelog)
+            await so("both take it again", lambda: len(one.owned) == len(two.owned) == 1)
+        sensor.gale("B")
+        await so("who is left takes it", lambda: outlet.keys() == {"A", "B"})
