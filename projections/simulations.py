@@ -83,7 +83,7 @@ def _changes(was: Simulation, it: Recorded) -> dict[str, object]:
         case e.StartForeseen(expected=expected):
             return {"expected": when(expected)}
         case e.CancellationRequested(reason=reason):
-            return {"cancelling": True, "reason": was.reason or reason}
+            return {"cancelling": True, "reason": reason or was.reason}
         case e.OutputsKept(outputs=outputs, missing=missing, reason=reason):
             return {
                 "outputs": outputs,
@@ -95,6 +95,8 @@ def _changes(was: Simulation, it: Recorded) -> dict[str, object]:
 
 
 def _state(was: Simulation, event: e.SimulationStateChanged, it: Recorded) -> dict[str, object]:
+    """Whoever wished its end said why, unless it ended otherwise."""
+    as_wished = event.state == JobState.CANCELLED or not event.state.ended
     return {
         "state": event.state,
         "witness": event.witness,
@@ -105,7 +107,7 @@ def _state(was: Simulation, event: e.SimulationStateChanged, it: Recorded) -> di
         "exit_code": event.exit_code,
         "started": when(event.started) or was.started,
         "ended": when(event.ended),
-        "reason": event.reason,
+        "reason": was.reason if was.cancelling and as_wished else event.reason,
         "expected": was.expected if event.state.in_line else None,
         "instances": event.instances,
         "cancelling": was.cancelling and not event.state.ended,
@@ -125,7 +127,7 @@ async def _apply(connection: Connection, batch: Sequence[Fact]) -> None:
 
 PROJECTION = Projection(
     name="simulations",
-    version=4,
+    version=5,
     contexts=(Context.SIMULATIONS,),
     tables=("simulations",),
     ddl="""
