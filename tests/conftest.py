@@ -1,6 +1,7 @@
 """What every test starts from, and what is shouted in the end."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
@@ -17,6 +18,7 @@ from tests.brokers import (
 )
 from tests.gridengine import gridengine
 from tests.s3 import mortal_s3, s3
+from tests.sharing import Sharing
 from tests.slurm import slurm
 from tests.sshd import sshd, sshds
 from tests.without import SKIPPED_WITHOUT
@@ -49,6 +51,11 @@ def logs_as_nobody_set_them() -> Iterator[None]:
     """A command run inside a test sets the logs of the whole process."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing | None:
+    return Sharing(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -3,13 +3,12 @@
 import asyncio
 import hashlib
 from collections import OrderedDict
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 _HASHER = PasswordHasher()
-_NOBODY = _HASHER.hash("nobody")
-"""Checked when there is nobody, so that answers take the same time."""
 _REMEMBERED = 1000
 
 
@@ -31,7 +30,7 @@ class Verifier:
         if known in self._right:
             return True
         async with self._turn:
-            right = await asyncio.to_thread(_verify, hash or _NOBODY, secret)
+            right = await asyncio.to_thread(_verify, hash, secret)
         if right and hash:
             self._right[known] = None
             if len(self._right) > _REMEMBERED:
@@ -39,8 +38,14 @@ class Verifier:
         return right and hash is not None
 
 
-def _verify(hash: str, secret: str) -> bool:
+@cache
+def _nobodys() -> str:
+    """Checked when there is nobody, so that answers take the same time."""
+    return _HASHER.hash("nobody")
+
+
+def _verify(hash: str | None, secret: str) -> bool:
     try:
-        return _HASHER.verify(hash, secret.encode(errors="replace"))
+        return _HASHER.verify(hash or _nobodys(), secret.encode(errors="replace"))
     except (Argon2Error, InvalidHashError):
         return False
