@@ -33,25 +33,25 @@ class HybridClock:
 
     def now(self) -> Timestamp:
         """A timestamp greater than all given or followed before."""
-        now = self._at(0)
-        self._last = max(now, self._last + 1)
+        wall = self._look()
+        self._last = max(timestamp(wall), self._last + 1)
         return Timestamp(self._last)
 
-    def follow(self, timestamp: Timestamp) -> None:
+    def follow(self, seen: Timestamp) -> None:
         """Take note of another clock's timestamp, as far as it can be true.
 
         To refuse what it dates would lose it, or stop who reads it, for somebody's wrong clock.
         """
-        bound = self._at(self._max_ahead)
-        self._last = max(self._last, min(timestamp, bound))
+        wall = self._look()
+        self._last = max(self._last, min(seen, timestamp(wall + self._max_ahead)))
 
-    def _at(self, ahead: float) -> int:
-        """The first timestamp of so many seconds ahead of the wall clock, which is looked at."""
+    def _look(self) -> float:
+        """What the wall clock shows; where it was set back, what was given before is forgotten."""
         wall = self._wall()
         if wall < self._looked - self._max_ahead:
             self._last = 0
         self._looked = wall
-        return int((wall + ahead) * 1000) << _COUNTER_BITS
+        return wall
 
     def compare(self, other: float) -> None:
         """Raise `ClockWrong` unless a clock that others go by shows about the same (seconds)."""

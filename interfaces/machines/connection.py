@@ -154,7 +154,10 @@ class Connection(Protocol):
 
     @property
     def piece(self) -> int | None:
-        """Bytes of a file that one command carries; None: files go otherwise, or nobody knows."""
+        """Bytes of a file that one command carries; None: files go otherwise, or nobody knows.
+
+        Connections that other packages bring may be without it: as if it were None.
+        """
         ...
 
     async def run(self, script: str, *, deadline: float, output_limit: int = MIB) -> Completed:

@@ -16,6 +16,7 @@ import structlog
 
 from bus.contract import LogError, LogUnavailable
 from bus.kafka.address import Address
+from bus.tasks import end_if_cancelled
 from interfaces.sensors.application import SensorSettings, application, stop
 from interfaces.sensors.delivery import Outlet
 from interfaces.sensors.desk import Desk, FeedCounts
@@ -68,8 +69,7 @@ class SensorWorker:
             try:
                 await self._once()
             except (Exception, asyncio.CancelledError) as error:
-                if _cancelled():
-                    raise
+                end_if_cancelled()  # what Faust cancels of its own looks the same
                 reason = str(error) or repr(error)
                 self.failures.add("worker", reason, self._outlet.now())
                 _log.error("sensor feeds begin anew", reason=reason, exc_info=True)
@@ -170,9 +170,3 @@ class SensorWorker:
         behind = {desk.feed: desk.behind() for desk in self._desks}
         counts = self._counts.items()
         return {feed: replace(one, behind=behind.get(feed)) for feed, one in counts}
-
-
-def _cancelled() -> bool:
-    """Whether somebody cancels this task; what Faust cancels of its own may look the same."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

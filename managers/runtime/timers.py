@@ -7,8 +7,6 @@ from typing import NoReturn
 
 _AGAIN = 1.0
 """Seconds until a moment is rung for again that is still due after it was rung for."""
-
-
 _LOOK_EVERY = 5.0
 """Seconds until the clock is looked at anew: it may have been set, or the machine have slept."""
 

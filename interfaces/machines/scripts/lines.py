@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 from events.jobs import relative_path
@@ -74,31 +75,48 @@ def _commands(executable: str) -> Iterator[list[str]]:
 
 
 def _names(words: list[str]) -> Iterator[str]:
-    """A program is named by a path; what another one runs comes behind the options of that.
+    while words and _BEFORE.fullmatch(words[0]):
+        words = words[1:]
+    words = words[:_WORDS]
+    another = words[:1] == ["."] or any(map(_runs_another, words[:1]))
+    found = _run_by_another(words) if another else _programs(words)
+    yield from filter(_is_path, (_HERE.sub("", word) for word in found))
+
+
+def _programs(words: list[str]) -> Iterator[str]:
+    """The program itself, if it is a path; else what another one, that we do not know, may run."""
+    for n, (before, word) in enumerate(pairwise(["", *words])):
+        if word.startswith("./") or (n == 0 and "/" in word):
+            yield word
+            return
+        if _ONLY_READS.fullmatch(word) and not before.startswith("-"):
+            return
+
+
+def _run_by_another(words: list[str]) -> Iterator[str]:
+    """A program comes behind whoever runs it, and the options of that.
 
     Their values look as programs do: what follows an option may be either.
     """
-    while words and _BEFORE.fullmatch(words[0]):
-        words = words[1:]
-    runs = reads = option = False
-    for n, word in enumerate(words[:_WORDS]):
-        its_own, begins = word.startswith("./"), n == 0 or runs
-        if begins and not its_own and (_READS_ANOTHER.fullmatch(word) or (n == 0 and word == ".")):
-            runs, reads, option = True, True, False
-        elif begins and not its_own and _RUNS_ANOTHER.fullmatch(word):
-            runs, option = True, False
-        elif n and _ASIDE.fullmatch(word):
+    reads = option = False
+    for n, word in enumerate(words):
+        if n == 0 or _runs_another(word):
+            reads, option = reads or not _RUNS_ANOTHER.fullmatch(word), False
+        elif _ASIDE.fullmatch(word):
             option = word.startswith("-")
-        elif not its_own and not option and _ONLY_READS.fullmatch(word):
+        elif not option and _ONLY_READS.fullmatch(word):
             return
         else:
-            sure = not option if runs else its_own or (n == 0 and "/" in word)
-            perhaps = sure or reads or (runs and "/" in word)
-            if perhaps and _is_path(name := _HERE.sub("", word)):
-                yield name
-            if sure:
+            if reads or not option or "/" in word:
+                yield word
+            if not option:
                 return
             option = False
+
+
+def _runs_another(word: str) -> bool:
+    ours = word.startswith("./")
+    return not ours and bool(_READS_ANOTHER.fullmatch(word) or _RUNS_ANOTHER.fullmatch(word))
 
 
 def _is_path(name: str) -> bool:

@@ -46,11 +46,11 @@ async def bring(
     token, submission = job.token, job.submission
     doubted = bool(job.doubted) or job.unwanted
     tried, impossible = job.tried or bool(job.doubted), ""
-    size = sum(blob.size for blob in job.inputs.values())
-    needs = float(size if size >= _LARGE else 0)
     if job.unwanted and not (tried or job.may_be_there):
         await hand_over(tell, SubmissionAbsent(token, submission))
         return
+    size = sum(blob.size for blob in job.inputs.values())
+    needs = float(size if size >= _LARGE else 0)
 
     async def submit(batch: BatchSystem) -> Input:
         nonlocal tried, impossible

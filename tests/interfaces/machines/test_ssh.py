@@ -23,7 +23,7 @@ from interfaces.machines.connection import (
     Unreachable,
 )
 from interfaces.machines.connections.remote_files import RemoteFiles
-from interfaces.machines.connections.ssh import SshAccess, SshConnection, session
+from interfaces.machines.connections.ssh import SshAccess, SshConnection, login, session
 from interfaces.machines.connections.ssh.login import Line
 from interfaces.machines.connections.ssh.sftp import NoSftp, SftpTransfer
 from tests.proxy import Proxy
@@ -186,7 +186,10 @@ CONFIG = """Host *
 
 
 @pytest.mark.parametrize("where", ["beside the key", "in a configuration"])
-async def test_a_certificate_that_settings_do_not_name_is_one(sshds: Servers, where: str) -> None:
+async def test_a_certificate_that_settings_do_not_name_is_one(
+    sshds: Servers, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login, "_PAUSES", (0.0, 0.0))
     server = sshds("TrustedUserCAKeys {folder}/authority.pub")
     make_key(server.folder / "authority")
     (server.folder / "authorized_keys").write_text("")
@@ -202,7 +205,6 @@ async def test_a_certificate_that_settings_do_not_name_is_one(sshds: Servers, wh
             for _ in range(3):
                 with pytest.raises(Unreachable, match="expired at"):
                     await said(connection)
-                await asyncio.sleep(1.0)
             sign(server, "-1h:+30m")
             assert await until_answered(connection) == "here\n"
             assert "expires at" in connection.notice
