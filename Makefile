@@ -1,6 +1,8 @@
 # make install, demo, unit, test, chaos, lint, bench, kafka: each sets up what it needs.
 
 PYTHON ?= python3
+# Where it is set, each process compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 FIRE := workflows/wildfire/firespread
 
 .PHONY: install demo unit test chaos lint bench kafka clean

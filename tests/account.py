@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from interfaces.machines.connection import Completed
+from tests.room import short_folder
 
 _NAME = "vestec-test"
 
@@ -35,9 +35,9 @@ def ordinary_user() -> pwd.struct_passwd:
 @contextmanager
 def open_folder(prefix: str) -> Iterator[Path]:
     """A temporary folder that other users can enter."""
-    with TemporaryDirectory(prefix=prefix, dir="/tmp") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
+    with short_folder(prefix) as folder:
+        folder.chmod(0o755)
+        yield folder
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """What every test starts from, and what is shouted in the end."""
 
+import os
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +19,7 @@ from tests.brokers import (
     proxy,
 )
 from tests.gridengine import gridengine
+from tests.room import ROOM
 from tests.s3 import mortal_s3, s3
 from tests.sharing import Sharing
 from tests.slurm import slurm
@@ -40,6 +43,10 @@ __all__ = [
     "sshd",
     "sshds",
 ]
+
+os.environ["TMPDIR"] = tempfile.tempdir = str(ROOM)
+# A broker that lives for seconds is not worth optimising.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 # Machines may be busy with much else.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

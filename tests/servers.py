@@ -6,7 +6,6 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from urllib.parse import parse_qs, quote, urlsplit
 from uuid import uuid4
 
@@ -14,6 +13,7 @@ import asyncpg
 import pytest
 
 from deploy.embedded import EmbeddedServer
+from tests.room import short_folder
 
 _FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
 
@@ -21,8 +21,8 @@ _FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """The URL of a server without durability that runs for the session."""
-    with TemporaryDirectory(prefix="v", dir="/tmp") as parent, asyncio.Runner() as runner:
-        server = EmbeddedServer.open(Path(parent, "data"), options=_FAST)
+    with short_folder() as parent, asyncio.Runner() as runner:
+        server = EmbeddedServer.open(parent / "data", options=_FAST)
         yield runner.run(server.__aenter__()).url
         runner.run(server.__aexit__(None, None, None))
 
@@ -79,8 +79,8 @@ class MortalServer:
 @pytest.fixture
 async def mortal_server() -> AsyncIterator[MortalServer]:
     """A durable server of the test's own, started."""
-    with TemporaryDirectory(prefix="v", dir="/tmp") as parent:
-        server = MortalServer(Path(parent, "data"))
+    with short_folder() as parent:
+        server = MortalServer(parent / "data")
         await server.start()
         try:
             yield server

@@ -84,7 +84,7 @@ async def running_cluster(
     settings: Mapping[str, str] | None = None,
     format_options: Sequence[str] = (),
 ) -> AsyncIterator[Cluster]:
-    """Brokers on free ports of loopback that keep their data in a folder and end with the context.
+    """Brokers on free ports of loopback that keep their data in a folder and die with the context.
 
     Where `advertised` ports are given, one a broker, clients are sent there: to proxies, which let
     them through once the brokers run. `settings` go over the brokers' own.
@@ -100,8 +100,8 @@ async def running_cluster(
         await cluster.ready()
         yield cluster
     finally:
-        # At once: one that has lost the others would wait for them.
-        await asyncio.gather(*(node.stop() for node in cluster.nodes))
+        for node in cluster.nodes:
+            node.kill()
 
 
 def _ports(brokers: int, advertised: Sequence[int]) -> list[Ports]:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from deploy.parts import Part
@@ -21,6 +20,7 @@ from managers.runtime import crashpoints
 from tests.chaos import player
 from tests.chaos.player import Told
 from tests.patience import PATIENCE
+from tests.room import short_folder
 
 LEASE = 1.5
 """Seconds after which a killed process is replaced; as short as a loaded machine allows."""
@@ -227,8 +227,8 @@ def jobs_started(rig: Rig, least: int) -> Callable[[], bool]:
 @contextmanager
 def rigged(environment: Mapping[str, str] | None = None) -> Iterator[Rig]:
     """A rig in a folder with a short name; nothing of it outlives the context."""
-    with TemporaryDirectory(prefix="v", dir="/tmp") as home:
-        rig = Rig(Path(home), environment or {})
+    with short_folder() as home:
+        rig = Rig(home, environment or {})
         try:
             yield rig
         except BaseException:

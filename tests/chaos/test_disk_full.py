@@ -8,7 +8,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Self
 
 import pytest
@@ -18,6 +17,7 @@ from tests.chaos.parts import DEADLINE, LONG, on_kafka, played
 from tests.chaos.player import INCIDENT, Told
 from tests.chaos.rig import eventually, jobs_started, rigged
 from tests.disks import fill_write_ahead_log, small_disk
+from tests.room import short_folder
 from tests.without import must_have
 
 FULL = "The disk of the database is full"
@@ -54,8 +54,8 @@ class Embedded:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """With a short name, for sockets lie below."""
-    with TemporaryDirectory(prefix="v", dir="/tmp") as folder:
-        yield Path(folder)
+    with short_folder() as folder:
+        yield folder
 
 
 async def test_the_disk_of_the_embedded_server_is_full(folder: Path, undisturbed: Told) -> None:

@@ -8,8 +8,6 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import pytest
@@ -21,6 +19,7 @@ from tests.chaos.parts import LONG, PartProcess, on_kafka, played
 from tests.chaos.player import Told
 from tests.chaos.rig import Rig, eventually, jobs_started, rigged
 from tests.proxy import HOST, Address
+from tests.room import short_folder
 from tests.servers import reached_at, socket_of
 
 PARTS = sorted(ALL - {Part.GATEWAY})
@@ -57,8 +56,8 @@ async def far_away(
 ) -> AsyncIterator[tuple[Rig, Network]]:
     """A rig, and the network through which its processes reach their servers."""
     ports = kafka.nodes[0].ports
-    with TemporaryDirectory(prefix="v", dir="/tmp") as here:
-        socket, namespace = Path(here, ".s.PGSQL.5432"), f"test_{uuid4().hex}"
+    with short_folder() as here:
+        socket, namespace = here / ".s.PGSQL.5432", f"test_{uuid4().hex}"
         ways: dict[Address, Address] = {
             ports.advertised: ports.clients,
             socket: socket_of(database),

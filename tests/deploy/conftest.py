@@ -12,10 +12,7 @@ import pytest
 from deploy.embedded.cluster import Cluster
 from deploy.embedded.server import EmbeddedServer
 from deploy.embedded.settings import OPTIONS
-
-# Some forty clusters of 40 MB are made one after the other: in memory, where there is enough.
-MEMORY = Path("/dev/shm")
-ROOM = MEMORY if MEMORY.exists() and shutil.disk_usage(MEMORY).free > 2**30 else Path("/tmp")
+from tests.room import ROOM, short_folder
 
 
 @pytest.fixture
@@ -44,9 +41,9 @@ def pattern() -> Iterator[Path]:
         async with EmbeddedServer.open(folder):
             pass
 
-    with TemporaryDirectory(prefix="v", dir=ROOM) as parent:
-        asyncio.run(make(Path(parent, "data")))
-        yield Path(parent, "data")
+    with short_folder() as parent:
+        asyncio.run(make(parent / "data"))
+        yield parent / "data"
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -25,6 +24,7 @@ from projections import PROJECTIONS
 from tests.brokers import distant_kafka, distant_url, proxy
 from tests.patience import PATIENCE
 from tests.proxy import Proxy
+from tests.room import short_folder
 from tests.servers import database_url, reached_at, server_url, socket_of
 
 __all__ = ["database_url", "distant_kafka", "distant_url", "proxy", "server_url"]
@@ -33,7 +33,7 @@ __all__ = ["database_url", "distant_kafka", "distant_url", "proxy", "server_url"
 @asynccontextmanager
 async def distant_database(url: str) -> AsyncIterator[tuple[str, Proxy]]:
     """Where it is reached through a proxy, and that."""
-    with TemporaryDirectory(prefix="v", dir="/tmp") as folder:
+    with short_folder() as folder:
         socket = Path(folder, socket_of(url).name)
         async with Proxy.listening(socket, socket_of(url)) as proxy:
             yield reached_at(url, socket), proxy

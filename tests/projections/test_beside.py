@@ -2,8 +2,6 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import asyncpg
@@ -25,6 +23,7 @@ from projections.people import (
     list_people,
 )
 from tests.proxy import Proxy
+from tests.room import short_folder
 from tests.servers import reached_at, socket_of
 
 ANNA = Person(id=uuid4(), username="Anna", name="Anna A.", email="anna@example.org")
@@ -88,8 +87,8 @@ async def test_a_database_that_does_not_answer_is_waited_for_no_longer_than_said
 ) -> None:
     """By a connection that there is, and by one that would have to be made."""
     place = (Context.INCIDENTS, 3)
-    with TemporaryDirectory(prefix="v", dir="/tmp") as here:
-        socket = Path(here, ".s.PGSQL.5432")
+    with short_folder() as here:
+        socket = here / ".s.PGSQL.5432"
         async with (
             asyncio.timeout(20),
             Proxy.listening(socket, socket_of(database_url)) as proxy,

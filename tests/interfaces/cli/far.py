@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +14,7 @@ import pytest
 
 from tests.account import Login
 from tests.interfaces.cli.vestec import COMMAND, Up, as_json, eventually, up, vestec
+from tests.room import short_folder
 from tests.sshd import Sshd
 
 WORKFLOW = '''
@@ -159,6 +159,6 @@ class Far:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    with TemporaryDirectory(prefix="v", dir="/tmp") as parent:
-        Path(parent).chmod(0o755)
-        yield Path(parent)
+    with short_folder() as parent:
+        parent.chmod(0o755)
+        yield parent

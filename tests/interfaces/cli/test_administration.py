@@ -4,7 +4,6 @@ import asyncio
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,6 +17,7 @@ from events.values import Context, IncidentId
 from interfaces.issuing import Write, issue
 from tests.interfaces.cli.vestec import COMMAND, Up, as_json, complaint, eventually, up, vestec
 from tests.patience import PATIENCE
+from tests.room import short_folder
 
 HOUR = Resources(walltime=3600)
 
@@ -25,7 +25,7 @@ HOUR = Resources(walltime=3600)
 @pytest.fixture(scope="module")
 def running() -> Iterator[Up]:
     """One system for all tests here."""
-    with TemporaryDirectory(prefix="v", dir="/tmp") as parent, up(Path(parent, "data")) as system:
+    with short_folder() as parent, up(parent / "data") as system:
         yield system
 
 

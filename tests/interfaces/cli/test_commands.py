@@ -7,7 +7,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import pytest
@@ -29,12 +28,13 @@ from tests.interfaces.cli.vestec import (
     up,
     vestec,
 )
+from tests.room import short_folder
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Up]:
     """One system for all tests here."""
-    with TemporaryDirectory(prefix="v", dir="/tmp") as parent, up(Path(parent, "data")) as system:
+    with short_folder() as parent, up(parent / "data") as system:
         yield system
 
 

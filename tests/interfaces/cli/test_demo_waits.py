@@ -6,7 +6,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from rich.console import Console
@@ -20,14 +19,15 @@ from interfaces.cli.demo.show import Show
 from interfaces.gateway.health import Health
 from interfaces.gateway.surroundings import Failing, PartHealth
 from tests.disks import small_disk
+from tests.room import short_folder
 
 WITHIN = 60.0
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    with TemporaryDirectory(prefix="v", dir="/tmp") as folder:
-        yield Path(folder)
+    with short_folder() as folder:
+        yield folder
 
 
 async def test_a_full_disk_is_told_and_that_it_goes_on(folder: Path) -> None:

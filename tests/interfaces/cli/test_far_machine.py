@@ -4,13 +4,13 @@ import subprocess
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from interfaces.machines.connections.openssh import OpensshAccess, command
 from tests.interfaces.cli.vestec import as_json, complaint, eventually, up, vestec
+from tests.room import short_folder
 from tests.sshd import Sshd, make_key
 
 SIMPLE_JOB = '''
@@ -38,8 +38,8 @@ async def start(incident: Incident) -> None:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    with TemporaryDirectory(prefix="v", dir="/tmp") as parent:
-        yield Path(parent, "data")
+    with short_folder() as parent:
+        yield parent / "data"
 
 
 @pytest.fixture

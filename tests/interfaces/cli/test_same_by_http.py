@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -16,6 +15,7 @@ import pytest
 
 from tests.interfaces.cli.test_administration import incident, simulate
 from tests.interfaces.cli.vestec import as_json, complaint, eventually, up, vestec
+from tests.room import short_folder
 
 Ask = Callable[..., tuple[int, Any]]
 
@@ -24,9 +24,9 @@ Ask = Callable[..., tuple[int, Any]]
 def asked() -> Iterator[Ask]:
     """Asks the gateway of a running system as an administrator: status and answer."""
     with (
-        TemporaryDirectory(prefix="v", dir="/tmp") as parent,
+        short_folder() as parent,
         pytest.MonkeyPatch.context() as patch,
-        up(Path(parent, "data")) as system,
+        up(parent / "data") as system,
     ):
         patch.setenv("VESTEC_DATA", str(system.folder))
         password = "correct horse battery staple"

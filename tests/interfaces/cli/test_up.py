@@ -7,11 +7,11 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests.interfaces.cli.vestec import COMMAND, as_json, complaint, eventually, invoke, up, vestec
+from tests.room import short_folder
 
 BURNER = '''
 """A workflow with a step that computes for a minute and cannot be stopped."""
@@ -53,15 +53,15 @@ async def clean(incident: Incident) -> None:
 @pytest.fixture
 def new_folder() -> Iterator[Path]:
     """A folder that is not there yet, with a short path."""
-    with TemporaryDirectory(prefix="v", dir="/tmp") as parent:
-        yield Path(parent, "data")
+    with short_folder() as parent:
+        yield parent / "data"
 
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     """One for all tests that do not care what happened in it before."""
-    with TemporaryDirectory(prefix="v", dir="/tmp") as parent:
-        yield Path(parent, "data")
+    with short_folder() as parent:
+        yield parent / "data"
 
 
 def test_what_is_said_before_the_first_start_waits_for_it(new_folder: Path) -> None:

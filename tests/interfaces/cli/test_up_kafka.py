@@ -3,17 +3,17 @@
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests.interfaces.cli.vestec import as_json, complaint, eventually, up, vestec
+from tests.room import short_folder
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    with TemporaryDirectory(prefix="v", dir="/tmp") as parent:
-        yield Path(parent, "data")
+    with short_folder() as parent:
+        yield parent / "data"
 
 
 def test_an_incident_goes_on_after_a_kill(

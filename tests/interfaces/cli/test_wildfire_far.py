@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -18,6 +17,7 @@ from tests.fire_model import fire_model
 from tests.gridengine import GridEngine
 from tests.interfaces.cli.far import Far, folder
 from tests.interfaces.cli.vestec import Up, up, vestec
+from tests.room import short_folder
 from tests.slurm import Slurm
 from tests.sshd import Sshd
 from workflows.wildfire.model import PYTHON_VARIABLE, model_python
@@ -35,8 +35,8 @@ Made = list[tuple[str, str]]
 @pytest.fixture(scope="module")
 def made_here() -> Made:
     """What comes of it on this computer."""
-    with TemporaryDirectory(prefix="v", dir="/tmp") as parent:
-        data = Path(parent, "data")
+    with short_folder() as parent:
+        data = parent / "data"
         with up(data, {"VESTEC_LOOK": "0.1"}) as system:
             vestec(
                 "machines", "add", "here", "--base-directory", data / "jobs",

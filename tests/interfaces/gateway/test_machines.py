@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from aiohttp import ClientResponseError, ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
@@ -16,6 +14,7 @@ from managers.machines import machine_manager
 from projections import Pool
 from tests.interfaces.gateway.site import ANNA, ROOT, Site, managed, open_site
 from tests.projections.tables import all_caught_up
+from tests.room import short_folder
 from tests.sshd import Sshd, make_key, sshds
 
 __all__ = ["sshds"]
@@ -45,11 +44,11 @@ async def asking(
     pool: Pool, sshds: Callable[..., Sshd]
 ) -> AsyncIterator[tuple[Site, OpensshAccess]]:
     """A machine that nobody is logged in to, whose key has a passphrase."""
-    with TemporaryDirectory(prefix="v", dir="/tmp") as folder, sshds() as server:
+    with short_folder() as folder, sshds() as server:
         make_key(server.folder / "user", "-N", PASSPHRASE)
         (server.folder / "authorized_keys").write_text(server.public("user"))
         known = {"host": "cluster", "config": str(server.openssh_config())}
-        access = OpensshAccess(**known, socket=str(Path(folder, "%C")))
+        access = OpensshAccess(**known, socket=str(folder / "%C"))
         settings = MachineSettings(
             name="m",
             base_directory="/jobs",
@@ -123,9 +122,9 @@ async def test_who_leaves_while_ssh_asks_nothing_keeps_nobody_from_logging_in(po
         gone.set()
 
     silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
-    with TemporaryDirectory(prefix="v", dir="/tmp") as folder:
+    with short_folder() as folder:
         access = {"host": "127.0.0.1", "port": silent.sockets[0].getsockname()[1]}
-        access |= {"config": "/dev/null", "socket": str(Path(folder, "%C"))}
+        access |= {"config": "/dev/null", "socket": str(folder / "%C")}
         settings = {"name": "m", "base_directory": "/jobs", "connection": "openssh"}
         added = MachineAdded(settings=MachineSettings.model_validate(settings | {"access": access}))
         async with silent, open_site(pool) as site, asyncio.timeout(10):

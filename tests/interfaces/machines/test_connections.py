@@ -5,7 +5,6 @@ import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 import pytest
@@ -32,6 +31,7 @@ from interfaces.machines.scripts.layout import quoted
 from interfaces.machines.testing import ConnectionContract
 from interfaces.machines.testing.connections import fetched, pieces, run
 from tests.account import Login, open_folder
+from tests.room import short_folder
 from tests.sshd import Sshd
 from tests.without import must_have
 
@@ -73,7 +73,7 @@ def _openssh(request: pytest.FixtureRequest) -> Open:
 @pytest.fixture(scope="module")
 def master(sshd: Sshd) -> Iterator[OpensshAccess]:
     """What a person logged in to."""
-    with TemporaryDirectory(prefix="v", dir="/tmp") as folder:
+    with short_folder() as folder:
         access = OpensshAccess(
             host="cluster", config=str(sshd.openssh_config()), socket=f"{folder}/socket"
         )

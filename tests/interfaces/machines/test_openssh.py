@@ -5,7 +5,6 @@ import os
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -25,6 +24,7 @@ from interfaces.machines.scripts.layout import layout_of
 from interfaces.machines.shell import ShellBatchSystem
 from interfaces.machines.testing import TOKEN
 from tests.patience import PATIENCE
+from tests.room import short_folder
 from tests.sshd import Sshd, make_key
 
 Servers = Callable[..., Sshd]
@@ -33,8 +33,8 @@ Servers = Callable[..., Sshd]
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """Whose path is short enough for sockets."""
-    with TemporaryDirectory(prefix="v", dir="/tmp") as folder:
-        yield Path(folder)
+    with short_folder() as folder:
+        yield folder
 
 
 def access_to(server: Sshd, folder: Path) -> OpensshAccess:

@@ -1,0 +1,28 @@
+"""Where tests keep files: in memory, if there is enough; dozens of databases are made."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+_MEMORY = Path("/dev/shm")
+_ENOUGH = 8 * 2**30
+
+
+def _room() -> Path:
+    if not (_MEMORY.exists() and shutil.disk_usage(_MEMORY).free > _ENOUGH):
+        return Path("/tmp")
+    may_run_programs = not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC
+    return _MEMORY if may_run_programs else Path("/tmp")
+
+
+ROOM = _room()
+
+
+@contextmanager
+def short_folder(prefix: str = "v") -> Iterator[Path]:
+    """A temporary folder with so short a path that sockets may lie below it."""
+    with TemporaryDirectory(prefix=prefix, dir=ROOM) as folder:
+        yield Path(folder)
