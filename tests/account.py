@@ -3,7 +3,6 @@
 It is made where it is missing and stays: `userdel --remove vestec-test` removes it.
 """
 
-import asyncio
 import fcntl
 import os
 import pwd
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from interfaces.machines.connection import Completed
+from tests.commands import completed
 from tests.room import short_folder
 
 _NAME = "vestec-test"
@@ -77,15 +77,4 @@ class Login:
 
     async def run(self, *command: str, within: float = 30.0) -> Completed:
         """Run a command in the user's folder; raises `TimeoutError` after `within` seconds."""
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
-            *self.becoming, *command, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe
-        )
-        try:
-            async with asyncio.timeout(within):
-                stdout, stderr = await process.communicate()
-        except BaseException:
-            process.kill()
-            await process.wait()
-            raise
-        return Completed(await process.wait(), stdout.decode(), stderr.decode())
+        return await completed(*self.becoming, *command, within=within)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from interfaces.machines.connection import Completed
+from tests.commands import completed
 
 _FIRST = """
 set -e
@@ -49,14 +50,7 @@ class Namespace:
 
     async def run(self, *command: str, **environment: str) -> Completed:
         """Run a command in there to its end, as root."""
-        process = await asyncio.create_subprocess_exec(
-            *(*self.entering, *_with_only(environment), *command),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        stdout, stderr = await process.communicate()
-        return Completed(await process.wait(), stdout.decode(), stderr.decode())
+        return await completed(*self.entering, *_with_only(environment), *command)
 
     def daemon(self, log: Path, *command: str, **environment: str) -> "Daemon":
         """Start a server in there."""

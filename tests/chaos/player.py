@@ -5,6 +5,7 @@ import logging
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 from uuid import UUID, uuid4, uuid5
@@ -14,6 +15,7 @@ import structlog
 import uvloop
 from pydantic import BaseModel
 
+from bus import LogUnavailable
 from deploy.parts import Part
 from deploy.settings import Settings
 from deploy.storage import open_storage
@@ -224,7 +226,7 @@ def serve(data: Path) -> NoReturn:
 
 
 def serve_parts(parts: frozenset[Part], data: Path, port: int) -> NoReturn:
-    """Only run some parts of a system."""
+    """Only run some parts of a system; a start that its servers are too busy for is tried again."""
 
     async def main() -> NoReturn:
         async with running_parts(parts, Settings(data=data, port=port)):
@@ -232,7 +234,9 @@ def serve_parts(parts: frozenset[Part], data: Path, port: int) -> NoReturn:
         raise AssertionError("they serve until they are killed")
 
     _log_warnings()
-    uvloop.run(main())
+    while True:
+        with suppress(LogUnavailable):
+            uvloop.run(main())
 
 
 def _log_warnings() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from events import operations as o
 from events import simulations as s
-from events.jobs import JobState, token_of
+from events.jobs import JobOptions, JobState, token_of
 from events.machines import MachineSettings
 from events.values import Context
 from interfaces.machines.registry import connect
@@ -123,10 +123,15 @@ async def test_a_lost_answer_is_looked_up_and_each_instance_runs_once(
     tmp_path: Path, dialect: str
 ) -> None:
     async with site_on(tmp_path, dialect, Fate(answer_lost=True)) as site:
-        simulation = await site.submit(NUMBERED, instances=SIZE)
+        # Held, so that its own status is not what tells first that it is there.
+        held = JobOptions(hold=True)
+        simulation = await site.submit(NUMBERED, options=held, instances=SIZE)
+        await site.reach(simulation, JobState.HELD)
+        assert await site.of(o.SubmissionDoubted, simulation)
+        release = s.ReleaseSimulation(simulation=simulation)
+        await site.issue(Context.SIMULATIONS, FIRE, release)
         change = await site.reach(simulation, JobState.COMPLETED)
         assert change.instances == {"COMPLETED": SIZE}
-        assert await site.of(o.SubmissionDoubted, simulation)
         folder = site.cluster.folder / "jobs" / token_of(simulation)
         assert sorted((folder / "witness").read_text().split()) == [*"0123"]
         assert len(site.cluster.site.cluster.jobs) == SIZE

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -102,10 +103,12 @@ def new_name() -> str:
 
 
 async def submit(gridengine: GridEngine, program: str, *options: str, name: str = "A") -> str:
-    """The id of a job."""
+    """The id of a job; a `qsub` that hangs, as it may where its machine is busy, is done again."""
     usual = ("-terse", "-cwd", "-S", "/bin/sh", "-b", "y", "-N", name)
-    answer = await gridengine.login.run("qsub", *usual, *options, program)
-    return answer.checked().strip()
+    while True:
+        with suppress(TimeoutError):
+            answer = await gridengine.login.run("qsub", *usual, *options, program)
+            return answer.checked().strip()
 
 
 async def state(gridengine: GridEngine, id: str) -> str | None:
