@@ -10,6 +10,9 @@ from typing import Self
 
 HOST = "127.0.0.1"
 
+_REFUSING = 0.3
+"""Seconds until a connection is refused: who is refused at once asks a thousand times a second."""
+
 Address = int | Path
 """A port of loopback, or a socket's file."""
 
@@ -89,6 +92,7 @@ class Proxy:
         peer = writer.get_extra_info("socket")
         gates = self.gates if self._gates_of is None else self._gates_of(peer)
         if gates.refusing:
+            await asyncio.sleep(_REFUSING)
             _reset(writer)
             return
         pipe = asyncio.ensure_future(self._between(reader, writer, gates))

@@ -1,12 +1,11 @@
 """The network between processes and their servers, which a test takes away from one of them.
 
 Proxies in a thread of their own, for the test waits as a process does. Whose a connection is the
-system knows: of a socket's file it tells the other end's process, of a port the tables in /proc do.
+kernel knows: of a socket's file it tells the other end's process, of a port the other end's inode.
 """
 
 import asyncio
 import os
-import re
 import socket
 import struct
 import threading
@@ -14,12 +13,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, contextmanager, suppress
-from pathlib import Path
 from typing import TypeVar
 
-from tests.proxy import Address, Gates, Proxy
+from tests.proxy import HOST, Address, Gates, Proxy
 
 T = TypeVar("T")
+
+_NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST = 4, 20, 1
+_NO_COOKIE = b"\xff" * 8
 
 TAKEOVER = b"takeover"
 """The header of the record, as it stands in a request to append it: nothing is compressed."""
@@ -110,11 +111,21 @@ def _other_process(end: socket.socket, processes: Sequence[int]) -> int:
     return next((pid for pid in processes if file in _files(pid)), 0)
 
 
-def _inode(port: int, to: int) -> str:
-    """The socket that has connected from one port of loopback to another (proc_net_tcp(5))."""
-    ports = re.compile(rf"\d+: \w+:{port:04X} \w+:{to:04X} (?:\S+ +){{6}}(\d+)")
-    found = ports.search(Path("/proc/net/tcp").read_text())
-    return found[1] if found else ""
+def _inode(port: int, to: int) -> int:
+    """The socket that has connected from one port of loopback to another; 0: there is none.
+
+    Asked of the kernel (sock_diag(7)): `/proc/net/tcp` lists all that there were in a minute.
+    """
+    here = socket.inet_aton(HOST).ljust(16, b"\0")
+    ends = struct.pack("!HH16s16sI", port, to, here, here, 0) + _NO_COOKIE
+    body = struct.pack("=BBBBI", socket.AF_INET, socket.IPPROTO_TCP, 0, 0, 0) + ends
+    head = struct.pack("=IHHII", 16 + len(body), _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, 0, 0)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as kernel:
+        kernel.send(head + body)
+        answer = kernel.recv(4096)
+    (type,) = struct.unpack_from("=H", answer, 4)
+    found: int = struct.unpack_from("=I", answer, 84)[0] if type == _SOCK_DIAG_BY_FAMILY else 0
+    return found
 
 
 def _files(pid: int) -> Iterator[str]:
