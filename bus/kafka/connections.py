@@ -68,6 +68,23 @@ def passing(error: BaseException) -> bool:
 _CLOSED = " (who closes a connection at once may want tls=on, a user or another certificate)"
 
 
+class Client(AIOKafkaClient):  # type: ignore[misc]  # aiokafka has no types
+    """Leaves no connection open that comes about while it is closed, or later."""
+
+    _ended = False
+
+    async def close(self) -> None:
+        self._ended = True
+        await super().close()
+
+    async def _get_conn(self, node_id: Any, **options: Any) -> Any:
+        connection = await super()._get_conn(node_id, **options)
+        if not self._ended or connection is None:
+            return connection
+        await connection.close()
+        return None
+
+
 class Connections:
     """One client, replaced when it finds no broker any more; `deadline` is in seconds."""
 
@@ -115,7 +132,7 @@ class Connections:
                 raise LogError("the log was closed")
             if self._client is None:
                 # Half the deadline, so that a dead connection is noticed in time for another try.
-                client = AIOKafkaClient(
+                client = Client(
                     **self._address.client, request_timeout_ms=round(self._deadline * 500)
                 )
                 try:

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import structlog
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.client import AIOKafkaClient, ConnectionGroup
+from aiokafka.client import ConnectionGroup
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.errors import (
@@ -34,7 +34,7 @@ from aiokafka.structs import TopicPartition
 
 from bus.contract import LogError, PartitionsChanged
 from bus.kafka.address import Address
-from bus.kafka.connections import FAILURES, end_client, reach
+from bus.kafka.connections import FAILURES, Client, end_client, reach
 from bus.kafka.sharing import Sharing
 
 _HOPELESS = (
@@ -178,7 +178,7 @@ class Member:
         self._news.set()
 
 
-class _Client(AIOKafkaClient):  # type: ignore[misc]  # aiokafka has no types
+class _Client(Client):
     """Tells what it was answered, and never asks for a topic by its name: that would make it."""
 
     def __init__(self, heard: Callable[[object, Any, float], None], **options: Any) -> None:

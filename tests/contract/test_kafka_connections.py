@@ -6,7 +6,7 @@ import pytest
 from aiokafka.client import AIOKafkaClient
 
 from bus.kafka.address import Address
-from bus.kafka.connections import CLOSE_WITHIN, Connections, end_client
+from bus.kafka.connections import CLOSE_WITHIN, Client, Connections, end_client
 from deploy.kafka import Cluster
 from tests.patience import PATIENCE
 from tests.proxy import Proxy
@@ -38,6 +38,22 @@ async def test_one_that_another_call_has_ended_is_of_no_use(kafka: Cluster) -> N
     await connections.close()
     async with asyncio.timeout(PATIENCE):
         assert not await connections.refresh(client)
+
+
+async def test_one_that_is_being_made_while_its_client_ends_is_closed(
+    distant_kafka: Cluster, proxy: Proxy
+) -> None:
+    client = Client(bootstrap_servers=distant_kafka.servers)
+    await client.bootstrap()
+    proxy.gates.answers.clear()
+    asked = len(proxy.asked)
+    making = asyncio.create_task(client.ready(1))
+    async with asyncio.timeout(PATIENCE):
+        while len(proxy.asked) == asked:
+            await asyncio.sleep(0.01)
+    await end_client(client)
+    proxy.gates.open()
+    assert not await making
 
 
 async def test_who_ends_one_can_be_cancelled(stuck: AIOKafkaClient) -> None:

@@ -33,8 +33,6 @@ from tests.servers import database_url, server_url
 
 __all__ = ["database_url", "kafka", "kafka_url", "mortal_kafka", "server_url"]
 
-NOTICED_WITHIN = 10.0
-"""Seconds, as the documentation says."""
 PARTS = frozenset({Part.MACHINE_STATUS_MANAGER, Part.PROJECTIONS})
 EVENTS, COMMANDS = events_topic(Context.MACHINES), commands_topic(Context.MACHINES)
 
@@ -103,7 +101,7 @@ class Running:
 
     async def broken(self) -> str:
         """Wait until its manager has stopped; why."""
-        async with asyncio.timeout(NOTICED_WITHIN):
+        async with asyncio.timeout(PATIENCE):
             while not (broken := (await self._parts()).get("machines", {}).get("broken")):
                 await asyncio.sleep(0.1)
         assert (await self.health())["status"] == "degraded"
