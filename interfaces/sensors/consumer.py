@@ -12,6 +12,8 @@ from faust.transport.drivers import aiokafka
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from bus.kafka.connections import end_client
+
 
 class Consumer(aiokafka.Consumer):
     """The value of a message is the list of its records, but for those of a changelog."""
@@ -46,3 +48,11 @@ class _Thread(aiokafka.AIOKafkaConsumerThread):
         if not self._thread:
             self.thread_loop.close()
         await super().stop()
+
+    async def on_thread_stop(self) -> None:
+        """Of a consumer whose end is cut short, aiokafka would leave the connections open."""
+        try:
+            await super().on_thread_stop()
+        finally:
+            if self._consumer is not None:
+                await end_client(self._consumer._client)
