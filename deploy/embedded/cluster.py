@@ -150,6 +150,7 @@ class Cluster:
             code = await asyncio.to_thread(process.wait)
         except asyncio.CancelledError:
             process.kill()
+            process.wait()  # who waited in a thread may not have come to it
             raise
         if code != 0:
             raise EmbeddedServerError(
