@@ -50,7 +50,7 @@ async def test_a_full_disk_is_told_and_that_it_goes_on(folder: Path) -> None:
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
-    assert said.getvalue().count("waits") == said.getvalue().count("goes on") == 1
+    assert said.getvalue().count("is full") == said.getvalue().count("goes on") == 1
 
 
 def test_the_live_table_tells_it_too() -> None:
