@@ -93,7 +93,9 @@ async def test_what_srun_has_started_is_warned_and_not_killed(
     request = bench.request(line.format("sh ./job.sh"))
     alarm = "(until test -e ready; do sleep 0.1; done; kill -ALRM $$) &"  # the wrapper's
     options = bench.options.model_copy(update={"prologue": alarm, "launcher": launcher})
-    script = b"trap 'sleep 1; echo warned >told; exit 0' TERM; touch ready; sleep 600 & wait"
+    # In a loop: srun's server tells one process after the other, and may tell `sleep` first.
+    waiting = "while :; do sleep 600 & wait; done"
+    script = f"trap 'sleep 1; echo warned >told; exit 0' TERM; touch ready; {waiting}".encode()
     await bench.go(request.model_copy(update={"options": options}), job__sh=script)
     await bench.report(request.token, JobState.COMPLETED)
     assert (bench.folder(request.token) / "told").read_text() == "warned\n"
