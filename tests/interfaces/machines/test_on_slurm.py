@@ -364,6 +364,12 @@ async def test_a_requeued_instance_runs_again_and_no_other(bench: ServerBench) -
     assert isinstance(answer, Submitted)
     parts = parts_of(request.token, 4)
     requeued, id = parts[1], f"{answer.job_id}_1"
+    ran = bench.folder(request.token) / "runs"
+
+    async def begun() -> bool | None:
+        return (ran.exists() and "1" in ran.read_text().split()) or None
+
+    await bench.until(begun)  # which comes after the scheduler's word that it runs
     await bench.report(requeued, JobState.RUNNING)
     await bench.login.run("scontrol", "requeue", id)
     report = await bench.report(requeued, JobState.QUEUED)
@@ -379,7 +385,7 @@ async def test_a_requeued_instance_runs_again_and_no_other(bench: ServerBench) -
         (f"{answer.job_id}_{n}", 2 if n == 1 else 1) for n in range(4)
     ]
     assert [one.instance for one in reports if one.state is JobState.FAILED] == [2]
-    assert sorted((bench.folder(request.token) / "runs").read_text().split()) == [*"01123"]
+    assert sorted(ran.read_text().split()) == [*"01123"]
 
 
 @pytest.mark.parametrize("line", ["sh ./job.sh", '"{folder}/job.sh"|cat'])

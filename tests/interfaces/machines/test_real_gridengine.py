@@ -62,10 +62,10 @@ async def test_jobs_that_can_never_start_are_taken_and_wait(gridengine: GridEngi
     never = (("-q", "down"), ("-q", "short", "-l", "h_rt=600"), ("-pe", "smp", "100"))
     ids = [await submit(gridengine, "true", *options) for options in never]
     after = await submit(gridengine, "true")
-    await until(lambda: is_over(gridengine, after))
+    await until(lambda: is_scheduled(gridengine, after))
     for id in ids:
         assert await state(gridengine, id) == "qw"
-    await gridengine.login.run("qdel", *ids)
+    await gridengine.login.run("qdel", *ids, after)
 
 
 async def test_a_frozen_qmaster_answers_nobody_until_it_thaws(gridengine: GridEngine) -> None:
@@ -119,6 +119,11 @@ async def state(gridengine: GridEngine, id: str) -> str | None:
 
 async def is_in(gridengine: GridEngine, id: str, letters: str) -> bool:
     return await state(gridengine, id) == letters
+
+
+async def is_scheduled(gridengine: GridEngine, id: str) -> bool:
+    """Whatever came of it then: a busy machine may fail to start it."""
+    return await state(gridengine, id) != "qw"
 
 
 async def is_over(gridengine: GridEngine, id: str) -> bool:
