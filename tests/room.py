@@ -11,14 +11,15 @@ _MEMORY = Path("/dev/shm")
 _ENOUGH = 8 * 2**30
 
 
-def _room() -> Path:
-    if not (_MEMORY.exists() and shutil.disk_usage(_MEMORY).free > _ENOUGH):
-        return Path("/tmp")
-    may_run_programs = not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC
-    return _MEMORY if may_run_programs else Path("/tmp")
+def _memory_will_do() -> bool:
+    """Whether it has room, and programs may be run from there."""
+    if not _MEMORY.exists():
+        return False
+    runs = not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC
+    return runs and shutil.disk_usage(_MEMORY).free > _ENOUGH
 
 
-ROOM = _room()
+ROOM = _MEMORY if _memory_will_do() else Path("/tmp")
 
 
 @contextmanager

@@ -5,7 +5,6 @@ import logging
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 from uuid import UUID, uuid4, uuid5
@@ -227,16 +226,22 @@ def serve(data: Path) -> NoReturn:
 
 def serve_parts(parts: frozenset[Part], data: Path, port: int) -> NoReturn:
     """Only run some parts of a system; a start that its servers are too busy for is tried again."""
+    started = False
 
     async def main() -> NoReturn:
+        nonlocal started
         async with running_parts(parts, Settings(data=data, port=port)):
+            started = True
             await asyncio.Event().wait()
         raise AssertionError("they serve until they are killed")
 
     _log_warnings()
     while True:
-        with suppress(LogUnavailable):
+        try:
             uvloop.run(main())
+        except LogUnavailable:
+            if started:
+                raise
 
 
 def _log_warnings() -> None:

@@ -8,6 +8,7 @@ from aiokafka.client import AIOKafkaClient
 from bus.kafka.address import Address
 from bus.kafka.connections import CLOSE_WITHIN, Client, Connections, end_client
 from deploy.kafka import Cluster
+from tests.contract.log_contract import until
 from tests.patience import PATIENCE
 from tests.proxy import Proxy
 
@@ -46,11 +47,14 @@ async def test_one_that_is_being_made_while_its_client_ends_is_closed(
     client = Client(bootstrap_servers=distant_kafka.servers)
     await client.bootstrap()
     proxy.gates.answers.clear()
-    asked = len(proxy.asked)
+    before = len(proxy.asked)
+
+    async def asked() -> bool:
+        return len(proxy.asked) > before
+
     making = asyncio.create_task(client.ready(1))
     async with asyncio.timeout(PATIENCE):
-        while len(proxy.asked) == asked:
-            await asyncio.sleep(0.01)
+        await until(asked)
     await end_client(client)
     proxy.gates.open()
     assert not await making

@@ -12,9 +12,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.account import Login
+from tests.account import Login, open_folder
 from tests.interfaces.cli.vestec import COMMAND, Up, as_json, eventually, up, vestec
-from tests.room import short_folder
 from tests.sshd import Sshd
 
 WORKFLOW = '''
@@ -159,6 +158,5 @@ class Far:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    with short_folder() as parent:
-        parent.chmod(0o755)
-        yield parent
+    with open_folder("v") as folder:
+        yield folder

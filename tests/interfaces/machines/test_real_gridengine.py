@@ -105,10 +105,11 @@ def new_name() -> str:
 async def submit(gridengine: GridEngine, program: str, *options: str, name: str = "A") -> str:
     """The id of a job; a `qsub` that hangs, as it may where its machine is busy, is done again."""
     usual = ("-terse", "-cwd", "-S", "/bin/sh", "-b", "y", "-N", name)
-    while True:
-        with suppress(TimeoutError):
-            answer = await gridengine.login.run("qsub", *usual, *options, program)
-            return answer.checked().strip()
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with suppress(TimeoutError):
+                answer = await gridengine.login.run("qsub", *usual, *options, program)
+                return answer.checked().strip()
 
 
 async def state(gridengine: GridEngine, id: str) -> str | None:
