@@ -78,6 +78,14 @@ class Bench:
         """How often the program itself says it was started."""
         raise NotImplementedError
 
+    async def begun(self, token: Token) -> None:
+        """Wait for the program itself, which begins after the scheduler's word that it runs."""
+
+        async def started() -> int | None:
+            return await self.starts(token) or None
+
+        await self.until(started)
+
     def restart(self) -> None:
         """Forget everything but what is on the machine."""
         raise NotImplementedError

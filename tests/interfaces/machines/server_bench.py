@@ -155,11 +155,7 @@ async def test_the_accounts_tell_of_an_end_when_asked_since_its_submission(
 
 async def test_the_accounts_tell_of_a_cancelled_job(bench: ServerBench) -> None:
     token = await bench.submitted(bench.long)
-
-    async def started() -> int | None:
-        return await bench.starts(token) or None
-
-    await bench.until(started)  # before that its wrapper would find it cancelled, and end by itself
+    await bench.begun(token)  # before that its wrapper would find it cancelled, and end by itself
     await bench.system.cancel(token)
     assert (await accounted(bench, token)).state == JobState.CANCELLED
 
