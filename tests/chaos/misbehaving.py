@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from pydantic import BaseModel
 
@@ -13,8 +14,8 @@ from workflows import Arrival, Incident, NoParameters, Workflow, seconds
 
 CHANGED = "MISBEHAVING_CODE_CHANGED" in os.environ
 """Whether this is the code after somebody mended it."""
-BURN = 10.0
-"""Seconds."""
+BURNS_UNTIL = "MISBEHAVING_BURNS_UNTIL"
+"""The variable that names a file: while it is not there, a core is kept busy."""
 
 
 class Kept(BaseModel):
@@ -106,9 +107,11 @@ def match_for_ever() -> bool:
 
 
 async def burn(incident: Moody) -> None:
-    until = time.monotonic() + BURN
-    while time.monotonic() < until:
-        pass
+    goes_on = Path(os.environ[BURNS_UNTIL])
+    while not goes_on.exists():  # noqa: ASYNC240
+        until = time.monotonic() + 0.5
+        while time.monotonic() < until:
+            pass
     await be_good(incident)
 
 

@@ -27,6 +27,7 @@ from bus import (
     verify,
 )
 from bus.contract import MAX_APPEND_BYTES, MAX_RECORD_BYTES, RECORD_OVERHEAD
+from tests.patience import PATIENCE
 
 Opener = Callable[[], Awaitable[Log]]
 Scenario = Callable[..., Awaitable[None]]
@@ -282,7 +283,7 @@ class Tails(LogContract):
                 assert await reader.read("t", hears, n)
                 await reader.append("t", speaks, numbered(n))
 
-        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
             tasks.create_task(answer(log, 0, 1))
             tasks.create_task(answer(other, 1, 0))
             await other.append("t", 0, numbered(0))
@@ -291,7 +292,7 @@ class Tails(LogContract):
         await log.append("t", 0, numbered(1, 2))
         newcomer = await open_log()
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 await newcomer.wait("t", 0, 1)
                 await log.wait("t", 0, 0)
         finally:

@@ -16,6 +16,7 @@ from bus import Log
 from deploy.engines import open_log
 from tests.contract.log_contract import follow
 from tests.contract.process import BATCHES, LEASE
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 ALL = {0, 1, 2, 3}
@@ -32,7 +33,7 @@ class Process:
     async def says(self) -> object:
         """Its next line; raises `EOFError` when it has ended."""
         assert self._process.stdout
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             line = await self._process.stdout.readline()
         if not line:
             raise EOFError
@@ -89,7 +90,7 @@ class ManyProcesses:
 
     async def test_processes_race_without_gaps(self, log: Log, spawn: Spawn) -> None:
         total = 3 * BATCHES * 2
-        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(follow(log, "t", 0, total))
             writers = [await spawn("write") for _ in range(3)]
             said = [await writer.says() for writer in writers for _ in range(BATCHES)]
@@ -100,7 +101,7 @@ class ManyProcesses:
     async def test_a_killed_member_is_replaced_after_its_lease(
         self, log: Log, spawn: Spawn
     ) -> None:
-        async with asyncio.timeout(20), log.membership("g", "t") as member:
+        async with asyncio.timeout(PATIENCE), log.membership("g", "t") as member:
             everything = await member.changed(frozenset())
             process = await spawn("own")
             half = await member.changed(everything)
@@ -115,7 +116,7 @@ class ManyProcesses:
     ) -> None:
         process = await spawn("own")
         await process.says_until(sorted(ALL))
-        async with asyncio.timeout(20), log.membership("g", "t") as member:
+        async with asyncio.timeout(PATIENCE), log.membership("g", "t") as member:
             half = await member.changed(frozenset())
             await process.says_until(sorted(ALL - half))
             process.send(signal.SIGSTOP)

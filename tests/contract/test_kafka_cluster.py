@@ -15,6 +15,7 @@ from bus.kafka import KafkaLog
 from bus.kafka.topics import TopicUnfit
 from deploy.kafka import Cluster, KafkaMissing, running_cluster
 from tests.contract.log_contract import follow, numbered, read_all
+from tests.patience import PATIENCE
 from tests.without import must_have
 
 
@@ -69,7 +70,7 @@ async def test_a_broker_dies_and_nothing_that_was_acknowledged_is_lost(
                 await killed.wait()
             assert await log.append("t", partition, numbered(number, number)) == 2 * number
 
-    async with asyncio.timeout(120), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
         reading = [
             tasks.create_task(follow(log, "t", partition, 2 * appends))
             for partition in range(partitions)
@@ -98,7 +99,7 @@ async def test_topics_are_not_made_with_one_copy_while_one_of_three_brokers_is_a
             await log.declare(f"late-{number}", 1)
 
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             with pytest.raises(LogUnavailable, match="2 brokers are there"):
                 await make_until_the_others_know()
     finally:

@@ -89,7 +89,7 @@ async def test_all_goes_on_when_the_network_is_back(log: Log, proxy: Proxy) -> N
         await log.append("t", 0, numbered(number))
     kept = [stored.record for stored in await read_all(log, "t", 0)]
     assert kept in (numbered(1, 3, 4, 5), numbered(1, 2, 3, 4, 5))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await waiting
 
 
@@ -97,7 +97,7 @@ async def test_readers_hear_of_others_again_when_the_network_is_back(
     log: Log, proxy: Proxy, distant_url: str
 ) -> None:
     """Though nobody waits for a partition that was not waited for before."""
-    async with asyncio.timeout(30), opened(distant_url) as another:
+    async with asyncio.timeout(PATIENCE), opened(distant_url) as another:
         for number in range(2):
             waiting = asyncio.create_task(log.wait("t", 0, number))
             await another.append("t", 0, numbered(number))
@@ -140,7 +140,7 @@ async def test_a_late_takeover_deposes_who_came_after_it(
     with pytest.raises(Doubt):
         await Writer.take_over(log, "t", 0, "ghost")
     behind = proxy.leave_behind()
-    async with opened(distant_url) as another, asyncio.timeout(20):
+    async with opened(distant_url) as another, asyncio.timeout(PATIENCE):
         rightful = await Writer.take_over(another, "t", 0, "rightful")
         await rightful.append(numbered(1))
         behind.open()
@@ -172,7 +172,7 @@ async def test_a_doubt_about_one_partition_leaves_the_others_alone(log: Log, pro
 async def test_a_member_that_hears_nothing_owns_nothing_until_it_does(
     log: Log, proxy: Proxy
 ) -> None:
-    async with asyncio.timeout(30), log.membership("g", "t") as member:
+    async with asyncio.timeout(PATIENCE), log.membership("g", "t") as member:
         owned = await member.changed(frozenset())
         proxy.gates.close()
         started = asyncio.get_running_loop().time()

@@ -10,6 +10,7 @@ from bus import LogError
 from bus.kafka import KafkaLog
 from deploy.kafka import Cluster
 from tests.contract.log_contract import numbered, read_all, until
+from tests.patience import PATIENCE
 from tests.secured_broker import files, folder, secured
 
 __all__ = ["files", "folder", "secured"]
@@ -34,7 +35,7 @@ async def all_hung_up(secured: Cluster) -> AsyncIterator[None]:
     async def none_left() -> bool:
         return not connections_to(secured.nodes[0].ports.clients)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await until(none_left)
 
 
@@ -46,7 +47,7 @@ async def used(url: str) -> None:
         await log.append("t", 0, numbered(1))
         await log.wait("t", 0, 0)
         assert [stored.record for stored in await read_all(log, "t", 0)] == numbered(1)
-        async with asyncio.timeout(10), log.membership("g", "t") as member:
+        async with asyncio.timeout(PATIENCE), log.membership("g", "t") as member:
             assert await member.changed(frozenset()) == {0}
     finally:
         await log.close()

@@ -26,6 +26,7 @@ from bus.kafka.connections import GONE_AFTER
 from bus.kafka.topics import TopicUnfit
 from deploy.kafka import Cluster
 from tests.contract.log_contract import numbered, read_all, until
+from tests.patience import PATIENCE
 
 LEASE = 1.0
 NOTICED_WITHIN = 10.0
@@ -104,7 +105,7 @@ async def test_a_topic_that_may_lose_or_refuse_records_is_refused(
             return sentence in str(error)
         return False
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await until(refused)
 
 
@@ -129,7 +130,7 @@ async def test_an_unfit_topic_is_fit_again_when_it_was_mended(
             return False
         return True
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await until(declared)
 
 
@@ -144,7 +145,7 @@ async def test_partitions_that_were_added_are_noticed_and_refused(
     log: Log, kafka: Cluster, operator: AIOKafkaAdminClient, namespace: str
 ) -> None:
     await log.declare("t", 2)
-    async with asyncio.timeout(20), log.membership("g", "t") as member:
+    async with asyncio.timeout(PATIENCE), log.membership("g", "t") as member:
         assert await member.changed(frozenset()) == {0, 1}
         await operator.create_partitions({f"{namespace}.t": NewPartitions(3)})
         later = await KafkaLog.connect(f"{kafka.url}/{namespace}")
@@ -174,7 +175,7 @@ async def test_partitions_that_were_added_where_nobody_is_a_member_are_refused_w
             return str(error) == f"topic {namespace}.t has 3 partitions by now, it had 2"
         return False
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         await until(refused)
 
 
@@ -194,7 +195,7 @@ async def test_a_topic_that_is_made_anew_is_noticed_while_it_is_read(
         answer = await operator.create_topics([NewTopic(f"{namespace}.t", 1, 1)])
         return bool(answer.topic_errors[0][1] == 0)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await until(made_anew)
     async with asyncio.timeout(NOTICED_WITHIN):
         with pytest.raises(LogReplaced, match="ends at 0, but 3 records of it were read before"):
@@ -263,7 +264,7 @@ async def test_what_the_broker_refuses_was_not_written(
             return "Kafka refused an append" in str(error)
         return False
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await until(refused)
     assert await log.append("t", 0, numbered(2)) == 1
 
@@ -277,7 +278,7 @@ async def test_a_lease_that_the_broker_refuses(kafka: Cluster, namespace: str) -
     log = await KafkaLog.connect(f"{kafka.url}/{namespace}", lease=0.4)
     try:
         await log.declare("t", 1)
-        async with asyncio.timeout(10), log.membership("g", "t") as member:
+        async with asyncio.timeout(PATIENCE), log.membership("g", "t") as member:
             with pytest.raises(LogError, match=r"group\.min\.session\.timeout\.ms"):
                 await member.changed(frozenset())
     finally:

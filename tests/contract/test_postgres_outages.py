@@ -12,6 +12,7 @@ from bus import Doubt, Log, LogError, LogReplaced, LogUnavailable, Record, Watch
 from bus.postgres import PostgresLog, bell
 from tests.contract.log_contract import numbered, read_all, until
 from tests.contract.racing import PARTITIONS, Racing
+from tests.patience import PATIENCE
 from tests.servers import MortalServer
 
 BACKENDS = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'vestec log %'"
@@ -58,7 +59,7 @@ async def test_an_append_without_an_answer_is_in_doubt(
 async def test_a_member_that_cannot_renew_owns_nothing_until_it_can(
     log: Log, operator: asyncpg.Connection
 ) -> None:
-    async with asyncio.timeout(20), log.membership("g", "t") as member:
+    async with asyncio.timeout(PATIENCE), log.membership("g", "t") as member:
         owned = await member.changed(frozenset())
         async with operator.transaction():
             await operator.execute("SELECT FROM vestec_log.topics FOR UPDATE")
@@ -103,7 +104,7 @@ async def test_lost_connections_are_replaced(
     """The bell's as well: the other one rings where nobody would look by himself."""
     await log.append("t", 0, numbered(1))
     await operator.fetch(BACKENDS.replace("pid", "pg_terminate_backend(pid)"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         assert len(await log.read("t", 0, 0)) == 1
         waiting = asyncio.create_task(log.wait("t", 0, 1))
         await operator.execute("UPDATE vestec_log.heads SET next = 2")
@@ -132,14 +133,14 @@ async def test_a_log_that_is_restored_or_cut_is_noticed_while_it_is_read(
     waiting = asyncio.create_task(watched.wait("t", 0, 2))
     await asyncio.sleep(0)
     await operator.execute(change)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(LogReplaced, match=sentence):
             await waiting
     await watched.close()
 
 
 async def test_many_open_an_empty_database_at_once(database_url: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         logs = await asyncio.gather(*(PostgresLog.connect(database_url) for _ in range(6)))
     await asyncio.gather(*(log.declare("t", 2) for log in logs))
     assert await logs[0].append("t", 1, numbered(1)) == 0
@@ -160,7 +161,7 @@ async def test_the_server_is_killed_while_writers_append(mortal_server: MortalSe
     """Acknowledged appends survive, doubtful ones are whole or absent, and all goes on."""
     log = await PostgresLog.connect(mortal_server.url, deadline=DEADLINE)
     await log.declare("t", 4)
-    async with asyncio.timeout(60), log.membership("g", "t") as member:
+    async with asyncio.timeout(PATIENCE), log.membership("g", "t") as member:
         racing, everything = Racing(log), await member.changed(frozenset())
         async with asyncio.TaskGroup() as tasks:
             racing.start(tasks)

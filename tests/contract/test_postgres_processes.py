@@ -7,6 +7,7 @@ import pytest
 
 from bus import Log, Writer
 from tests.contract.log_processes import ALL, ManyProcesses, Spawn
+from tests.patience import PATIENCE
 
 
 class TestPostgresProcesses(ManyProcesses):
@@ -19,7 +20,7 @@ class TestPostgresProcesses(ManyProcesses):
     ) -> None:
         process = await spawn("hold")
         await process.says_until(sorted(ALL))
-        async with asyncio.timeout(20), log.membership("g", "t") as member:
+        async with asyncio.timeout(PATIENCE), log.membership("g", "t") as member:
             half = await member.changed(frozenset())
             await process.says_until(sorted(ALL - half))
             process.send(signal.SIGSTOP)

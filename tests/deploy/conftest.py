@@ -12,6 +12,7 @@ import pytest
 from deploy.embedded.cluster import Cluster
 from deploy.embedded.server import EmbeddedServer
 from deploy.embedded.settings import OPTIONS
+from tests.patience import PATIENCE
 from tests.room import ROOM, short_folder
 
 
@@ -31,7 +32,7 @@ def cluster(folder: Path) -> Cluster:
 
 
 async def _end_server(home: Path) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         await Cluster(home, OPTIONS).stop()
 
 

@@ -21,6 +21,7 @@ from deploy.embedded.account import account_for
 from deploy.embedded.cluster import Cluster
 from deploy.embedded.flock import try_lock
 from tests.disks import fill_write_ahead_log, small_disk
+from tests.patience import PATIENCE
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
@@ -124,7 +125,7 @@ async def test_a_start_that_is_cancelled_leaves_no_server(made: Path, cluster: C
             pytest.fail("it was to be cancelled before")
 
     task = asyncio.create_task(use())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not cluster.output.read_text().startswith("waiting"):
             await asyncio.sleep(0)
     task.cancel()
@@ -163,7 +164,7 @@ async def until_it_answers(url: str) -> None:
 async def test_a_server_that_is_killed_while_it_is_used_is_started_again(
     made: Path, cluster: Cluster
 ) -> None:
-    async with asyncio.timeout(60), EmbeddedServer.open(made) as server:
+    async with asyncio.timeout(PATIENCE), EmbeddedServer.open(made) as server:
         (postmaster,) = cluster.postmasters()
         os.kill(postmaster, signal.SIGKILL)
         while cluster.postmasters() == [postmaster]:
@@ -184,7 +185,7 @@ async def test_a_server_is_started_again_after_a_look_that_failed(
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         return try_lock(path, kind)
 
-    async with asyncio.timeout(60), EmbeddedServer.open(made) as server:
+    async with asyncio.timeout(PATIENCE), EmbeddedServer.open(made) as server:
         monkeypatch.setattr("deploy.embedded.server.try_lock", lock)
         (postmaster,) = cluster.postmasters()
         os.kill(postmaster, signal.SIGKILL)
@@ -337,7 +338,7 @@ async def test_a_full_disk_is_one_sentence_and_with_space_again_it_starts(folder
 @as_root
 async def test_a_server_that_ended_for_want_of_space_is_started_again(folder: Path) -> None:
     with small_disk(folder, 160) as disk, capture_logs() as said:
-        async with asyncio.timeout(60), EmbeddedServer.open(folder) as server:
+        async with asyncio.timeout(PATIENCE), EmbeddedServer.open(folder) as server:
             disk.fill()
             await fill_write_ahead_log(server.url)
             while not any("No space left" in line.get("reason", "") for line in said):

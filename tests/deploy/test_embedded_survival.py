@@ -247,7 +247,7 @@ async def test_a_server_started_by_hand_is_neither_joined_nor_hurt(
         assert by_hand.postmasters() == [pid]
     finally:
         os.kill(pid, signal.SIGINT)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while by_hand.postmasters():
                 await asyncio.sleep(0)
 

@@ -14,6 +14,7 @@ from events.values import Context
 from interfaces.issuing import Write, issue, outcome
 from projections import Reader, open_pool, open_reader
 from tests.chaos.player import INCIDENT, Player
+from tests.patience import PATIENCE
 from tests.projections.tables import contents
 from tests.servers import database_url, server_url
 
@@ -63,6 +64,6 @@ async def _archive(settings: Settings) -> None:
     wanted = Write(uuid4(), Context.INCIDENTS, INCIDENT, ArchiveIncident())
     async with running_parts(ALL, settings) as system:
         storage = system.storage
-        async with open_reader(Reader(storage.pool)) as reader, asyncio.timeout(30):
+        async with open_reader(Reader(storage.pool)) as reader, asyncio.timeout(PATIENCE):
             place = await issue(storage.log, storage.clock, wanted, "test")
             assert (await outcome(reader, wanted, "test", place)).accepted

@@ -15,6 +15,7 @@ from managers.neighbours import BlobsElsewhere
 from projections import open_pool
 from projections.processes import living
 from tests.brokers import kafka, kafka_url
+from tests.patience import PATIENCE
 from tests.servers import database_url, server_url
 
 __all__ = ["database_url", "kafka", "kafka_url", "server_url"]
@@ -29,7 +30,7 @@ def settings(url: str, data: Path, blobs: str) -> Settings:
 async def refusal(settings: Settings) -> str:
     """Why a process ends, at once or as soon as others object."""
     with pytest.raises((BlobsElsewhere, BaseExceptionGroup)) as ended:
-        async with asyncio.timeout(60), running_parts(GATEWAY, settings):
+        async with asyncio.timeout(PATIENCE), running_parts(GATEWAY, settings):
             await asyncio.Event().wait()
     error = first(ended.value)
     assert isinstance(error, BlobsElsewhere)

@@ -89,7 +89,7 @@ async def test_a_hung_disk_of_blobs_holds_up_no_other_threads(disk: Disk, tmp_pa
     putting = [asyncio.create_task(blobs.put(b"%d" % number)) for number in range(40)]
     await until(disk.asked, putting[0])
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert await asyncio.to_thread(lambda: "here")
     finally:
         disk.goes_on.set()

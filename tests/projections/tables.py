@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from events.values import Context
 from projections import PROJECTIONS, Pool, Reader, Runner, open_reader
+from tests.patience import PATIENCE
 from tests.projections.story import Place, Story
 
 _NOT_COMPARED = {"timeline": ("serial",)}
@@ -48,7 +49,7 @@ async def caught_up(reader: Reader, place: Place) -> None:
 
 async def one_caught_up(reader: Reader, name: str, place: Place) -> None:
     """Wait until one projection has taken in that commit."""
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(PATIENCE):
         while True:
             moved = reader.move(name)
             if reader.offset(name, place.context, place.partition) > place.offset:
@@ -58,7 +59,7 @@ async def one_caught_up(reader: Reader, name: str, place: Place) -> None:
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait until something holds."""
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(0.01)
 

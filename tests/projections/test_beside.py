@@ -22,6 +22,7 @@ from projections.people import (
     keep_person,
     list_people,
 )
+from tests.patience import PATIENCE
 from tests.proxy import Proxy
 from tests.room import short_folder
 from tests.servers import reached_at, socket_of
@@ -90,7 +91,7 @@ async def test_a_database_that_does_not_answer_is_waited_for_no_longer_than_said
     with short_folder() as here:
         socket = here / ".s.PGSQL.5432"
         async with (
-            asyncio.timeout(20),
+            asyncio.timeout(PATIENCE),
             Proxy.listening(socket, socket_of(database_url)) as proxy,
             open_pool(reached_at(database_url, socket)) as pool,
         ):

@@ -28,6 +28,7 @@ from projections.freshness import as_of
 from projections.incidents import find_incident
 from projections.seen import Seen
 from projections.timeline import read_timeline
+from tests.patience import PATIENCE
 from tests.projections.random_stories import Teller
 from tests.projections.story import Story
 from tests.projections.tables import (
@@ -104,7 +105,7 @@ async def test_a_rebuild_is_noticed_while_nothing_else_happens(pool: Pool) -> No
         before = await contents(pool)
         emptied = reader.move("incidents")
         await rebuild(pool, "incidents")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await emptied.wait()
         await caught_up(reader, place)
         assert await contents(pool) == before
@@ -174,7 +175,7 @@ class BrokenOnLeaving(MemoryLog):
 
 async def test_a_runner_ends_even_if_everything_fails_meanwhile(pool: Pool) -> None:
     story = await Story(log=BrokenOnLeaving()).begin()
-    async with asyncio.timeout(10), running(story, pool) as reader:
+    async with asyncio.timeout(PATIENCE), running(story, pool) as reader:
         await caught_up(reader, await story.commit(Context.INCIDENTS, "one", created()))
 
 
@@ -227,7 +228,7 @@ async def test_a_runner_says_what_it_folds_since_when_and_how_far_it_is_behind(p
     await until(lambda: runner.since == 2000.0)
     assert await runner.behind(Ends(story.log)) == 2
     waits = False
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(PATIENCE):
         while await runner.behind(Ends(story.log)):
             await asyncio.sleep(0.01)
     task.cancel()
@@ -241,7 +242,7 @@ async def test_of_two_runners_one_does_not_own_what_the_other_folds(pool: Pool) 
     ]
     tasks = [asyncio.create_task(runner.run()) for runner in runners]
     await until(lambda: all(runner.since for runner in runners))
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(PATIENCE):
         while all(runner.owned for runner in runners):
             await story.commit(Context.INCIDENTS, "one", e.IncidentActivated())
             await asyncio.sleep(0.02)

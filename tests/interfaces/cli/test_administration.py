@@ -61,7 +61,7 @@ async def _issue(
     async with open_storage(Settings(data=folder)) as storage:
         make = Write(uuid4(), Context.SIMULATIONS, incident, create)
         await issue(storage.log, storage.clock, make, "test")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while await _state(storage.pool, create.simulation) not in _PLACED:
                 await asyncio.sleep(0.02)
         send = Write(uuid4(), Context.SIMULATIONS, incident, submit)

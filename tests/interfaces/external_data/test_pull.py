@@ -22,6 +22,7 @@ from managers.blobs import BlobStore, BlobStoreUnavailable
 from managers.endpoints import Endpoints, EndpointState, PullBroke, PullBrought, endpoint_manager
 from managers.runtime import Assignment, Decided, Given
 from managers.runtime.manager import Input
+from tests.patience import PATIENCE
 
 LIMIT = 300_000
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -52,7 +53,7 @@ class Source:
     async def asked_again(self) -> None:
         """Wait for some pulls."""
         asked = len(self.asked)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while len(self.asked) < asked + 5:
                 await asyncio.sleep(0)
 
@@ -316,7 +317,7 @@ async def test_lines_of_a_pull_say_whose_and_which(
     item = state(HttpUrl("http://feed.example/with/a/key"))
     with capture_logs([merge_contextvars]) as lines:
         work = hands.begin(Assignment("fire", "feed", Endpoints({"feed": item}), item, tell))
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             while not lines:
                 await asyncio.sleep(0)
         work.stop()

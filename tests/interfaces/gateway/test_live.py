@@ -16,6 +16,7 @@ from interfaces.gateway import GatewaySettings, live
 from interfaces.gateway.live import READ_AT_ONCE, STREAMS
 from projections import Pool, rebuild
 from tests.interfaces.gateway.site import ANNA, BERT, ROOT, Site, open_site
+from tests.patience import PATIENCE
 from tests.projections.tables import all_caught_up, until
 
 FIRE = IncidentId("00000000-0000-4000-8000-000000000001")
@@ -49,7 +50,7 @@ class Stream:
     async def block(self) -> dict[str, str]:
         """The next lines up to an empty one, as fields."""
         fields: dict[str, str] = {}
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while line := (await self._response.content.readline()).decode().rstrip("\n"):
                 name, _, value = line.partition(": ")
                 fields[name] = value
@@ -57,7 +58,7 @@ class Stream:
 
     async def ended(self) -> bool:
         """Whether nothing comes but the end."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             return await self._response.content.read() == b""
 
     async def event(self) -> dict[str, Any]:
@@ -164,7 +165,7 @@ async def test_however_many_streams_catch_up_others_find_a_connection(
             await streams.enter_async_context(following(site))
         streams.callback(enough.set)
         await until(lambda: len(reading) >= READ_AT_ONCE)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await site.get("/api/v1/incidents", ANNA)
         assert len(reading) == READ_AT_ONCE
 
@@ -221,7 +222,7 @@ async def test_pages_of_a_timeline_go_on_over_a_rebuild(pool: Pool) -> None:
         first = await site.get(path)
         emptied = site.edge.reader.move("timeline")
         await rebuild(pool, "timeline")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await emptied.wait()
         await all_caught_up(site.edge.reader, site.story)
         second = await site.get(f"{path}&after={first['next']}")

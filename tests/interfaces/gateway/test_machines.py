@@ -13,6 +13,7 @@ from interfaces.machines.connections.openssh import OpensshAccess, OpensshConnec
 from managers.machines import machine_manager
 from projections import Pool
 from tests.interfaces.gateway.site import ANNA, ROOT, Site, managed, open_site
+from tests.patience import PATIENCE
 from tests.projections.tables import all_caught_up
 from tests.room import short_folder
 from tests.sshd import Sshd, make_key, sshds
@@ -104,7 +105,7 @@ async def test_a_login_that_fails_is_told_and_may_be_begun_again(
                 assert await closed(socket)
         async with site.client.ws_connect(LOGIN, headers=site.as_user(ROOT)) as socket:
             await socket.receive_json()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while site.edge.logging_in:  # whoever leaves is not waited for
                 await asyncio.sleep(0.01)
         (machine,) = (await site.get("/api/v1/machines"))["items"]
@@ -127,7 +128,7 @@ async def test_who_leaves_while_ssh_asks_nothing_keeps_nobody_from_logging_in(po
         access |= {"config": "/dev/null", "socket": str(folder / "%C")}
         settings = {"name": "m", "base_directory": "/jobs", "connection": "openssh"}
         added = MachineAdded(settings=MachineSettings.model_validate(settings | {"access": access}))
-        async with silent, open_site(pool) as site, asyncio.timeout(10):
+        async with silent, open_site(pool) as site, asyncio.timeout(PATIENCE):
             await site.story.commit(Context.MACHINES, FLEET, added)
             await all_caught_up(site.edge.reader, site.story)
             async with site.client.ws_connect(LOGIN, headers=site.as_user(ROOT)):

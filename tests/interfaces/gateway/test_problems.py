@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from projections import Pool
 from tests.interfaces.gateway.site import Site, incidents_managed, open_site
+from tests.patience import PATIENCE
 
 ID = "00000000-0000-4000-8000-000000000001"
 NEW = "/api/v1/incidents"
@@ -150,7 +151,7 @@ async def test_what_is_no_http_is_a_problem_too(pool: Pool, head: str) -> None:
         url = site.client.make_url("/")
         reader, writer = await asyncio.open_connection(url.host, url.port)
         writer.write(f"POST /api/v1/login HTTP/1.1\r\nHost: x\r\n{head}".encode())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             answer = (await reader.readuntil(b"}")).decode()
         writer.close()
     assert answer.partition(" ")[2].startswith("400 ")

@@ -274,7 +274,7 @@ class Site(AnySite):
     async def looks(self, number: int = 5, what: str = "ask") -> None:
         """Wait until the machine's scheduler was asked so often; or its jobs were looked at."""
         before = self.machine.asked[what]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while self.machine.asked[what] < before + number:
                 await asyncio.sleep(0.005)
 

@@ -151,7 +151,7 @@ async def test_what_an_agent_tells_belongs_to_the_incident() -> None:
 
 
 async def test_another_agent_goes_on_where_one_ended() -> None:
-    async with open_site(long=Fate(run=0.5)) as site:
+    async with open_site(long=Fate(run=2)) as site:
         async with site.agent("near"):
             await site.seen(True)
             simulation = await site.submit("long")

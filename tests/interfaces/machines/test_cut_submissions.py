@@ -21,6 +21,7 @@ from interfaces.machines.dialects.slurm import Slurm
 from interfaces.machines.scripts.layout import Layout
 from interfaces.machines.shell import ShellBatchSystem
 from tests.interfaces.machines.conftest import new_token
+from tests.patience import PATIENCE
 from tests.proxy import Proxy
 from tests.sshd import HOST, Sshd
 
@@ -56,7 +57,7 @@ def request() -> JobRequest:
 async def insist(system: ShellBatchSystem, wanted: JobRequest) -> Submitted | Refused:
     """As hands do it: in doubt the same submission again, which never goes out twice; then look."""
     number = 1
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 return await system.submit(wanted, number)
@@ -136,7 +137,7 @@ async def submitted_over_a_cut(proxy: Proxy, system: ShellBatchSystem, after: in
 
 
 async def ran_once(system: ShellBatchSystem, wanted: JobRequest) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not ((report := await found(system, wanted)) and report.state.ended):
             await asyncio.sleep(0.02)
     assert report.state is JobState.COMPLETED

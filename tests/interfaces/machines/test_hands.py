@@ -59,7 +59,7 @@ async def operations(site: Site) -> int:
 
 
 async def test_a_load_that_nobody_understands_is_unknown_and_keeps_no_job_away() -> None:
-    async with open_site(long=Fate(run=0.5)) as site:
+    async with open_site(long=Fate(run=2)) as site:
         simulation = await site.submit(executable="long")
         await site.reach(simulation, JobState.RUNNING)
         site.machine.troubles["load"] = NotUnderstood("its answer is not understood: 'what?'")
@@ -79,7 +79,7 @@ async def test_a_machine_is_spoken_to_by_its_newest_settings() -> None:
         changes = m.MachineChanges(cores_per_node=200)
         edit = m.EditMachine(name=site.settings.name, changes=changes)
         await site.issue(Context.MACHINES, FLEET, edit)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while site.connected == connected:
                 await asyncio.sleep(0.005)
 
@@ -195,7 +195,7 @@ async def test_an_urgent_job_asks_for_one_privilege_after_the_other() -> None:
 
 
 async def test_polling_goes_on_though_jobs_cannot_be_asked_about() -> None:
-    async with open_site(long=Fate(run=0.5)) as site:
+    async with open_site(long=Fate(run=2)) as site:
         simulation = await site.submit(executable="long")
         await site.reach(simulation, JobState.RUNNING)
         site.machine.troubles["ask"] = NotUnderstood("its answer is not understood: 'what?'")
@@ -225,7 +225,7 @@ async def test_a_machine_that_stays_away_is_told_of_once() -> None:
 
 
 async def test_ends_are_known_while_the_scheduler_is_away() -> None:
-    async with open_site(long=Fate(run=0.5)) as site:
+    async with open_site(long=Fate(run=2)) as site:
         simulation = await site.submit("long")
         await site.reach(simulation, JobState.RUNNING)
         site.machine.troubles["ask"] = CommandFailed("Unable to contact slurm controller")
@@ -237,7 +237,7 @@ async def test_ends_are_known_while_the_scheduler_is_away() -> None:
 
 
 async def test_ends_are_known_while_the_scheduler_does_not_answer() -> None:
-    async with open_site(long=Fate(run=0.5)) as site:
+    async with open_site(long=Fate(run=2)) as site:
         simulation = await site.submit("long")
         await site.reach(simulation, JobState.RUNNING)
         site.machine.hangs = {"ask"}
@@ -414,7 +414,7 @@ async def trouble(site: Site, present: bool) -> m.TroubleSeen:
 
 async def tries(site: Site, method: str, number: int = 5) -> None:
     before = site.machine.asked[method]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while site.machine.asked[method] < before + number:
             await asyncio.sleep(0.005)
 

@@ -19,6 +19,7 @@ from managers.blobs import BlobStore
 from managers.operations import Job, MachineJobs, Submit
 from managers.runtime import Assignment
 from managers.runtime.manager import Input
+from tests.patience import PATIENCE
 
 ONE = UUID(int=1)
 TOKEN = token_of(ONE)
@@ -40,7 +41,7 @@ async def test_a_machine_that_is_away_is_logged_with_whose_job_waits_for_it() ->
     name = f"submit {TOKEN} 1"
     with capture_logs([merge_contextvars]) as lines:
         work = hands.begin(Assignment("m", name, machine, Submit(job), tell))
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             while not lines:
                 await asyncio.sleep(0)
         work.stop()

@@ -31,6 +31,7 @@ from interfaces.machines.work.machine import Manners
 from tests.interfaces.machines.hands_site import AnySite, working
 from tests.interfaces.machines.server_bench import *  # noqa: F403
 from tests.interfaces.machines.server_bench import ServerBench, accounted, reached
+from tests.patience import PATIENCE
 from tests.sshd import Sshd
 
 if TYPE_CHECKING:
@@ -351,7 +352,7 @@ async def test_an_end_is_known_while_the_controller_is_frozen(
         slurm.controller.freeze()
         try:
             (await bench.login.run("touch", str(bench.layout.base / "go"))).checked()
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(PATIENCE):
                 await site.reach(simulation, JobState.COMPLETED)
         finally:
             slurm.controller.thaw()

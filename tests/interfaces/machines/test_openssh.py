@@ -116,7 +116,7 @@ async def test_a_server_killed_under_a_command_leaves_it_unknown(
         connection = OpensshConnection("cluster", access)
         script = f"touch {folder}/begun; sleep 60"
         running = asyncio.create_task(said(connection, script))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not (folder / "begun").exists():
                 await asyncio.sleep(0.01)
         server.kill()

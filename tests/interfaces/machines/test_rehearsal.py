@@ -25,6 +25,7 @@ from interfaces.machines.simulated.fates import Fate, Planned
 from interfaces.machines.work.machine import Manners
 from tests.interfaces.machines.hands_site import AnySite, working
 from tests.interfaces.machines.rehearsed import BENCHES, cluster_of, rehearsed
+from tests.patience import PATIENCE
 
 MANNERS = Manners(look=0.1, ask=0.3, retry=(0.05, 0.2))
 WITNESS = "echo started >>witness; "
@@ -304,7 +305,7 @@ async def test_nobody_else_gets_in(tmp_path: Path) -> None:
 
 async def test_nothing_lives_on_when_it_ends(tmp_path: Path) -> None:
     async with rehearsed(tmp_path, "slurm") as bench:
-        token = await bench.submitted("echo $$ >process; exec sleep 60")
+        token = await bench.submitted("echo $$ >process; exec sleep 600")
         process = bench.folder(token) / "process"
 
         async def written() -> int | None:
@@ -312,7 +313,7 @@ async def test_nothing_lives_on_when_it_ends(tmp_path: Path) -> None:
 
         pid = await bench.until(written)
         assert _lives(pid)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while _lives(pid):
             await asyncio.sleep(0.01)
 

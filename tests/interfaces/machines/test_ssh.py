@@ -26,6 +26,7 @@ from interfaces.machines.connections.remote_files import RemoteFiles
 from interfaces.machines.connections.ssh import SshAccess, SshConnection, login, session
 from interfaces.machines.connections.ssh.login import Line
 from interfaces.machines.connections.ssh.sftp import NoSftp, SftpTransfer
+from tests.patience import PATIENCE
 from tests.proxy import Proxy
 from tests.sshd import HOST, Sshd, make_key, run_keygen
 
@@ -443,21 +444,21 @@ async def test_who_waits_to_kill_gives_up_after_a_while(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(session, "_KILLING", 0.1)
     line = Line(cast(Any, "host"), (), 1)
-    async with asyncio.timeout(10), line.killing:
+    async with asyncio.timeout(PATIENCE), line.killing:
         await session._kill(line, cast(Any, Channel()), 1)
 
 
 async def test_an_abandoned_command_is_killed_with_all_that_it_began(
     sshd: Sshd, tmp_path: Path
 ) -> None:
-    script = f"(sleep 60 & echo $! >{tmp_path}/part; mv {tmp_path}/part {tmp_path}/child; wait)"
+    script = f"(sleep 600 & echo $! >{tmp_path}/part; mv {tmp_path}/part {tmp_path}/child; wait)"
     async with connection_to(sshd) as connection:
         running = asyncio.create_task(said(connection, script))
         await appears(tmp_path / "child")
         child = int((tmp_path / "child").read_text())
         running.cancel()
         await asyncio.wait([running])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while status(child) != "Z":
                 await asyncio.sleep(0.01)
         assert await said(connection) == "here\n"
@@ -585,7 +586,7 @@ async def test_a_transfer_that_does_not_begin_leaves_its_place_to_others(sshds: 
             for _ in range(2):
                 with pytest.raises(NoSftp):
                     await transfer.__aenter__()
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(PATIENCE):
                     assert await said(connection) == "here\n"
 
 
@@ -627,7 +628,7 @@ async def proxied(server: Sshd, **access: JsonValue) -> AsyncIterator[tuple[Prox
 
 async def until_answered(connection: SshConnection, script: str = "echo here") -> str:
     """What it says as soon as it says anything, or that a host key is wrong."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 return await said(connection, script)
@@ -638,6 +639,6 @@ async def until_answered(connection: SshConnection, script: str = "echo here") -
 
 
 async def appears(path: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not path.exists():  # noqa: ASYNC240
             await asyncio.sleep(0.01)

@@ -16,6 +16,7 @@ from managers.incidents import Call, RestRun, Run, Waiting
 from managers.incidents import Incident as IncidentRecord
 from managers.runtime import Assignment
 from managers.runtime.manager import Input
+from tests.patience import PATIENCE
 from workflows import Incident, NoParameters, NoState, Workflow
 from workflows.conversation import Worker
 from workflows.host import StageHost
@@ -42,7 +43,7 @@ class Told:
         return self.inputs.count(RestRun(RUN, 1))
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             while not condition():
                 self._more.clear()
                 await self._more.wait()

@@ -8,6 +8,7 @@ from obstore.store import MemoryStore
 from structlog.testing import capture_logs
 
 from managers.blobs import BlobStore
+from tests.patience import PATIENCE
 from workflows.host import StageHost
 from workflows.loops import LoopThread, Workshop
 from workflows.workers import Workers
@@ -30,7 +31,7 @@ def _threads() -> int:
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(0.01)
 

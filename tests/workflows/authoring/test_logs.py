@@ -20,6 +20,7 @@ from managers.incidents import FinishRun, Run, Waiting
 from managers.incidents import Incident as IncidentRecord
 from managers.runtime import Assignment
 from managers.runtime.manager import Input
+from tests.patience import PATIENCE
 from workflows import Incident, NoParameters, NoState, Workflow
 from workflows.host import StageHost
 from workflows.loops import Mailbox
@@ -73,7 +74,7 @@ async def run(host: StageHost, number: int) -> UUID:
     record = IncidentRecord(created)
     assigned = Assignment(record.id, f"{id}:1", record, at_work, tell)
     stage = host.begin(assigned)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await ended.wait()
     stage.stop()
     return id
@@ -101,6 +102,6 @@ async def test_what_whoever_wakes_a_mailbox_has_bound_is_on_no_line_of_others() 
         mailbox.call(look)
 
     await asyncio.create_task(wake())
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE):
         await done.wait()
     assert seen == [{}]

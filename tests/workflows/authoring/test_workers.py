@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from tests.patience import PATIENCE
 from workflows.workers import Workers
 
 
@@ -16,7 +17,7 @@ async def test_functions_that_were_given_up_keep_nobody_waiting() -> None:
     assert not waiting.done()
     for task in hung:
         task.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert await waiting == "x"
     end.set()
 
@@ -37,7 +38,7 @@ async def test_a_step_that_waits_long_is_told(
     workers, end = Workers(at_once=1), threading.Event()
     hung = asyncio.create_task(workers(end.wait))
     waiting = asyncio.create_task(workers(int, "7"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while "a step waits for a worker" not in capsys.readouterr().out:
             await asyncio.sleep(0.01)
     end.set()
