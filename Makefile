@@ -15,7 +15,7 @@ demo: install
 # Tests on servers that cannot be had are skipped, and said so; with CI=true they fail.
 test: .venv/developing .venv-fire/installed
 	@deploy/servers/install kafka sshd slurm gridengine nginx || true
-	.venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 30
+	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 30
 
 unit: .venv/developing
 	.venv/bin/python -m pytest -n 2 tests/bus tests/events tests/managers tests/workflows tests/contract/test_memory.py

@@ -50,7 +50,7 @@ async def bring(
         await hand_over(tell, SubmissionAbsent(token, submission))
         return
     size = sum(blob.size for blob in job.inputs.values())
-    needs = float(size if size >= _LARGE else 0)
+    needs = size if size >= _LARGE else 0
 
     async def submit(batch: BatchSystem) -> Input:
         nonlocal tried, impossible
@@ -107,7 +107,7 @@ async def bring(
             host = await batch.host()
             if host.full:
                 raise
-            needs = max(needs, host.disk.left * 1.1 if host.disk else 0.0)
+            needs = size
             await wait_alone(str(full))
 
     async def wait_alone(why: str) -> NoReturn:

@@ -1,5 +1,6 @@
 """A machine whose disk is full gets no job until there is room, tried more and more seldom."""
 
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -8,7 +9,7 @@ import pytest
 from events.jobs import JobState, Waiting, token_of
 from events.machines import MachineSettings
 from events.operations import CancelSent, JobReported, MachineAnswered, TaskHindered
-from events.simulations import CancelSimulation
+from events.simulations import CancelSimulation, SimulationStateChanged
 from events.values import Blob, Context
 from interfaces.machines.registry import connect
 from interfaces.machines.work.room import RoomTries
@@ -24,7 +25,7 @@ async def test_jobs_wait_for_room_on_a_real_disk(tmp_path: Path) -> None:
             simulation = await site.create("cat in >out", inputs={"in": await one_mib(site)})
             disk.fill()
             await site.submit_created(simulation)
-            waits = await site.reach(simulation, JobState.PENDING)
+            waits = await pending(site, simulation, disk.fill)
             assert waits.stuck is Waiting.NEEDS_A_HUMAN
             assert "No space left on device" in waits.reason
             disk.make_room()
@@ -49,6 +50,22 @@ async def test_a_job_larger_than_the_room_waits_alone_on_a_real_disk(tmp_path: P
                 await site.reach(await site.submit("true"), JobState.COMPLETED)
 
 
+async def test_a_job_for_which_there_are_too_few_inodes_goes_out_when_there_are_more(
+    tmp_path: Path,
+) -> None:
+    """Though there are no more bytes."""
+    with small_disk(tmp_path / "small", 4, inodes=200) as disk:
+        site = AnySite(settings=MachineSettings(name="m", base_directory=str(disk.folder)))
+        async with working(site, connect, QUICK):
+            await site.reach(await site.submit("true"), JobState.COMPLETED)
+            disk.use_up_inodes()
+            (disk.folder / "filler-0").unlink()
+            waiting = await site.submit("true")
+            await site.until(lambda: site.of(TaskHindered, waiting))
+            disk.make_room()
+            await site.reach(waiting, JobState.COMPLETED)
+
+
 @pytest.mark.parametrize("wanting", ["blocks", "inodes"])
 async def test_jobs_are_cancelled_on_a_real_disk_without_room(tmp_path: Path, wanting: str) -> None:
     with small_disk(tmp_path / "small", 4, inodes=200) as disk:
@@ -57,9 +74,10 @@ async def test_jobs_are_cancelled_on_a_real_disk_without_room(tmp_path: Path, wa
         async with working(site, connect, QUICK):
             running, waiting = await site.submit("sleep 600"), await site.create("true")
             await site.reach(running, JobState.RUNNING)
-            (disk.fill if wanting == "blocks" else disk.use_up_inodes)()
+            fill = disk.fill if wanting == "blocks" else disk.use_up_inodes
+            fill()
             await site.submit_created(waiting)
-            await site.reach(waiting, JobState.PENDING)
+            await pending(site, waiting, fill)
             for simulation in (waiting, running):
                 cancel = CancelSimulation(simulation=simulation, reason="enough")
                 await site.issue(Context.SIMULATIONS, FIRE, cancel)
@@ -99,6 +117,19 @@ async def test_a_job_that_ends_without_room_for_its_word_waits_for_it(
             for one in jobs:
                 await site.reach(one, JobState.COMPLETED)
                 assert not await of_state(site, one, JobState.LOST)
+
+
+async def pending(
+    site: AnySite, simulation: UUID, fill: Callable[[], None]
+) -> SimulationStateChanged:
+    """Wait until it waits for room, while what is written and removed meanwhile leaves none."""
+
+    async def waits() -> list[SimulationStateChanged]:
+        fill()
+        changes = await site.of(SimulationStateChanged, simulation)
+        return [change for change in changes if change.state is JobState.PENDING]
+
+    return (await site.until(waits))[-1]
 
 
 async def of_state(site: AnySite, simulation: UUID, state: JobState) -> list[JobReported]:
