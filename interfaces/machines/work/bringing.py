@@ -50,7 +50,7 @@ async def bring(
         await hand_over(tell, SubmissionAbsent(token, submission))
         return
     size = sum(blob.size for blob in job.inputs.values())
-    needs = size if size >= _LARGE else 0
+    looks_first = size >= _LARGE
 
     async def submit(batch: BatchSystem) -> Input:
         nonlocal tried, impossible
@@ -91,11 +91,11 @@ async def bring(
 
         As far as is known before, none of it is written: others may need what is left.
         """
-        nonlocal needs
+        nonlocal looks_first
         inputs = {name: _input(blobs, name, blob) for name, blob in job.inputs.items()}
-        if needs and not tried:
+        if looks_first and not tried:
             host = await batch.host()
-            if host.disk and host.disk.left < needs and not host.full:
+            if host.disk and host.disk.left < size and not host.full:
                 await batch.remove(token)
                 await wait_alone(f"{host.disk.left / MIB:.0f} MiB are left")
         try:
@@ -107,7 +107,7 @@ async def bring(
             host = await batch.host()
             if host.full:
                 raise
-            needs = size
+            looks_first = True
             await wait_alone(str(full))
 
     async def wait_alone(why: str) -> NoReturn:

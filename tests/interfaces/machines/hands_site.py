@@ -234,12 +234,12 @@ class AnySite:
 
     async def reach(self, simulation: UUID, state: JobState) -> s.SimulationStateChanged:
         """Wait until a simulation reaches a state."""
+        return (await self.until(lambda: self.reached(simulation, state)))[-1]
 
-        async def reached() -> list[s.SimulationStateChanged]:
-            changes = await self.of(s.SimulationStateChanged, simulation)
-            return [change for change in changes if change.state == state]
-
-        return (await self.until(reached))[-1]
+    async def reached(self, simulation: UUID, state: JobState) -> list[s.SimulationStateChanged]:
+        """How often it was in a state."""
+        changes = await self.of(s.SimulationStateChanged, simulation)
+        return [change for change in changes if change.state == state]
 
     async def until(self, condition: Callable[[], Awaitable[list[E]]]) -> list[E]:
         """Wait for events that tests wait for; no manager may have stopped meanwhile."""

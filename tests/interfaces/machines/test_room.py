@@ -126,8 +126,7 @@ async def pending(
 
     async def waits() -> list[SimulationStateChanged]:
         fill()
-        changes = await site.of(SimulationStateChanged, simulation)
-        return [change for change in changes if change.state is JobState.PENDING]
+        return await site.reached(simulation, JobState.PENDING)
 
     return (await site.until(waits))[-1]
 
