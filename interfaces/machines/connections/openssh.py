@@ -7,7 +7,7 @@ master, a login is needed (`vestec machines login`).
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, suppress
 from pathlib import PurePosixPath
 from typing import Annotated, Self
 
@@ -25,7 +25,7 @@ from interfaces.machines.connection import (
 )
 from interfaces.machines.connections.access import Access, Path, access_of
 from interfaces.machines.connections.framing import Frame, kill_script
-from interfaces.machines.connections.places import PATIENCE, Places
+from interfaces.machines.connections.places import Patience, Places
 from interfaces.machines.connections.remote_files import RemoteFiles, ShellTransfer, Transfer
 from interfaces.machines.connections.shell_process import ShellProcess, login_environment, started
 
@@ -90,7 +90,7 @@ class OpensshConnection:
 
     async def run(self, script: str, *, deadline: float, output_limit: int = MIB) -> Completed:
         """As `Connection.run`; what a cut script runs is killed, what it had detached lives on."""
-        places, patience = self._places, iter(PATIENCE)
+        places, patience = self._places, Patience()
         async with places.one():
             while True:
                 if not await self.logged_in():
@@ -99,7 +99,7 @@ class OpensshConnection:
                     complaint = f"nobody is logged in to {host}: vestec machines login {name}"
                     raise LoginNeeded(complaint)
                 try:
-                    return await self._converse(script, deadline, output_limit)
+                    return await self._converse(places, script, deadline, output_limit)
                 except _Refused as refused:
                     await places.refused(patience, str(refused))
 
@@ -135,13 +135,16 @@ class OpensshConnection:
                 check.kill()
                 await check.wait()
 
-    async def _converse(self, script: str, deadline: float, output_limit: int) -> Completed:
-        clock = asyncio.get_running_loop().time
+    async def _converse(
+        self, places: Places, script: str, deadline: float, output_limit: int
+    ) -> Completed:
+        clock, session = asyncio.get_running_loop().time, ExitStack()
         begin, process = clock(), 0
 
         def begun(number: int) -> None:
             nonlocal process
             process, self.shell_startup = number, clock() - begin
+            session.enter_context(places.session())
 
         answered = False
         try:
@@ -161,6 +164,7 @@ class OpensshConnection:
                         raise Unreachable(f"{self._access.host} opens no session: {said}") from cut
                     raise
         finally:
+            session.close()
             if process and not answered:
                 await self._kill(process)
 

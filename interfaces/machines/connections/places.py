@@ -3,16 +3,24 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 
 from interfaces.machines.connection import Unreachable
 
-PATIENCE = (0.02, 0.1, 0.3)
-"""Seconds before a refused session is asked for again: one that just ended may still count."""
-
 _log = structlog.get_logger()
+
+
+class Patience:
+    """With one session: seconds before it is asked for again, since one that ended may still count.
+
+    On a busy host that takes a while; but while others have sessions, theirs are waited for.
+    """
+
+    def __init__(self) -> None:
+        self.first = iter((0.02, 0.1, 0.3))
+        self.alone = iter((1.0, 3.0))
 
 
 class Places:
@@ -20,6 +28,7 @@ class Places:
 
     def __init__(self, host: str, count: int) -> None:
         self._host, self._count, self._taken = host, count, 0
+        self._open = self._most = 0
         self._waiting = deque[asyncio.Future[None]]()
 
     @asynccontextmanager
@@ -52,20 +61,38 @@ class Places:
                 turn.set_result(None)
                 self._taken += 1
 
-    async def refused(self, patience: Iterator[float], why: str) -> None:
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Around one that the server has opened."""
+        self._open += 1
+        self._most = max(self._most, self._open)
+        try:
+            yield
+        finally:
+            self._open -= 1
+
+    @property
+    def used(self) -> bool:
+        """Whether the server has ever opened a session."""
+        return self._most > 0
+
+    async def refused(self, patience: Patience, why: str) -> None:
         """Wait until whoever has a place may ask for its session again.
 
-        After the last of the pauses the server has fewer sessions than are wanted: from now on
-        there are as many places as it has, but for one in which a command that is cut can be
-        killed. Raises `Unreachable` where nobody else has one.
+        The server may have fewer sessions than are wanted: from then on there are as many places as
+        it had open at once, but for one in which a command that is cut can be killed. Raises
+        `Unreachable` where nobody else has one.
         """
-        if (pause := next(patience, None)) is not None:
+        pause = next(patience.first, None)
+        if pause is None and self._taken == 1:
+            pause = next(patience.alone, None) if self.used else None
+            if pause is None:
+                raise Unreachable(f"{self._host} opens no session: {why}")
+        if pause is not None:
             await asyncio.sleep(pause)
             return
-        if self._taken == 1:
-            raise Unreachable(f"{self._host} opens no session: {why}")
-        if (count := max(1, self._taken - 2)) < self._count:
-            self._count = count
+        if self._taken <= self._count:
+            self._count = count = max(1, min(self._most, self._count) - 1)
             _log.warning("fewer sessions", host=self._host, sessions=count, reason=why)
         self._leave()
         try:

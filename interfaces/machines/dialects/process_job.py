@@ -65,6 +65,9 @@ if ! cancelled; then
     runner=$!
     cancelled && kill -TERM "$runner"
     await "$runner"
+fi
+trap '' TERM  # what tells of the end must not end of it
+if test -n "$runner"; then
     kill -KILL "-$runner" 2>/dev/null
     for left in $(grep -lszxF "VESTEC_JOB=$job_id" /proc/[0-9]*/environ); do
         left=${{left%/environ}}; kill -KILL "${{left#/proc/}}" 2>/dev/null
@@ -87,7 +90,9 @@ ended=$(now)
 exec 7>&-
 until status "$submission/account{its}" ${{state:-FAILED}} "$ended" "$code"; do
     test -d "$submission" && ! cancelled || break
+    trap 'told=yes' TERM
     sleep 1 9>&-
+    trap '' TERM
 done
 case $(readlink claim{its}) in
     "$job_id" | '') status "$base/spool/$token" ${{state:-FAILED}} "$ended" "$code" ;;

@@ -302,6 +302,25 @@ async def test_a_machine_needs_no_other_commands_than_are_checked(
         await shell.system.check()
 
 
+async def test_a_signal_while_a_job_tells_of_its_end_hinders_nothing(
+    shell: ShellBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job sees the word that it must not start before the signal comes that should wake it."""
+    mv = tmp_path / "mv"
+    tells = "case $3 in */account*) kill -TERM 0 ;; esac"
+    write(mv, f'#!/bin/sh\n{tells}\nexec {shutil.which("mv")} "$@"\n')
+    mv.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    shell.restart()
+    done, stopped = await shell.submitted(shell.succeed), await shell.submitted(shell.long)
+    await shell.report(stopped, JobState.RUNNING)
+    await shell.system.cancel(stopped)
+    ends = (JobState.COMPLETED, JobState.CANCELLED)
+    for token, end in zip((done, stopped), ends, strict=True):
+        assert (await shell.report(token, *ends, JobState.LOST)).state is end
+        assert (Path(shell.layout.ours(token)) / "submission-1" / "account").exists()
+
+
 async def test_locks_that_cannot_be_had_are_not_held(
     shell: ShellBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -394,6 +394,15 @@ async def test_a_server_that_allows_fewer_sessions_is_respected(sshds: Servers) 
             assert await said(connection) == "here\n", "what was cut holds no session"
 
 
+async def test_a_connection_whose_sessions_nobody_can_end_is_given_up(sshds: Servers) -> None:
+    """Not every server passes on a signal, and here is no session left to kill in."""
+    with sshds("MaxSessions 1") as server:
+        async with connection_to(server) as connection:
+            with pytest.raises(CommandCut):
+                await connection.run("exec sleep 600", deadline=0.5)
+            assert await said(connection) == "here\n"
+
+
 async def test_a_server_that_opens_no_session_is_unreachable_not_cut(sshds: Servers) -> None:
     with sshds("MaxSessions 0") as server:
         async with connection_to(server) as connection:

@@ -10,7 +10,7 @@ from asyncssh.channel import SSHChannel
 
 from interfaces.machines.connection import CommandCut, Completed, MachineError, Unreachable
 from interfaces.machines.connections.framing import Frame, kill_script
-from interfaces.machines.connections.places import PATIENCE
+from interfaces.machines.connections.places import Patience
 from interfaces.machines.connections.ssh.login import Line
 
 SHELL = "exec /bin/sh -s"
@@ -51,7 +51,7 @@ async def converse(
     """
     async with line.places.one():
         start, answered = _Beginning(_now()), False
-        async with _session(line, min(deadline, _OPENING)) as (stdin, stdout, stderr):
+        async with _session(line, _OPENING) as (stdin, stdout, stderr):
             try:
                 async with asyncio.timeout(deadline):
                     with suppress(*_GONE):  # then there is no answer either
@@ -73,10 +73,11 @@ async def converse(
 async def _session(line: Line, within: float) -> AsyncIterator[Streams]:
     """A shell that waits for its script."""
     streams = await opened(line, within, command=SHELL)
-    try:
-        yield streams
-    finally:
-        streams[0].channel.close()
+    with line.places.session():
+        try:
+            yield streams
+        finally:
+            streams[0].channel.close()
 
 
 async def opened(line: Line, within: float, **wanted: str) -> Streams:
@@ -84,7 +85,7 @@ async def opened(line: Line, within: float, **wanted: str) -> Streams:
 
     Raises `Unreachable`, and `NotStarted` where there is a session and not what is wanted.
     """
-    patience = iter(PATIENCE)
+    patience = Patience()
     while True:
         opening = asyncio.ensure_future(line.connection.open_session(encoding=None, **wanted))
         try:
@@ -103,7 +104,12 @@ async def opened(line: Line, within: float, **wanted: str) -> Streams:
             if error.code == asyncssh.OPEN_REQUEST_SESSION_FAILED:
                 what = " ".join(wanted.values())
                 raise NotStarted(f"{line.host} does not start {what}") from error
-            await line.places.refused(patience, str(error))
+            try:
+                await line.places.refused(patience, str(error))
+            except Unreachable:
+                if line.places.used:
+                    line.close()  # what nobody could end holds its sessions: the next has others
+                raise
         except _GONE as error:
             raise Unreachable(f"{line.host} opens no session: {error}") from error
 

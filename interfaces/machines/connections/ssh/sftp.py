@@ -102,6 +102,7 @@ class SftpTransfer:
             writer, reader, _ = await opened(line, _STARTING, subsystem="sftp")
         except NotStarted as error:
             raise NoSftp(str(error)) from error
+        self._session.enter_context(line.places.session())
         self._session.callback(writer.channel.close)
         loop = asyncio.get_running_loop()
         try:
