@@ -23,13 +23,14 @@ class Line:
     ) -> None:
         self.host = host
         self._hops = hops
+        self._given_up = False
         self.places = Places(str(host), places)
         self.killing = asyncio.Lock()
         """Held by the one session beyond its places that ends what others began."""
 
     @property
     def open(self) -> bool:
-        return not any(hop.is_closed() for hop in self._hops)
+        return not (self._given_up or any(hop.is_closed() for hop in self._hops))
 
     @property
     def connection(self) -> asyncssh.SSHClientConnection:
@@ -37,6 +38,7 @@ class Line:
 
     def close(self) -> None:
         """At once: a connection that is dead would take its time over a farewell."""
+        self._given_up = True
         _abort(self._hops)
 
     async def closed(self) -> None:
