@@ -18,7 +18,7 @@ from deploy.settings import Settings
 from deploy.system import System, running_parts
 from events.machines import FLEET, AddMachine, MachineSettings
 from events.values import Context
-from interfaces.gateway import KNOWN_WITHIN, PartHealth
+from interfaces.gateway import PartHealth
 from interfaces.issuing import Write, issue
 from projections import PROJECTIONS
 from tests.brokers import distant_kafka, distant_url, proxy
@@ -135,7 +135,7 @@ async def test_what_is_known_is_shown_soon_while_something_is_away(
             status, now = await look(session)
             took = time.monotonic() - began
             gates.open()
-        assert took < KNOWN_WITHIN + 1
+        assert took < wanted.append_deadline / 2
         assert (status, now["status"]) == (503, "degraded")
         assert "cannot be reached" in now["storage"]
         for name, part in now["parts"].items():
@@ -176,18 +176,25 @@ async def test_a_clock_that_goes_wrong_is_said_and_nothing_is_lost(
             command = AddMachine(settings=MachineSettings(name=name, base_directory="/"))
             right = HybridClock(time.time)
             await issue(log, right, Write(uuid4(), Context.MACHINES, FLEET, command), "test")
-            async with session.get("/health") as response:
-                found = await response.json()
-            assert (response.status, found["status"]) == (200, "degraded")
-            assert f"{said}" in found["clock"]
+            found = await known(session)
+            assert found["status"] == "degraded"
+            assert said in found["clock"]
         wall.ahead = 0
         command = AddMachine(settings=MachineSettings(name="late", base_directory="/"))
         await issue(log, clock, Write(uuid4(), Context.MACHINES, FLEET, command), "test")
         async with asyncio.timeout(PATIENCE):
             while await machines(system) != {"behind", "ahead", "late"}:
                 await asyncio.sleep(0.05)
-        async with session.get("/health") as response:
-            assert (await response.json())["clock"] == "ok"
+        assert (await known(session))["clock"] == "ok"
+
+
+async def known(session: ClientSession) -> Any:
+    """What is said as soon as servers answer in time, which on a busy machine they may not."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            async with session.get("/health") as response:
+                if response.status == 200:
+                    return await response.json()
 
 
 class Wall:

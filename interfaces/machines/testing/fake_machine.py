@@ -67,5 +67,7 @@ class FakeMachine:
 
     @property
     def pwned(self) -> bool:
-        """Whether a word was taken for a command."""
-        return any(self.folder.rglob("pwned"))
+        """Whether a word was taken for a command; what a job's own program does in its folder does
+        not count, since its line is one."""
+        jobs = Path(self.layout.jobs)
+        return any(file.parents[1] != jobs for file in self.folder.rglob("pwned"))

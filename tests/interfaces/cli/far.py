@@ -74,9 +74,10 @@ class Far:
         self._submit.write_text(f"#!/bin/sh\n{mark}\n{real}\n{script}\n")
         self._submit.chmod(0o755)
 
-    def submit_late(self, seconds: int) -> None:
-        """The first one gives up, and takes effect so many seconds later: there is a mark then."""
-        landing = f"(sleep {seconds}; {REAL}; mark landed) >/dev/null 2>&1 &"
+    def submit_late(self, until: str) -> None:
+        """The first one gives up, and takes effect once a command of shell has succeeded."""
+        wait = f"for _ in $(seq 1800); do {until} && break; sleep 0.1; done"
+        landing = f"({wait}; {REAL}) >/dev/null 2>&1 &"
         self.submit_by(f"if mkdir {self.login.folder}/first; then {landing} {GIVES_UP}; fi; {REAL}")
 
     def up(self, **environment: str) -> AbstractContextManager[Up]:

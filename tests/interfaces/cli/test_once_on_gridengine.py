@@ -53,7 +53,7 @@ def test_the_qmaster_is_frozen_under_qsub_and_its_answer_is_lost(
 
 
 def test_qsub_takes_effect_while_it_is_in_doubt(far: Far) -> None:
-    far.submit_late(4)
+    far.submit_late("sleep 4")
     with far.server, far.up():
         id = far.begin("queue=work", "lag=1", "late=40")
         far.completes(id)
@@ -61,12 +61,12 @@ def test_qsub_takes_effect_while_it_is_in_doubt(far: Far) -> None:
 
 
 def test_qsub_takes_effect_long_after_the_job_was_submitted_again(far: Far) -> None:
-    far.submit_late(10)
+    far.submit_late(f"test -e '{far.login.folder}/now'")
     with far.server, far.up():
         id = far.begin("queue=work", "lag=1", "late=1")
         far.completes(id)
         far.require_one_start(submissions=2)
-        far.marked("landed")
+        (far.login.folder / "now").touch()
         eventually(lambda: far.copies)
         far.require_one_start(submissions=2, copies=1)
 

@@ -33,7 +33,7 @@ async def none_is_kept(site: AnySite, machine: TroubledSystem) -> s.OutputsKept:
     simulation = await site.submit(outputs=MANY)
     (kept,) = await site.until(lambda: site.of(s.OutputsKept, simulation))
     await site.until(lambda: site.of(o.JobReleased, simulation))
-    assert machine.asked["fetch"] == len(MANY), "each is fetched once"
+    assert len(MANY) <= machine.asked["fetch"] < 2 * len(MANY), "not again and again"
     return kept
 
 
