@@ -6,6 +6,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from urllib.error import HTTPError
 
 from deploy.engines import open_log
 from deploy.parts import ALL, Part, Parts
@@ -45,10 +46,13 @@ class PartProcess:
     def health(self) -> PartHealth:
         """How it is; as if it did nothing as long as it does not say."""
         try:
-            with urllib.request.urlopen(f"{self.url}/health", timeout=1) as answer:
-                (part,) = json.load(answer)["parts"].values()
+            with urllib.request.urlopen(f"{self.url}/health", timeout=10) as answer:
+                said = json.load(answer)
+        except HTTPError as error:  # its storage is away, or slow
+            said = json.load(error)
         except OSError:
             return PartHealth()
+        (part,) = said["parts"].values()
         return PartHealth.model_validate(part)
 
     def owns(self) -> frozenset[str]:
