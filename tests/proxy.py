@@ -124,11 +124,15 @@ class Proxy:
 
 
 async def _closed(writer: asyncio.StreamWriter) -> None:
-    """Nothing of it is left when this returns, unless its peer does not take what was sent."""
+    """Nothing of it is left when this returns, whether or not its peer takes what was sent."""
     writer.close()
-    with suppress(OSError, TimeoutError):
-        async with asyncio.timeout(1):
-            await writer.wait_closed()
+    with suppress(OSError):
+        try:
+            async with asyncio.timeout(1):
+                await writer.wait_closed()
+        except TimeoutError:
+            writer.transport.abort()
+            await asyncio.sleep(0)
 
 
 async def _connect(target: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
