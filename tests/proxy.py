@@ -132,7 +132,7 @@ async def _closed(writer: asyncio.StreamWriter) -> None:
                 await writer.wait_closed()
         except TimeoutError:
             writer.transport.abort()
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # it ends in the loop's next turn
 
 
 async def _connect(target: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -58,9 +58,10 @@ async def test_every_part_says_what_it_owns_since_when_and_how_far_it_is_behind(
         await issue(storage.log, storage.clock, write, "test")
         async with asyncio.timeout(PATIENCE):
             while True:
-                async with session.get("/health") as response:
-                    found = (await response.json())["parts"]
-                parts = {name: PartHealth.model_validate(part) for name, part in found.items()}
+                _, found = await look(session)
+                parts = {
+                    name: PartHealth.model_validate(part) for name, part in found["parts"].items()
+                }
                 if all(part.owns and part.since and part.behind == 0 for part in parts.values()):
                     break
                 await asyncio.sleep(0.05)
@@ -85,8 +86,7 @@ async def test_a_machine_that_fails_is_in_the_health_of_who_works_on_it(
         await issue(storage.log, storage.clock, write, "test")
         async with asyncio.timeout(PATIENCE):
             while True:
-                async with session.get("/health") as response:
-                    found = await response.json()
+                _, found = await look(session)
                 health = PartHealth.model_validate(found["parts"]["operations"])
                 if failure := health.failing.get("m"):
                     break
@@ -107,11 +107,6 @@ async def test_what_is_known_is_shown_soon_while_something_is_away(
     tmp_path: Path,
 ) -> None:
     """As after the network swallows all: who asks would otherwise wait for a call's deadline."""
-
-    async def look(session: ClientSession) -> tuple[int, Any]:
-        async with session.get("/health") as response:
-            return response.status, await response.json()
-
     async with distant_database(database_url) as (url, before_database):
         wanted = Settings(
             data=tmp_path,
@@ -188,13 +183,19 @@ async def test_a_clock_that_goes_wrong_is_said_and_nothing_is_lost(
         assert (await known(session))["clock"] == "ok"
 
 
+async def look(session: ClientSession) -> tuple[int, Any]:
+    """The status of an answer, and what it says."""
+    async with session.get("/health") as response:
+        return response.status, await response.json()
+
+
 async def known(session: ClientSession) -> Any:
     """What is said as soon as servers answer in time, which on a busy machine they may not."""
     async with asyncio.timeout(PATIENCE):
         while True:
-            async with session.get("/health") as response:
-                if response.status == 200:
-                    return await response.json()
+            status, found = await look(session)
+            if status == 200:
+                return found
 
 
 class Wall:

@@ -84,13 +84,13 @@ class Places:
         `Unreachable` where nobody else has one.
         """
         pause = next(patience.first, None)
-        if pause is None and self._taken == 1:
-            pause = next(patience.alone, None) if self.used else None
-            if pause is None:
-                raise Unreachable(f"{self._host} opens no session: {why}")
+        if pause is None and self._taken == 1 and self.used:
+            pause = next(patience.alone, None)
         if pause is not None:
             await asyncio.sleep(pause)
             return
+        if self._taken == 1:
+            raise Unreachable(f"{self._host} opens no session: {why}")
         if self._taken <= self._count:
             self._count = count = max(1, min(self._most, self._count) - 1)
             _log.warning("fewer sessions", host=self._host, sessions=count, reason=why)

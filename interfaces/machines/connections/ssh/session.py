@@ -51,7 +51,7 @@ async def converse(
     """
     async with line.places.one():
         start, answered = _Beginning(_now()), False
-        async with _session(line, _OPENING) as (stdin, stdout, stderr):
+        async with _session(line) as (stdin, stdout, stderr):
             try:
                 async with asyncio.timeout(deadline):
                     with suppress(*_GONE):  # then there is no answer either
@@ -70,9 +70,9 @@ async def converse(
 
 
 @asynccontextmanager
-async def _session(line: Line, within: float) -> AsyncIterator[Streams]:
+async def _session(line: Line) -> AsyncIterator[Streams]:
     """A shell that waits for its script."""
-    streams = await opened(line, within, command=SHELL)
+    streams = await opened(line, _OPENING, command=SHELL)
     with line.places.session():
         try:
             yield streams
@@ -132,7 +132,7 @@ async def _kill(line: Line, channel: "SSHChannel[bytes]", process: int | None) -
         async with (
             asyncio.timeout(_KILLING),
             line.killing,
-            _session(line, _KILLING) as (stdin, stdout, stderr),
+            _session(line) as (stdin, stdout, stderr),
         ):
             frame = Frame(kill_script(process))
             stdin.write(frame.encode())
