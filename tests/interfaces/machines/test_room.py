@@ -57,7 +57,7 @@ async def test_a_job_for_which_there_are_too_few_inodes_goes_out_when_there_are_
     with small_disk(tmp_path / "small", 4, inodes=200) as disk:
         site = AnySite(settings=MachineSettings(name="m", base_directory=str(disk.folder)))
         async with working(site, connect, QUICK):
-            await site.until(lambda: site.events(MachineAnswered))  # all but the job's folder is there
+            await site.until(lambda: site.events(MachineAnswered))  # it made its folders
             disk.use_up_inodes()
             (disk.folder / "filler-0").unlink()
             waiting = await site.submit("true")
