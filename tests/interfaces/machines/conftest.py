@@ -65,6 +65,16 @@ class Bench:
 
         return await self.until(found)
 
+    async def marks(self, *parts: Part) -> list[JobReport]:
+        """Wait for ends that all can see, which come a moment after those in the job's folder."""
+
+        async def ended() -> list[JobReport] | None:
+            reports = await self.system.observe(parts)
+            over = len(reports) == len(parts) and all(report.state.ended for report in reports)
+            return reports if over else None
+
+        return await self.until(ended)
+
     async def until(self, condition: Callable[[], Awaitable[T | None]]) -> T:
         async with asyncio.timeout(PATIENCE):
             while (value := await condition()) is None:

@@ -40,12 +40,7 @@ async def test_a_job_completes_and_leaves_its_results(bench: Bench) -> None:
 
 async def test_the_end_is_known_without_asking_the_scheduler(bench: Bench) -> None:
     token = await bench.submitted(bench.succeed)
-
-    async def ended() -> JobState | None:
-        reports = await bench.system.observe([token])
-        return next((r.state for r in reports if r.state.ended), None)
-
-    assert await bench.until(ended) == JobState.COMPLETED
+    assert [r.state for r in await bench.marks(token)] == [JobState.COMPLETED]
 
 
 async def test_a_program_that_exits_3_has_failed(bench: Bench) -> None:
@@ -110,7 +105,7 @@ async def test_each_instance_of_an_array_runs_once_and_has_an_end_of_its_own(ben
     assert [report.part for report in reports] == parts
     assert [(report.state, report.exit_code) for report in reports] == ends
     assert len({report.job_id for report in reports}) == len(parts)
-    marks = await bench.system.observe(parts)
+    marks = await bench.marks(*parts)
     assert [(report.part, report.state, report.exit_code) for report in marks] == [
         (part, *end) for part, end in zip(parts, ends, strict=True)
     ]

@@ -131,7 +131,7 @@ def test_signals_reach_the_program_itself(site: Site, name: str) -> None:
 def test_a_program_is_warned_before_the_end_of_its_walltime(site: Site) -> None:
     started = time.monotonic()
     script = site.script(f"trap 'echo saved; exit 9' TERM; {WAITS}")
-    assert site.start(script, walltime=61, warning=60).wait(20) == 9
+    assert site.start(script, walltime=62, warning=60).wait(20) == 9
     assert 0.9 < time.monotonic() - started < 10
     assert site.said() == "saved\n"
     assert (site.report.state, site.report.exit_code) == (JobState.TIMEOUT, 9)
@@ -245,7 +245,7 @@ def test_a_program_whose_time_is_over_before_it_starts_is_not_started(site: Site
 
 def test_a_program_that_completes_after_its_warning_has_completed(site: Site) -> None:
     script = site.script(f"trap 'exit 0' TERM; {WAITS}")
-    assert site.start(script, walltime=61, warning=60).wait(20) == 0
+    assert site.start(script, walltime=62, warning=60).wait(20) == 0
     assert site.report.state == JobState.COMPLETED
 
 
