@@ -106,8 +106,8 @@ class SensorWorker:
         ]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            for task in sorted(done, key=lambda one: one.cancelled()):
+                task.result()  # what Faust cancels beside says nothing
         finally:
             self._desks = ()
             for task in tasks:

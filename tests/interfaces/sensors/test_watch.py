@@ -41,7 +41,7 @@ async def test_a_topic_that_is_altered_under_a_running_worker_is_told(
         await sensor.is_remembered()
         admin = AdminClient({"bootstrap.servers": kafka.servers})
         alter(admin, sensor.topic)
-        await so("it is told", lambda: reason in why(running))
+        await so("it is told", lambda: reason in why(running, "feed weather"))
 
 
 @pytest.mark.parametrize("alter", [grow, delete])
