@@ -96,8 +96,8 @@ async def test_a_program_that_ends_well_when_told_to_stop_still_timed_out(
 async def test_a_warned_program_that_then_ends_timed_out_whoever_is_asked(
     shell: ShellBench,
 ) -> None:
-    warned = JobOptions(warning=1)
-    request = shell.request("trap 'exit 9' TERM; while :; do sleep 0.1; done", walltime=2)
+    warned = JobOptions(warning=3)
+    request = shell.request("trap 'exit 9' TERM; while :; do sleep 0.1; done", walltime=5)
     request = request.model_copy(update={"options": warned})
     await shell.system.prepare(request.token, {})
     await shell.system.submit(request, 1)
