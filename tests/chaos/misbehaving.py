@@ -14,7 +14,7 @@ from workflows import Arrival, Incident, NoParameters, Workflow, seconds
 
 CHANGED = "MISBEHAVING_CODE_CHANGED" in os.environ
 """Whether this is the code after somebody mended it."""
-BURNS_UNTIL = "MISBEHAVING_BURNS_UNTIL"
+GOES_ON = "MISBEHAVING_GOES_ON"
 """The variable that names a file: while it is not there, a core is kept busy."""
 
 
@@ -68,9 +68,15 @@ async def leave(incident: Moody) -> None:
     await be_good(incident)
 
 
-async def leave_later(incident: Moody) -> None:
-    await incident.sleep(seconds(10))
+async def leave_when_told(incident: Moody) -> None:
+    await incident.sleep(seconds(1))
+    await incident.step(wait_for_the_word)
     os._exit(7)
+
+
+def wait_for_the_word() -> None:
+    while not Path(os.environ[GOES_ON]).exists():
+        time.sleep(0.05)
 
 
 async def compute(incident: Moody) -> None:
@@ -107,7 +113,7 @@ def match_for_ever() -> bool:
 
 
 async def burn(incident: Moody) -> None:
-    goes_on = Path(os.environ[BURNS_UNTIL])
+    goes_on = Path(os.environ[GOES_ON])
     while not goes_on.exists():  # noqa: ASYNC240
         until = time.monotonic() + 0.5
         while time.monotonic() < until:
@@ -209,7 +215,7 @@ DEEDS: dict[str, Callable[[Moody], Awaitable[None]]] = {
     for deed in (
         be_good,
         leave,
-        leave_later,
+        leave_when_told,
         compute,
         wait,
         leave_while_waiting,

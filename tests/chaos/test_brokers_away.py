@@ -44,9 +44,11 @@ async def test_the_leader_of_the_incidents_partition_dies(
     try:
         environment = await on_kafka(running.url, database_url)
         with rigged(environment) as rig, played(rig, undisturbed) as (_, playing):
+            rig.hold.touch()
             eventually("jobs run", jobs_started(rig, 2))
             node = await leader(running, "vestec.incidents.events")
             node.kill()
+            rig.hold.unlink()
             assert not playing.ends(0), "it ended too soon to show anything"
     finally:
         await cluster.__aexit__(None, None, None)

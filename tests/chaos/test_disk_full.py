@@ -74,9 +74,9 @@ async def test_the_disk_of_the_embedded_server_is_full(folder: Path, undisturbed
                 assert FULL in health(site.url)["writes"]
                 await fill_write_ahead_log(server.url)
                 rig.hold.unlink()
+                for words in ("could not be started again", "No space left on device"):
+                    eventually(words, lambda words=words: words in server.said())
                 assert not playing.ends(LONG)
-                assert "could not be started again" in server.said()
-                assert "No space left on device" in server.said()
                 disk.make_room()
 
 
@@ -118,6 +118,9 @@ def push(url: str) -> str:
 
 
 def health(url: str) -> dict[str, str]:
-    with urllib.request.urlopen(f"{url}/health", timeout=60) as answer:
-        said: dict[str, str] = json.load(answer)
-        return said
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=60) as answer:
+            said: dict[str, str] = json.load(answer)
+    except urllib.error.HTTPError as error:  # what is slow besides
+        said = json.load(error)
+    return said

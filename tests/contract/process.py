@@ -13,7 +13,7 @@ from bus import Log, Record
 from bus.postgres import PostgresLog
 from deploy.engines import open_log
 
-LEASE = 1.0
+LEASE = 3.0
 BATCHES = 25
 
 

@@ -42,7 +42,8 @@ async def test_a_push_is_refused_for_now_and_not_for_good(pool: Pool) -> None:
     endpoints = EndpointCache(story.log, Reader(pool))
     with pytest.raises(Behind):
         await endpoints.find("wind")
-    async with running(story, pool):
+    async with running(story, pool) as reader:
+        await all_caught_up(reader, story)
         found = await endpoints.find("wind")
         assert found is not None
         assert found.incident == FIRE
