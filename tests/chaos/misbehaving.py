@@ -15,7 +15,8 @@ from workflows import Arrival, Incident, NoParameters, Workflow, seconds
 CHANGED = "MISBEHAVING_CODE_CHANGED" in os.environ
 """Whether this is the code after somebody mended it."""
 GOES_ON = "MISBEHAVING_GOES_ON"
-"""The variable that names a file: while it is not there, a core is kept busy."""
+"""The variable that names a file: who waits for a word, or keeps a core busy, does until it is
+there."""
 
 
 class Kept(BaseModel):

@@ -74,8 +74,9 @@ async def test_the_disk_of_the_embedded_server_is_full(folder: Path, undisturbed
                 assert FULL in health(site.url)["writes"]
                 await fill_write_ahead_log(server.url)
                 rig.hold.unlink()
-                for words in ("could not be started again", "No space left on device"):
-                    eventually(words, lambda words=words: words in server.said())
+                again = "could not be started again"
+                eventually("it does not come back", lambda: again in server.said())
+                eventually("it says why", lambda: "No space left on device" in server.said())
                 assert not playing.ends(LONG)
                 disk.make_room()
 

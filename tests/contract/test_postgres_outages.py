@@ -16,13 +16,20 @@ from tests.patience import PATIENCE
 from tests.servers import MortalServer
 
 BACKENDS = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'vestec log %'"
-DEADLINE = 0.5
+DEADLINE = 1.5
+
+
+async def declare(url: str, partitions: int) -> None:
+    """Make the topic `t`, in all the time that it may take."""
+    log = await PostgresLog.connect(url, deadline=PATIENCE)
+    await log.declare("t", partitions)
+    await log.close()
 
 
 @pytest.fixture
 async def log(database_url: str) -> AsyncIterator[PostgresLog]:
+    await declare(database_url, 1)
     log = await PostgresLog.connect(database_url, deadline=DEADLINE, lease=1.0)
-    await log.declare("t", 1)
     yield log
     await log.close()
 
@@ -46,7 +53,7 @@ async def test_an_append_without_an_answer_is_in_doubt(
     await log.append("t", 0, numbered(1))
     await send(operator, signal.SIGSTOP)
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             with pytest.raises(Doubt, match="t/0"):
                 await log.append("t", 0, numbered(2))
     finally:
@@ -159,8 +166,8 @@ async def test_a_log_that_is_not_there(url: str, reason: str) -> None:
 
 async def test_the_server_is_killed_while_writers_append(mortal_server: MortalServer) -> None:
     """Acknowledged appends survive, doubtful ones are whole or absent, and all goes on."""
-    log = await PostgresLog.connect(mortal_server.url, deadline=DEADLINE)
-    await log.declare("t", 4)
+    await declare(mortal_server.url, 4)
+    log = await PostgresLog.connect(mortal_server.url, deadline=3)
     async with asyncio.timeout(PATIENCE), log.membership("g", "t") as member:
         racing, everything = Racing(log), await member.changed(frozenset())
         async with asyncio.TaskGroup() as tasks:

@@ -76,12 +76,17 @@ class Places:
         """Whether the server has ever opened a session."""
         return self._most > 0
 
+    @property
+    def single(self) -> bool:
+        """Whether there is room for one session at a time only."""
+        return self._count == 1
+
     async def refused(self, patience: Patience, why: str) -> None:
         """Wait until whoever has a place may ask for its session again.
 
         The server may have fewer sessions than are wanted: from then on there are as many places as
-        it had open at once, but for one in which a command that is cut can be killed. Raises
-        `Unreachable` where nobody else has one.
+        it had open at once, but for one in which a command that is cut can be killed; the place is
+        given back, and taken again in turn. Raises `Unreachable` where nobody else has one.
         """
         pause = next(patience.first, None)
         if pause is None and self._taken == 1 and self.used:
@@ -98,5 +103,5 @@ class Places:
         try:
             await self._take()
         except asyncio.CancelledError:
-            self._taken += 1  # it is left once more
+            self._taken += 1  # who has the place leaves it once more
             raise

@@ -60,8 +60,8 @@ class Transfer(Protocol):
         """Write into a file that exists."""
         ...
 
-    async def finish(self) -> None:
-        """See that what was written outlives a loss of power, where that can be asked for."""
+    async def finish(self, part: PurePosixPath) -> None:
+        """See that a file outlives a loss of power, where that can be asked for."""
         ...
 
     async def read(self, place: PurePosixPath, at: int, size: int) -> bytes:
@@ -143,7 +143,7 @@ class RemoteFiles:
                     data = chunk[begin : begin + transfer.piece]
                     await _insisting(lambda: transfer.write(part, at, data))  # noqa: B023
                     at += len(data)
-            await _insisting(transfer.finish)
+            await _insisting(lambda: transfer.finish(part))
         return digest.hexdigest(), at
 
     async def _ask(self, command: Command[R], deadline: float = _DEADLINE) -> R:
@@ -157,21 +157,16 @@ class ShellTransfer:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._part: PurePosixPath | None = None
 
     async def write(self, part: PurePosixPath, at: int, data: bytes) -> None:
-        self._part = part
         text = base64.b64encode(data).decode()
         await self._do(
             f"printf %s {text} | base64 -d | dd of={quoted(part)} bs=1M iflag=fullblock"
             f" oflag=seek_bytes seek={at} conv=notrunc status=none"
         )
 
-    async def finish(self) -> None:
-        if self._part is not None:
-            await self._do(
-                f"dd if=/dev/null of={quoted(self._part)} conv=notrunc,fsync status=none"
-            )
+    async def finish(self, part: PurePosixPath) -> None:
+        await self._do(f"dd if=/dev/null of={quoted(part)} conv=notrunc,fsync status=none")
 
     async def read(self, place: PurePosixPath, at: int, size: int) -> bytes:
         text = await self._do(

@@ -17,6 +17,8 @@ from interfaces.machines.connections.framing import Begun, Frame
 
 _LOGIN = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "SSH_AUTH_SOCK", "TMPDIR", "USER")
 _HEAD = 4096
+_DYING = 10.0
+"""Seconds; longer nobody waits for one that a file system which is away keeps from dying."""
 
 
 def login_environment() -> dict[str, str]:
@@ -82,10 +84,13 @@ class ShellProcess(SubprocessStreamProtocol):
 
     async def end(self, transport: asyncio.SubprocessTransport, patient: bool) -> None:
         """See that nothing of it is left."""
-        if not (self._answered and patient) and not self._exited.is_set():
+        ends_itself = self._answered and patient
+        if not ends_itself and not self._exited.is_set():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(transport.get_pid(), signal.SIGKILL)
         try:
-            await self._exited.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if ends_itself else _DYING):
+                    await self._exited.wait()
         finally:
             transport.close()  # which kills it where we are cancelled once more

@@ -12,6 +12,9 @@ from interfaces.machines.scripts.awaiting import AWAIT
 from interfaces.machines.scripts.layout import Layout, quoted
 from interfaces.machines.scripts.status import WRITE_STATUS
 
+_LOOK_UP = 30
+"""Seconds after which one that waits for another looks whether it was cancelled."""
+
 
 def job_id_of(part: Part, submission: int) -> JobId:
     """The job's id: a process id would be reused, a submission goes out once."""
@@ -42,14 +45,20 @@ cancelled() {{ test -n "$told" || test -e cancel; }}
 locked() {{ flock "$@" 8>&- 9>&-; }}
 
 for ahead in $(ls "$base/queue" | sort -rn); do
-    if test "$ahead" -lt "$place" && ! cancelled; then
-        locked -s 6 6<"$base/queue/$ahead" && rm -f "$base/queue/$ahead"
-    fi
+    # Not for ever at once: a cancellation may come right before it begins to wait.
+    while test "$ahead" -lt "$place" && test -e "$base/queue/$ahead" && ! cancelled; do
+        locked -w {_LOOK_UP} -s 6 6<"$base/queue/$ahead"
+        case $? in
+            0) rm -f "$base/queue/$ahead"; break ;;
+            1) ;;
+            *) break ;;
+        esac
+    done
 done
 slot=
 until cancelled || test -n "$slot"; do
     for number in {" ".join(map(str, range(1, slots + 1)))}; do
-        exec 7>>"$base/slots/$number"
+        {{ command exec 7>>"$base/slots/$number"; }} 2>/dev/null || continue  # no room for it yet
         locked -n 7 && slot=$number && break
     done
     test -n "$slot" || sleep {max(0.1, 0.02 * slots)} 7>&- 8>&- 9>&-

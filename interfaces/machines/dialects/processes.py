@@ -146,14 +146,11 @@ flock -w 2 9
 case $? in 0) ;; 1) echo 'a job of this token is alive' >&2; exit 1 ;; *) exit 1 ;; esac
 """
         write = f"printf %s {quoted(self._job)} >job.sh || exit\n"
-        start = f"""exec 5>>{quoted(queue / ".lock")}
-flock -w 30 5 || exit
-place=$(($(ls {quoted(queue)} | sort -n | tail -n 1) + 1))
+        # Who looks at the load holds a place for a moment, too.
+        start = f"""place=$((${{place:-0}} + 1))
 exec 8>{quoted(queue)}/$place
-flock -n 8 || exit
-exec 5>&-
-unset LC_ALL
-setsid sh job.sh $place{number} </dev/null >job.log{its} 2>&1 &
+flock -w 10 8 || exit
+setsid sh job.sh $place{number} </dev/null >job.log{its} 2>&1 5>&- &
 """
         each = f"""instance=0
 while test $instance -lt {instances}; do
@@ -162,6 +159,10 @@ done
 """
         return f"""
 mkdir -p {quoted(queue)} {quoted(slots)} || exit
+unset LC_ALL
+exec 5>>{quoted(queue / ".lock")}
+flock -w 30 5 || exit
+place=$(ls {quoted(queue)} | sort -n | tail -n 1)
 {write + each if instances > 1 else lock + write + start}echo {self._job_id}
 """
 
@@ -254,6 +255,10 @@ cd {quoted(self.layout.ours(self.token))} 2>/dev/null || exit 0
 for lock in lock*; do
     job=$(tail -n 1 $lock 2>/dev/null)
     process=${{job##* }}
+    for one in /proc/[0-9]*; do
+        test -z "$process" || break  # else there was no room for its line
+        test $one/fd/9 -ef $lock && process=${{one#/proc/}}
+    done
     test -n "$process" && test /proc/$process/fd/9 -ef $lock && kill -TERM "-$process"
 done
 exit 0

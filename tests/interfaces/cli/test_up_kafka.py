@@ -26,7 +26,8 @@ def test_an_incident_goes_on_after_a_kill(
     file.write_text("1,2\n")
     with up(folder) as system:
         incident = as_json("incidents", "create", "simple", "on Kafka")["id"]
-        assert as_json("incidents", "activate", incident)["status"] == "ACTIVE"
+        as_json("incidents", "activate", incident)
+        eventually(lambda: as_json("incidents", "show", incident)["incident"]["status"] == "ACTIVE")
         eventually(lambda: len(as_json("incidents", "show", incident)["endpoints"]) == 2)
         as_json("incidents", "push", incident, "data", file)
         eventually(lambda: len(as_json("data", "list", incident)) == 1)

@@ -39,7 +39,7 @@ from events.simulations import Resources, SimulationRequest
 from events.values import Command, Context, Event, IncidentId, Urgency
 from interfaces.machines.connection import NoRoom
 from interfaces.machines.dialect import InDoubt, Refused, Submitted
-from interfaces.machines.simulated.batch_system import SimulatedBatchSystem
+from interfaces.machines.simulated.batch_system import SimulatedBatchSystem, WallClock
 from interfaces.machines.simulated.fates import Fate, Planned
 from interfaces.machines.site import Host
 from interfaces.machines.work.hands import Fetching, MachineHands
@@ -61,13 +61,26 @@ _WORK = f"{Context.OPERATIONS}.work/"
 QUICK = Manners(look=0.01, ask=0.03, retry=(0.01, 0.05))
 
 
+class Hastened(WallClock):
+    """The computer's own, which a test may set forward."""
+
+    ahead = 0.0
+    """Seconds."""
+
+    def now(self) -> float:
+        return super().now() + self.ahead
+
+
 class TroubledSystem(SimulatedBatchSystem):
     """A simulated machine that fails where a test says so, and counts what it is asked."""
 
     def __init__(self, by_executable: Mapping[str, Fate]) -> None:
         left = {"map": b"a map", "film": bytes(1001)}
+        self.clock = Hastened()
         super().__init__(
-            Planned(by_executable, Fate(run=0.05)), results=lambda request, inputs: left
+            Planned(by_executable, Fate(run=0.05)),
+            clock=self.clock,
+            results=lambda request, inputs: left,
         )
         self.troubles: dict[str, Exception] = {}
         """By the name of the method that raises it."""

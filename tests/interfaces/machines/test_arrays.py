@@ -150,8 +150,9 @@ async def test_a_cancelled_array_is_over_as_a_whole(tmp_path: Path, dialect: str
 
 @dialects
 async def test_preempted_instances_run_again(tmp_path: Path, dialect: str) -> None:
-    async with site_on(tmp_path, dialect, Fate(preempted=1)) as site:
-        simulation = await site.submit(NUMBERED + "sleep 2", instances=2)
+    async with site_on(tmp_path, dialect, Fate(preempted=3)) as site:
+        again = "test $(grep -c $VESTEC_INSTANCE witness) = 2 || sleep 60"
+        simulation = await site.submit(NUMBERED + again, instances=2)
         change = await site.reach(simulation, JobState.COMPLETED)
         assert (change.attempt, change.instances) == (1 + 2, {"COMPLETED": 2})
         folder = site.cluster.folder / "jobs" / token_of(simulation)

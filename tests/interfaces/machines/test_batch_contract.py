@@ -16,6 +16,7 @@ from events.jobs import (
     Part,
     Token,
     Waiting,
+    Witness,
     parts_of,
 )
 from interfaces.machines.connection import FileMissing, MachineError
@@ -199,6 +200,7 @@ async def test_a_second_copy_is_turned_away_and_counted(bench: Bench) -> None:
     await bench.system.prepare(request.token, {"input": one(b"x")})
     await bench.system.submit(request, 1)
     first = await bench.report(request.token, JobState.COMPLETED)
+    await bench.until(lambda: bench.system.hear(Witness.ACCOUNTING, request.token))
     await bench.system.submit(request, 2)
 
     async def counted() -> bool | None:

@@ -1,7 +1,9 @@
 """What befalls jobs reaches whoever made them, and operators in words: alike in each dialect."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -16,6 +18,7 @@ from projections.sentences import Line, Subjects, line_of
 from tests.interfaces.machines.hands_site import AnySite
 from tests.interfaces.machines.rehearsed import BENCHES
 from tests.interfaces.machines.test_rehearsal import RehearsedSite, site_on
+from tests.patience import PATIENCE
 
 SAYS_WHY = "echo this is why >&2; "
 LONG = SAYS_WHY + "sleep 60"
@@ -71,9 +74,19 @@ async def test_a_program_that_the_warning_ends_is_out_of_time(site: RehearsedSit
     assert "this is why" in line.text
 
 
-async def test_somebody_else_cancels_a_job(site: RehearsedSite) -> None:
+async def has_said_why(site: RehearsedSite) -> UUID:
+    """A simulation that runs, and whose program wrote what it has to say."""
     simulation = await site.submit(LONG)
     await site.reach(simulation, JobState.RUNNING)
+    stderr = site.cluster.folder / "jobs" / token_of(simulation) / "stderr"
+    async with asyncio.timeout(PATIENCE):
+        while not (stderr.exists() and stderr.read_text()):
+            await asyncio.sleep(0.01)
+    return simulation
+
+
+async def test_somebody_else_cancels_a_job(site: RehearsedSite) -> None:
+    simulation = await has_said_why(site)
     await somebody(site, "cancel", token_of(simulation))
     change = await site.reach(simulation, JobState.CANCELLED)
     line = await told(site, change)
@@ -84,8 +97,7 @@ async def test_somebody_else_cancels_a_job(site: RehearsedSite) -> None:
 
 
 async def test_what_we_cancel_is_no_surprise(site: RehearsedSite) -> None:
-    simulation = await site.submit(LONG)
-    await site.reach(simulation, JobState.RUNNING)
+    simulation = await has_said_why(site)
     cancel = s.CancelSimulation(simulation=simulation, reason="enough")
     await site.issue(Context.SIMULATIONS, "fire", cancel)
     change = await site.reach(simulation, JobState.CANCELLED)
@@ -142,8 +154,8 @@ async def test_a_job_that_waits_for_an_end_that_does_not_come(dialect: str, tmp_
 
 @pytest.mark.parametrize("dialect", [*BENCHES])
 async def test_a_job_that_is_preempted(dialect: str, tmp_path: Path) -> None:
-    async with site_on(tmp_path, dialect, Fate(preempted=1)) as site:
-        simulation = await site.submit(SAYS_WHY + "sleep 2")
+    async with site_on(tmp_path, dialect, Fate(preempted=3)) as site:
+        simulation = await site.submit(SAYS_WHY + "mkdir again && sleep 60; sleep 2")
         await site.reach(simulation, JobState.COMPLETED)
         changes = await site.of(s.SimulationStateChanged, simulation)
         (again,) = [change for change in changes if change.again]

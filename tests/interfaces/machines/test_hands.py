@@ -144,7 +144,7 @@ async def test_a_job_that_is_lost_and_comes_back_counts_on_its_machine_again() -
 
 
 async def test_a_job_is_held_once_its_machine_says_so_until_it_is_released() -> None:
-    async with open_site(later=Fate(wait=0.3)) as site:
+    async with open_site(later=Fate(wait=30)) as site:
         simulation = await site.submit("later")
         await site.reach(simulation, JobState.QUEUED)
         hold = s.HoldSimulation(simulation=simulation, reason="no weather yet")
@@ -155,12 +155,13 @@ async def test_a_job_is_held_once_its_machine_says_so_until_it_is_released() -> 
         assert sent.held
         release = s.ReleaseSimulation(simulation=simulation)
         await site.issue(Context.SIMULATIONS, FIRE, release)
+        site.machine.clock.ahead = 30
         await site.reach(simulation, JobState.COMPLETED)
         assert [one.held for one in await site.of(o.HoldSent, simulation)] == [True, False]
 
 
 async def test_a_job_that_its_machine_does_not_hold_goes_on() -> None:
-    async with open_site(later=Fate(wait=0.3)) as site:
+    async with open_site(later=Fate(wait=30)) as site:
         site.machine.troubles["hold"] = CommandFailed("jobs cannot be held on this machine")
         simulation = await site.submit("later")
         await site.reach(simulation, JobState.QUEUED)
@@ -168,6 +169,7 @@ async def test_a_job_that_its_machine_does_not_hold_goes_on() -> None:
         await site.issue(Context.SIMULATIONS, FIRE, hold)
         (refused,) = await site.until(lambda: site.of(o.HoldRefused, simulation))
         assert refused.reason == "jobs cannot be held on this machine"
+        site.machine.clock.ahead = 30
         await site.reach(simulation, JobState.COMPLETED)
 
 
@@ -247,14 +249,15 @@ async def test_ends_are_known_while_the_scheduler_does_not_answer() -> None:
 
 
 async def test_what_a_scheduler_says_late_is_older_than_a_wrappers_word() -> None:
-    async with open_site(later=Fate(wait=0.5, run=60)) as site:
+    async with open_site(later=Fate(wait=30, run=60)) as site:
         simulation = await site.submit("later")
         await site.reach(simulation, JobState.QUEUED)
         token = token_of(simulation)
         held = JobReport(token=token, state=JobState.HELD, witness=Witness.QUEUE)
-        site.machine.slow, site.machine.silent[token] = 1.0, held
+        site.machine.slow, site.machine.silent[token] = 3.0, held
         await site.looks(1)
         del site.machine.silent[token]
+        site.machine.slow, site.machine.clock.ahead = 0.0, 30
         await site.reach(simulation, JobState.RUNNING)
         await site.looks(2)
         words = [one.report.state for one in await site.of(o.JobReported, simulation)]
@@ -262,9 +265,10 @@ async def test_what_a_scheduler_says_late_is_older_than_a_wrappers_word() -> Non
 
 
 async def test_a_job_is_followed_whose_submission_was_taken_and_is_not_answered() -> None:
-    async with open_site(taken=Fate(run=0.3, answer_after=3600)) as site:
+    async with open_site(taken=Fate(run=30, answer_after=3600)) as site:
         simulation = await site.submit("taken")
         await site.reach(simulation, JobState.RUNNING)
+        site.machine.clock.ahead = 30
         await site.reach(simulation, JobState.COMPLETED)
         (confirmed,) = await site.of(o.SubmissionConfirmed, simulation)
         assert confirmed.job_id

@@ -10,6 +10,7 @@ from events import operations as o
 from events import simulations as s
 from events.jobs import JobState, RelativePath
 from events.values import Context, Event
+from interfaces.machines.simulated.fates import Fate
 from managers.operations import CancelTaken, OutputsStored
 from managers.operations import decide as deciding
 from managers.runtime import Rejected, work
@@ -72,7 +73,7 @@ async def test_work_whose_conclusion_is_refused_is_hindered_until_it_is_taken(
         return decide(was, input, given)
 
     monkeypatch.setattr(deciding, "_of_one", refuses)
-    async with open_site() as site:
+    async with open_site(long=Fate(run=60)) as site:
         simulation = await concluding(site, told)
         hindered = (await site.until(lambda: site.of(o.TaskHindered, simulation)))[-1]
         assert hindered.reason == f"NotTaken: {told.__name__} was refused: it is not understood"
@@ -85,7 +86,8 @@ async def concluding(site: AnySite, told: type[object]) -> UUID:
     """A simulation of whose job hands will tell this."""
     if told is OutputsStored:
         return await site.submit(outputs=("map",))
-    simulation = await site.submit()
+    simulation = await site.submit("long")
+    await site.reach(simulation, JobState.RUNNING)
     cancel = s.CancelSimulation(simulation=simulation)
     await site.issue(Context.SIMULATIONS, FIRE, cancel)
     return simulation

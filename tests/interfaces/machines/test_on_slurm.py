@@ -20,6 +20,7 @@ from events.jobs import (
     Waiting,
     Witness,
     parts_of,
+    token_of,
 )
 from interfaces.machines.dialect import Dialect, Refused, Submitted
 from interfaces.machines.dialects.batch_settings import DatedSettings
@@ -28,6 +29,7 @@ from interfaces.machines.dialects.slurm import Slurm
 from interfaces.machines.scripts.layout import Layout
 from interfaces.machines.shell import ShellBatchSystem
 from interfaces.machines.work.machine import Manners
+from tests.interfaces.machines.conftest import WITNESS
 from tests.interfaces.machines.hands_site import AnySite, working
 from tests.interfaces.machines.server_bench import *  # noqa: F403
 from tests.interfaces.machines.server_bench import ServerBench, accounted, reached
@@ -347,8 +349,9 @@ async def test_an_end_is_known_while_the_controller_is_frozen(
     bench: ServerBench, slurm: RealSlurm
 ) -> None:
     async with site_on(bench) as site:
-        simulation = await site.submit("while ! test -e ../../go; do sleep 0.1; done")
+        simulation = await site.submit(WITNESS + "while ! test -e ../../go; do sleep 0.1; done")
         await site.reach(simulation, JobState.RUNNING)
+        await bench.begun(token_of(simulation))
         slurm.controller.freeze()
         try:
             (await bench.login.run("touch", str(bench.layout.base / "go"))).checked()

@@ -121,7 +121,8 @@ async def test_a_programs_own_exit_code_is_not_mistaken(shell: ShellBench, code:
 
 @pytest.mark.parametrize("alone", ["", "setsid "])
 async def test_children_that_a_program_leaves_end_with_it(shell: ShellBench, alone: str) -> None:
-    token = await shell.submitted(f"{alone}sh -c 'echo $$ >pid; exec sleep 60' & sleep 0.5")
+    leaves = f"{alone}sh -c 'echo $$ >pid; exec sleep 60' &"
+    token = await shell.submitted(f"{leaves} until test -s pid; do sleep 0.1; done")
     await shell.report(token, JobState.COMPLETED)
     await ended(shell, token)
 
@@ -237,9 +238,10 @@ async def test_marks_that_are_of_no_job_asked_about_are_not_told(shell: ShellBen
 
 
 async def test_a_program_that_removes_its_folder_has_ended_as_it_did(shell: ShellBench) -> None:
-    token = await shell.submitted('sleep 1; rm -rf "$PWD"')
+    token = await shell.submitted('until test -e ../../go; do sleep 0.1; done; rm -rf "$PWD"')
     await shell.report(token, JobState.RUNNING)
     job = Path("/proc", str(shell.process(token)))
+    write(Path(shell.layout.base, "go"), "")
 
     async def is_gone() -> bool | None:
         return not read(job / "stat") or None
@@ -290,9 +292,12 @@ async def test_a_machine_needs_no_other_commands_than_are_checked(
     files = RemoteFiles(connection.run, lambda: nullcontext(ShellTransfer(connection.run)))
     running, waiting, behind = [await shell.submitted(shell.long) for _ in range(3)]
     await shell.report(waiting, JobState.RUNNING)
+    await shell.begun(running)
     await shell.system.load()
     await shell.system.cancel(running)
+    await shell.until(lambda: shell.system.hear(Witness.ACCOUNTING, running))
     await shell.report(running, JobState.CANCELLED)
+    await shell.begun(behind)
     await shell.report(behind, JobState.RUNNING)
     assert [report.token for report in await shell.system.observe([running])] == [running]
     folder = shell.layout.folder(behind)

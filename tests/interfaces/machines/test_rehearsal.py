@@ -147,8 +147,8 @@ async def test_a_job_that_is_cancelled_while_its_inputs_are_brought_is_not_submi
 async def test_a_preempted_job_is_requeued_as_its_second_attempt(
     tmp_path: Path, dialect: str
 ) -> None:
-    async with site_on(tmp_path, dialect, Fate(preempted=1)) as site:
-        simulation = await site.submit(WITNESS + "sleep 2")
+    async with site_on(tmp_path, dialect, Fate(preempted=3)) as site:
+        simulation = await site.submit(WITNESS + "test $(wc -l <witness) = 2 || sleep 60")
         await site.reach(simulation, JobState.COMPLETED)
         seen = await site.of(o.JobReported, simulation)
         assert seen[-1].report.attempt == 2

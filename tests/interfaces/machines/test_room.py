@@ -102,19 +102,20 @@ async def test_a_job_that_ends_without_room_for_its_word_waits_for_it(
         async with working(site, connect, QUICK):
             go = tmp_path / "go"
 
-            async def slot_is_free() -> list[MachineAnswered]:
+            async def slots_used(number: int) -> list[MachineAnswered]:
                 last = (await site.events(MachineAnswered))[-1:]
-                return [one for one in last if one.load and not one.load.slots_used]
+                return [one for one in last if one.load and one.load.slots_used == number]
 
             job = await site.submit(f"until test -e {go}; do sleep 0.1; done")
             await site.reach(job, JobState.RUNNING)
+            await site.until(lambda: slots_used(1))
             jobs = [job]
             if wanting == "blocks":
                 jobs.append(await site.submit("true"))
                 await site.reach(jobs[-1], JobState.QUEUED)
             (disk.fill if wanting == "blocks" else disk.use_up_inodes)()
             go.touch()
-            await site.until(slot_is_free)
+            await site.until(lambda: slots_used(0))
             disk.make_room()
             for one in jobs:
                 await site.reach(one, JobState.COMPLETED)

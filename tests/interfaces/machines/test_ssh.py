@@ -279,7 +279,7 @@ async def test_a_host_that_is_silent_is_not_waited_for_longer_than_is_said(sshds
         port = silent.sockets[0].getsockname()[1]
         known.write_text(known.read_text() + f"[{HOST}]:{port} {server.public('host')}")
         hosts: JsonValue = [f"{HOST}:{port}", f"{HOST}:{server.port}"]
-        async with connection_to(server, host=hosts, connect_within=0.5) as connection:
+        async with connection_to(server, host=hosts, connect_within=2) as connection:
             assert await said(connection) == "here\n"
         await gone.wait()
 
@@ -484,7 +484,7 @@ def status(process: int) -> str:
 async def test_a_network_that_loses_everything_is_a_deadline_then_another_connection(
     sshd: Sshd,
 ) -> None:
-    async with proxied(sshd, keep_alive=0.3) as (proxy, connection):
+    async with proxied(sshd, keep_alive=0.8) as (proxy, connection):
         await said(connection)
         lost = proxy.leave_behind()
         lost.close()

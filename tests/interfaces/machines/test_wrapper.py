@@ -56,6 +56,7 @@ class Site:
         deadline = time.monotonic() + PATIENCE
         while not (self.folder / "ready").exists():
             assert time.monotonic() < deadline
+            time.sleep(0.01)
 
     @property
     def report(self) -> JobReport:
@@ -183,8 +184,9 @@ def test_a_line_of_any_kind_passes_the_signal_to_the_program_that_handles_it(
 
 
 def test_a_line_that_handles_it_is_told_alone(shelled: Site) -> None:
-    script = shelled.script("trap 'echo told; exit 3' TERM; touch ready; sleep 1; echo quiet")
-    line = f"trap 'wait; exit 4' TERM; {script} & wait"
+    waits = "touch ready; until test -e told; do sleep 0.1; done; sleep 1; echo quiet"
+    script = shelled.script(f"trap 'echo told; exit 3' TERM; {waits}")
+    line = f"trap 'touch told; wait; exit 4' TERM; {script} & wait"
     running = shelled.start(line)
     shelled.ready()
     os.kill(running.pid, signal.SIGALRM)
@@ -195,7 +197,7 @@ def test_a_line_that_handles_it_is_told_alone(shelled: Site) -> None:
 def test_a_line_in_which_nobody_handles_it_ends_and_leaves_nothing_behind(
     shelled: Site,
 ) -> None:
-    running = shelled.start("(sh -c 'touch ready; sleep 60'; true) | cat; true")
+    running = shelled.start("(sh -c 'sleep 60 & touch ready; wait'; true) | cat; true")
     shelled.ready()
     os.kill(running.pid, signal.SIGALRM)
     assert running.wait(20) == 143
@@ -266,6 +268,7 @@ def ended(session: int) -> None:
     deadline = time.monotonic() + PATIENCE
     while left := listed():
         assert time.monotonic() < deadline, left
+        time.sleep(0.05)
 
 
 def test_a_program_that_term_killed_was_told_though_the_wrapper_hears_of_it_later(

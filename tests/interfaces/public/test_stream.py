@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it exports by accident
@@ -188,16 +189,25 @@ async def test_health_says_what_a_publisher_owns_and_how_far_it_is_behind(site: 
     listener = site.consumer()
     await heard_of_the_end(listener, [incident])
     listener.close()
-    url = json.loads(site.said().partition("\n")[0])["url"]
+    (url,) = [json.loads(line)["url"] for line in site.said().splitlines() if '"url"' in line]
 
     def health() -> dict[str, object]:
-        with urlopen(f"{url}/health", timeout=WITHIN) as answer:
-            part: dict[str, object] = json.load(answer)["parts"]["public-stream"]
+        try:
+            with urlopen(f"{url}/health", timeout=WITHIN) as answer:
+                said = json.load(answer)
+        except HTTPError as error:  # its servers are slow just now
+            said = json.load(error)
+        part: dict[str, object] = said.get("parts", {}).get("public-stream", {})
         return part
 
-    found = await asyncio.to_thread(health)
-    assert (found["owns"], found["behind"], found["broken"]) == (["0", "1"], 0, {})
-    assert found["since"]
+    async def told() -> bool:
+        found = await asyncio.to_thread(health)
+        wanted = {"owns": ["0", "1"], "behind": 0, "broken": {}}
+        return bool(found.get("since")) and wanted.items() <= found.items()
+
+    async with asyncio.timeout(WITHIN):
+        while not await told():
+            await asyncio.sleep(0.1)
 
 
 async def test_what_the_documentation_tells_a_consumer_to_do_works(site: Site) -> None:

@@ -79,7 +79,11 @@ async def test_a_line_of_shell_reaches_an_incident_that_is_younger_than_the_feed
             'vestec_feed_arrivals_total{feed="weather"} 1.0',
             'vestec_feed_behind_records{feed="weather"} 0.0',
         }
-        assert told <= {*await site.metrics()}
+
+        async def shown() -> bool:
+            return told <= {*await site.metrics()}
+
+        await until("its metrics tell of it", shown)
 
 
 async def test_workers_are_killed_and_each_finding_arrives_once(sited: Sited) -> None:

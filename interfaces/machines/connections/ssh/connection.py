@@ -77,11 +77,15 @@ class SshConnection:
 
     @asynccontextmanager
     async def _transfer(self) -> AsyncIterator[Transfer]:
-        """Not more of them than leave room for commands."""
+        """Not more of them than leave room for commands.
+
+        One that has the only session lets them in between: SFTP would keep it to the end.
+        """
         async with self._moving, AsyncExitStack() as stack:
             transfer: Transfer = ShellTransfer(self.run)
             line = await self._line(self._files)
-            if line is not self._without_sftp:
+            in_the_way = line.places.single and self._files is self._shell
+            if line is not self._without_sftp and not in_the_way:
                 sftp = SftpTransfer(partial(self._line, self._files))
                 try:
                     transfer = await stack.enter_async_context(sftp)

@@ -64,11 +64,11 @@ class SftpTransfer:
         blocks = (file.write(data[n : n + _BLOCK], at + n) for n in range(0, len(data), _BLOCK))
         await self._within(asyncio.gather(*blocks), part)
 
-    async def finish(self) -> None:
+    async def finish(self, part: PurePosixPath) -> None:
         """Servers that cannot be asked for it are not."""
-        if self._file is not None:
-            with suppress(_NotSupported):
-                await self._within(self._file.fsync(), PurePosixPath("what was written"))
+        file = self._file or await self._open(part, asyncssh.FXF_WRITE)
+        with suppress(_NotSupported):
+            await self._within(file.fsync(), part)
 
     async def read(self, place: PurePosixPath, at: int, size: int) -> bytes:
         file = self._file or await self._open(place, asyncssh.FXF_READ)
