@@ -148,12 +148,14 @@ class Rig:
 
     def kill_everything(self, *, jobs: bool = True) -> None:
         """As when the machine loses power: nothing sees anything else die."""
+        stopped = set[int]()  # a shell that begins goes to another folder, and may stop there
         for number in (signal.SIGSTOP, signal.SIGKILL):
             while pids := [
                 pid
-                for pid in self.processes()
-                if _lives(pid, number) and (jobs or not _is_job(pid))
+                for pid in stopped.union(self.processes())
+                if _lives(pid, number) and (jobs or pid in stopped or not _is_job(pid))
             ]:
+                stopped.update(pids)
                 for pid in pids:
                     with suppress(ProcessLookupError):
                         os.kill(pid, number)

@@ -1,10 +1,11 @@
 """A job of the dialect `processes`: it waits its turn, runs the wrapper, writes the account of it.
 
-It inherits its own lock as file descriptor 9 and its place in the queue as 8, and takes its slot as
-7. No child may keep them, or a dead job would seem alive. If it is killed itself, `setpriv` sees to
-it that its program ends as well. What a program leaves behind is ended with it; where that has a
-session of its own, a variable of its environment gives it away. It lives until there is room for
-its account: nobody takes it for one that was killed.
+Its file descriptors: 9 is its own lock, 8 its place in the queue, both inherited; 7 is its slot,
+and 6 the place of one before it while that is waited for. No child may keep them, or a dead job
+would seem alive. If it is killed itself, `setpriv` sees to it that its program ends as well. What a
+program leaves behind is ended with it; where that has a session of its own, a variable of its
+environment gives it away. It lives until there is room for its account: nobody takes it for one
+that was killed.
 """
 
 from events.jobs import JobId, JobRequest, Part
