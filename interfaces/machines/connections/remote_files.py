@@ -166,7 +166,10 @@ class ShellTransfer:
         )
 
     async def finish(self, part: PurePosixPath) -> None:
-        await self._do(f"dd if=/dev/null of={quoted(part)} conv=notrunc,fsync status=none")
+        await self._do(
+            f"test ! -e {quoted(part)} ||"
+            f" dd if=/dev/null of={quoted(part)} conv=notrunc,fsync status=none"
+        )
 
     async def read(self, place: PurePosixPath, at: int, size: int) -> bytes:
         text = await self._do(
