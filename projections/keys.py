@@ -22,8 +22,14 @@ create table if not exists vestec_read.keys (
     used timestamptz not null default now(),
     primary key (actor, key)
 );
-create index if not exists keys_used on vestec_read.keys (used);
+do $$ begin
+    if to_regclass('vestec_read.keys_used') is null then
+        create index keys_used on vestec_read.keys (used);
+    end if;
+end $$;
 """
+"""An index that is there is not asked for again: even `if not exists` waits for who writes keys,
+and one that was stopped with a statement in hand holds on to them."""
 _REMEMBERED = "30 days"
 _SELDOM = 64
 """One in so many keys has old ones deleted: a push waits for that."""

@@ -16,9 +16,19 @@ create table if not exists vestec_read.processes (
     blobs text not null,
     seen timestamptz not null default now()
 );
-alter table vestec_read.processes add column if not exists agent text not null default '';
-alter table vestec_read.processes add column if not exists log text not null default '';
+do $$ begin
+    if not exists (
+        select from information_schema.columns
+        where table_schema = 'vestec_read' and table_name = 'processes' and column_name = 'log'
+    ) then
+        alter table vestec_read.processes
+            add column if not exists agent text not null default '',
+            add column if not exists log text not null default '';
+    end if;
+end $$;
 """
+"""Columns that are there are not asked for again: even `if not exists` waits for who writes, and
+one that was stopped with a statement in hand holds on to the table."""
 
 SAYS_SO_EVERY = 5.0
 """Seconds between two signs of life of a process."""

@@ -14,9 +14,8 @@ from workflows import Arrival, Incident, NoParameters, Workflow, seconds
 
 CHANGED = "MISBEHAVING_CODE_CHANGED" in os.environ
 """Whether this is the code after somebody mended it."""
-GOES_ON = "MISBEHAVING_GOES_ON"
-"""The variable that names a file: who waits for a word, or keeps a core busy, does until it is
-there."""
+BURNS_UNTIL = "MISBEHAVING_BURNS_UNTIL"
+"""The variable that names a file: while it is not there, a core is kept busy."""
 
 
 class Kept(BaseModel):
@@ -69,15 +68,9 @@ async def leave(incident: Moody) -> None:
     await be_good(incident)
 
 
-async def leave_when_told(incident: Moody) -> None:
-    await incident.sleep(seconds(1))
-    await incident.step(wait_for_the_word)
+async def leave_later(incident: Moody) -> None:
+    await incident.sleep(seconds(10))
     os._exit(7)
-
-
-def wait_for_the_word() -> None:
-    while not Path(os.environ[GOES_ON]).exists():
-        time.sleep(0.05)
 
 
 async def compute(incident: Moody) -> None:
@@ -114,7 +107,7 @@ def match_for_ever() -> bool:
 
 
 async def burn(incident: Moody) -> None:
-    goes_on = Path(os.environ[GOES_ON])
+    goes_on = Path(os.environ[BURNS_UNTIL])
     while not goes_on.exists():  # noqa: ASYNC240
         until = time.monotonic() + 0.5
         while time.monotonic() < until:
@@ -216,7 +209,7 @@ DEEDS: dict[str, Callable[[Moody], Awaitable[None]]] = {
     for deed in (
         be_good,
         leave,
-        leave_when_told,
+        leave_later,
         compute,
         wait,
         leave_while_waiting,

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from managers.incidents.runs import place_of
-from tests.chaos.misbehaving import GOES_ON
+from tests.chaos.misbehaving import BURNS_UNTIL
 from tests.chaos.rig import Rig
 from tests.chaos.site import Site
 
@@ -89,17 +89,14 @@ def test_a_stage_that_ends_its_process_beside_a_call_that_waits_fails_alone(site
     assert site.show(other)["status"] == "ACTIVE"
 
 
-def test_who_is_busy_beside_a_stage_that_ends_its_process_is_not_blamed(rig: Rig) -> None:
+def test_who_is_busy_beside_a_stage_that_ends_its_process_is_not_blamed(site: Site) -> None:
     """Their first pauses differ by chance: the test looks for one whose differs enough."""
-    goes_on = rig.home / "goes on"
-    site = begin(rig, **WORKFLOWS, **{GOES_ON: str(goes_on)})
     id = site.incident("misbehaving")
-    site.push(id, "do", b"leave_when_told")
+    site.push(id, "do", b"leave_later")
     wait_until_it_sleeps(site, id)
     culprit, other = place_of(run_of(site, id)), busy(site)
     while abs(culprit - place_of(run_of(site, other))) < 0.2:
         other = busy(site)
-    goes_on.touch()
     assert serve_until_blamed(site, id) == 5
     site.until("it failed", partial(_has_failed, site, id))
     site.until("the other one is done", lambda: "good-1" in site.data_sets(other))
@@ -149,7 +146,7 @@ def _blamed(site: Site, id: str) -> bool:
 
 def test_a_stage_that_keeps_a_core_busy_holds_up_nothing(rig: Rig) -> None:
     goes_on = rig.home / "goes on"
-    site = begin(rig, VESTEC_LEASE="6", **WORKFLOWS, **{GOES_ON: str(goes_on)})
+    site = begin(rig, VESTEC_LEASE="6", **WORKFLOWS, **{BURNS_UNTIL: str(goes_on)})
     busy, other = site.incident("misbehaving"), site.incident("simple")
     site.push(busy, "do", b"burn")
     site.until("it is told", lambda: "keeps its loop busy" in site.process.said())
