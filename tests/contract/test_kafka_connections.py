@@ -28,7 +28,7 @@ async def stuck(distant_kafka: Cluster, proxy: Proxy) -> AIOKafkaClient:
 
 
 async def test_one_that_cannot_flush_is_left_and_who_ends_it_goes_on(stuck: AIOKafkaClient) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(3 * CLOSE_WITHIN + 5):
         await end_client(stuck)
 
 

@@ -101,38 +101,38 @@ class Running:
 
     async def is_well(self) -> None:
         """Wait until it says so; on a busy machine servers may not answer in time."""
-        async with asyncio.timeout(PATIENCE):
-            while (await self.health())["status"] != "ok":
-                await asyncio.sleep(0.1)
+        await self._said(lambda said: said["status"] == "ok")
 
     async def storage(self, sentence: str) -> None:
         """Wait until that is said of the storage."""
-        async with asyncio.timeout(PATIENCE):
-            while sentence not in (await self.health())["storage"]:
-                await asyncio.sleep(0.1)
+        await self._said(lambda said: sentence in said["storage"])
 
     async def broken(self) -> str:
         """Wait until its manager has stopped; why."""
-        async with asyncio.timeout(PATIENCE):
-            while not (broken := (await self._parts()).get("machines", {}).get("broken")):
-                await asyncio.sleep(0.1)
+        broken = await self._said(lambda said: _part(said, "machines").get("broken"))
         assert (await self.health())["status"] == "degraded"
         return str(broken["0"])
 
     async def projection(self) -> str:
         """Wait until the machines' projection fails; why."""
-        async with asyncio.timeout(PATIENCE):
-            while not (why := (await self._parts())["projections"]["failing"].get("machines")):
-                await asyncio.sleep(0.1)
-        return str(why["reason"])
+        failing = await self._said(lambda said: _part(said, "projections").get("failing"))
+        return str(failing["machines"]["reason"])
 
-    async def _parts(self) -> Any:
-        """None as long as the log is away."""
-        return (await self.health()).get("parts", {})
+    async def _said(self, wanted: Callable[[Any], Any]) -> Any:
+        """Wait for what is wanted of what it says."""
+        async with asyncio.timeout(PATIENCE):
+            while not (found := wanted(await self.health())):
+                await asyncio.sleep(0.1)
+        return found
 
     async def _machines(self) -> list[str]:
         rows = await self._storage.pool.fetch("select name from vestec_read.machines")
         return [row["name"] for row in rows]
+
+
+def _part(said: Any, part: str) -> Any:
+    """Nothing is said of any as long as the log is away."""
+    return said.get("parts", {}).get(part, {})
 
 
 @asynccontextmanager

@@ -4,6 +4,8 @@ Both understand the same few programs, so that one suite holds both to the same 
 """
 
 import asyncio
+import os
+import shutil
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -116,6 +118,17 @@ class ShellBench(Bench):
 
     async def pass_time(self) -> None:
         await asyncio.sleep(0.02)
+
+    def with_command(self, patch: pytest.MonkeyPatch, folder: Path, name: str, lines: str) -> None:
+        """Have another command of that name, which runs these lines of shell before the real one.
+
+        They call the real one `$real`.
+        """
+        command = folder / name
+        command.write_text(f'#!/bin/sh\nreal={shutil.which(name)}\n{lines}\nexec $real "$@"\n')
+        command.chmod(0o755)
+        patch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+        self.restart()
 
     async def starts(self, token: Token) -> int:
         witness = self.folder(token) / "witness"

@@ -54,6 +54,7 @@ from managers.simulations import simulation_manager
 from tests.patience import PATIENCE
 
 E = TypeVar("E", bound=Event)
+T = TypeVar("T")
 
 FIRE = IncidentId("fire")
 FETCHING = Fetching(limit=1000, deadline=0.5)
@@ -254,8 +255,8 @@ class AnySite:
         changes = await self.of(s.SimulationStateChanged, simulation)
         return [change for change in changes if change.state == state]
 
-    async def until(self, condition: Callable[[], Awaitable[list[E]]]) -> list[E]:
-        """Wait for events that tests wait for; no manager may have stopped meanwhile."""
+    async def until(self, condition: Callable[[], Awaitable[list[T]]]) -> list[T]:
+        """Wait for what tests wait for, mostly events; no manager may have stopped meanwhile."""
         async with asyncio.timeout(PATIENCE):
             while not (found := await condition()):
                 assert not [broken for one in self.services for broken in one.broken.values()]

@@ -1,6 +1,5 @@
 """What befalls jobs reaches whoever made them, and operators in words: alike in each dialect."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
@@ -18,7 +17,6 @@ from projections.sentences import Line, Subjects, line_of
 from tests.interfaces.machines.hands_site import AnySite
 from tests.interfaces.machines.rehearsed import BENCHES
 from tests.interfaces.machines.test_rehearsal import RehearsedSite, site_on
-from tests.patience import PATIENCE
 
 SAYS_WHY = "echo this is why >&2; "
 LONG = SAYS_WHY + "sleep 60"
@@ -79,9 +77,11 @@ async def has_said_why(site: RehearsedSite) -> UUID:
     simulation = await site.submit(LONG)
     await site.reach(simulation, JobState.RUNNING)
     stderr = site.cluster.folder / "jobs" / token_of(simulation) / "stderr"
-    async with asyncio.timeout(PATIENCE):
-        while not (stderr.exists() and stderr.read_text()):
-            await asyncio.sleep(0.01)
+
+    async def written() -> list[str]:
+        return stderr.read_text().splitlines() if stderr.exists() else []
+
+    await site.until(written)
     return simulation
 
 

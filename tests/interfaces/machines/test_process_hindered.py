@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,20 +15,11 @@ if TYPE_CHECKING:
     from tests.interfaces.machines.conftest import ShellBench
 
 
-def with_flock(shell: ShellBench, patch: pytest.MonkeyPatch, folder: Path, lines: str) -> None:
-    """Have another `flock`, which runs these lines first; `$flock` is the real one."""
-    flock = folder / "flock"
-    flock.write_text(f'#!/bin/sh\nflock={shutil.which("flock")}\n{lines}\nexec $flock "$@"\n')
-    flock.chmod(0o755)
-    patch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    shell.restart()
-
-
 async def test_who_looks_at_the_load_keeps_no_instance_from_being_submitted(
     shell: ShellBench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    looks = '$flock -n -s "/proc/$PPID/fd/8" sleep 0.3 & sleep 0.1'
-    with_flock(shell, monkeypatch, tmp_path, f'case "$*" in *" 8") {looks} ;; esac')
+    looks = '$real -n -s "/proc/$PPID/fd/8" sleep 0.3 & sleep 0.1'
+    shell.with_command(monkeypatch, tmp_path, "flock", f'case "$*" in *" 8") {looks} ;; esac')
     request = shell.request("true").model_copy(update={"instances": 3})
     await shell.system.prepare(request.token, {})
     await shell.system.submit(request, 1)
@@ -52,7 +42,7 @@ async def test_a_cancellation_that_comes_right_before_a_job_waits_for_another_is
     monkeypatch.setattr(process_job, "_LOOK_UP", 1)
     waits = tmp_path / "waits"
     lines = f'case "$*" in *"-s 6") trap "" TERM; touch {waits} ;; esac'
-    with_flock(shell, monkeypatch, tmp_path, lines)
+    shell.with_command(monkeypatch, tmp_path, "flock", lines)
     running = [await shell.submitted(shell.long) for _ in range(shell.slots)]
     for token in running:
         await shell.report(token, JobState.RUNNING)

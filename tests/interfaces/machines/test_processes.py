@@ -82,7 +82,7 @@ async def test_a_program_that_ignores_term_is_killed(shell: ShellBench) -> None:
     assert report.exit_code == 137
     assert report.started is not None
     assert report.ended is not None
-    assert report.ended - report.started >= 2
+    assert 2 <= report.ended - report.started < 10
     await ended(shell, token)
 
 
@@ -315,12 +315,8 @@ async def test_a_signal_while_a_job_tells_of_its_end_hinders_nothing(
     shell: ShellBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A job sees the word that it must not start before the signal comes that should wake it."""
-    mv = tmp_path / "mv"
     tells = "case $3 in */account*) kill -TERM 0 ;; esac"
-    write(mv, f'#!/bin/sh\n{tells}\nexec {shutil.which("mv")} "$@"\n')
-    mv.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    shell.restart()
+    shell.with_command(monkeypatch, tmp_path, "mv", tells)
     done, stopped = await shell.submitted(shell.succeed), await shell.submitted(shell.long)
     await shell.report(stopped, JobState.RUNNING)
     await shell.system.cancel(stopped)
@@ -335,11 +331,8 @@ async def test_locks_that_cannot_be_had_are_not_held(
 ) -> None:
     token = await shell.submitted("true")
     await shell.report(token, JobState.COMPLETED)
-    flock = tmp_path / "flock"
-    write(flock, "#!/bin/sh\necho 'flock: No locks available' >&2; exit 71\n")
-    flock.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    shell.restart()
+    none = "echo 'flock: No locks available' >&2; exit 71"
+    shell.with_command(monkeypatch, tmp_path, "flock", none)
     dialect = Processes(shell.layout)
     for question in (
         dialect.check(),

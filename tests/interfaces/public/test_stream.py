@@ -200,14 +200,9 @@ async def test_health_says_what_a_publisher_owns_and_how_far_it_is_behind(site: 
         part: dict[str, object] = said.get("parts", {}).get("public-stream", {})
         return part
 
-    async def told() -> bool:
-        found = await asyncio.to_thread(health)
-        wanted = {"owns": ["0", "1"], "behind": 0, "broken": {}}
-        return bool(found.get("since")) and wanted.items() <= found.items()
-
-    async with asyncio.timeout(WITHIN):
-        while not await told():
-            await asyncio.sleep(0.1)
+    wanted = {"owns": ["0", "1"], "behind": 0, "broken": {}}
+    await until("it says so", lambda: wanted.items() <= health().items())
+    assert health()["since"]
 
 
 async def test_what_the_documentation_tells_a_consumer_to_do_works(site: Site) -> None:

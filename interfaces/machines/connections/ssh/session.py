@@ -89,14 +89,14 @@ async def opened(line: Line, within: float, **wanted: str) -> Streams:
     while True:
         opening = asyncio.ensure_future(line.connection.open_session(encoding=None, **wanted))
         try:
-            async with asyncio.timeout(within):
-                await asyncio.wait([opening])
-        except BaseException as error:
+            await asyncio.wait([opening], timeout=within)
+        except asyncio.CancelledError:
             opening.add_done_callback(_close)  # though it may be open by now
-            if isinstance(error, TimeoutError):
-                line.close()
-                raise Unreachable(f"{line.host} opened no session within {within:g} s") from None
             raise
+        if not opening.done():
+            opening.add_done_callback(_close)
+            line.close()
+            raise Unreachable(f"{line.host} opened no session within {within:g} s")
         try:
             return opening.result()
         except asyncssh.ChannelOpenError as error:
